@@ -1,0 +1,3 @@
+//! The worker: takes trials on lease, trains them, reports.
+
+pub mod trainer;
