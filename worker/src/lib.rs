@@ -1,3 +1,9 @@
 //! The worker: takes trials on lease, trains them, reports.
 
+pub mod config;
 pub mod trainer;
+
+mod run;
+
+pub use config::{Config, Shutdown};
+pub use run::{Error, run};

@@ -180,7 +180,8 @@ pub trait Training: Send {
     /// Trains one epoch up to `to_epoch`'s horizon; polls `stop` between steps.
     fn epoch(&mut self, stop: &Stop) -> Result<Epoch, TrainError>;
 
-    /// Writes everything an exact resume needs. The caller handles temporary names, fsync and rename.
+    /// Writes everything an exact resume needs, as of the end of the last epoch that is done: also after
+    /// [`Epoch::Stopped`], when half of another one has passed. The caller handles temporary names, fsync and rename.
     fn save(&self, to: &Path) -> Result<(), TrainError>;
 
     /// Writes the weights that count: the best epoch's, or the last one's. `false`: this trainer has none.
