@@ -1,6 +1,7 @@
 //! The worker: takes trials on lease, trains them, reports.
 
 pub mod config;
+pub mod data;
 pub mod trainer;
 
 mod run;

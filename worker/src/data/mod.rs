@@ -1,0 +1,31 @@
+//! Data sets: formats, the validation split, preprocessing, augmentation and seeded batches.
+//!
+//! Images lie in memory as bytes, `[image, height, width, channel]`, shared by all slots of a worker; normalisation and
+//! augmentation happen while a batch is copied into the trainer's buffer. Nothing here depends on the number of threads
+//! or on the order in which batches are asked for.
+//!
+//! The way of a trial: [`Library::open`] → [`Split::new`] → [`Prepared::new`] → [`Batches::epoch`] → [`Prepared::fill`].
+
+mod augment;
+mod batches;
+mod config;
+mod error;
+mod library;
+mod prepared;
+mod preprocess;
+mod random;
+mod set;
+mod split;
+
+pub use augment::{AugmentKey, Change};
+pub use batches::Batches;
+pub use config::{Augment, Config, ConfigProblem, PreprocessKind, Validation};
+pub use error::DataError;
+pub use library::Library;
+pub use prepared::{Part, Prepared};
+pub use preprocess::Preprocess;
+pub use set::{DataSet, Images, Shape};
+pub use split::Split;
+
+/// Largest height or width of an image, in pixels.
+pub const MAX_SIDE: u32 = 4096;
