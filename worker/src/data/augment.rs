@@ -3,6 +3,7 @@
 use rand_core::Rng;
 
 use super::{
+    Shape,
     config::Augment,
     random::{below, generator},
 };
@@ -41,5 +42,41 @@ impl Change {
             down,
             right: step(),
         }
+    }
+}
+
+impl Change {
+    /// Copies an image `[height, width, channel]`, changed; what comes in from outside is 0.
+    pub fn apply(&self, shape: Shape, from: &[f32], to: &mut [f32]) {
+        to.fill(0.0);
+        let (channels, row) = (shape.channels, shape.width * shape.channels);
+        let rows = overlap(shape.height, self.down);
+        let columns = overlap(shape.width, self.right);
+        for y in rows {
+            let from = &from[(y as i64 - i64::from(self.down)) as usize * row..][..row];
+            let to = &mut to[y * row..][..row];
+            let first = (columns.start as i64 - i64::from(self.right)) as usize;
+            if self.flip {
+                for (offset, x) in columns.clone().enumerate() {
+                    let mirrored = shape.width - 1 - (first + offset);
+                    to[x * channels..][..channels]
+                        .copy_from_slice(&from[mirrored * channels..][..channels]);
+                }
+            } else {
+                let length = columns.len() * channels;
+                to[columns.start * channels..][..length]
+                    .copy_from_slice(&from[first * channels..][..length]);
+            }
+        }
+    }
+}
+
+/// Where an axis of so many pixels, moved by `by`, still has something to show.
+fn overlap(length: usize, by: i32) -> std::ops::Range<usize> {
+    let moved = (by.unsigned_abs() as usize).min(length);
+    if by >= 0 {
+        moved..length
+    } else {
+        0..length - moved
     }
 }

@@ -3,40 +3,126 @@
 use std::{
     collections::BTreeMap,
     path::PathBuf,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
-use super::{Config, DataError, DataSet, Prepared};
+use super::{Config, DataError, DataSet, Prepared, cifar, digits, folder, idx, xor};
 
-type Opened = Arc<std::sync::OnceLock<Result<Arc<DataSet>, DataError>>>;
+/// What many threads may ask for and one makes.
+type Once<T> = Arc<OnceLock<Result<Arc<T>, DataError>>>;
 
 /// Opens data sets by name; shared by all slots of a worker.
 #[derive(Debug, Default)]
 pub struct Library {
     roots: Vec<PathBuf>,
     folders: BTreeMap<String, PathBuf>,
-    opened: Mutex<BTreeMap<String, Opened>>,
+    sets: Mutex<BTreeMap<String, Once<DataSet>>>,
+    prepared: Mutex<BTreeMap<String, Once<Prepared>>>,
 }
 
 impl Library {
     /// `roots`: below them the known sets are looked for (`mnist/`, `cifar-10-batches-bin/`, …), the first one that has
-    /// it wins. `folders`: folders of images by name.
+    /// it wins. `folders`: folders by the last part of a sweep's `source`, or by the name of a known set.
     pub fn new(roots: Vec<PathBuf>, folders: BTreeMap<String, PathBuf>) -> Library {
         Library {
             roots,
             folders,
-            opened: Mutex::default(),
+            ..Library::default()
         }
     }
 
     /// Opens a set by its [`Config::set_name`], or hands out the one that is open. Others wait while one thread reads.
+    ///
+    /// A set that could not be opened is tried again at the next call: the files may have come since.
     pub fn open(&self, name: &str) -> Result<Arc<DataSet>, DataError> {
-        let _ = (&self.roots, &self.folders, &self.opened);
-        Err(DataError::Missing(format!("{name}: not yet")))
+        once(&self.sets, name, || self.read(name).map(Arc::new))
     }
 
     /// The set of a trial, split, fitted and preprocessed. Trials with equal `[data]` values and folds share one.
     pub fn prepare(&self, config: &Config, fold: u32) -> Result<Arc<Prepared>, DataError> {
-        Prepared::new(self.open(&config.set_name())?, config, fold).map(Arc::new)
+        let set = self.open(&config.set_name())?;
+        once(&self.prepared, &key(config, fold), || {
+            Prepared::new(set, config, fold).map(Arc::new)
+        })
     }
+
+    fn read(&self, name: &str) -> Result<DataSet, DataError> {
+        let (plain, size) = split_name(name);
+        let folder = self.folders.get(plain);
+        let set = match plain {
+            "digits" => digits::open(),
+            "xor" => Ok(xor::open()),
+            "mnist" => idx::open(&idx::MNIST, &self.roots, folder),
+            "fashion-mnist" => idx::open(&idx::FASHION_MNIST, &self.roots, folder),
+            "cifar10" => cifar::open(&self.roots, folder),
+            _ => match folder {
+                Some(path) => return folder::open(name, path, size),
+                None => Err(DataError::Missing(unknown(plain, &self.folders))),
+            },
+        }?;
+        match size {
+            None => Ok(set),
+            Some(size) => {
+                let message = format!(
+                    "only the images of a folder are resized; {plain} has {}",
+                    set.shape
+                );
+                Err(DataError::config("size", format!("{size:?}"), message))
+            }
+        }
+    }
+}
+
+/// The value under `key`, made by the first who asks; a failure is not kept.
+fn once<T>(
+    all: &Mutex<BTreeMap<String, Once<T>>>,
+    key: &str,
+    make: impl FnOnce() -> Result<Arc<T>, DataError>,
+) -> Result<Arc<T>, DataError> {
+    // The map is whole at every unlock, so a thread that panicked elsewhere leaves nothing to fear.
+    let lock = || all.lock().unwrap_or_else(PoisonError::into_inner);
+    let cell = Arc::clone(lock().entry(key.to_owned()).or_default());
+    let result = cell.get_or_init(make).clone();
+    if result.is_err() {
+        lock().retain(|_, other| !Arc::ptr_eq(other, &cell));
+    }
+    result
+}
+
+/// What decides how a set is split and fitted; `test` and `augment` do not.
+fn key(config: &Config, fold: u32) -> String {
+    let fitted = Config {
+        test: true,
+        augment: Default::default(),
+        ..config.clone()
+    };
+    format!("{fold} {fitted:?}")
+}
+
+/// `flowers@64x64` is `flowers` with images resized to 64×64.
+fn split_name(name: &str) -> (&str, Option<[u32; 2]>) {
+    let parse = || {
+        let (plain, size) = name.rsplit_once('@')?;
+        let (height, width) = size.split_once('x')?;
+        Some((plain, [height.parse().ok()?, width.parse().ok()?]))
+    };
+    match parse() {
+        Some((plain, size)) => (plain, Some(size)),
+        None => (name, None),
+    }
+}
+
+fn unknown(name: &str, folders: &BTreeMap<String, PathBuf>) -> String {
+    let named = if folders.is_empty() {
+        String::new()
+    } else {
+        format!(
+            " (folders named here: {})",
+            folders.keys().cloned().collect::<Vec<_>>().join(", ")
+        )
+    };
+    format!(
+        "{name}: no such data set{named}. Known are digits, xor, mnist, fashion-mnist and cifar10; a folder of images \
+         is named with --data {name}=DIR, with a folder per class in DIR"
+    )
 }

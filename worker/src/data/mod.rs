@@ -8,14 +8,23 @@
 
 mod augment;
 mod batches;
+mod cifar;
 mod config;
+mod digits;
 mod error;
+mod folder;
+mod idx;
 mod library;
 mod prepared;
 mod preprocess;
 mod random;
+mod read;
+mod rotated;
 mod set;
 mod split;
+mod statistics;
+mod xor;
+mod zca;
 
 pub use augment::{AugmentKey, Change};
 pub use batches::Batches;

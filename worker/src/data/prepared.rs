@@ -1,8 +1,11 @@
 //! A set that is ready for training: batches come out of it.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use super::{Augment, AugmentKey, Config, DataError, DataSet, Preprocess, Shape, Split};
+use super::{
+    Augment, AugmentKey, Change, Config, DataError, DataSet, Images, Preprocess, Shape, Split,
+    rotated::Rotated,
+};
 
 /// Where an index points.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,7 +17,7 @@ pub enum Part {
 }
 
 /// A set with its split and its fitted preprocessing, shared by the trials that have both in common.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Prepared {
     /// The images.
     pub set: Arc<DataSet>,
@@ -22,6 +25,10 @@ pub struct Prepared {
     pub split: Split,
     /// What is done to each.
     pub preprocess: Preprocess,
+    /// `pca` and `whiten`: the images that the split names, made once; a row of the matrix for every pixel of every batch
+    /// would cost more than the training.
+    rotated: Option<Rotated>,
+    rotated_test: OnceLock<Rotated>,
 }
 
 impl Prepared {
@@ -38,10 +45,17 @@ impl Prepared {
         split: Split,
         preprocess: Preprocess,
     ) -> Result<Prepared, DataError> {
+        preprocess.check(set.shape.features())?;
+        let rotated = preprocess.kind.rotates().then(|| {
+            let images = split.train.iter().chain(&split.validation).copied();
+            Rotated::new(&preprocess, &set.train, images)
+        });
         Ok(Prepared {
             set,
             split,
             preprocess,
+            rotated,
+            rotated_test: OnceLock::new(),
         })
     }
 
@@ -54,12 +68,17 @@ impl Prepared {
     /// numbers; `labels` gets their classes.
     ///
     /// # Panics
-    /// When a buffer has another length, or an index is none of the part's.
+    /// When a buffer has another length, or an index is none of the part's (with `pca` and `whiten`: of the split's).
     pub fn fill(&self, part: Part, images: &[u32], to: &mut [f32], labels: &mut [u32]) {
-        let _ = (part, images, to, labels);
+        let source = self.source(part);
+        for (&image, to) in self.places(source, images, to, labels) {
+            self.image(part, source, image, to);
+        }
     }
 
     /// As [`Prepared::fill`] with training images, each changed as the key and its index say.
+    ///
+    /// What a shift moves in from outside is 0 after preprocessing.
     pub fn fill_augmented(
         &self,
         images: &[u32],
@@ -68,7 +87,60 @@ impl Prepared {
         to: &mut [f32],
         labels: &mut [u32],
     ) {
-        let _ = (augment, key);
-        self.fill(Part::Train, images, to, labels);
+        if *augment == Augment::default() {
+            return self.fill(Part::Train, images, to, labels);
+        }
+        let source = self.source(Part::Train);
+        let mut straight = vec![0.0; self.set.shape.features()];
+        for (&image, to) in self.places(source, images, to, labels) {
+            self.image(Part::Train, source, image, &mut straight);
+            Change::draw(augment, key, image).apply(self.set.shape, &straight, to);
+        }
+    }
+
+    fn source(&self, part: Part) -> &Images {
+        const EMPTY: &Images = &Images {
+            pixels: Vec::new(),
+            labels: Vec::new(),
+        };
+        match part {
+            Part::Train => &self.set.train,
+            Part::Test => self.set.test.as_ref().unwrap_or(EMPTY),
+        }
+    }
+
+    /// Checks the lengths, copies the labels, and pairs each image with its place.
+    fn places<'a>(
+        &self,
+        source: &Images,
+        images: &'a [u32],
+        to: &'a mut [f32],
+        labels: &mut [u32],
+    ) -> impl Iterator<Item = (&'a u32, &'a mut [f32])> {
+        let features = self.set.shape.features();
+        assert_eq!(to.len(), images.len() * features, "batch buffer");
+        assert_eq!(labels.len(), images.len(), "label buffer");
+        for (label, &image) in labels.iter_mut().zip(images) {
+            *label = source.labels[image as usize];
+        }
+        images.iter().zip(to.chunks_exact_mut(features))
+    }
+
+    fn image(&self, part: Part, source: &Images, image: u32, to: &mut [f32]) {
+        let features = to.len();
+        match (&self.rotated, part) {
+            (None, _) => {
+                let pixels = &source.pixels[image as usize * features..][..features];
+                self.preprocess.scale(pixels, to);
+            }
+            (Some(rotated), Part::Train) => to.copy_from_slice(rotated.image(image)),
+            (Some(_), Part::Test) => {
+                let all = 0..source.len() as u32;
+                let test = self
+                    .rotated_test
+                    .get_or_init(|| Rotated::new(&self.preprocess, source, all));
+                to.copy_from_slice(test.image(image));
+            }
+        }
     }
 }

@@ -53,6 +53,20 @@ impl Images {
         self.labels.is_empty()
     }
 
+    /// The images with these indices, in this order.
+    pub(super) fn pick(&self, indices: &[u32], shape: Shape) -> Images {
+        let features = shape.features();
+        let mut picked = Images::default();
+        for &index in indices {
+            let index = index as usize;
+            picked
+                .pixels
+                .extend_from_slice(&self.pixels[index * features..][..features]);
+            picked.labels.push(self.labels[index]);
+        }
+        picked
+    }
+
     /// How many images each of `classes` classes has.
     pub fn class_counts(&self, classes: usize) -> Vec<usize> {
         let mut counts = vec![0; classes];
