@@ -1,1 +1,3 @@
-//! placeholder
+//! The coordinator: decides which trials run, stores what happened, and leases trials to workers.
+
+pub mod search;

@@ -1,0 +1,187 @@
+//! What a search is asked to do, and what is wrong with it.
+
+use super::{
+    objective::Objective,
+    space::{Params, Space},
+};
+
+/// Everything that the search needs of a sweep file. [`Search::new`](super::Search::new) checks it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Definition {
+    /// Seed of every random draw.
+    pub seed: u64,
+    /// The hyperparameters.
+    pub space: Space,
+    /// What points are ranked by.
+    pub objective: Objective,
+    /// Rounds made by the planner or written by hand.
+    pub strategy: Strategy,
+    /// What proposes points.
+    pub sampler: Sampler,
+    /// Cross-validation folds: a point has one trial for each; 1 without.
+    pub folds: u32,
+    /// The first points of round 1; what a point does not name is drawn.
+    pub start: Vec<Params>,
+    /// Finished trials of an earlier sweep (`from`): round 0.
+    pub earlier: Vec<EarlierPoint>,
+    /// Budgets that `hone extend` added, in order.
+    pub extensions: Vec<Budget>,
+}
+
+/// A point of an earlier sweep that has been trained to `full_epochs`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EarlierPoint {
+    /// Its values; ignored unless they lie in this space.
+    pub params: Params,
+    /// Its objective; `None` when it diverged.
+    pub objective: Option<f64>,
+}
+
+/// Who makes the rounds.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Strategy {
+    /// The planner, out of a budget.
+    Planned(Planned),
+    /// `[[search.round]]`.
+    Written(Vec<WrittenRound>),
+}
+
+/// A budget and how to spend it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Planned {
+    /// The algorithm.
+    pub kind: PlannedKind,
+    /// In all, finish included.
+    pub budget: Budget,
+    /// Epochs of one full training (R).
+    pub full_epochs: u32,
+    /// Each rung takes one in `eta` points of the rung before.
+    pub eta: u32,
+    /// How many trials the plan should be able to keep busy.
+    pub parallel: u32,
+    /// A fifth of each round's budget starts at R / 3, for slow starters.
+    pub hedge: bool,
+    /// A range whose end is best grows.
+    pub widen: bool,
+    /// Repeats of the best points at the end.
+    pub finish: Option<Finish>,
+}
+
+/// The algorithms that make rounds out of a budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlannedKind {
+    /// Zooming successive halving.
+    Zoom,
+    /// Full trainings of as many points as the budget pays.
+    Random,
+    /// All points a ninth of a training, the best ninth resumed to the end.
+    EarlyCut,
+}
+
+/// How much may be trained.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Budget {
+    /// Epochs in all.
+    Epochs(u64),
+    /// Full trainings' worth of epochs.
+    Trainings(f64),
+    /// Minutes of all the slots: to be turned into epochs with [`Budget::at_rate`] before a search is made of it.
+    Minutes(f64),
+}
+
+/// The best points are trained again with other seeds before one is recommended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Finish {
+    /// How many points.
+    pub top: u32,
+    /// Trials each, the one that it has included.
+    pub repeats: u32,
+}
+
+/// A round written by hand.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WrittenRound {
+    /// Which points it trains.
+    pub points: RoundPoints,
+    /// Epochs of each trial.
+    pub epochs: u32,
+    /// Trials of each point, with different seeds.
+    pub repeats: u32,
+    /// What ends bad trials before their last epoch.
+    pub pruner: Pruner,
+}
+
+/// Where a written round's points come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RoundPoints {
+    /// So many, drawn from the box. A grid takes its whole product instead.
+    Drawn(u64),
+    /// The best so many of the round before.
+    Top(u32),
+}
+
+/// What proposes points.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sampler {
+    /// Independent draws.
+    Random,
+    /// Owen-scrambled Sobol points.
+    Sobol,
+    /// The whole product of the domains' grid values.
+    Grid,
+    /// Tree-structured Parzen estimator, multivariate, in generations.
+    Tpe,
+}
+
+/// What ends bad trials of a written round. Those other than `None` depend on the order in which reports arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pruner {
+    /// Nothing.
+    None,
+    /// Below the median of the others at the same epoch.
+    Median,
+    /// Not among the best third of those that reached the rung so far.
+    Asha,
+}
+
+impl Budget {
+    /// The same budget in epochs, at `epochs_per_second` over all slots together.
+    pub fn at_rate(self, epochs_per_second: f64) -> Budget {
+        match self {
+            Budget::Minutes(minutes) => {
+                Budget::Epochs((minutes * 60.0 * epochs_per_second).floor().max(0.0) as u64)
+            }
+            other => other,
+        }
+    }
+
+    /// In epochs; `None` for minutes, whose rate nobody knows here.
+    pub fn epochs(self, full_epochs: u32) -> Option<u64> {
+        match self {
+            Budget::Epochs(epochs) => Some(epochs),
+            Budget::Trainings(trainings) => {
+                Some((trainings * f64::from(full_epochs) + 1e-9).floor() as u64)
+            }
+            Budget::Minutes(_) => None,
+        }
+    }
+}
+
+/// What is wrong with a definition, and what would be right.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{path}: {message}")]
+pub struct DefinitionError {
+    /// The place in the sweep file: a hyperparameter's path, or a key such as `search.budget`.
+    pub path: String,
+    /// In words.
+    pub message: String,
+}
+
+impl DefinitionError {
+    pub(super) fn at(path: impl Into<String>, message: impl Into<String>) -> DefinitionError {
+        DefinitionError {
+            path: path.into(),
+            message: message.into(),
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! A round's box: the part of each axis that its points are drawn from.
+
+use serde_json::Value;
+
+use super::{
+    domain::{Domain, Kind, choice_index},
+    space::Space,
+};
+
+/// The part of the space that a round draws from: one [`AxisBox`] per domain, in order of path.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SearchBox {
+    axes: Vec<AxisBox>,
+}
+
+/// The part of one axis that is in the box.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AxisBox {
+    /// Shares of the sweep file's axis (on its log or linear scale); past [0, 1] where the range was widened.
+    Range {
+        /// Lower end.
+        low: f64,
+        /// Upper end.
+        high: f64,
+    },
+    /// Positions of the choice's values that are still in, ascending.
+    Choice {
+        /// At least one.
+        kept: Vec<usize>,
+    },
+}
+
+impl SearchBox {
+    /// The whole space as the sweep file has it.
+    pub fn whole(space: &Space) -> SearchBox {
+        let axes = space.domains().iter().map(AxisBox::whole).collect();
+        SearchBox { axes }
+    }
+
+    /// A box of these axes, in order of path.
+    pub fn new(axes: Vec<AxisBox>) -> SearchBox {
+        SearchBox { axes }
+    }
+
+    /// One per domain, in order of path.
+    pub fn axes(&self) -> &[AxisBox] {
+        &self.axes
+    }
+}
+
+impl AxisBox {
+    /// The axis as the sweep file has it.
+    pub fn whole(domain: &Domain) -> AxisBox {
+        match &domain.kind {
+            Kind::Range(_) => AxisBox::Range {
+                low: 0.0,
+                high: 1.0,
+            },
+            Kind::Choice(values) => AxisBox::Choice {
+                kept: (0..values.len()).collect(),
+            },
+        }
+    }
+
+    /// The value for a sampler's coordinate in [0, 1].
+    pub fn value(&self, domain: &Domain, coordinate: f64) -> Value {
+        match (self, &domain.kind) {
+            (AxisBox::Range { low, high }, _) => domain.value(low + coordinate * (high - low)),
+            (AxisBox::Choice { kept }, Kind::Choice(values)) => {
+                values[kept[choice_index(coordinate, kept.len())]].clone()
+            }
+            (AxisBox::Choice { .. }, Kind::Range(_)) => domain.value(coordinate),
+        }
+    }
+
+    /// The box's ends in the hyperparameter's own values; `None` for choices.
+    pub fn ends(&self, domain: &Domain) -> Option<(f64, f64)> {
+        match self {
+            AxisBox::Range { low, high } => {
+                Some((domain.value(*low).as_f64()?, domain.value(*high).as_f64()?))
+            }
+            AxisBox::Choice { .. } => None,
+        }
+    }
+
+    /// The values still in the box; `None` for ranges.
+    pub fn values(&self, domain: &Domain) -> Option<Vec<Value>> {
+        match (self, &domain.kind) {
+            (AxisBox::Choice { kept }, Kind::Choice(values)) => {
+                Some(kept.iter().map(|&i| values[i].clone()).collect())
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! The search space: all hyperparameters in order of path, and how shares of their axes become params.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{
+    definition::DefinitionError,
+    domain::{Domain, same},
+    search_box::SearchBox,
+};
+
+/// One set of values of the space, by full path, in order of path. Inactive hyperparameters are absent.
+pub type Params = BTreeMap<String, Value>;
+
+/// The hyperparameters in order of path. The i-th keeps the i-th dimension of every sampler, active or not.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Space {
+    domains: Vec<Domain>,
+    /// Positions of `domains` so that every condition's domain comes before those that it governs.
+    evaluation_order: Vec<usize>,
+}
+
+impl Space {
+    /// Sorts the domains by path and checks each of them and their conditions.
+    ///
+    /// # Errors
+    ///
+    /// An empty or reversed range, a log range that touches zero, a path that stands twice, a condition on what is no domain, a cycle.
+    pub fn new(mut domains: Vec<Domain>) -> Result<Space, DefinitionError> {
+        domains.sort_by(|a, b| a.path.cmp(&b.path));
+        for pair in domains.windows(2) {
+            if pair[0].path == pair[1].path {
+                return Err(DefinitionError::at(&pair[0].path, "has two domains"));
+            }
+            if pair[1].path.starts_with(&format!("{}.", pair[0].path)) {
+                return Err(DefinitionError::at(
+                    &pair[1].path,
+                    format!("stands inside the domain of {}", pair[0].path),
+                ));
+            }
+        }
+        for domain in &domains {
+            domain.validate()?;
+        }
+        let evaluation_order = evaluation_order(&domains)?;
+        Ok(Space {
+            domains,
+            evaluation_order,
+        })
+    }
+
+    /// The hyperparameters, in order of path.
+    pub fn domains(&self) -> &[Domain] {
+        &self.domains
+    }
+
+    /// How many hyperparameters there are: the dimensions of a sampler.
+    pub fn dimensions(&self) -> usize {
+        self.domains.len()
+    }
+
+    /// The position of a path.
+    pub fn position(&self, path: &str) -> Option<usize> {
+        self.domains
+            .binary_search_by(|domain| domain.path.as_str().cmp(path))
+            .ok()
+    }
+
+    /// Params for a sampler's coordinates (each in [0, 1], one per domain) within a box.
+    pub fn params(&self, coordinates: &[f64], within: &SearchBox) -> Params {
+        self.assemble(|axis, domain| within.axes()[axis].value(domain, coordinates[axis]))
+    }
+
+    /// Params whose values come from `value(axis, domain)`; it is asked for active hyperparameters only.
+    pub fn assemble(&self, value: impl Fn(usize, &Domain) -> Value) -> Params {
+        let mut params = Params::new();
+        for &axis in &self.evaluation_order {
+            let domain = &self.domains[axis];
+            if is_active(domain, &params) {
+                params.insert(domain.path.clone(), value(axis, domain));
+            }
+        }
+        params
+    }
+
+    /// Whether these params are a point of this space: every active hyperparameter has a value in its domain, and nothing else is there.
+    pub fn contains(&self, params: &Params) -> bool {
+        let mut active = 0;
+        for domain in &self.domains {
+            match (is_active(domain, params), params.get(&domain.path)) {
+                (true, Some(value)) if domain.contains(value) => active += 1,
+                (false, None) => {}
+                _ => return false,
+            }
+        }
+        active == params.len()
+    }
+
+    /// The shares of each axis at which params lie; `None` for the inactive.
+    pub fn shares(&self, params: &Params) -> Vec<Option<f64>> {
+        self.domains
+            .iter()
+            .map(|domain| params.get(&domain.path).and_then(|v| domain.share(v)))
+            .collect()
+    }
+
+    /// Checks params that a person gave for some of the paths (`start`).
+    pub(super) fn check_partial(&self, params: &Params) -> Result<(), DefinitionError> {
+        for (path, value) in params {
+            let Some(axis) = self.position(path) else {
+                return Err(DefinitionError::at(
+                    "search.start",
+                    format!("{path} is no hyperparameter of this sweep"),
+                ));
+            };
+            if !self.domains[axis].contains(value) {
+                return Err(DefinitionError::at(
+                    "search.start",
+                    format!("{path} = {value} lies outside its domain"),
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_active(domain: &Domain, params: &Params) -> bool {
+    domain.conditions.iter().all(|condition| {
+        params
+            .get(&condition.path)
+            .is_some_and(|value| condition.values.iter().any(|wanted| same(wanted, value)))
+    })
+}
+
+fn evaluation_order(domains: &[Domain]) -> Result<Vec<usize>, DefinitionError> {
+    let mut order = Vec::with_capacity(domains.len());
+    let mut placed = vec![false; domains.len()];
+    let at = |path: &str| domains.iter().position(|domain| domain.path == path);
+    for domain in domains {
+        for condition in &domain.conditions {
+            if at(&condition.path).is_none() {
+                return Err(DefinitionError::at(
+                    &domain.path,
+                    format!("`if` names {}, which is no domain", condition.path),
+                ));
+            }
+        }
+    }
+    while order.len() < domains.len() {
+        let before = order.len();
+        for (axis, domain) in domains.iter().enumerate() {
+            let ready = domain
+                .conditions
+                .iter()
+                .all(|condition| at(&condition.path).is_some_and(|parent| placed[parent]));
+            if ready && !placed[axis] {
+                placed[axis] = true;
+                order.push(axis);
+            }
+        }
+        if order.len() == before {
+            let stuck: Vec<&str> = domains
+                .iter()
+                .zip(&placed)
+                .filter(|(_, placed)| !**placed)
+                .map(|(domain, _)| domain.path.as_str())
+                .collect();
+            return Err(DefinitionError::at(
+                stuck[0],
+                format!("`if` goes round in a circle: {}", stuck.join(", ")),
+            ));
+        }
+    }
+    Ok(order)
+}
