@@ -1,0 +1,113 @@
+//! Ids, each a type of its own, so that a round is never taken for a repeat.
+
+use std::{fmt, sync::Arc};
+
+/// A sweep's id: its name, made unique (`fashion-2`). Cheap to clone.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SweepId(Arc<str>);
+
+impl SweepId {
+    /// Takes a name as it is; [`is_valid_name`] says whether a new sweep may have it.
+    pub fn new(name: &str) -> Self {
+        Self(name.into())
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for SweepId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Whether a new sweep may have this name: letters, digits, `-` and `_`, at most 100 of them.
+pub fn is_valid_name(name: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    !name.is_empty() && name.len() <= 100 && name.chars().all(fits)
+}
+
+/// Number of a trial in its sweep, from 1 in plan order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TrialNumber(pub u64);
+
+impl fmt::Display for TrialNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Number of an attempt in its trial, from 1. Only a grant increments it and nothing resets it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AttemptNumber(pub u32);
+
+impl fmt::Display for AttemptNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+macro_rules! random_id {
+    ($(#[$doc:meta])* $name:ident, $secret:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(pub [u8; 16]);
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                if $secret {
+                    return f.write_str(concat!(stringify!($name), "(secret)"));
+                }
+                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+            }
+        }
+    };
+}
+
+random_id!(
+    /// The secret of one lease. Its `Debug` form does not show it.
+    Token,
+    true
+);
+random_id!(
+    /// One worker process, for as long as it lives; never its name or host.
+    SessionId,
+    false
+);
+random_id!(
+    /// Made once per wanted effect: a repeated call with the same id has one effect.
+    RequestId,
+    false
+);
+
+/// A blake3 hash: of a blob's content, of a training's state, of a data set.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Hash(pub [u8; 32]);
+
+impl fmt::Display for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The right to speak for one attempt.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct AttemptRef {
+    /// The sweep.
+    pub sweep: SweepId,
+    /// The trial in it.
+    pub trial: TrialNumber,
+    /// The attempt of it.
+    pub attempt: AttemptNumber,
+    /// The secret of that attempt's lease.
+    pub token: Token,
+}

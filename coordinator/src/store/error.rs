@@ -1,0 +1,115 @@
+//! What can go wrong, by what the caller will do about it.
+
+/// Why a command was not applied, or a read not answered.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum StoreError {
+    /// The attempt has lost its right to speak: a newer one was granted, or the trial is over. Drop everything about it.
+    #[error("this attempt is fenced: another one has the trial, or the trial is over")]
+    Fenced,
+    /// There is no such thing.
+    #[error("there is no {what} `{name}`{}", listed(.known))]
+    NotFound {
+        /// `sweep`, `trial`.
+        what: &'static str,
+        /// What was asked for.
+        name: String,
+        /// Names that exist, newest first.
+        known: Vec<String>,
+    },
+    /// It exists, but is not in a state for this. Retrying does not help.
+    #[error("{0}")]
+    Refused(String),
+    /// The request contradicts itself or what is stored. Retrying does not help.
+    #[error("{0}")]
+    Invalid(String),
+    /// Too much is queued: try again a little later.
+    #[error("too much is queued for the store; try again")]
+    Busy,
+    /// No space left: nothing was stored and nothing acknowledged. Try again when there is space.
+    #[error("the disk of the database is full: {0}")]
+    DiskFull(String),
+    /// The store is shut down.
+    #[error("the store is closed")]
+    Closed,
+    /// Something in the file is not what this program wrote there.
+    #[error("the database is damaged: {table}.{column} of {row}: {problem}")]
+    Damaged {
+        /// Where.
+        table: &'static str,
+        /// Where.
+        column: &'static str,
+        /// Which row.
+        row: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// SQLite says no.
+    #[error("the database refused: {0}")]
+    Database(String),
+}
+
+fn listed(names: &[String]) -> String {
+    if names.is_empty() {
+        return String::new();
+    }
+    format!("; there are: {}", names.join(", "))
+}
+
+/// Why a database cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another coordinator has it.
+    #[error(
+        "{path} is served by another coordinator: process {pid} at {address}; end it, or use another --db"
+    )]
+    Held {
+        /// The database.
+        path: String,
+        /// Its process id, as far as it wrote it.
+        pid: String,
+        /// Where it listens.
+        address: String,
+    },
+    /// Not a database of hone, or of a newer hone.
+    #[error("{path}: {problem}")]
+    Foreign {
+        /// The file.
+        path: String,
+        /// What was found, and what would be right.
+        problem: String,
+    },
+    /// There is no such file.
+    #[error(
+        "{path}: there is no database; a sweep makes one (`hone run`, `hone coordinator`), or name one with --db"
+    )]
+    Missing {
+        /// The file.
+        path: String,
+    },
+    /// A network file system: its locks do not hold.
+    #[error(
+        "{path} lies on a network file system ({kind}), where SQLite's locks do not hold: use a local disk"
+    )]
+    NetworkFileSystem {
+        /// The file.
+        path: String,
+        /// Which.
+        kind: &'static str,
+    },
+    /// The file system says no.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// SQLite says no.
+    #[error("{path}: {problem}")]
+    Database {
+        /// The file.
+        path: String,
+        /// In SQLite's words.
+        problem: String,
+    },
+}

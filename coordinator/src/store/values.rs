@@ -1,0 +1,221 @@
+//! What commands and reads are made of.
+
+use crate::{
+    ids::{Hash, TrialNumber},
+    trial::TrialKind,
+};
+
+/// Metric, direction, and which epoch counts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Objective {
+    /// Name of a reported metric.
+    pub metric: String,
+    /// Whether larger is better.
+    pub maximize: bool,
+    /// The best epoch so far counts; otherwise the last.
+    pub best: bool,
+    /// The search ends when a point reaches it.
+    pub target: Option<f64>,
+}
+
+impl Objective {
+    /// Whether `new` beats `old`; NaN never does.
+    pub fn improves(&self, new: f64, old: Option<f64>) -> bool {
+        match old {
+            None => !new.is_nan(),
+            Some(old) if self.maximize => new > old,
+            Some(old) => new < old,
+        }
+    }
+
+    /// The running objective after an epoch with `new`: the best so far or the last, as the sweep wants it.
+    pub fn fold(&self, old: Option<f64>, new: Option<f64>) -> Option<f64> {
+        match new {
+            Some(new) if !new.is_finite() => old,
+            Some(new) if !self.best || self.improves(new, old) => Some(new),
+            _ => old,
+        }
+    }
+}
+
+/// A sweep as the store keeps it. What only the edge and the search understand travels in `definition`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewSweep {
+    /// The name wanted.
+    pub name: String,
+    /// Hash (hex) of the canonical JSON: what makes two files the same sweep.
+    pub identity: String,
+    /// The sweep's seed.
+    pub seed: u64,
+    /// Which workers can take it.
+    pub trainer: String,
+    /// What the search ranks by.
+    pub objective: Objective,
+    /// Name of the data set; `None` for a trainer without one.
+    pub data_source: Option<String>,
+    /// Cross-validation folds, at least 1.
+    pub folds: u32,
+    /// It starts as `checking`.
+    pub check: bool,
+    /// Encoded `hone.v1.SweepDefinition`, opaque here.
+    pub definition: Vec<u8>,
+}
+
+/// A planned round, for people and for `hone plan`'s words about it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewRound {
+    /// From 1.
+    pub round: u32,
+    /// Points planned.
+    pub points: u64,
+    /// Epochs of each rung, ascending; one without halving.
+    pub rungs: Vec<u32>,
+    /// Points on each rung.
+    pub rung_points: Vec<u64>,
+    /// Trainings of each point.
+    pub repeats: u32,
+    /// So many of the best of the round before, instead of new points.
+    pub top: Option<u32>,
+    /// The box as JSON, as the edge shows it.
+    pub box_json: String,
+}
+
+/// A trial to be queued. The first trial of a point stores the point.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewTrial {
+    /// From the plan.
+    pub number: TrialNumber,
+    /// What it is for.
+    pub kind: TrialKind,
+    /// From 1 (0 for check and test).
+    pub round: u32,
+    /// From 0.
+    pub point: u64,
+    /// From 0.
+    pub repeat: u32,
+    /// From 0.
+    pub fold: u32,
+    /// JSON object of full path to value.
+    pub params_json: String,
+    /// The spec with these values in it.
+    pub spec_json: String,
+    /// Seed of everything random in it ([`crate::trial::seed`]).
+    pub seed: u64,
+    /// Train up to this epoch.
+    pub to_epoch: u32,
+    /// Epochs of one full training: the horizon of schedules.
+    pub full_epochs: u32,
+    /// Smaller goes first; ties by number.
+    pub queue_order: u64,
+    /// It waits at `to_epoch` for a promotion.
+    pub waits_at_end: bool,
+    /// Its best-epoch weights are wanted.
+    pub keep_weights: bool,
+    /// For a test trial: the trial whose weights are evaluated.
+    pub weights_of: Option<TrialNumber>,
+}
+
+/// A point by its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct WinnerRef {
+    /// From 1.
+    pub round: u32,
+    /// From 0.
+    pub point: u64,
+}
+
+/// What a blob holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum BlobKind {
+    /// The whole state of a training.
+    Checkpoint,
+    /// Best-epoch weights.
+    Weights,
+}
+
+impl BlobKind {
+    /// As stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Checkpoint => "checkpoint",
+            Self::Weights => "weights",
+        }
+    }
+
+    /// The kind of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Checkpoint, Self::Weights]
+            .into_iter()
+            .find(|kind| kind.as_str() == name)
+    }
+}
+
+/// A blob by its content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct BlobRef {
+    /// blake3 of its bytes.
+    pub hash: Hash,
+    /// Bytes.
+    pub size: u64,
+    /// What it holds.
+    pub kind: BlobKind,
+    /// The epoch whose state it holds.
+    pub epoch: u32,
+    /// Whether the coordinator has it in `blobs/`; otherwise it lies on its worker's disk alone.
+    pub stored: bool,
+}
+
+/// A data set that a worker has opened.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OfferedData {
+    /// The name it goes by.
+    pub name: String,
+    /// Its content.
+    pub set: DataSet,
+}
+
+/// A data set by its content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataSet {
+    /// Over all its files.
+    pub hash: Hash,
+    /// Height, width, channels of one image.
+    pub shape: Vec<u32>,
+    /// Number of classes.
+    pub classes: u32,
+}
+
+/// How an attempt ended, as its worker says.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// At `to_epoch`.
+    Completed,
+    /// At `to_epoch`, to wait for a promotion; with its checkpoint, if it has one.
+    ReachedRung {
+        /// Committed before.
+        checkpoint: Option<BlobRef>,
+    },
+    /// Its own patience ended it.
+    EndedEarly,
+    /// The loss left the range of sense.
+    Diverged {
+        /// The epoch under way.
+        epoch: u32,
+        /// With the numbers.
+        reason: String,
+    },
+    /// Ended on request (stop or prune).
+    Ended,
+    /// The trial's own error.
+    Failed {
+        /// In words.
+        message: String,
+    },
+    /// The worker's fault (no memory, no disk): another one may do better.
+    Crashed {
+        /// In words.
+        message: String,
+        /// Other healthy workers are connected.
+        others_connected: bool,
+    },
+}

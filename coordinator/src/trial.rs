@@ -1,0 +1,347 @@
+//! PURE: every state transition of a trial and of its attempts, in one match each. No clock, no SQL, no randomness.
+
+use crate::ids::AttemptNumber;
+
+/// Where a trial stands. The last five are terminal and never left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum TrialState {
+    /// Can be granted.
+    Queued,
+    /// An attempt of it is under way.
+    Running,
+    /// At its rung, until the search promotes or prunes it.
+    Waiting,
+    /// Trained as far as it was to be.
+    Completed,
+    /// Ended by the search before that.
+    Pruned,
+    /// Its loss left the range of sense.
+    Diverged,
+    /// Ended by a person.
+    Cancelled,
+    /// Its own error, or the crash limit.
+    Failed,
+}
+
+/// All states, in order.
+pub const TRIAL_STATES: [TrialState; 8] = [
+    TrialState::Queued,
+    TrialState::Running,
+    TrialState::Waiting,
+    TrialState::Completed,
+    TrialState::Pruned,
+    TrialState::Diverged,
+    TrialState::Cancelled,
+    TrialState::Failed,
+];
+
+impl TrialState {
+    /// Whether the trial is over.
+    pub fn is_terminal(self) -> bool {
+        !matches!(self, Self::Queued | Self::Running | Self::Waiting)
+    }
+
+    /// As stored and shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Waiting => "waiting",
+            Self::Completed => "completed",
+            Self::Pruned => "pruned",
+            Self::Diverged => "diverged",
+            Self::Cancelled => "cancelled",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// The state of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        TRIAL_STATES
+            .into_iter()
+            .find(|state| state.as_str() == name)
+    }
+}
+
+/// Where an attempt stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum AttemptState {
+    /// Its worker has the lease.
+    Running,
+    /// Its worker said how it ended.
+    Finished,
+    /// Its lease expired.
+    Lost,
+    /// Its worker gave it back: drained, paused, pre-empted.
+    Released,
+    /// Its worker died, or was itself at fault.
+    Crashed,
+}
+
+impl AttemptState {
+    const ALL: [Self; 5] = [
+        Self::Running,
+        Self::Finished,
+        Self::Lost,
+        Self::Released,
+        Self::Crashed,
+    ];
+
+    /// As stored and shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Finished => "finished",
+            Self::Lost => "lost",
+            Self::Released => "released",
+            Self::Crashed => "crashed",
+        }
+    }
+
+    /// The state of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == name)
+    }
+}
+
+/// What a trial is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum TrialKind {
+    /// A training of a point.
+    Search,
+    /// The sweep's preflight; outside points, budget and counts.
+    Check,
+    /// The winner on the test part; outside points, budget and counts.
+    Test,
+}
+
+impl TrialKind {
+    /// As stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Search => "search",
+            Self::Check => "check",
+            Self::Test => "test",
+        }
+    }
+
+    /// The kind of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Search, Self::Check, Self::Test]
+            .into_iter()
+            .find(|kind| kind.as_str() == name)
+    }
+}
+
+/// What was asked of a running trial; it stays running until its worker answers or its lease expires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum StopRequest {
+    /// A person cancelled the trial or stopped the sweep: end at the next epoch.
+    Cancel,
+    /// The search has no use for it: end now.
+    Prune,
+}
+
+impl StopRequest {
+    /// As stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Cancel => "cancel",
+            Self::Prune => "prune",
+        }
+    }
+
+    /// The request of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Cancel, Self::Prune]
+            .into_iter()
+            .find(|request| request.as_str() == name)
+    }
+
+    /// How a trial ends that obeys.
+    fn ends_as(self) -> TrialState {
+        match self {
+            Self::Cancel => TrialState::Cancelled,
+            Self::Prune => TrialState::Pruned,
+        }
+    }
+}
+
+/// Attempts in a row that may end by the worker's end or by expiry without a new epoch; then the trial is poisoned.
+pub const CRASH_LIMIT: u32 = 3;
+
+/// What can happen to a trial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TrialEvent {
+    /// A worker gets it.
+    Granted,
+    /// Its worker reached the attempt's last epoch.
+    Completed,
+    /// At its rung, checkpoint committed, to wait for the search.
+    ReachedRung,
+    /// Its own patience ended it: a completed training.
+    EndedEarly,
+    /// The loss left the range of sense.
+    Diverged,
+    /// Its worker ended it on request.
+    Ended,
+    /// The trial's own error.
+    Failed,
+    /// Its worker died or was at fault; so many crashes in a row now, this one included.
+    Crashed {
+        /// Crashed or lost attempts in a row without a new epoch between them.
+        in_a_row: u32,
+    },
+    /// The lease expired; counts as a crash until the worker comes back.
+    Lost {
+        /// As in `Crashed`.
+        in_a_row: u32,
+    },
+    /// Its worker gave it back.
+    Released,
+    /// A late worker whom nobody replaced goes on.
+    TakenBack,
+    /// Goes on to the next rung.
+    Promoted,
+    /// The search has no use for it.
+    Pruned,
+    /// A person ended it, or its sweep.
+    Cancelled,
+}
+
+impl TrialEvent {
+    /// As stored in `events`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Granted => "granted",
+            Self::Completed => "completed",
+            Self::ReachedRung => "reached_rung",
+            Self::EndedEarly => "ended_early",
+            Self::Diverged => "diverged",
+            Self::Ended => "ended",
+            Self::Failed => "failed",
+            Self::Crashed { .. } => "crashed",
+            Self::Lost { .. } => "lost",
+            Self::Released => "released",
+            Self::TakenBack => "taken_back",
+            Self::Promoted => "promoted",
+            Self::Pruned => "pruned",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// Where an event leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Into this state; the attempt under way, if any, into that one.
+    Goes {
+        /// The trial's new state.
+        trial: TrialState,
+        /// The attempt's new state; `None`: no attempt is touched.
+        attempt: Option<AttemptState>,
+    },
+    /// It stays, and its worker is asked.
+    Asks(StopRequest),
+}
+
+/// The event does not fit the state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a {} trial cannot be {}", state.as_str(), event.as_str())]
+pub struct NoSuchTransition {
+    /// Where the trial stood.
+    pub state: TrialState,
+    /// What was to happen.
+    pub event: TrialEvent,
+}
+
+/// The one place where a trial's state changes. `asked`: a stop that was asked for and not yet answered.
+pub fn next(
+    state: TrialState,
+    event: TrialEvent,
+    asked: Option<StopRequest>,
+) -> Result<Next, NoSuchTransition> {
+    use {AttemptState as A, TrialEvent as E, TrialState as T};
+    let goes = |trial, attempt| Ok(Next::Goes { trial, attempt });
+    // A stop asked for before an attempt ended without a result wins over the queue.
+    let queued = asked.map_or(T::Queued, StopRequest::ends_as);
+    let after_crash = |in_a_row| match queued {
+        T::Queued if in_a_row >= CRASH_LIMIT => T::Failed,
+        other => other,
+    };
+    match (state, event) {
+        (T::Queued, E::Granted) => goes(T::Running, Some(A::Running)),
+        (T::Queued, E::TakenBack) => goes(T::Running, Some(A::Running)),
+        // A result is never thrown away, even when a stop was asked for.
+        (T::Running, E::Completed | E::EndedEarly) => goes(T::Completed, Some(A::Finished)),
+        (T::Running, E::ReachedRung) => goes(
+            asked.map_or(T::Waiting, StopRequest::ends_as),
+            Some(A::Finished),
+        ),
+        (T::Running, E::Diverged) => goes(T::Diverged, Some(A::Finished)),
+        (T::Running, E::Ended) => goes(
+            asked.map_or(T::Cancelled, StopRequest::ends_as),
+            Some(A::Finished),
+        ),
+        (T::Running, E::Failed) => goes(T::Failed, Some(A::Finished)),
+        (T::Running, E::Crashed { in_a_row }) => goes(after_crash(in_a_row), Some(A::Crashed)),
+        (T::Running, E::Lost { in_a_row }) => goes(after_crash(in_a_row), Some(A::Lost)),
+        (T::Running, E::Released) => goes(queued, Some(A::Released)),
+        (T::Running, E::Cancelled) => Ok(Next::Asks(StopRequest::Cancel)),
+        (T::Running, E::Pruned) => Ok(Next::Asks(asked.unwrap_or(StopRequest::Prune))),
+        (T::Waiting, E::Promoted) => goes(T::Queued, None),
+        (T::Waiting, E::Pruned) => goes(T::Pruned, None),
+        (T::Queued | T::Waiting, E::Cancelled) => goes(T::Cancelled, None),
+        (T::Queued, E::Pruned) => goes(T::Pruned, None),
+        (state, event) => Err(NoSuchTransition { state, event }),
+    }
+}
+
+/// One attempt as the crash limit sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttemptEnd {
+    /// Which attempt.
+    pub attempt: AttemptNumber,
+    /// How it ended.
+    pub state: AttemptState,
+    /// Whether it reported an epoch that no attempt before it had.
+    pub new_epoch: bool,
+    /// Whether it was open when the coordinator died: then it counts for nothing.
+    pub excused: bool,
+    /// Whose it was: crashes on one worker count at most twice while another worker is connected.
+    pub worker: String,
+}
+
+/// Crashed and lost attempts in a row at the end of `attempts` (ascending), without a new epoch between them.
+/// `others_connected`: then at most two on one worker count.
+pub fn crashes_in_a_row(attempts: &[AttemptEnd], others_connected: bool) -> u32 {
+    let mut by_worker = std::collections::BTreeMap::<&str, u32>::new();
+    for end in attempts.iter().rev() {
+        match end.state {
+            AttemptState::Crashed | AttemptState::Lost if !end.excused => {
+                *by_worker.entry(&end.worker).or_default() += 1;
+            }
+            AttemptState::Finished => break,
+            _ => {}
+        }
+        if end.new_epoch {
+            break;
+        }
+    }
+    let most = if others_connected { 2 } else { u32::MAX };
+    by_worker.values().map(|count| (*count).min(most)).sum()
+}
+
+/// Seed of everything random in a trial, below 2^32 so that any program can take it: the same for every attempt,
+/// another for another (round, point, repeat, fold).
+pub fn seed(sweep_seed: u64, round: u32, point: u64, repeat: u32, fold: u32) -> u64 {
+    let mut hasher = blake3::Hasher::new_derive_key("hone 2026 trial seed");
+    hasher.update(&sweep_seed.to_le_bytes());
+    hasher.update(&round.to_le_bytes());
+    hasher.update(&point.to_le_bytes());
+    hasher.update(&repeat.to_le_bytes());
+    hasher.update(&fold.to_le_bytes());
+    let mut bytes = [0; 4];
+    hasher.finalize_xof().fill(&mut bytes);
+    u64::from(u32::from_le_bytes(bytes))
+}
