@@ -1,5 +1,6 @@
 //! The worker: takes trials on lease, trains them, reports.
 
+pub mod cnn;
 pub mod config;
 pub mod data;
 pub mod trainer;
