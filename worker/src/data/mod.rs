@@ -38,3 +38,6 @@ pub use split::Split;
 
 /// Largest height or width of an image, in pixels.
 pub const MAX_SIDE: u32 = 4096;
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,179 @@
+use std::{fs, io::Write, path::Path};
 
+use proptest::prelude::*;
+
+use super::*;
+
+fn images(magic: u32, count: u32, rows: u32, columns: u32, pixels: &[u8]) -> Vec<u8> {
+    let mut bytes: Vec<u8> = [magic, count, rows, columns]
+        .iter()
+        .flat_map(|n| n.to_be_bytes())
+        .collect();
+    bytes.extend_from_slice(pixels);
+    bytes
+}
+
+fn labels(magic: u32, count: u32, labels: &[u8]) -> Vec<u8> {
+    let mut bytes: Vec<u8> = [magic, count]
+        .iter()
+        .flat_map(|n| n.to_be_bytes())
+        .collect();
+    bytes.extend_from_slice(labels);
+    bytes
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(bytes).unwrap();
+    packed.finish().unwrap()
+}
+
+/// Two training images of 1×2 and one test image; `change` may spoil a file.
+fn mnist_folder(change: impl Fn(&str, Vec<u8>) -> Vec<u8>) -> tempfile::TempDir {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("mnist");
+    fs::create_dir(&folder).unwrap();
+    for (name, bytes) in [
+        (
+            "train-images-idx3-ubyte",
+            images(2051, 2, 1, 2, &[1, 2, 3, 4]),
+        ),
+        (
+            "train-labels-idx1-ubyte.gz",
+            gzip(&labels(2049, 2, &[7, 0])),
+        ),
+        (
+            "t10k-images-idx3-ubyte.gz",
+            gzip(&images(2051, 1, 1, 2, &[5, 6])),
+        ),
+        ("t10k-labels-idx1-ubyte", labels(2049, 1, &[9])),
+    ] {
+        fs::write(folder.join(name), change(name, bytes)).unwrap();
+    }
+    root
+}
+
+fn open_changed(file: &'static str, bytes: Vec<u8>) -> String {
+    let root = mnist_folder(|name, old| if name == file { bytes.clone() } else { old });
+    let error = open(&MNIST, &[root.path().to_owned()], None)
+        .unwrap_err()
+        .to_string();
+    error.replace(&format!("{}/mnist/", root.path().display()), "")
+}
+
+#[test]
+fn plain_and_packed_files_are_read() {
+    let root = mnist_folder(|_, bytes| bytes);
+    let set = open(&MNIST, &[root.path().to_owned()], None).unwrap();
+    assert_eq!(set.shape, Shape::new(1, 2, 1));
+    assert_eq!(
+        set.train,
+        Images {
+            pixels: vec![1, 2, 3, 4],
+            labels: vec![7, 0]
+        }
+    );
+    assert_eq!(
+        set.test,
+        Some(Images {
+            pixels: vec![5, 6],
+            labels: vec![9]
+        })
+    );
+    let direct = open(&MNIST, &[], Some(&root.path().join("mnist"))).unwrap();
+    assert_eq!(direct.hash, set.hash);
+}
+
+#[test]
+fn what_is_wrong_is_said_with_file_and_byte() {
+    let file = "train-images-idx3-ubyte";
+    assert_eq!(
+        open_changed(file, images(2049, 2, 1, 2, &[1, 2, 3, 4])),
+        "train-images-idx3-ubyte, byte 0: magic number 2049, but an IDX file of images begins with 2051"
+    );
+    assert_eq!(
+        open_changed(file, images(2051, 2, 1, 2, &[1, 2, 3])),
+        "train-images-idx3-ubyte, byte 19: the file ends here, but the pixels should go on for 1 more bytes (4 from byte 16)"
+    );
+    assert_eq!(
+        open_changed(file, images(2051, 2, 1, 2, &[1, 2, 3, 4, 5])),
+        "train-images-idx3-ubyte, byte 20: the pixels should end here, but the file goes on"
+    );
+    assert_eq!(
+        open_changed(file, images(2051, 2, 0, 2, &[])),
+        "train-images-idx3-ubyte, byte 8: images of 0×2: each side must be from 1 to 4096 pixels"
+    );
+    assert_eq!(
+        open_changed("t10k-labels-idx1-ubyte", labels(2049, 1, &[10])),
+        "t10k-labels-idx1-ubyte, byte 8: label 10 of image 0: there are 10 classes, 0 to 9"
+    );
+    let counts = open_changed("t10k-labels-idx1-ubyte", labels(2049, 2, &[1, 2]));
+    assert_eq!(
+        counts,
+        "t10k-labels-idx1-ubyte, byte 4: 2 labels, but t10k-images-idx3-ubyte.gz has 1 images"
+    );
+    let shapes = open_changed(
+        "t10k-images-idx3-ubyte.gz",
+        gzip(&images(2051, 1, 2, 2, &[1, 2, 3, 4])),
+    );
+    assert!(
+        shapes.contains("byte 8: images of 2×2×1, but train-images-idx3-ubyte has images of 1×2×1"),
+        "{shapes}"
+    );
+    let mut cut = gzip(&labels(2049, 2, &[7, 0]));
+    cut.truncate(cut.len() - 9);
+    let cut = open_changed("train-labels-idx1-ubyte.gz", cut);
+    assert!(
+        cut.contains("train-labels-idx1-ubyte.gz, byte") && cut.contains("truncated"),
+        "{cut}"
+    );
+}
+
+#[test]
+fn a_claim_of_many_images_costs_no_memory() {
+    let error = open_changed(
+        "train-images-idx3-ubyte",
+        images(2051, 4_000_000, 28, 28, &[0; 50]),
+    );
+    assert!(
+        error.starts_with("train-images-idx3-ubyte, byte 66: the file ends here"),
+        "{error}"
+    );
+    let error = open_changed(
+        "train-images-idx3-ubyte",
+        images(2051, u32::MAX, 4096, 4096, &[]),
+    );
+    assert!(error.contains("byte 4: 4294967295 images"), "{error}");
+}
+
+#[test]
+fn missing_files_are_named_with_the_place_to_get_them() {
+    let root = mnist_folder(|_, bytes| bytes);
+    fs::remove_file(root.path().join("mnist/t10k-labels-idx1-ubyte")).unwrap();
+    let error = open(&MNIST, &[root.path().to_owned()], None)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("mnist lacks t10k-labels-idx1-ubyte. Get"),
+        "{error}"
+    );
+    assert!(
+        error.contains("https://") && error.contains("--data DIR") && error.contains("HONE_DATA"),
+        "{error}"
+    );
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_the_readers_panic(
+        head in prop::sample::select(vec![&[][..], &[0, 0, 8, 3], &[0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1], &[0, 0, 8, 1]]),
+        tail in prop::collection::vec(0u8..4, 0..64),
+    ) {
+        let bytes = [head, &tail].concat();
+        let path = Path::new("any");
+        let _ = read_labels(Source::new(path, &bytes), 10);
+        if let Ok((shape, pixels)) = read_images(Source::new(path, &bytes)) {
+            prop_assert_eq!(pixels.len() % shape.features(), 0);
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The real sets, when `HONE_DATA` says where they are; facts as published, or counted from the original files.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use crate::data::{DataError, DataSet, Images, Library, Shape};
+
+/// The set, or nothing when it is not on this machine.
+fn open(name: &str) -> Option<std::sync::Arc<DataSet>> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "only a test may look for data that are too large to be embedded"
+    )]
+    let root = PathBuf::from(std::env::var("HONE_DATA").ok()?);
+    match Library::new(vec![root], BTreeMap::new()).open(name) {
+        Ok(set) => Some(set),
+        Err(DataError::Missing(_)) => None,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// Mean and standard deviation of pixel / 255 in one channel, to four places.
+fn moments(images: &Images, channel: usize, channels: usize) -> (String, String) {
+    let values = || {
+        images
+            .pixels
+            .iter()
+            .skip(channel)
+            .step_by(channels)
+            .map(|&pixel| f64::from(pixel) / 255.0)
+    };
+    let count = (images.pixels.len() / channels) as f64;
+    let mean = values().sum::<f64>() / count;
+    let variance = values().map(|value| (value - mean).powi(2)).sum::<f64>() / count;
+    (format!("{mean:.4}"), format!("{:.4}", variance.sqrt()))
+}
+
+fn assert_grey(
+    images: &Images,
+    first: [u32; 10],
+    counts: [usize; 10],
+    mean: &str,
+    deviation: &str,
+) {
+    assert_eq!(images.labels[..10], first);
+    assert_eq!(images.class_counts(10), counts);
+    assert_eq!(
+        moments(images, 0, 1),
+        (mean.to_owned(), deviation.to_owned())
+    );
+}
+
+#[test]
+fn mnist() {
+    let Some(set) = open("mnist") else { return };
+    assert_eq!(set.shape, Shape::new(28, 28, 1));
+    let counts = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949];
+    assert_grey(
+        &set.train,
+        [5, 0, 4, 1, 9, 2, 1, 3, 1, 4],
+        counts,
+        "0.1307",
+        "0.3081",
+    );
+    let counts = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009];
+    assert_grey(
+        set.test.as_ref().unwrap(),
+        [7, 2, 1, 0, 4, 1, 4, 9, 5, 9],
+        counts,
+        "0.1325",
+        "0.3105",
+    );
+}
+
+#[test]
+fn fashion_mnist() {
+    let Some(set) = open("fashion-mnist") else {
+        return;
+    };
+    assert_grey(
+        &set.train,
+        [9, 0, 0, 3, 0, 2, 7, 2, 5, 5],
+        [6000; 10],
+        "0.2860",
+        "0.3530",
+    );
+    assert_grey(
+        set.test.as_ref().unwrap(),
+        [9, 2, 1, 1, 6, 1, 4, 6, 5, 7],
+        [1000; 10],
+        "0.2868",
+        "0.3524",
+    );
+    assert_eq!(set.classes[9], "Ankle boot");
+}
+
+#[test]
+fn cifar10() {
+    let Some(set) = open("cifar10") else { return };
+    assert_eq!(set.shape, Shape::new(32, 32, 3));
+    assert_eq!(set.train.labels[..10], [6, 9, 9, 4, 1, 1, 2, 7, 8, 3]);
+    assert_eq!(
+        set.train.labels[10_000..][..10],
+        [1, 6, 6, 8, 8, 3, 4, 6, 0, 6],
+        "the second batch"
+    );
+    let first = Images {
+        pixels: set.train.pixels[..10_000 * 3072].to_vec(),
+        labels: set.train.labels[..10_000].to_vec(),
+    };
+    assert_eq!(
+        first.class_counts(10),
+        [1005, 974, 1032, 1016, 999, 937, 1030, 1001, 1025, 981]
+    );
+    let means = [0, 1, 2].map(|channel| moments(&first, channel, 3).0);
+    assert_eq!(means, ["0.4935", "0.4834", "0.4472"]);
+    if let Some(test) = &set.test {
+        assert_eq!(test.labels[..10], [3, 8, 8, 0, 6, 6, 1, 6, 3, 1]);
+    }
+}
