@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::trainer::Trainer;
+use crate::{data::Library, trainer::Trainer};
 
 /// Everything that [`run`](crate::run) needs.
 #[derive(Clone, Debug)]
@@ -97,6 +97,18 @@ pub struct DataSet {
     pub shape: [u32; 3],
     /// Number of classes.
     pub classes: u32,
+}
+
+impl DataSets for Library {
+    fn open(&self, name: &str) -> Result<DataSet, String> {
+        let set = Self::open(self, name).map_err(|error| error.to_string())?;
+        let side = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
+        Ok(DataSet {
+            hash: set.hash.to_vec(),
+            shape: [set.shape.height, set.shape.width, set.shape.channels].map(side),
+            classes: side(set.classes.len()),
+        })
+    }
 }
 
 /// The catalogue of a worker whose trainers need none.

@@ -1,11 +1,36 @@
 //! The worker: takes trials on lease, trains them, reports.
+//!
+//! In reading order: [`run`] connects and starts the slots; `slot` asks for trials; `train` works on one lease, and
+//! `curve` trains its epochs; `outbox` delivers what it has to say; `heartbeat` renews leases; `spool` keeps calls while
+//! the coordinator is away, and `orphans` hands over those of a worker that died; `checkpoint` and `transfer` store and
+//! move files; `client` is the only reader of the wire's fields. What is trained stands behind [`trainer`].
 
 pub mod cnn;
 pub mod config;
 pub mod data;
 pub mod trainer;
 
+mod attempt;
+mod backoff;
+mod checkpoint;
+mod client;
+mod curve;
+mod heartbeat;
+mod logs;
+mod offers;
+mod orphans;
+mod outbox;
 mod run;
+mod scratch;
+mod slot;
+mod spool;
+mod train;
+mod transfer;
+mod worker;
 
 pub use config::{Config, Shutdown};
+pub use logs::LogLayer;
 pub use run::{Error, run};
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,25 @@
-//! The worker as a whole.
+//! The worker as a whole: connect, serve, drain, leave.
 
-use crate::config::{Config, Shutdown};
+use std::{io::Read, path::PathBuf, sync::Arc, thread, time::Duration};
+
+use tokio::{sync::mpsc, time::timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    backoff::Backoff,
+    client::{self, Client, Directive, Identity},
+    config::{Config, Shutdown},
+    heartbeat, orphans,
+    scratch::Scratch,
+    slot,
+    worker::Worker,
+};
+
+/// How long a drained worker waits for a coordinator that does not take its last calls.
+const DELIVERY: Duration = Duration::from_secs(30);
+
+/// How long trainings may take to notice that the worker ends at once.
+const AT_ONCE: Duration = Duration::from_secs(2);
 
 /// Why a worker could not go on.
 #[derive(Debug, thiserror::Error)]
@@ -17,14 +36,161 @@ pub enum Error {
     #[error("scratch directory {path}: {source}", path = path.display())]
     Scratch {
         /// The directory or a file in it.
-        path: std::path::PathBuf,
+        path: PathBuf,
         /// What the operating system said.
         source: std::io::Error,
     },
+    /// The operating system gives no thread.
+    #[error("no thread can be started: {0}")]
+    Thread(std::io::Error),
 }
 
-/// Takes trials on lease and trains them until `shutdown`, or until the coordinator sends it away.
+/// Takes trials on lease and trains them until `shutdown`, or until the coordinator sends this worker away.
+///
+/// # Errors
+/// Before the first trial: an address that is none, a coordinator that did not answer within
+/// [`Config::connect_timeout`], a scratch directory that cannot be written. After that a worker goes on whatever
+/// happens.
 pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), Error> {
-    let _ = (config, shutdown);
+    let scratch = Scratch::open(&config.scratch, &config.session, config.disk_budget)?;
+    let identity = Identity {
+        session: config.session,
+        name: config.name.clone(),
+        trainers: config.trainers.keys().cloned().collect(),
+        slots: config.slots,
+    };
+    let connect = || {
+        Client::new(&config.coordinator, identity.clone()).map_err(|error| Error::Coordinator {
+            address: config.coordinator.clone(),
+            reason: client::causes(&error),
+        })
+    };
+    let (for_calls, for_heartbeats) = (connect()?, connect()?);
+    if config.end_with_stdin {
+        end_with_stdin(shutdown.clone());
+    }
+    let worker = Worker::new(config, for_calls, shutdown, scratch);
+    if !first_registration(&worker).await? {
+        return Ok(());
+    }
+    serve(&worker, for_heartbeats).await
+}
+
+/// Registers, however long the coordinator takes to appear. Returns whether there is anything to serve.
+async fn first_registration(worker: &Worker) -> Result<bool, Error> {
+    let address = &worker.config.coordinator;
+    let mut backoff = Backoff::new();
+    let mut said = None;
+    let started = slot::stopwatch();
+    loop {
+        let registered = tokio::select! {
+            biased;
+            () = worker.shutdown.drain_token().cancelled() => return Ok(false),
+            registered = worker.register(&worker.client) => registered,
+        };
+        let Err(status) = registered else {
+            break;
+        };
+        let patience = worker.config.connect_timeout;
+        let spent = patience.is_some_and(|patience| started.elapsed() >= patience);
+        if spent || !client::is_passing(&status) {
+            return Err(Error::Coordinator {
+                address: address.clone(),
+                reason: client::explain(&status),
+            });
+        }
+        slot::say(&mut said, address, &status);
+        tokio::select! {
+            () = tokio::time::sleep(backoff.wait()) => {}
+            () = worker.shutdown.drain_token().cancelled() => return Ok(false),
+        }
+    }
+    let (name, slots) = (&worker.config.name, worker.config.slots);
+    tracing::info!("worker {name}: {slots} slots, connected to {address}");
+    Ok(true)
+}
+
+async fn serve(worker: &Arc<Worker>, for_heartbeats: Client) -> Result<(), Error> {
+    let ended = CancellationToken::new();
+    let _end_heartbeats = ended.clone().drop_guard();
+    heartbeat::start(Arc::clone(worker), for_heartbeats, ended).map_err(Error::Thread)?;
+    let orphans = tokio::spawn(orphans::hand_over(Arc::clone(worker)));
+    let drains = tokio::spawn(release_on_drain(Arc::clone(worker)));
+    let slots = start_slots(worker).map_err(Error::Thread)?;
+    wait(worker, slots).await;
+    orphans.abort();
+    drains.abort();
     Ok(())
+}
+
+/// One thread a slot. The receiver closes when the last has ended.
+fn start_slots(worker: &Arc<Worker>) -> std::io::Result<mpsc::Receiver<()>> {
+    let (alive, slots) = mpsc::channel(1);
+    for number in 0..worker.config.slots.max(1) {
+        let (worker, alive) = (Arc::clone(worker), alive.clone());
+        thread::Builder::new()
+            .name(format!("slot-{number}"))
+            .spawn(move || {
+                let _alive = alive;
+                slot::serve(&worker);
+            })?;
+    }
+    Ok(slots)
+}
+
+async fn wait(worker: &Worker, mut slots: mpsc::Receiver<()>) {
+    let now = worker.shutdown.now_token();
+    tokio::select! {
+        _ = slots.recv() => {}
+        () = now.cancelled() => {
+            let _ = timeout(AT_ONCE, slots.recv()).await;
+            return;
+        }
+    }
+    worker.outboxes.close();
+    tokio::select! {
+        delivered = timeout(DELIVERY, worker.outboxes.wait()) => {
+            if delivered.is_err() {
+                tracing::warn!("the coordinator is away; what it has not taken waits in {}", worker.config.scratch.display());
+                return;
+            }
+        }
+        () = now.cancelled() => return,
+    }
+    let left = worker.client.leave("drained", Duration::from_secs(5)).await;
+    if let Err(status) = left {
+        tracing::debug!("leaving: {}", client::explain(&status));
+    }
+    worker.scratch.remove_session();
+    tracing::info!("worker {} has left", worker.config.name);
+}
+
+/// Passes the operator's wish on to the trainings.
+async fn release_on_drain(worker: Arc<Worker>) {
+    worker.shutdown.drain_token().cancelled().await;
+    tracing::info!("draining: trainings end between two steps and are given back");
+    worker.attempts.direct_all(Directive::Release);
+    worker.shutdown.now_token().cancelled().await;
+    worker.attempts.direct_all(Directive::Fenced);
+}
+
+/// Ends the worker when its parent, who holds the other end of standard input, is gone.
+fn end_with_stdin(shutdown: Shutdown) {
+    // A thread, since a read of standard input cannot be cancelled; it ends with the process.
+    let watcher = thread::Builder::new().name("parent".to_owned());
+    let started = watcher.spawn(move || {
+        let mut buffer = [0; 64];
+        let mut stdin = std::io::stdin().lock();
+        loop {
+            match stdin.read(&mut buffer) {
+                Ok(0) | Err(_) => break,
+                Ok(_) => {}
+            }
+        }
+        tracing::info!("the parent process has ended; so does this one");
+        shutdown.now();
+    });
+    if let Err(error) = started {
+        tracing::warn!("the parent process cannot be watched: {error}");
+    }
 }

@@ -62,6 +62,7 @@ impl Objective {
 #[derive(Clone, Debug, Default)]
 pub struct Stop {
     wanted: Arc<AtomicBool>,
+    at_once: Arc<AtomicBool>,
     steps: Arc<AtomicU64>,
 }
 
@@ -69,6 +70,18 @@ impl Stop {
     /// Asks for the end.
     pub fn request(&self) {
         self.wanted.store(true, Ordering::Release);
+    }
+
+    /// Asks for the end, and says that nothing of the training is wanted any more: an external program gets no time
+    /// to write its state.
+    pub fn request_at_once(&self) {
+        self.at_once.store(true, Ordering::Release);
+        self.request();
+    }
+
+    /// Whether the end is to come without saving anything.
+    pub fn at_once(&self) -> bool {
+        self.at_once.load(Ordering::Acquire)
     }
 
     /// Whether the end was asked for. To be polled once a step; counts that step.

@@ -1,0 +1,457 @@
+//! Between the wire's messages and the worker's own types.
+
+use std::fmt;
+
+use hone_proto::v1 as wire;
+use prost::Message;
+use tonic::Status;
+
+use super::Beaten;
+use crate::{
+    config::DataSet,
+    trainer::{Objective, Report, TrialSpec},
+};
+
+/// One attempt of one trial, without the right to speak for it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct AttemptId {
+    pub(crate) sweep: String,
+    pub(crate) trial: u64,
+    pub(crate) attempt: u32,
+}
+
+impl fmt::Display for AttemptId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.sweep, self.trial)
+    }
+}
+
+/// An attempt and its token.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct AttemptRef(wire::AttemptRef);
+
+impl AttemptRef {
+    pub(crate) fn id(&self) -> AttemptId {
+        let trial = self.0.trial.clone().unwrap_or_default();
+        AttemptId {
+            sweep: trial.sweep,
+            trial: trial.trial,
+            attempt: self.0.attempt,
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn for_test(sweep: &str, trial: u64, attempt: u32) -> Self {
+        Self(wire::AttemptRef {
+            trial: Some(wire::TrialId {
+                sweep: sweep.to_owned(),
+                trial,
+            }),
+            attempt,
+            token: vec![7; 16].into(),
+        })
+    }
+
+    fn to_wire(&self) -> Option<wire::AttemptRef> {
+        Some(self.0.clone())
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Search,
+    Check,
+    Test,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BlobKind {
+    Checkpoint,
+    Weights,
+}
+
+/// Content-addressed bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Blob {
+    /// blake3.
+    pub(crate) hash: [u8; 32],
+    pub(crate) size: u64,
+    pub(crate) kind: BlobKind,
+    pub(crate) epoch: u32,
+}
+
+impl Blob {
+    fn to_wire(self) -> wire::Blob {
+        let kind = match self.kind {
+            BlobKind::Checkpoint => wire::BlobKind::Checkpoint,
+            BlobKind::Weights => wire::BlobKind::Weights,
+        };
+        wire::Blob {
+            hash: self.hash.to_vec().into(),
+            size: self.size,
+            kind: kind.into(),
+            epoch: self.epoch,
+        }
+    }
+
+    fn from_wire(blob: &wire::Blob) -> Result<Self, Status> {
+        Ok(Self {
+            hash: blob
+                .hash
+                .as_ref()
+                .try_into()
+                .map_err(|_| missing("a blob's hash of 32 bytes"))?,
+            size: blob.size,
+            kind: match blob.kind() {
+                wire::BlobKind::Weights => BlobKind::Weights,
+                _ => BlobKind::Checkpoint,
+            },
+            epoch: blob.epoch,
+        })
+    }
+}
+
+/// The right and the duty to train one trial.
+#[derive(Clone, Debug)]
+pub(crate) struct Lease {
+    pub(crate) attempt: AttemptRef,
+    pub(crate) kind: Kind,
+    pub(crate) trainer: String,
+    pub(crate) spec: TrialSpec,
+    pub(crate) resume: Option<Blob>,
+    pub(crate) keep_weights: bool,
+    pub(crate) weights: Option<Blob>,
+    pub(crate) data_source: String,
+    /// Empty on a sweep's first grant.
+    pub(crate) data_hash: Vec<u8>,
+    pub(crate) waits_at_end: bool,
+}
+
+impl Lease {
+    pub(super) fn from_wire(lease: wire::Lease) -> Result<Self, Status> {
+        let kind = match lease.kind() {
+            wire::TrialKind::Check => Kind::Check,
+            wire::TrialKind::Test => Kind::Test,
+            _ => Kind::Search,
+        };
+        let attempt = lease.attempt.ok_or_else(|| missing("lease.attempt"))?;
+        let attempt = AttemptRef(attempt);
+        let objective = lease.objective.ok_or_else(|| missing("lease.objective"))?;
+        let spec = serde_json::from_str(&lease.spec_json)
+            .map_err(|error| Status::invalid_argument(format!("lease.spec_json: {error}")))?;
+        Ok(Self {
+            spec: TrialSpec {
+                id: attempt.id().to_string(),
+                spec,
+                seed: lease.seed,
+                repeat: lease.repeat,
+                fold: lease.fold,
+                folds: lease.folds.max(1),
+                full_epochs: lease.full_epochs,
+                to_epoch: lease.to_epoch,
+                objective: Objective {
+                    maximize: objective.direction() != wire::Direction::Minimize,
+                    best: objective.at() != wire::At::Last,
+                    metric: objective.metric,
+                },
+            },
+            attempt,
+            kind,
+            trainer: lease.trainer,
+            resume: lease.resume.as_ref().map(Blob::from_wire).transpose()?,
+            keep_weights: lease.keep_weights,
+            weights: lease.weights.as_ref().map(Blob::from_wire).transpose()?,
+            data_source: lease.data_source,
+            data_hash: lease.data_hash.into(),
+            waits_at_end: lease.waits_at_end,
+        })
+    }
+}
+
+fn missing(what: &str) -> Status {
+    Status::invalid_argument(format!("the coordinator's answer lacks {what}"))
+}
+
+/// What the coordinator wants of an attempt, the more pressing the greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(crate) enum Directive {
+    Continue = 0,
+    Release = 1,
+    Stop = 2,
+    Prune = 3,
+    Fenced = 4,
+}
+
+impl Directive {
+    pub(super) fn from_wire(directive: i32) -> Self {
+        match wire::Directive::try_from(directive) {
+            Ok(wire::Directive::Release) => Self::Release,
+            Ok(wire::Directive::Stop) => Self::Stop,
+            Ok(wire::Directive::Prune) => Self::Prune,
+            Ok(wire::Directive::Fenced) => Self::Fenced,
+            _ => Self::Continue,
+        }
+    }
+}
+
+/// A data set as this worker found it, or why it cannot be opened.
+#[derive(Clone, Debug)]
+pub(crate) struct Offer {
+    pub(crate) name: String,
+    pub(crate) found: Result<DataSet, String>,
+}
+
+impl Offer {
+    pub(super) fn to_wire(&self) -> wire::DataOffer {
+        let name = self.name.clone();
+        match &self.found {
+            Ok(set) => wire::DataOffer {
+                name,
+                hash: set.hash.clone().into(),
+                shape: set.shape.to_vec(),
+                classes: set.classes,
+                error: String::new(),
+            },
+            Err(error) => wire::DataOffer {
+                name,
+                error: error.clone(),
+                ..wire::DataOffer::default()
+            },
+        }
+    }
+}
+
+pub(super) fn progress((attempt, steps): &(AttemptRef, u64)) -> wire::AttemptProgress {
+    wire::AttemptProgress {
+        attempt: attempt.to_wire(),
+        steps: *steps,
+    }
+}
+
+pub(super) fn beaten(reply: wire::HeartbeatReply) -> Beaten {
+    let directives = reply.attempts.into_iter().map(|each| {
+        let trial = each.trial.unwrap_or_default();
+        let id = AttemptId {
+            sweep: trial.sweep,
+            trial: trial.trial,
+            attempt: each.attempt,
+        };
+        (id, Directive::from_wire(each.directive))
+    });
+    Beaten {
+        directives: directives.collect(),
+        drain: reply.drain,
+        unknown_session: reply.unknown_session,
+    }
+}
+
+pub(super) fn put_piece(
+    attempt: &AttemptRef,
+    blob: &Blob,
+    offset: u64,
+    data: Vec<u8>,
+) -> wire::PutPieceRequest {
+    wire::PutPieceRequest {
+        attempt: attempt.to_wire(),
+        blob: Some(blob.to_wire()),
+        offset,
+        data: data.into(),
+    }
+}
+
+pub(super) fn get_piece(attempt: &AttemptRef, blob: &Blob, offset: u64) -> wire::GetPieceRequest {
+    wire::GetPieceRequest {
+        attempt: attempt.to_wire(),
+        hash: blob.hash.to_vec().into(),
+        offset,
+    }
+}
+
+/// How an attempt ended.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Outcome {
+    Completed,
+    ReachedRung(Option<Blob>),
+    EndedEarly,
+    Diverged { epoch: u32, reason: String },
+    Ended,
+    Failed { message: String, crashed: bool },
+}
+
+/// A call that must arrive, in its place among the others of its attempt. Kept as the wire's message, so that the
+/// spool on disk needs no format of its own.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Call {
+    Report(wire::ReportRequest),
+    Log(wire::LogRequest),
+    Finish(wire::FinishRequest),
+    Release(wire::ReleaseRequest),
+    /// Every piece of a blob; the data stay in their file.
+    Put(wire::PutPieceRequest),
+}
+
+impl Call {
+    pub(crate) fn report(attempt: &AttemptRef, report: &Report, checkpoint: Option<Blob>) -> Self {
+        let metrics = report.metrics.iter();
+        Self::Report(wire::ReportRequest {
+            attempt: attempt.to_wire(),
+            epoch: report.epoch,
+            metrics: metrics
+                .map(|(name, value)| wire::Metric {
+                    name: name.clone(),
+                    value: *value,
+                })
+                .collect(),
+            layers: report.layers.clone().into(),
+            weights_hash: report.weights_hash.clone().into(),
+            seconds: report.seconds,
+            images: report.images,
+            checkpoint: checkpoint.map(Blob::to_wire),
+        })
+    }
+
+    pub(crate) fn log(attempt: &AttemptRef, first: u64, lines: Vec<String>) -> Self {
+        Self::Log(wire::LogRequest {
+            attempt: attempt.to_wire(),
+            lines,
+            first,
+        })
+    }
+
+    pub(crate) fn put(attempt: &AttemptRef, blob: &Blob) -> Self {
+        Self::Put(put_piece(attempt, blob, 0, Vec::new()))
+    }
+
+    pub(crate) fn release(attempt: &AttemptRef, checkpoint: Option<Blob>, reason: String) -> Self {
+        Self::Release(wire::ReleaseRequest {
+            attempt: attempt.to_wire(),
+            checkpoint: checkpoint.map(Blob::to_wire),
+            reason,
+        })
+    }
+
+    pub(crate) fn finish(
+        attempt: &AttemptRef,
+        outcome: Outcome,
+        weights: Option<Blob>,
+        diagnosis_json: String,
+        result_json: String,
+    ) -> Self {
+        Self::Finish(wire::FinishRequest {
+            attempt: attempt.to_wire(),
+            outcome: Some(outcome.into()),
+            weights: weights.map(Blob::to_wire),
+            diagnosis_json,
+            result_json,
+        })
+    }
+
+    /// Whether nothing of the attempt can come after it.
+    pub(crate) fn is_end(&self) -> bool {
+        matches!(self, Self::Finish(_) | Self::Release(_))
+    }
+
+    /// Whether it ends the attempt so that another one goes on from its checkpoint.
+    pub(crate) fn goes_on(&self) -> bool {
+        use wire::finish_request::Outcome as Wire;
+        match self {
+            Self::Release(_) => true,
+            Self::Finish(request) => match &request.outcome {
+                Some(Wire::ReachedRung(_)) => true,
+                Some(Wire::Failed(failed)) => failed.crashed,
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
+    /// Whether it names a checkpoint that takes the place of the attempt's earlier ones.
+    pub(crate) fn supersedes(&self) -> bool {
+        matches!(self, Self::Report(request) if request.checkpoint.is_some())
+    }
+
+    /// Takes a blob that the coordinator refused out of it.
+    pub(crate) fn forget(&mut self, blob: &Blob) {
+        use wire::finish_request::Outcome as Wire;
+        let forget = |place: &mut Option<wire::Blob>| {
+            place.take_if(|named| named.hash == blob.hash[..]);
+        };
+        match self {
+            Self::Release(request) => forget(&mut request.checkpoint),
+            Self::Finish(request) => {
+                forget(&mut request.weights);
+                if let Some(Wire::ReachedRung(rung)) = &mut request.outcome {
+                    forget(&mut rung.checkpoint);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The attempt that it speaks for.
+    pub(crate) fn attempt(&self) -> Option<AttemptRef> {
+        let attempt = match self {
+            Self::Report(request) => &request.attempt,
+            Self::Log(request) => &request.attempt,
+            Self::Finish(request) => &request.attempt,
+            Self::Release(request) => &request.attempt,
+            Self::Put(request) => &request.attempt,
+        };
+        attempt.clone().map(AttemptRef)
+    }
+
+    /// The blob whose pieces it stands for.
+    pub(crate) fn blob(&self) -> Option<Blob> {
+        match self {
+            Self::Put(request) => request
+                .blob
+                .as_ref()
+                .and_then(|blob| Blob::from_wire(blob).ok()),
+            _ => None,
+        }
+    }
+
+    /// As bytes for the spool: a tag and the wire's message.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let (tag, bytes) = match self {
+            Self::Report(request) => (1, request.encode_to_vec()),
+            Self::Log(request) => (2, request.encode_to_vec()),
+            Self::Finish(request) => (3, request.encode_to_vec()),
+            Self::Release(request) => (4, request.encode_to_vec()),
+            Self::Put(request) => (5, request.encode_to_vec()),
+        };
+        let mut all = Vec::with_capacity(bytes.len() + 1);
+        all.push(tag);
+        all.extend(bytes);
+        all
+    }
+
+    /// The way back; `None` for what another version wrote.
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+        let (tag, bytes) = bytes.split_first()?;
+        match tag {
+            1 => wire::ReportRequest::decode(bytes).ok().map(Self::Report),
+            2 => wire::LogRequest::decode(bytes).ok().map(Self::Log),
+            3 => wire::FinishRequest::decode(bytes).ok().map(Self::Finish),
+            4 => wire::ReleaseRequest::decode(bytes).ok().map(Self::Release),
+            5 => wire::PutPieceRequest::decode(bytes).ok().map(Self::Put),
+            _ => None,
+        }
+    }
+}
+
+impl From<Outcome> for wire::finish_request::Outcome {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Completed => Self::Completed(wire::Completed {}),
+            Outcome::ReachedRung(checkpoint) => Self::ReachedRung(wire::ReachedRung {
+                checkpoint: checkpoint.map(Blob::to_wire),
+            }),
+            Outcome::EndedEarly => Self::EndedEarly(wire::EndedEarly {}),
+            Outcome::Diverged { epoch, reason } => Self::Diverged(wire::Diverged { epoch, reason }),
+            Outcome::Ended => Self::Ended(wire::Ended {}),
+            Outcome::Failed { message, crashed } => Self::Failed(wire::Failed { message, crashed }),
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! What a worker that died left behind: calls in its spools are handed over, and its directory is removed.
+
+use std::{
+    ffi::OsStr,
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use crate::{
+    backoff::Backoff,
+    client::{self, Call},
+    spool, transfer,
+    worker::Worker,
+};
+
+/// Goes through the directories of sessions whose process is gone, one after the other.
+pub(crate) async fn hand_over(worker: Arc<Worker>) {
+    for (directory, _lock) in worker.scratch.orphans() {
+        for spool in spools(&directory) {
+            hand_over_one(&worker, &spool).await;
+        }
+        if let Err(error) = fs::remove_dir_all(&directory) {
+            tracing::debug!("{}: {error}", directory.display());
+        }
+    }
+    worker.scratch.checkpoints.collect();
+}
+
+fn spools(directory: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(directory) else {
+        return Vec::new();
+    };
+    let mut spools: Vec<_> = entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension() == Some(OsStr::new(spool::EXTENSION)))
+        .collect();
+    spools.sort();
+    spools
+}
+
+async fn hand_over_one(worker: &Worker, path: &Path) {
+    let calls = match spool::read(path) {
+        Ok(calls) => calls,
+        Err(error) => {
+            tracing::warn!("{}: {error}", path.display());
+            return;
+        }
+    };
+    let Some(attempt) = calls.last().and_then(Call::attempt) else {
+        return;
+    };
+    tracing::info!(trial = %attempt.id(), calls = calls.len(), "handing over what a former worker could not");
+    // Its trainer is gone: without an end of its own the attempt is given back, so that nobody waits for its expiry.
+    let release = (!calls.last().is_some_and(Call::is_end))
+        .then(|| Call::release(&attempt, None, "its worker ended".to_owned()));
+    for call in calls.iter().chain(&release) {
+        if let Err(status) = insist(worker, call).await {
+            tracing::info!(trial = %attempt.id(), "not taken: {}", client::explain(&status));
+            return;
+        }
+    }
+}
+
+/// Makes a call until it is answered.
+async fn insist(worker: &Worker, call: &Call) -> Result<(), tonic::Status> {
+    let mut backoff = Backoff::new();
+    loop {
+        match make(worker, call).await {
+            Err(status) if client::is_passing(&status) => {
+                tokio::time::sleep(backoff.wait()).await;
+            }
+            answered => return answered,
+        }
+    }
+}
+
+async fn make(worker: &Worker, call: &Call) -> Result<(), tonic::Status> {
+    if let (Some(blob), Some(attempt)) = (call.blob(), call.attempt()) {
+        let path = worker.scratch.checkpoints.path(&blob.hash);
+        return transfer::put(&worker.client, &attempt, &blob, &path).await;
+    }
+    worker.client.call(call).await.map(|_| ())
+}

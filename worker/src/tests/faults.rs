@@ -1,0 +1,264 @@
+//! What a worker does when the coordinator, the network or a former worker is at fault.
+
+use std::{sync::Arc, time::Duration};
+
+use hone_proto::v1::{self as wire, finish_request::Outcome};
+
+use super::{
+    config,
+    coordinator::{Coordinator, lease},
+    curve_trainer::{CurveTrainer, Gate},
+    pair, start,
+};
+use crate::{Error, config::DataSet, config::DataSets};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn training_goes_on_while_the_coordinator_is_away_and_reports_arrive_in_order() {
+    let (open, gate) = Gate::new();
+    let (coordinator, worker, scratch) = pair(CurveTrainer { gate: Some(gate) }).await;
+    coordinator.with(|state| state.leases.push_back(lease(1, 6, "{}")));
+    open.send(()).unwrap();
+    coordinator.until(|state| state.reports.len() == 1).await;
+    coordinator.with(|state| state.away = true);
+    drop(open);
+    // The whole trial fits into the absence: its end is on disk.
+    let sessions = scratch.path().join("sessions");
+    let spooled = || {
+        walk(&sessions)
+            .iter()
+            .filter(|path| path.extension().is_some_and(|end| end == "spool"))
+            .flat_map(|path| crate::spool::read(path).unwrap())
+            .any(|call| call.is_end())
+    };
+    while !spooled() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    coordinator.with(|state| {
+        assert_eq!(state.epochs(), [1]);
+        state.away = false;
+    });
+    coordinator.until(|state| state.finishes.len() == 1).await;
+    worker.drain().await;
+    coordinator.with(|state| assert_eq!(state.epochs(), [1, 2, 3, 4, 5, 6]));
+    assert!(walk(&sessions).is_empty(), "nothing is left behind");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_worker_hands_over_what_a_dead_one_spooled() {
+    let (open, gate) = Gate::new();
+    let (coordinator, worker, scratch) = pair(CurveTrainer { gate: Some(gate) }).await;
+    coordinator.with(|state| state.leases.push_back(lease(1, 3, "{}")));
+    open.send(()).unwrap();
+    coordinator.until(|state| state.reports.len() == 1).await;
+    coordinator.with(|state| state.away = true);
+    drop(open);
+    let sessions = scratch.path().join("sessions");
+    while !walk(&sessions)
+        .iter()
+        .filter(|path| path.extension().is_some_and(|end| end == "spool"))
+        .any(|path| {
+            crate::spool::read(path)
+                .unwrap()
+                .iter()
+                .any(|call| call.is_end())
+        })
+    {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    worker.shutdown.now();
+    worker.ended.await.unwrap().unwrap();
+    coordinator.with(|state| state.away = false);
+
+    let next = start(config(
+        &coordinator.address(),
+        scratch.path(),
+        CurveTrainer::default(),
+    ));
+    coordinator.until(|state| state.finishes.len() == 1).await;
+    next.drain().await;
+    coordinator.with(|state| {
+        assert_eq!(state.epochs(), [1, 2, 3]);
+        let outcome = state.finishes[0].outcome.as_ref().unwrap();
+        assert_eq!(*outcome, Outcome::Completed(wire::Completed {}));
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fenced_attempt_is_dropped_and_the_slot_takes_the_next() {
+    let (open, gate) = Gate::new();
+    let (coordinator, worker, _scratch) = pair(CurveTrainer { gate: Some(gate) }).await;
+    coordinator.with(|state| {
+        state.fenced = false;
+        state.leases.push_back(lease(1, 9, "{}"));
+    });
+    open.send(()).unwrap();
+    coordinator.until(|state| state.reports.len() == 1).await;
+    coordinator.with(|state| state.fenced = true);
+    open.send(()).unwrap();
+    // The refused report ends the training; the next question for work is refused too and asked again.
+    coordinator.until(|state| state.acquires.len() >= 2).await;
+    coordinator.with(|state| {
+        state.fenced = false;
+        state.leases.push_back(lease(2, 1, "{}"));
+    });
+    drop(open);
+    coordinator.until(|state| state.finishes.len() == 1).await;
+    worker.drain().await;
+    coordinator.with(|state| {
+        let finished = state.finishes[0].attempt.as_ref().unwrap();
+        assert_eq!(finished.trial.as_ref().unwrap().trial, 2);
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_checkpoint_does_not_cost_the_trial() {
+    let (coordinator, worker, _scratch) = pair(CurveTrainer::default()).await;
+    coordinator.with(|state| {
+        state.refuse_blobs = true;
+        let mut rung = lease(1, 2, "{}");
+        rung.waits_at_end = true;
+        state.leases.push_back(rung);
+    });
+    coordinator.until(|state| state.finishes.len() == 1).await;
+    worker.drain().await;
+    coordinator.with(|state| {
+        let outcome = state.finishes[0].outcome.clone().unwrap();
+        assert_eq!(
+            outcome,
+            Outcome::ReachedRung(wire::ReachedRung { checkpoint: None })
+        );
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forgotten_session_registers_again() {
+    let (coordinator, worker, _scratch) = pair(CurveTrainer::default()).await;
+    coordinator
+        .until(|state| !state.heartbeats.is_empty())
+        .await;
+    coordinator.with(|state| state.forget_sessions = true);
+    coordinator
+        .until(|state| state.registrations.len() >= 2)
+        .await;
+    coordinator.with(|state| state.leases.push_back(lease(1, 1, "{}")));
+    coordinator.until(|state| state.finishes.len() == 1).await;
+    worker.drain().await;
+    coordinator.with(|state| {
+        let sessions: Vec<_> = state.registrations.iter().map(|r| &r.session).collect();
+        assert!(sessions.iter().all(|session| *session == sessions[0]));
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn heartbeats_come_while_a_slot_trains_and_count_its_steps() {
+    let (open, gate) = Gate::new();
+    let (coordinator, worker, _scratch) = pair(CurveTrainer { gate: Some(gate) }).await;
+    coordinator.with(|state| state.leases.push_back(lease(1, 9, "{}")));
+    let beats_of = |state: &super::coordinator::State, steps: u64| {
+        let beats = state.heartbeats.iter().flat_map(|beat| &beat.attempts);
+        beats.filter(|progress| progress.steps == steps).count()
+    };
+    coordinator.until(|state| beats_of(state, 0) >= 2).await;
+    open.send(()).unwrap();
+    coordinator.until(|state| beats_of(state, 1) >= 2).await;
+    worker.drain().await;
+}
+
+#[derive(Debug)]
+struct Sets;
+
+impl DataSets for Sets {
+    fn open(&self, name: &str) -> Result<DataSet, String> {
+        match name {
+            "digits" => Ok(DataSet {
+                hash: vec![4; 32],
+                shape: [8, 8, 1],
+                classes: 10,
+            }),
+            _ => Err(format!("no files for {name}")),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wanted_data_sets_are_opened_and_offered_or_the_reason_is_told() {
+    let scratch = tempfile::tempdir().unwrap();
+    let coordinator = Coordinator::start(Duration::from_millis(50)).await;
+    coordinator.with(|state| {
+        state.wanted_data = vec!["digits".to_owned(), "flowers".to_owned()];
+        let mut pinned = lease(1, 1, "{}");
+        pinned.data_source = "digits".to_owned();
+        pinned.data_hash = vec![4; 32].into();
+        let mut other = lease(2, 1, "{}");
+        other.data_source = "digits".to_owned();
+        other.data_hash = vec![5; 32].into();
+        state.leases.extend([pinned, other]);
+    });
+    let mut config = config(
+        &coordinator.address(),
+        scratch.path(),
+        CurveTrainer::default(),
+    );
+    config.data = Arc::new(Sets);
+    let worker = start(config);
+    coordinator.until(|state| state.finishes.len() == 2).await;
+    worker.drain().await;
+    coordinator.with(|state| {
+        let offers = &state.registrations.last().unwrap().data;
+        assert_eq!(offers[0].shape, [8, 8, 1]);
+        assert_eq!(offers[1].error, "no files for flowers");
+        let failed = state
+            .finishes
+            .iter()
+            .find_map(|finish| match &finish.outcome {
+                Some(Outcome::Failed(failed)) => Some(failed),
+                _ => None,
+            });
+        let failed = failed.expect("the pinned hash is another");
+        assert!(
+            failed.crashed && failed.message.contains("0505"),
+            "{failed:?}"
+        );
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_coordinator_that_never_comes_is_an_error_that_names_it() {
+    // A port that was free a moment ago; nobody listens there.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let scratch = tempfile::tempdir().unwrap();
+    let mut config = config(&address, scratch.path(), CurveTrainer::default());
+    config.connect_timeout = Some(Duration::from_millis(300));
+    let error = start(config).ended.await.unwrap().unwrap_err();
+    assert!(matches!(error, Error::Coordinator { .. }));
+    assert!(error.to_string().contains(&address), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scratch_directory_that_cannot_be_made_is_an_error_that_names_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let config = config("http://127.0.0.1:1", &file, CurveTrainer::default());
+    let error = start(config).ended.await.unwrap().unwrap_err();
+    assert!(error.to_string().contains("file/sessions"), "{error}");
+}
+
+fn walk(directory: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let Ok(entries) = std::fs::read_dir(directory) else {
+        return Vec::new();
+    };
+    entries
+        .flatten()
+        .flat_map(|entry| {
+            let path = entry.path();
+            if path.is_dir() {
+                walk(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,70 @@
+//! What the parts of a running worker share.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::runtime::Handle;
+use tokio_util::task::TaskTracker;
+use tonic::Status;
+
+use crate::{
+    attempt::Attempts,
+    client::Client,
+    config::{Config, Shutdown},
+    offers::Offers,
+    scratch::Scratch,
+};
+
+/// A running worker.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    pub(crate) config: Config,
+    pub(crate) client: Client,
+    pub(crate) shutdown: Shutdown,
+    pub(crate) scratch: Scratch,
+    pub(crate) attempts: Attempts,
+    pub(crate) offers: Offers,
+    /// The deliveries under way; the worker leaves when they have ended.
+    pub(crate) outboxes: TaskTracker,
+    pub(crate) runtime: Handle,
+    heartbeat_ms: AtomicU64,
+}
+
+impl Worker {
+    pub(crate) fn new(
+        config: Config,
+        client: Client,
+        shutdown: Shutdown,
+        scratch: Scratch,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            offers: Offers::new(Arc::clone(&config.data)),
+            config,
+            client,
+            shutdown,
+            scratch,
+            attempts: Attempts::default(),
+            outboxes: TaskTracker::new(),
+            runtime: Handle::current(),
+            heartbeat_ms: AtomicU64::new(15_000),
+        })
+    }
+
+    /// Announces this worker through `client` (the heartbeat has one of its own) with what it offers by now.
+    pub(crate) async fn register(&self, client: &Client) -> Result<(), Status> {
+        let interval = client.register(&self.offers.all()).await?;
+        let interval = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX);
+        self.heartbeat_ms.store(interval, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// The time between two heartbeats that the coordinator wants.
+    pub(crate) fn heartbeat(&self) -> Duration {
+        Duration::from_millis(self.heartbeat_ms.load(Ordering::Relaxed))
+    }
+}
