@@ -1,6 +1,6 @@
 //! The shared f32 copy of a set under `pca` or `whiten`.
 
-use super::{Images, Preprocess};
+use super::{Images, Preprocess, parallel::pieces};
 
 /// Preprocessed images.
 #[derive(Debug)]
@@ -11,6 +11,9 @@ pub(super) struct Rotated {
     /// `[row, feature]`.
     values: Vec<f32>,
 }
+
+/// So many images share one pass over the matrix.
+const BLOCK: usize = 32;
 
 impl Rotated {
     /// Multiplies the centred `images` of `source` by the fitted matrix.
@@ -26,22 +29,17 @@ impl Rotated {
             rows[image as usize] = row as u32;
         }
         let mut values = vec![0.0; images.len() * features];
-        let mut centred = vec![0.0; BLOCK * features];
-        for (images, values) in images
-            .chunks(BLOCK)
-            .zip(values.chunks_mut(BLOCK * features))
-        {
-            for (&image, centred) in images.iter().zip(centred.chunks_exact_mut(features)) {
+        pieces(&mut values, BLOCK * features, |block, values| {
+            let mut centred = vec![0.0; values.len()];
+            for (&image, centred) in images[block * BLOCK..]
+                .iter()
+                .zip(centred.chunks_exact_mut(features))
+            {
                 let pixels = &source.pixels[image as usize * features..][..features];
                 preprocess.scale(pixels, centred);
             }
-            multiply(
-                &centred[..images.len() * features],
-                &preprocess.rotate,
-                features,
-                values,
-            );
-        }
+            multiply(&centred, &preprocess.rotate, features, values);
+        });
         Rotated {
             features,
             rows,
@@ -56,20 +54,36 @@ impl Rotated {
     }
 }
 
-/// So many images share one pass over the matrix.
-const BLOCK: usize = 16;
+/// Features of the result that stay in registers while their sums run.
+const WIDTH: usize = 32;
 
 /// `to = images × matrix`, each sum in the order of the features, so that its bits do not depend on the machine.
 fn multiply(images: &[f32], matrix: &[f32], features: usize, to: &mut [f32]) {
-    for (feature, row) in matrix.chunks_exact(features).enumerate() {
-        for (image, to) in images
+    for first in (0..features).step_by(WIDTH) {
+        let pairs = images
             .chunks_exact(features)
-            .zip(to.chunks_exact_mut(features))
-        {
-            let factor = image[feature];
-            for (to, &value) in to.iter_mut().zip(row) {
-                *to += factor * value;
+            .zip(to.chunks_exact_mut(features));
+        for (image, to) in pairs {
+            let to = &mut to[first..features.min(first + WIDTH)];
+            match <&mut [f32; WIDTH]>::try_from(&mut *to) {
+                // With a length that the compiler knows, the sums stay in registers.
+                Ok(to) => {
+                    let mut sums = [0.0; WIDTH];
+                    columns(image, &matrix[first..], features, &mut sums);
+                    *to = sums;
+                }
+                Err(_) => columns(image, &matrix[first..], features, to),
             }
+        }
+    }
+}
+
+/// Adds one image's products with the first columns of a matrix whose rows lie `stride` apart.
+#[inline(always)]
+fn columns(image: &[f32], matrix: &[f32], stride: usize, sums: &mut [f32]) {
+    for (&factor, row) in image.iter().zip(matrix.chunks(stride)) {
+        for (sum, &value) in sums.iter_mut().zip(row) {
+            *sum += factor * value;
         }
     }
 }
