@@ -1,0 +1,55 @@
+//! Arguments that several verbs share.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::Args;
+
+/// Where history is, and who takes orders.
+#[derive(Args, Clone, Debug)]
+pub struct Place {
+    /// Database file; the coordinator that serves it is asked, if one runs
+    #[arg(long, value_name = "FILE", default_value = "hone.db")]
+    pub db: PathBuf,
+    /// A coordinator's address, such as http://host:7700, in place of --db
+    #[arg(long, value_name = "URL", env = "HONE_COORDINATOR")]
+    pub coordinator: Option<String>,
+}
+
+/// What a worker process is given; `hone run` hands it on to its own.
+#[derive(Args, Clone, Debug, Default)]
+pub struct WorkerSetup {
+    /// Where data sets are, or NAME=DIR for a folder of images; may be repeated
+    #[arg(long, value_name = "DIR|NAME=DIR")]
+    pub data: Vec<String>,
+    /// Threads of one slot
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub threads: u16,
+    /// Trials trained at the same time by one worker [default: cores / (workers × threads)]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub slots: Option<u16>,
+    /// A program that trains trials whose file says trainer = "NAME"; may be repeated
+    #[arg(long, value_name = "NAME=COMMAND")]
+    pub exec: Vec<String>,
+}
+
+impl WorkerSetup {
+    /// `--slots`, or what the machine has room for beside `workers − 1` others like this one; at least 1.
+    pub fn slots(&self, workers: usize) -> usize {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let room = cores / (workers.max(1) * usize::from(self.threads.max(1)));
+        self.slots.map_or(room, usize::from).max(1)
+    }
+}
+
+/// `90s`, `2h`, `1h 30m`: a duration on the command line.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let parsed = humantime::parse_duration(text).map_err(|e| format!("{e}; write for example 90s or 2h"))?;
+    if parsed.is_zero() { Err("must be above zero".into()) } else { Ok(parsed) }
+}
+
+/// `NAME=VALUE` on the command line.
+pub fn name_value(text: &str) -> Option<(&str, &str)> {
+    let (name, value) = text.split_once('=')?;
+    let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '@');
+    (!name.is_empty() && !value.is_empty() && name.chars().all(word)).then_some((name, value))
+}

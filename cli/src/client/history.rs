@@ -1,0 +1,163 @@
+//! Reading: the same questions to a coordinator over the network and to a database file in process.
+
+use hone_proto::v1::{
+    self, history_client::HistoryClient, history_server::History as Service,
+};
+use tokio_stream::{Stream, StreamExt};
+use tonic::{Request, Status, transport::Channel};
+
+use super::{Rows, TrialName, convert, failure};
+use crate::view::{Best, Detail, Event, Sweep, Trial, TrialDetail};
+
+/// Where history is read.
+#[derive(Clone, Debug)]
+pub struct History {
+    source: Source,
+}
+
+#[derive(Clone, Debug)]
+enum Source {
+    Coordinator(HistoryClient<Channel>),
+    File(hone_coordinator::rpc::History),
+}
+
+/// Calls a method of the service, wherever it is, and takes the reply out.
+macro_rules! ask {
+    ($self:ident, $method:ident, $request:expr) => {
+        match &$self.source {
+            Source::Coordinator(client) => {
+                client.clone().$method($request).await.map_err(failure)?.into_inner()
+            }
+            Source::File(service) => {
+                service.$method(Request::new($request)).await.map_err(failure)?.into_inner()
+            }
+        }
+    };
+}
+
+/// Calls a streaming method and boxes the rows.
+macro_rules! rows {
+    ($self:ident, $method:ident, $request:expr, $convert:expr) => {
+        match &$self.source {
+            Source::Coordinator(client) => {
+                boxed(client.clone().$method($request).await.map_err(failure)?.into_inner(), $convert)
+            }
+            Source::File(service) => {
+                boxed(service.$method(Request::new($request)).await.map_err(failure)?.into_inner(), $convert)
+            }
+        }
+    };
+}
+
+fn boxed<S, W, T>(stream: S, convert: fn(W) -> T) -> Rows<T>
+where
+    S: Stream<Item = Result<W, Status>> + Send + 'static,
+    W: 'static,
+    T: 'static,
+{
+    Box::pin(stream.map(move |row| Ok(convert(row.map_err(failure)?))))
+}
+
+/// Which trials to list, in which order.
+#[derive(Clone, Debug, Default)]
+pub struct TrialQuery {
+    /// Empty: the latest.
+    pub sweep: String,
+    /// The order.
+    pub sort: Sort,
+    /// At most so many.
+    pub limit: Option<u64>,
+    /// Only these states; empty: all.
+    pub states: Vec<v1::TrialState>,
+    /// Only this round.
+    pub round: Option<u32>,
+    /// Check and test trials too.
+    pub all_kinds: bool,
+}
+
+/// Orders of a listing of trials.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Sort {
+    /// By number.
+    #[default]
+    Number,
+    /// Best first.
+    Objective,
+    /// Newest change first.
+    Recent,
+}
+
+impl History {
+    /// Of a running coordinator.
+    pub fn remote(channel: Channel) -> Self {
+        History { source: Source::Coordinator(HistoryClient::new(channel)) }
+    }
+
+    /// Of a database file that was opened for reading.
+    pub fn local(service: hone_coordinator::rpc::History) -> Self {
+        History { source: Source::File(service) }
+    }
+
+    /// All sweeps, oldest first.
+    pub async fn sweeps(&self) -> anyhow::Result<Rows<Sweep>> {
+        Ok(rows!(self, list_sweeps, v1::ListSweepsRequest {}, convert::sweep))
+    }
+
+    /// One sweep; empty: the latest.
+    pub async fn sweep(&self, sweep: &str) -> anyhow::Result<Detail> {
+        let request = v1::GetSweepRequest { sweep: sweep.to_owned() };
+        Ok(convert::detail(ask!(self, get_sweep, request)))
+    }
+
+    /// Its recommended point.
+    pub async fn best(&self, sweep: &str) -> anyhow::Result<Best> {
+        let request = v1::GetSweepRequest { sweep: sweep.to_owned() };
+        Ok(convert::best(ask!(self, get_best, request)))
+    }
+
+    /// Trials of a sweep.
+    pub async fn trials(&self, query: TrialQuery) -> anyhow::Result<Rows<Trial>> {
+        let request = v1::ListTrialsRequest {
+            sweep: query.sweep,
+            sort: match query.sort {
+                Sort::Number => v1::TrialSort::Number,
+                Sort::Objective => v1::TrialSort::Objective,
+                Sort::Recent => v1::TrialSort::Recent,
+            }
+            .into(),
+            limit: query.limit,
+            states: query.states.into_iter().map(i32::from).collect(),
+            round: query.round,
+            all_kinds: query.all_kinds,
+            after: 0,
+        };
+        Ok(rows!(self, list_trials, request, convert::trial))
+    }
+
+    /// One trial.
+    pub async fn trial(&self, trial: &TrialName) -> anyhow::Result<TrialDetail> {
+        let request = v1::GetTrialRequest { trial: Some(trial.id()) };
+        Ok(convert::trial_detail(ask!(self, get_trial, request)))
+    }
+
+    /// What happened to a sweep or a trial, after an event.
+    pub async fn events(&self, sweep: &str, trial: Option<u64>, after: u64) -> anyhow::Result<Rows<Event>> {
+        let request = v1::ListEventsRequest { sweep: sweep.to_owned(), trial, after, limit: None };
+        Ok(rows!(self, list_events, request, convert::event))
+    }
+
+    /// What a trial's worker wrote about it: attempt and line.
+    pub async fn logs(&self, trial: &TrialName) -> anyhow::Result<Rows<(u32, String)>> {
+        let request = v1::GetTrialRequest { trial: Some(trial.id()) };
+        Ok(rows!(self, get_logs, request, |l: v1::LogLine| (l.attempt, l.line)))
+    }
+}
+
+/// All rows of a listing that is known to be short.
+pub async fn collect<T>(mut rows: Rows<T>) -> anyhow::Result<Vec<T>> {
+    let mut all = Vec::new();
+    while let Some(row) = rows.next().await {
+        all.push(row?);
+    }
+    Ok(all)
+}

@@ -1,0 +1,57 @@
+//! How the process ends.
+
+use std::process::ExitCode;
+
+use crate::{
+    client::Refusal,
+    output::{out, style::Style},
+    sweep_file::source::SweepFileError,
+};
+
+/// Exit codes are an interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// What was asked for is done.
+    Done = 0,
+    /// It failed.
+    Failed = 1,
+    /// It was asked for wrongly: flags, sweep file, names.
+    Wrong = 2,
+    /// Interrupted; the same command goes on.
+    Interrupted = 3,
+}
+
+/// An error of whoever typed the command: exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct WrongUse(pub String);
+
+/// Shorthand for a wrong use.
+pub fn wrong(message: impl Into<String>) -> anyhow::Error {
+    WrongUse(message.into()).into()
+}
+
+/// Prints an error once, with its causes, and gives the exit code.
+pub fn code(result: anyhow::Result<Exit>) -> ExitCode {
+    let exit = result.unwrap_or_else(|error| {
+        let style = Style::stderr();
+        let label = style.red(style.bold("error:"));
+        // A sweep file's errors stand alone: an editor can jump to `file:line:`.
+        if error.downcast_ref::<SweepFileError>().is_some() {
+            out::note(format!("{error}"));
+        } else {
+            out::note(format!("{label} {error:#}"));
+        }
+        kind(&error)
+    });
+    ExitCode::from(exit as u8)
+}
+
+fn kind(error: &anyhow::Error) -> Exit {
+    let wrong = error.chain().any(|cause| {
+        cause.is::<WrongUse>()
+            || cause.is::<SweepFileError>()
+            || matches!(cause.downcast_ref(), Some(Refusal::Wrong(_)))
+    });
+    if wrong { Exit::Wrong } else { Exit::Failed }
+}

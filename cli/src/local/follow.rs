@@ -1,0 +1,120 @@
+//! Follows a sweep until it ends, showing what happens.
+
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    client::{self, History, Sort, TrialQuery},
+    output::{progress::Progress, report, style::Style},
+    view::{Detail, Trial},
+};
+
+/// How often a running sweep is looked at.
+pub const PERIOD: Duration = Duration::from_millis(250);
+
+/// At most so many running trials are shown one by one.
+const SHOWN: u64 = 8;
+
+/// What has been seen of a sweep so far.
+#[derive(Debug)]
+pub struct Follower {
+    history: History,
+    sweep: String,
+    progress: Progress,
+    last_event: u64,
+    started: Instant,
+    trained_before: Option<(u64, u64)>,
+}
+
+impl Follower {
+    /// Follows a sweep from its beginning, or from where it is.
+    pub fn new(history: History, sweep: String, progress: Progress) -> Self {
+        #[expect(clippy::disallowed_methods, reason = "a stopwatch for people: epochs a second since this command began")]
+        let started = Instant::now();
+        Follower { history, sweep, progress, last_event: 0, started, trained_before: None }
+    }
+
+    /// The live picture, to say something through.
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// Skips what happened before: a sweep that goes on does not tell its trials again.
+    pub async fn skip_past(&mut self) -> anyhow::Result<()> {
+        let events = client::collect(self.history.events(&self.sweep, None, 0).await?).await?;
+        self.last_event = events.last().map_or(0, |e| e.seq);
+        Ok(())
+    }
+
+    /// Looks once, shows what is new, and gives the sweep as it is.
+    pub async fn look(&mut self) -> anyhow::Result<Detail> {
+        let detail = self.history.sweep(&self.sweep).await?;
+        let ended = self.ended_since().await?;
+        let running = if detail.counts.running > 0 { self.running().await? } else { Vec::new() };
+        let seconds = self.started.elapsed().as_secs_f64();
+        let before = *self.trained_before.get_or_insert((detail.epochs_trained, detail.images));
+        self.progress.update(&detail, &ended, &running, seconds, before);
+        Ok(detail)
+    }
+
+    /// Trials that have ended since the last look, in the order of their ends.
+    async fn ended_since(&mut self) -> anyhow::Result<Vec<Trial>> {
+        let events = client::collect(self.history.events(&self.sweep, None, self.last_event).await?).await?;
+        let mut numbers = Vec::new();
+        let mut seen = BTreeSet::new();
+        for event in &events {
+            self.last_event = self.last_event.max(event.seq);
+            let ends = matches!(event.to.as_str(), "completed" | "pruned" | "diverged" | "failed" | "cancelled");
+            if let Some(trial) = event.trial.filter(|t| ends && seen.insert(*t)) {
+                numbers.push(trial);
+            }
+        }
+        let mut trials = Vec::with_capacity(numbers.len());
+        for trial in numbers {
+            let name = client::TrialName { sweep: self.sweep.clone(), trial };
+            let trial = self.history.trial(&name).await?.summary;
+            if trial.kind == "search" {
+                trials.push(trial);
+            }
+        }
+        Ok(trials)
+    }
+
+    async fn running(&self) -> anyhow::Result<Vec<Trial>> {
+        let query = TrialQuery {
+            sweep: self.sweep.clone(),
+            states: client::parse_trial_state("running").into_iter().collect(),
+            limit: Some(SHOWN),
+            ..TrialQuery::default()
+        };
+        client::collect(self.history.trials(query).await?).await
+    }
+
+    /// The report of what there is.
+    pub async fn report(&self, style: Style) -> anyhow::Result<String> {
+        let detail = self.history.sweep(&self.sweep).await?;
+        let query = TrialQuery {
+            sweep: self.sweep.clone(),
+            sort: Sort::Objective,
+            limit: Some(10),
+            ..TrialQuery::default()
+        };
+        let top = client::collect(self.history.trials(query).await?).await?;
+        Ok(report::render(&detail, &top, style))
+    }
+
+    /// The object of `hone best` with the totals beside it, or null when no point has finished.
+    pub async fn json(&self) -> anyhow::Result<serde_json::Value> {
+        let detail = self.history.sweep(&self.sweep).await?;
+        let Some(best) = &detail.best else { return Ok(serde_json::Value::Null) };
+        let mut object = serde_json::json!(best);
+        object["seconds"] = serde_json::json!(detail.wall_seconds.unwrap_or(0.0));
+        object["points_total"] = serde_json::json!(detail.points());
+        object["trials_total"] = serde_json::json!(detail.summary.trials);
+        object["epochs_trained"] = serde_json::json!(detail.epochs_trained);
+        object["images_per_second"] = serde_json::json!(detail.images_per_second());
+        Ok(object)
+    }
+}

@@ -1,0 +1,6 @@
+//! What `hone run` starts on this machine: a coordinator in this process, workers as processes beside it.
+
+pub mod follow;
+pub mod setup;
+pub mod signals;
+pub mod workers;

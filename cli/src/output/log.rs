@@ -1,0 +1,18 @@
+//! Log lines on standard error, for the processes that serve.
+
+use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
+
+use super::style::{Style, environment};
+
+/// Starts logging at `level`, or as `HONE_LOG` says. Lines of an attempt go to its log as well.
+pub fn init(level: &str) {
+    let asked = environment("HONE_LOG").unwrap_or_else(|| format!("warn,hone={level},hone_worker={level},hone_coordinator={level}"));
+    let filter = EnvFilter::try_new(&asked).unwrap_or_else(|_| EnvFilter::new(level));
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(Style::stderr().color)
+        .with_target(false)
+        .with_filter(filter);
+    // A second start is a no-op: the first one's lines go on.
+    let _ = tracing_subscriber::registry().with(lines).with(hone_worker::LogLayer).try_init();
+}

@@ -1,0 +1,11 @@
+//! What goes to the terminal: data on standard output, all else on standard error.
+
+pub mod boxes;
+pub mod curve;
+pub mod log;
+pub mod numbers;
+pub mod out;
+pub mod progress;
+pub mod report;
+pub mod style;
+pub mod table;

@@ -1,0 +1,281 @@
+//! A sweep as it runs: a live picture on a terminal, one line a trial without one.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::Value;
+
+use super::{numbers, out, style::Style};
+use crate::view::{Detail, Hyper, Trial};
+
+/// Shows a sweep while it runs. Everything goes to standard error.
+#[derive(Debug)]
+pub struct Progress {
+    style: Style,
+    live: Option<ProgressBar>,
+    told: BTreeSet<u64>,
+    best: Option<f64>,
+    rounds: usize,
+    waiting: String,
+    warned: usize,
+}
+
+impl Progress {
+    /// A live picture if standard error is a terminal.
+    pub fn new(live: bool) -> Self {
+        let live = live.then(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
+            bar.set_style(ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar.enable_steady_tick(Duration::from_millis(200));
+            bar
+        });
+        Progress {
+            style: Style::stderr(),
+            live,
+            told: BTreeSet::new(),
+            best: None,
+            rounds: 0,
+            waiting: String::new(),
+            warned: 0,
+        }
+    }
+
+    /// A line that stays.
+    pub fn say(&self, text: impl std::fmt::Display) {
+        match &self.live {
+            Some(bar) => bar.println(text.to_string()),
+            None => out::note(text),
+        }
+    }
+
+    /// Removes the live picture.
+    pub fn end(&self) {
+        if let Some(bar) = &self.live {
+            bar.finish_and_clear();
+        }
+    }
+
+    /// The sweep as it is now: `ended` are trials that have ended since, `running` some of those under way; `before`:
+    /// epochs and images that were trained before this command began, `seconds` ago.
+    pub fn update(
+        &mut self,
+        detail: &Detail,
+        ended: &[Trial],
+        running: &[Trial],
+        seconds: f64,
+        before: (u64, u64),
+    ) {
+        for trial in ended {
+            if self.told.insert(trial.trial) {
+                self.trial(detail, trial);
+            }
+        }
+        self.changes(detail);
+        if let Some(bar) = &self.live {
+            bar.set_message(picture(detail, running, seconds, before, self.style));
+        }
+    }
+
+    fn trial(&mut self, detail: &Detail, trial: &Trial) {
+        let done = self.told.len() as u64 - 1;
+        if self.live.is_none() {
+            out::note(lecture_line(detail, trial, done));
+            return;
+        }
+        let better = match (trial.objective, self.best) {
+            (Some(new), Some(old)) if detail.maximize => new > old,
+            (Some(new), Some(old)) => new < old,
+            (Some(_), None) => true,
+            (None, _) => false,
+        };
+        if better {
+            self.best = trial.objective;
+            let value = self.style.green(numbers::metric_or_dash(trial.objective));
+            let place = self.style.dim(format!("trial {:>4}", trial.trial));
+            self.say(format!("  {value}  {place}  {}", params_line(&detail.space, trial)));
+        }
+    }
+
+    /// A new round, what the sweep waits for, and warnings: once each.
+    fn changes(&mut self, detail: &Detail) {
+        for round in detail.rounds.iter().skip(self.rounds) {
+            let what = match round.top {
+                Some(top) => format!("the best {top}, {} each", numbers::plural(u64::from(round.repeats), "trial")),
+                None => numbers::plural(round.points, "point"),
+            };
+            let rungs: Vec<String> = round.rungs.iter().map(u32::to_string).collect();
+            let text = format!("round {}: {what}, epochs {}", round.round, rungs.join(" → "));
+            if round.points > 0 {
+                self.say(self.style.bold(text));
+            }
+        }
+        self.rounds = self.rounds.max(detail.rounds.len());
+        if detail.waiting_for != self.waiting {
+            self.waiting.clone_from(&detail.waiting_for);
+            if !self.waiting.is_empty() {
+                self.say(self.style.yellow(format!("waiting for {}", self.waiting)));
+            }
+        }
+        for warning in detail.warnings.iter().skip(self.warned) {
+            self.say(format!("{} {warning}", self.style.yellow("!")));
+        }
+        self.warned = self.warned.max(detail.warnings.len());
+    }
+}
+
+/// `val_acc: 0.527000, lr: 5.340517e-04, reg: 4.097824e-01, (0 / 100)`, with this sweep's names.
+pub fn lecture_line(detail: &Detail, trial: &Trial, done: u64) -> String {
+    let metric = detail.summary.metric.replace("accuracy", "acc");
+    let value = match (trial.state, trial.objective) {
+        ("diverged" | "failed" | "cancelled", _) => trial.state.to_owned(),
+        (_, Some(x)) => format!("{x:.6}"),
+        (_, None) => "-".into(),
+    };
+    let mut line = format!("{metric}: {value:<8}, ");
+    for hyper in &detail.space {
+        let value = trial.params.get(&hyper.path);
+        line.push_str(&format!("{}: {}, ", hyper.short, padded(hyper, value)));
+    }
+    let total = detail.trials_planned.max(detail.summary.trials);
+    let width = total.to_string().len();
+    line.push_str(&format!("({done:>width$} / {total})"));
+    line
+}
+
+/// A value in a column as wide as its domain needs.
+fn padded(hyper: &Hyper, value: Option<&Value>) -> String {
+    let text = |v: &Value| match v {
+        Value::Number(n) if !hyper.whole && hyper.range.is_some() => {
+            numbers::scientific(n.as_f64().unwrap_or(f64::NAN))
+        }
+        other => super::boxes::short_choice(other),
+    };
+    let shown = value.map_or_else(|| "-".into(), text);
+    let width = match hyper.range {
+        Some((low, high)) if hyper.whole => low.to_string().len().max(high.to_string().len()),
+        Some((low, _)) => 12 + usize::from(low < 0.0),
+        None => hyper.choice.iter().map(|v| text(v).chars().count()).max().unwrap_or(0),
+    };
+    if hyper.range.is_some() { format!("{shown:>width$}") } else { format!("{shown:<width$}") }
+}
+
+fn params_line(space: &[Hyper], trial: &Trial) -> String {
+    space
+        .iter()
+        .filter_map(|h| Some(format!("{} {}", h.short, super::boxes::short_choice(trial.params.get(&h.path)?))))
+        .collect::<Vec<_>>()
+        .join("  ")
+}
+
+/// The live picture: what runs, a bar over all epochs, the best so far.
+fn picture(detail: &Detail, running: &[Trial], seconds: f64, before: (u64, u64), style: Style) -> String {
+    let mut lines = vec![String::new(), where_it_is(detail, style), bar_line(detail, seconds, before, style)];
+    for trial in running {
+        let value = numbers::metric_or_dash(trial.objective);
+        let place = format!("trial {:>4}  epoch {:>2}/{:<2}", trial.trial, trial.epoch, trial.to_epoch);
+        let line = format!("    {}  {value:>6}  {}", style.dim(place), style.dim(params_line(&detail.space, trial)));
+        lines.push(line);
+    }
+    if let Some(best) = &detail.best {
+        let value = style.green(style.bold(numbers::metric(best.objective)));
+        let mut line = format!("  best {value} ");
+        for hyper in &detail.space {
+            if let Some(value) = best.params.get(&hyper.path) {
+                line.push_str(&format!(" {} {}", style.dim(&hyper.short), super::boxes::short_choice(value)));
+            }
+        }
+        lines.push(line);
+    }
+    lines.iter().map(|line| cut(line, style.width)).collect::<Vec<_>>().join("\n")
+}
+
+fn where_it_is(detail: &Detail, style: Style) -> String {
+    let c = detail.counts;
+    let state = if detail.summary.state == "running" {
+        format!("round {} of {}", detail.round, detail.rounds.len().max(detail.round as usize))
+    } else {
+        detail.summary.state.to_owned()
+    };
+    let mut parts = vec![
+        format!("{} {}", style.bold(&detail.summary.sweep), style.cyan(state)),
+        format!("{} running", c.running),
+        format!("{} of {} trials done", c.ended(), detail.trials_planned.max(detail.summary.trials)),
+    ];
+    if c.diverged > 0 {
+        parts.push(style.yellow(format!("{} diverged", c.diverged)));
+    }
+    if c.failed > 0 {
+        parts.push(style.red(format!("{} failed", c.failed)));
+    }
+    let separator = style.dim(if style.unicode { " · " } else { " - " });
+    format!("  {}", parts.join(&separator))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "shares and rates for people")]
+fn bar_line(detail: &Detail, seconds: f64, before: (u64, u64), style: Style) -> String {
+    let planned = detail.epochs_planned.max(detail.epochs_trained).max(1);
+    let share = detail.epochs_trained as f64 / planned as f64;
+    let width = style.width.saturating_sub(70).clamp(10, 40);
+    let epochs = detail.epochs_trained.saturating_sub(before.0) as f64 / seconds.max(1e-9);
+    let images = detail.images.saturating_sub(before.1) as f64 / seconds.max(1e-9);
+    let left = match epochs {
+        rate if rate > 0.0 => {
+            let rest = (planned - detail.epochs_trained) as f64 / rate;
+            format!("left {}", numbers::clock(rest))
+        }
+        _ => String::new(),
+    };
+    format!(
+        "  {} {:>3.0} %  {}/{} epochs  {} epochs/s  {} images/s  {}  {}",
+        bar(share, width, style),
+        share * 100.0,
+        detail.epochs_trained,
+        planned,
+        numbers::rate(epochs),
+        numbers::rate(images),
+        numbers::clock(seconds),
+        style.dim(left),
+    )
+}
+
+/// A bar with eighths of a character where the terminal can show them.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "clamped to the bar"
+)]
+pub fn bar(share: f64, width: usize, style: Style) -> String {
+    let share = share.clamp(0.0, 1.0);
+    if !style.unicode {
+        let full = (share * width as f64).round() as usize;
+        return format!("[{}{}]", "#".repeat(full), "-".repeat(width - full));
+    }
+    let eighths = (share * width as f64 * 8.0).round() as usize;
+    let (full, part) = (eighths / 8, eighths % 8);
+    let mut filled = "█".repeat(full);
+    if part > 0 {
+        filled.push(['▏', '▎', '▍', '▌', '▋', '▊', '▉'][part - 1]);
+    }
+    let rest = width - full - usize::from(part > 0);
+    format!("{}{}", style.cyan(filled), style.dim("░".repeat(rest)))
+}
+
+/// Cuts a line that may hold colours to a number of columns.
+fn cut(line: &str, width: usize) -> String {
+    let mut out = String::new();
+    let (mut seen, mut escape) = (0, false);
+    for c in line.chars() {
+        if c == '\x1b' {
+            escape = true;
+        }
+        if escape {
+            out.push(c);
+            escape = c != 'm';
+        } else if seen < width {
+            out.push(c);
+            seen += 1;
+        }
+    }
+    out
+}

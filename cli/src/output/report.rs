@@ -1,0 +1,182 @@
+//! The report at the end of a sweep.
+
+use serde_json::{Map, Value};
+
+use super::{
+    boxes, numbers,
+    style::Style,
+    table::{Align, Table},
+};
+use crate::view::{Best, Detail, Hyper, Trial};
+
+/// Everything that a finished (or interrupted) sweep has to say; `top`: its best trials.
+pub fn render(detail: &Detail, top: &[Trial], style: Style) -> String {
+    let mut out = String::from("\n");
+    out.push_str(&headline(detail, style));
+    match &detail.best {
+        Some(best) => out.push_str(&recommended(detail, best, style)),
+        None => out.push_str("\n  no point has finished yet\n"),
+    }
+    if !top.is_empty() {
+        section(&mut out, "top trials", style);
+        out.push_str(&trials(&detail.space, top, style, 2, true));
+    }
+    let params = detail.best.as_ref().map(|b| &b.params);
+    let drawn = boxes::render(&detail.space, &detail.rounds, params, style);
+    if !drawn.is_empty() {
+        section(&mut out, "the search space, round by round", style);
+        out.push_str(drawn.trim_end());
+        out.push('\n');
+    }
+    out.push_str(&warnings(detail, style));
+    out.push('\n');
+    out.push_str(&totals(detail, style));
+    out
+}
+
+fn section(out: &mut String, title: &str, style: Style) {
+    out.push_str(&format!("\n{}\n", style.bold(title)));
+}
+
+fn headline(detail: &Detail, style: Style) -> String {
+    let name = style.bold(&detail.summary.sweep);
+    let state = style.state(detail.summary.state);
+    let reason = if detail.reason.is_empty() { String::new() } else { format!(": {}", detail.reason) };
+    format!("{name} {state}{reason}\n")
+}
+
+/// The objective with its spread: `val_accuracy 0.9912 ± 0.0021 over 3 trials of 12 epochs`.
+pub fn objective_line(best: &Best, style: Style) -> String {
+    let value = style.green(style.bold(numbers::metric(best.objective)));
+    let plus_minus = if style.unicode { "±" } else { "+-" };
+    let spread = best.spread.map(|s| format!(" {plus_minus} {}", numbers::metric(s))).unwrap_or_default();
+    let trials = numbers::plural(best.trials.len() as u64, "trial");
+    let epochs = numbers::plural(u64::from(best.epochs), "epoch");
+    format!("{} {value}{spread}  over {trials} of {epochs}", best.metric)
+}
+
+fn recommended(detail: &Detail, best: &Best, style: Style) -> String {
+    let mut out = format!("\n  {}\n", objective_line(best, style));
+    if let Some(test) = best.test_accuracy {
+        out.push_str(&format!("  test_accuracy {}\n", style.bold(numbers::metric(test))));
+    }
+    let list = |numbers: &[u64]| numbers.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+    let place = format!("round {}, point {}, trials {}", best.round, best.point, list(&best.trials));
+    out.push_str(&format!("  {}\n\n", style.dim(place)));
+    out.push_str(&params(&detail.space, &best.params, style));
+    if !best.tied.is_empty() {
+        let text = format!("a tie: points {} of this round cannot be told from it", list(&best.tied));
+        out.push_str(&format!("\n  {}\n", style.dim(text)));
+    }
+    out
+}
+
+/// One hyperparameter a line, names aligned.
+pub fn params(space: &[Hyper], params: &Map<String, Value>, style: Style) -> String {
+    let width = params.keys().map(String::len).max().unwrap_or(0);
+    let mut out = String::new();
+    // In the order of the file's space; what the space does not know (another version's) comes last.
+    let known = space.iter().filter_map(|h| params.get_key_value(&h.path));
+    let rest = params.iter().filter(|(path, _)| !space.iter().any(|h| h.path == **path));
+    for (path, value) in known.chain(rest) {
+        let shown = style.bold(exact(value));
+        out.push_str(&format!("    {path:<width$}  {shown}\n"));
+    }
+    out
+}
+
+/// Digits enough to type the value again.
+fn exact(value: &Value) -> String {
+    match value {
+        Value::Number(n) if n.is_f64() => {
+            let x = n.as_f64().unwrap_or(f64::NAN);
+            if x != 0.0 && !(1e-3..1e5).contains(&x.abs()) { format!("{x:.5e}") } else { format!("{x:.6}") }
+        }
+        other => numbers::value(other),
+    }
+}
+
+/// Trials as a table with a column a hyperparameter.
+pub fn trials(space: &[Hyper], trials: &[Trial], style: Style, indent: usize, short: bool) -> String {
+    let mut table = Table::new(&[
+        ("trial", Align::Right),
+        ("round", Align::Right),
+        ("point", Align::Right),
+        ("state", Align::Left),
+        ("objective", Align::Right),
+        ("epoch", Align::Right),
+    ]);
+    if !short {
+        table.column("seconds");
+    }
+    for hyper in space {
+        table.column(&hyper.short);
+    }
+    for trial in trials {
+        let point = if trial.repeat > 0 || trial.fold > 0 {
+            format!("{}.{}", trial.point, trial.repeat.max(trial.fold))
+        } else {
+            trial.point.to_string()
+        };
+        let mut row = vec![
+            trial.trial.to_string(),
+            trial.round.to_string(),
+            point,
+            style.state(trial.state),
+            style.bold(numbers::metric_or_dash(trial.objective)),
+            format!("{}/{}", trial.epoch, trial.to_epoch),
+        ];
+        if !short {
+            row.push(format!("{:.1}", trial.seconds));
+        }
+        for hyper in space {
+            let value = trial.params.get(&hyper.path);
+            row.push(value.map_or_else(|| "-".into(), boxes::short_choice));
+        }
+        table.row(row);
+    }
+    table.render(style, indent)
+}
+
+fn warnings(detail: &Detail, style: Style) -> String {
+    if detail.warnings.is_empty() {
+        return String::new();
+    }
+    let mut out = String::new();
+    section(&mut out, "warnings", style);
+    for warning in &detail.warnings {
+        out.push_str(&format!("  {} {warning}\n", style.yellow("!")));
+    }
+    out
+}
+
+/// `30 points, 39 trials (4 diverged), 273 epochs in 21.3 s; 18 400 images a second`.
+pub fn totals(detail: &Detail, style: Style) -> String {
+    let counts = detail.counts;
+    let mut kinds = Vec::new();
+    for (n, word) in [
+        (counts.pruned, "pruned"),
+        (counts.diverged, "diverged"),
+        (counts.failed, "failed"),
+        (counts.cancelled, "cancelled"),
+        (counts.running, "running"),
+        (counts.waiting + counts.queued, "not finished"),
+    ] {
+        if n > 0 {
+            kinds.push(format!("{n} {word}"));
+        }
+    }
+    let kinds = if kinds.is_empty() { String::new() } else { format!(" ({})", kinds.join(", ")) };
+    let wall = detail.wall_seconds.map(|s| format!(" in {}", numbers::duration(s))).unwrap_or_default();
+    let speed = match detail.images_per_second() {
+        x if x > 0.0 => format!("; {} images a second", numbers::rate(x)),
+        _ => String::new(),
+    };
+    let line = format!(
+        "{}, {}{kinds}, {}{wall}{speed}",
+        numbers::plural(detail.points(), "point"),
+        numbers::plural(detail.summary.trials, "trial"),
+        numbers::plural(detail.epochs_trained, "epoch"),
+    );
+    format!("{}\n", style.dim(line))
+}

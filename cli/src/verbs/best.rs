@@ -1,0 +1,40 @@
+//! Shows the params that a sweep recommends.
+
+use crate::{
+    args::Place,
+    client,
+    exit::Exit,
+    output::{out, report, style::Style},
+};
+
+/// Arguments of `hone best`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The sweep [default: the latest]
+    #[arg(default_value = "", hide_default_value = true)]
+    sweep: String,
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Does it.
+pub async fn run(args: Args) -> anyhow::Result<Exit> {
+    let history = client::connect(&args.place).await?;
+    let best = history.best(&args.sweep).await?;
+    if args.json {
+        out::json(&best)?;
+        return Ok(Exit::Done);
+    }
+    let style = Style::stdout();
+    let detail = history.sweep(&best.sweep).await?;
+    let mut text = format!("{}  {}\n", style.bold(&best.sweep), report::objective_line(&best, style));
+    if let Some(test) = best.test_accuracy {
+        text.push_str(&format!("test_accuracy {}\n", crate::output::numbers::metric(test)));
+    }
+    text.push_str(&report::params(&detail.space, &best.params, style));
+    out::print(&text)?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,26 @@
+//! Ends one trial; a running one at its next epoch.
+
+use crate::{
+    args::Place,
+    client::{self, TrialName},
+    exit::Exit,
+    output::out,
+};
+
+/// Arguments of `hone cancel`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The trial: SWEEP/17, or 17 of the latest sweep
+    #[arg(value_name = "SWEEP/TRIAL")]
+    trial: TrialName,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Does it.
+pub async fn run(args: Args) -> anyhow::Result<Exit> {
+    let mut sweeps = client::orders(&args.place).await?;
+    let (trial, state) = sweeps.cancel(&args.trial).await?;
+    out::note(format!("{trial}: {state}"));
+    Ok(Exit::Done)
+}

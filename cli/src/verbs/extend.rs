@@ -1,0 +1,30 @@
+//! Gives a sweep more budget: one round more on the next box, then the finish again.
+
+use crate::{
+    args::Place,
+    client,
+    exit::Exit,
+    output::out,
+    sweep_file::{define, search::Budget},
+};
+
+/// Arguments of `hone extend`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The sweep [default: the latest]
+    #[arg(default_value = "", hide_default_value = true)]
+    sweep: String,
+    /// How much more: "60 epochs", "5 trainings" or "10 min"
+    #[arg(long, value_name = "BUDGET")]
+    by: Budget,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Does it.
+pub async fn run(args: Args) -> anyhow::Result<Exit> {
+    let mut sweeps = client::orders(&args.place).await?;
+    let (sweep, state) = sweeps.extend(&args.sweep, define::budget(args.by)).await?;
+    out::note(format!("{sweep}: {state}"));
+    Ok(Exit::Done)
+}

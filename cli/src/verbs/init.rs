@@ -1,0 +1,177 @@
+//! Writes a commented sweep file that runs.
+
+use std::path::Path;
+
+use crate::{
+    exit::{Exit, wrong},
+    output::out,
+    sweep_file::{KNOWN_SETS, names, source::nearest},
+};
+
+/// Arguments of `hone init`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// digits, mnist, fashion-mnist, cifar10, xor, or a folder of images with a folder per class
+    #[arg(value_name = "DATA")]
+    data: String,
+}
+
+/// Does it.
+pub fn run(args: &Args) -> anyhow::Result<Exit> {
+    out::print(&sweep_file(&args.data)?)?;
+    Ok(Exit::Done)
+}
+
+/// What differs between data sets.
+struct Start {
+    name: String,
+    validation: &'static str,
+    size: &'static str,
+    augment: &'static str,
+    conv: &'static str,
+    hidden: &'static str,
+    epochs: u32,
+    budget: u32,
+}
+
+fn start(data: &str) -> anyhow::Result<Start> {
+    let base = Start {
+        name: data.to_owned(),
+        validation: "5000",
+        size: "",
+        augment: "",
+        conv: "[{ filters = 16, pool = 2 }, { filters = { choice = [16, 32, 64] }, pool = 2 }]",
+        hidden: "[64]",
+        epochs: 9,
+        budget: 180,
+    };
+    Ok(match data {
+        "digits" => Start {
+            validation: "360",
+            conv: "[{ filters = { choice = [8, 16, 32] } }, { filters = 32, pool = 2 }]",
+            epochs: 12,
+            budget: 240,
+            ..base
+        },
+        "mnist" | "fashion-mnist" => base,
+        "cifar10" => Start {
+            augment: "augment = { flip = true, shift = 4 }   # on training images only\n",
+            conv: "[{ filters = 32, pool = 2 }, { filters = 64, pool = 2 }, { filters = { choice = [64, 128] }, pool = 2 }]",
+            hidden: "[]",
+            budget: 135,
+            ..base
+        },
+        "xor" => Start {
+            validation: "0.2",
+            conv: "[]",
+            hidden: "{ choice = [[], [8]] }",
+            epochs: 20,
+            budget: 200,
+            ..base
+        },
+        folder => folder_start(folder, base)?,
+    })
+}
+
+fn folder_start(folder: &str, base: Start) -> anyhow::Result<Start> {
+    let path = Path::new(folder);
+    if !path.is_dir() {
+        let known = KNOWN_SETS.map(|(name, ..)| name);
+        let near = nearest(folder, known).map(|n| format!("; did you mean {n}?")).unwrap_or_default();
+        let all = known.join(", ");
+        return Err(wrong(format!("{folder:?} is no folder and no data set that hone knows ({all}){near}")));
+    }
+    let full = path.canonicalize()?;
+    let last = full.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let name: String = last.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    let name = if names::name_problem(&name).is_some() { "images".into() } else { name };
+    Ok(Start {
+        name,
+        validation: "0.2",
+        size: "size = [32, 32]            # every image is resized to this; leave it out when they have one size\n",
+        augment: "augment = { flip = true, shift = 2 }   # on training images only\n",
+        ..base
+    })
+}
+
+/// A sweep file with comments that teach.
+pub fn sweep_file(data: &str) -> anyhow::Result<String> {
+    let s = start(data)?;
+    let source = toml::Value::String(data.to_owned());
+    let flat = data == "xor";
+    let preprocess = if flat { "none" } else { "mean-image" };
+    Ok(format!(
+        r#"# A search for hyperparameters.   hone plan FILE: what it trains, how long it takes.   hone run FILE: does it.
+# Any value in [model] and [train] can be a domain in place of a value; the domains are the search space:
+#   {{ log = [1e-4, 1e-1] }}   {{ uniform = [0.0, 0.5] }}   {{ int = [1, 6] }}   {{ power_of_two = [16, 256] }}   {{ choice = ["sgd", "adam"] }}
+name = "{name}"
+seed = 0                        # the same file with the same seed gives the same points and the same results
+
+[data]
+source = {source}
+validation = {validation:<15}  # so many training images are held out to compare nets (below 1: a share); the test part waits until the end
+preprocess = "{preprocess}"       # fitted on the training part alone
+{size}{augment}
+[model]
+conv = {conv}
+hidden = {hidden}                   # sizes of fully connected layers; the last one, a number a class, is always added
+activation = "relu"
+batch_norm = true
+dropout = {{ uniform = [0.0, 0.5] }}
+
+[train]
+optimizer = "sgd"
+momentum = 0.9
+learning_rate = {{ log = [1e-4, 1e0] }}    # start wide: hone narrows it, and says so when the best lies at an end
+weight_decay = {{ log = [1e-6, 1e-1] }}
+batch_size = 64
+schedule = "one-cycle"          # up to the learning rate, then down to nearly nothing
+
+[search]
+budget = "{budget} epochs"          # in all; also "20 trainings" or "30 min"
+full_epochs = {epochs}                 # one full training; bad points are stopped long before
+"#,
+        name = s.name,
+        validation = s.validation,
+        size = s.size,
+        augment = s.augment,
+        conv = s.conv,
+        hidden = s.hidden,
+        budget = s.budget,
+        epochs = s.epochs,
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sweep_file::{self, source::Source};
+
+    #[test]
+    fn every_start_is_a_sweep_file_without_problems() {
+        for (data, ..) in KNOWN_SETS {
+            let source = Source { path: format!("{data}.toml"), text: super::sweep_file(data).expect("known") };
+            let file = sweep_file::parse(&source, Path::new(".")).unwrap_or_else(|e| panic!("{e}"));
+            assert_eq!(file.name, data);
+            assert!(file.domains.len() >= 3, "{data}");
+        }
+    }
+
+    #[test]
+    fn a_folder_gets_its_own_name() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("my flowers");
+        std::fs::create_dir(&path).expect("a folder");
+        let text = super::sweep_file(&path.to_string_lossy()).expect("a folder");
+        let source = Source { path: "flowers.toml".into(), text };
+        let file = sweep_file::parse(&source, Path::new(".")).unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(file.name, "my-flowers");
+        assert_eq!(file.data.expect("images").name, "my flowers");
+    }
+
+    #[test]
+    fn a_mistyped_name_is_refused() {
+        let error = super::sweep_file("cifar").expect_err("no such set").to_string();
+        assert!(error.contains("did you mean cifar10?"), "{error}");
+    }
+}

@@ -1,0 +1,40 @@
+//! Prints what a trial's worker wrote about it.
+
+use tokio_stream::StreamExt;
+
+use crate::{
+    args::Place,
+    client::{self, TrialName},
+    exit::Exit,
+    output::out,
+};
+
+/// Arguments of `hone logs`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The trial: SWEEP/17, or 17 of the latest sweep
+    #[arg(value_name = "SWEEP/TRIAL")]
+    trial: TrialName,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Does it.
+pub async fn run(args: Args) -> anyhow::Result<Exit> {
+    let mut lines = client::connect(&args.place).await?.logs(&args.trial).await?;
+    let mut attempt = 0;
+    let mut none = true;
+    while let Some(row) = lines.next().await {
+        let (of, line) = row?;
+        none = false;
+        if of != attempt {
+            attempt = of;
+            out::print(&format!("--- attempt {attempt}\n"))?;
+        }
+        out::print(&format!("{line}\n"))?;
+    }
+    if none {
+        out::note("nothing was written about this trial");
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,26 @@
+//! Ends a sweep: no new grants, running trials end at their next epoch.
+
+use crate::{
+    args::Place,
+    client::{self, Order},
+    exit::Exit,
+    output::out,
+};
+
+/// Arguments of `hone stop`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The sweep [default: the latest]
+    #[arg(default_value = "", hide_default_value = true)]
+    sweep: String,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Does it.
+pub async fn run(args: Args) -> anyhow::Result<Exit> {
+    let mut sweeps = client::orders(&args.place).await?;
+    let (sweep, state) = sweeps.order(Order::Stop, &args.sweep).await?;
+    out::note(format!("{sweep}: {state}"));
+    Ok(Exit::Done)
+}

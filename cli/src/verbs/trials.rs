@@ -1,0 +1,76 @@
+//! Lists the trials of a sweep.
+
+use tokio_stream::StreamExt;
+
+use crate::{
+    args::Place,
+    client::{self, Sort, TrialQuery},
+    exit::{Exit, wrong},
+    output::{out, report, style::Style},
+};
+
+/// Arguments of `hone trials`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The sweep [default: the latest]
+    #[arg(default_value = "", hide_default_value = true)]
+    sweep: String,
+    /// The order
+    #[arg(long, value_enum, default_value_t = Sort::Number)]
+    sort: Sort,
+    /// At most so many
+    #[arg(long, value_name = "N")]
+    limit: Option<u64>,
+    /// Only trials in this state; may be repeated
+    #[arg(long, value_name = "STATE")]
+    state: Vec<String>,
+    /// Only trials of this round
+    #[arg(long, value_name = "N")]
+    round: Option<u32>,
+    /// Check and test trials too
+    #[arg(long)]
+    all: bool,
+    /// One JSON object a line
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Does it.
+pub async fn run(args: Args) -> anyhow::Result<Exit> {
+    let mut states = Vec::new();
+    for word in args.state.iter().flat_map(|s| s.split(',')) {
+        let state = client::parse_trial_state(word).ok_or_else(|| {
+            wrong(format!(
+                "--state {word}: states are queued, running, waiting, completed, pruned, diverged, cancelled, failed"
+            ))
+        })?;
+        states.push(state);
+    }
+    let history = client::connect(&args.place).await?;
+    let detail = history.sweep(&args.sweep).await?;
+    let query = TrialQuery {
+        sweep: detail.summary.sweep.clone(),
+        sort: args.sort,
+        limit: args.limit,
+        states,
+        round: args.round,
+        all_kinds: args.all,
+    };
+    let mut rows = history.trials(query).await?;
+    let mut trials = Vec::new();
+    while let Some(trial) = rows.next().await {
+        let trial = trial?;
+        if args.json { out::json(&trial)? } else { trials.push(trial) }
+    }
+    if args.json {
+        return Ok(Exit::Done);
+    }
+    if trials.is_empty() {
+        out::note(format!("{}: no such trials", detail.summary.sweep));
+    } else {
+        out::print(&report::trials(&detail.space, &trials, Style::stdout(), 0, false))?;
+    }
+    Ok(Exit::Done)
+}

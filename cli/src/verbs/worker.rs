@@ -1,0 +1,66 @@
+//! A worker process: trains trials for a coordinator.
+
+use std::{path::PathBuf, sync::Arc};
+
+use crate::{
+    args::WorkerSetup,
+    exit::{Exit, wrong},
+    local::{setup, signals},
+    output::log,
+};
+
+/// Arguments of `hone worker`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The coordinator's address, such as http://host:7700
+    #[arg(long, value_name = "URL", env = "HONE_COORDINATOR", default_value = "http://127.0.0.1:7700")]
+    coordinator: String,
+    #[command(flatten)]
+    setup: WorkerSetup,
+    /// Name in listings [default: host and process]
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// Folder for checkpoints and unsent reports [default: hone-worker in the system's temporary folder]
+    #[arg(long, value_name = "DIR")]
+    scratch: Option<PathBuf>,
+    /// Disk that local checkpoints may take, in GiB
+    #[arg(long, value_name = "GIB", default_value_t = 10)]
+    disk: u64,
+    /// The session to register with, hex: given by `hone run`
+    #[arg(long, hide = true, value_name = "HEX")]
+    session: Option<String>,
+    /// End when standard input closes: given by `hone run`
+    #[arg(long, hide = true)]
+    parent_pipe: bool,
+}
+
+/// Does it.
+pub async fn run(args: Args) -> anyhow::Result<Exit> {
+    log::init(if args.parent_pipe { "warn" } else { "info" });
+    let scratch = args.scratch.unwrap_or_else(|| std::env::temp_dir().join("hone-worker"));
+    let mut config = hone_worker::Config::new(args.coordinator, scratch)?;
+    config.slots = args.setup.slots(1);
+    config.disk_budget = args.disk << 30;
+    config.end_with_stdin = args.parent_pipe;
+    if let Some(name) = args.name {
+        config.name = name;
+    }
+    if let Some(hex) = args.session {
+        config.session = session(&hex).ok_or_else(|| wrong("--session takes 32 hex digits"))?;
+    }
+    let (data, trainers) = setup::trainers(&args.setup)?;
+    config.data = data;
+    config.trainers = trainers;
+    let shutdown = hone_worker::Shutdown::default();
+    let watch = tokio::spawn(signals::drain_then_now(shutdown.clone()));
+    let result = hone_worker::run(config, shutdown).await;
+    watch.abort();
+    result?;
+    Ok(Exit::Done)
+}
+
+fn session(hex: &str) -> Option<[u8; 16]> {
+    let bytes: Option<Vec<u8>> =
+        (0..hex.len()).step_by(2).map(|i| u8::from_str_radix(hex.get(i..i + 2)?, 16).ok()).collect();
+    bytes?.try_into().ok()
+}
