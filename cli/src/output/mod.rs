@@ -2,7 +2,7 @@
 
 pub mod boxes;
 pub mod curve;
-pub mod log;
+//LOG
 pub mod numbers;
 pub mod out;
 pub mod progress;

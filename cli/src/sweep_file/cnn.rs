@@ -83,11 +83,9 @@ impl<'a> Space<'a> {
             });
             if let Err(error) = result {
                 let problem = self.problem(&error, &picks);
-                if !problems.contains(&problem) {
+                // One word about each place: the first combination that fails there stands for the others.
+                if !problems.iter().any(|p: &Problem| p.key == problem.key) {
                     problems.push(problem);
-                }
-                if problems.len() >= 10 {
-                    break;
                 }
             }
         }
@@ -146,7 +144,7 @@ impl<'a> Space<'a> {
         }
         let with: Vec<String> = picks
             .iter()
-            .filter(|(domain, _)| shapes_net(&domain.path) && !under(&domain.path))
+            .filter(|(domain, _)| shapes_net(&domain.path) && domain.path != error.path)
             .map(|(domain, (value, _))| format!("{} = {value}", domain.path))
             .collect();
         let problem = Problem::at(&span, error.path.clone(), message);

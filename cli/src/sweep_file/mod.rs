@@ -361,3 +361,6 @@ fn default_of(spec: &Value, path: &str, full_spec: impl Fn(&Value) -> Option<Val
     without.pointer_mut(&pointer)?.as_object_mut()?.remove(key);
     get(&full_spec(&without)?, path).cloned()
 }
+
+#[cfg(test)]
+mod tests;

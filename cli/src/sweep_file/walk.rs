@@ -38,7 +38,8 @@ impl<'a> Walk<'a> {
     pub fn value(&mut self, path: &str, node: &Node, schema: &'a Value, domains: bool) {
         let options = options(self.root, schema);
         if let Kind::Table(table) = &node.kind {
-            if domains && domain::is_domain(table) && !is_key(&options, table) {
+            let section = matches!(path, "model" | "train" | "params");
+            if domains && !section && domain::is_domain(table) && !is_key(&options, table) {
                 return self.domain(path, node, table, schema, &options);
             }
             if let Some(object) = options.iter().find(|s| is_type(s, "object")) {
@@ -67,7 +68,7 @@ impl<'a> Walk<'a> {
         for entry in &table.0 {
             let at = join(path, &entry.key);
             match properties.get(&entry.key) {
-                Some(schema) => self.value(&at, &entry.node, schema, domains || data_domain(&at)),
+                Some(schema) => self.value(&at, &entry.node, schema, domains || domain_zone(&at)),
                 None => {
                     let keys = properties.keys().map(String::as_str);
                     let help = nearest(&entry.key, keys.clone()).map_or_else(
@@ -157,6 +158,11 @@ impl<'a> Walk<'a> {
 /// Path of a key below another.
 pub fn join(path: &str, key: &str) -> String {
     if path.is_empty() { key.into() } else { format!("{path}.{key}") }
+}
+
+/// The tables and keys at and below which domains may stand.
+fn domain_zone(path: &str) -> bool {
+    matches!(path, "model" | "train" | "params") || data_domain(path)
 }
 
 /// The places in `[data]` that may be domains; in `[model]`, `[train]` and `[params]` every one may.
