@@ -43,8 +43,13 @@ impl WorkerSetup {
 
 /// `90s`, `2h`, `1h 30m`: a duration on the command line.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    let parsed = humantime::parse_duration(text).map_err(|e| format!("{e}; write for example 90s or 2h"))?;
-    if parsed.is_zero() { Err("must be above zero".into()) } else { Ok(parsed) }
+    let parsed =
+        humantime::parse_duration(text).map_err(|e| format!("{e}; write for example 90s or 2h"))?;
+    if parsed.is_zero() {
+        Err("must be above zero".into())
+    } else {
+        Ok(parsed)
+    }
 }
 
 /// `NAME=VALUE` on the command line.

@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 use crate::{
-    client::Refusal,
     output::{out, style::Style},
     sweep_file::source::SweepFileError,
 };
@@ -48,10 +47,8 @@ pub fn code(result: anyhow::Result<Exit>) -> ExitCode {
 }
 
 fn kind(error: &anyhow::Error) -> Exit {
-    let wrong = error.chain().any(|cause| {
-        cause.is::<WrongUse>()
-            || cause.is::<SweepFileError>()
-            || matches!(cause.downcast_ref(), Some(Refusal::Wrong(_)))
-    });
+    let wrong = error
+        .chain()
+        .any(|cause| cause.is::<WrongUse>() || cause.is::<SweepFileError>());
     if wrong { Exit::Wrong } else { Exit::Failed }
 }

@@ -1,7 +1,41 @@
-//! tmp
-#![allow(dead_code)]
-mod sweep_file;
-mod view;
-mod output;
+//! `hone`: hyperparameter search for convolutional networks. Parses, wires, runs, and maps errors to exit codes.
+
+#[allow(dead_code, reason = "the verbs that use it come next")]
 mod args;
-fn main() {}
+#[allow(dead_code, reason = "the verbs that use it come next")]
+mod exit;
+#[allow(dead_code, reason = "the verbs that use it come next")]
+mod output;
+#[allow(dead_code, reason = "the verbs that use it come next")]
+mod sweep_file;
+mod verbs;
+#[allow(dead_code, reason = "the verbs that use it come next")]
+mod view;
+
+use clap::Parser;
+
+/// Training allocates little, but what it does allocate is large: the system's allocator gives such blocks back to the
+/// kernel each time, and page faults then cost more than the arithmetic.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Hyperparameter search for convolutional networks.
+///
+/// Start with `hone init digits > sweep.toml` and `hone run sweep.toml`.
+#[derive(Parser)]
+#[command(
+    name = "hone",
+    version,
+    arg_required_else_help = true,
+    propagate_version = true,
+    max_term_width = 100
+)]
+struct Cli {
+    #[command(subcommand)]
+    verb: verbs::Verb,
+}
+
+fn main() -> std::process::ExitCode {
+    let cli = Cli::parse();
+    exit::code(cli.verb.execute())
+}

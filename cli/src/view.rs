@@ -263,13 +263,19 @@ pub fn short_names(paths: &[String]) -> Vec<String> {
     paths
         .iter()
         .map(|path| {
-            let starts: Vec<usize> =
-                path.match_indices('.').map(|(i, _)| i + 1).rev().chain([0]).collect();
+            let starts: Vec<usize> = path
+                .match_indices('.')
+                .map(|(i, _)| i + 1)
+                .rev()
+                .chain([0])
+                .collect();
             starts
                 .iter()
                 .map(|&start| &path[start..])
                 .filter(|ending| !ending.starts_with(|c: char| c.is_ascii_digit()))
-                .find(|ending| names::resolve(ending, paths.iter().map(String::as_str)) == Ok(path.as_str()))
+                .find(|ending| {
+                    names::resolve(ending, paths.iter().map(String::as_str)) == Ok(path.as_str())
+                })
                 .unwrap_or(path)
                 .to_owned()
         })
@@ -372,7 +378,15 @@ mod tests {
 
     #[test]
     fn short_names_are_the_shortest_that_are_not_shared() {
-        let paths = ["model.conv.0.filters", "model.conv.1.filters", "train.learning_rate"].map(String::from);
-        assert_eq!(short_names(&paths), ["conv.0.filters", "conv.1.filters", "learning_rate"]);
+        let paths = [
+            "model.conv.0.filters",
+            "model.conv.1.filters",
+            "train.learning_rate",
+        ]
+        .map(String::from);
+        assert_eq!(
+            short_names(&paths),
+            ["conv.0.filters", "conv.1.filters", "learning_rate"]
+        );
     }
 }

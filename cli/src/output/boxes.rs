@@ -6,7 +6,12 @@ use super::{numbers, style::Style};
 use crate::view::{Axis, Hyper, Round};
 
 /// All axes, one below the other; `best` marks the recommended point.
-pub fn render(space: &[Hyper], rounds: &[Round], best: Option<&Map<String, Value>>, style: Style) -> String {
+pub fn render(
+    space: &[Hyper],
+    rounds: &[Round],
+    best: Option<&Map<String, Value>>,
+    style: Style,
+) -> String {
     let mut out = String::new();
     for hyper in space {
         let boxes: Vec<(&Round, &Axis)> = rounds
@@ -33,9 +38,17 @@ struct Marks {
 
 fn marks(style: Style) -> Marks {
     if style.unicode {
-        Marks { edge: "┊", bar: "━", best: "▲" }
+        Marks {
+            edge: "┊",
+            bar: "━",
+            best: "▲",
+        }
     } else {
-        Marks { edge: "|", bar: "=", best: "^" }
+        Marks {
+            edge: "|",
+            bar: "=",
+            best: "^",
+        }
     }
 }
 
@@ -53,7 +66,11 @@ fn range_axis(
     let (left, right) = (numbers::short(low), numbers::short(high));
     let scale = if hyper.log { "  (log)" } else { "" };
     let room = (width + 2).saturating_sub(left.len() + right.len());
-    out.push_str(&format!("  {}{}\n", style.bold(&hyper.short), style.dim(scale)));
+    out.push_str(&format!(
+        "  {}{}\n",
+        style.bold(&hyper.short),
+        style.dim(scale)
+    ));
     let ends = format!("{left}{}{right}", " ".repeat(room));
     out.push_str(&format!("             {}\n", style.dim(ends)));
     let mut drawn = |label: String, before: usize, bar: String, after: usize, text: String| {
@@ -67,15 +84,29 @@ fn range_axis(
         let to = cell(axis.high_share, width).max(from + 1).min(width);
         let from = from.min(to - 1);
         let text = match (axis.low, axis.high) {
-            (Some(low), Some(high)) => format!("{} to {}", numbers::short(low), numbers::short(high)),
+            (Some(low), Some(high)) => {
+                format!("{} to {}", numbers::short(low), numbers::short(high))
+            }
             _ => String::new(),
         };
         let bar = style.cyan(marks.bar.repeat(to - from));
-        drawn(format!("round {}", round.round), from, bar, width - to, style.dim(text));
+        drawn(
+            format!("round {}", round.round),
+            from,
+            bar,
+            width - to,
+            style.dim(text),
+        );
     }
     if let Some(x) = best.and_then(Value::as_f64) {
         let at = cell(share(hyper.log, low, high, x), width).min(width - 1);
-        drawn("best".into(), at, style.green(marks.best), width - at - 1, style.bold(numbers::short(x)));
+        drawn(
+            "best".into(),
+            at,
+            style.green(marks.best),
+            width - at - 1,
+            style.bold(numbers::short(x)),
+        );
     }
     out.push('\n');
 }
@@ -129,7 +160,10 @@ fn choice_axis(
         out.push('\n');
     }
     if let Some(value) = best {
-        out.push_str(&format!("    best     {}\n", style.green(short_choice(value))));
+        out.push_str(&format!(
+            "    best     {}\n",
+            style.green(short_choice(value))
+        ));
     }
     out.push('\n');
 }
@@ -183,20 +217,47 @@ mod tests {
 
     #[test]
     fn boxes_stand_where_they_are_on_the_log_axis() {
-        let style = Style { color: false, unicode: false, width: 84 };
+        let style = Style {
+            color: false,
+            unicode: false,
+            width: 84,
+        };
         let mut best = Map::new();
         best.insert("train.learning_rate".into(), Value::from(0.01));
-        let text = render(&[hyper(true)], &[round(1, 0.0, 1.0), round(2, 0.25, 0.75)], Some(&best), style);
+        let text = render(
+            &[hyper(true)],
+            &[round(1, 0.0, 1.0), round(2, 0.25, 0.75)],
+            Some(&best),
+            style,
+        );
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0], "  learning_rate  (log)");
-        assert_eq!(lines[2], format!("    round 1  |{}|  1e-4 to 1", "=".repeat(40)));
-        assert_eq!(lines[3], format!("    round 2  |{}{}{}|  0.001 to 0.1", " ".repeat(10), "=".repeat(20), " ".repeat(10)));
-        assert_eq!(lines[4], format!("    best     |{}^{}|  0.01", " ".repeat(20), " ".repeat(19)));
+        assert_eq!(
+            lines[2],
+            format!("    round 1  |{}|  1e-4 to 1", "=".repeat(40))
+        );
+        assert_eq!(
+            lines[3],
+            format!(
+                "    round 2  |{}{}{}|  0.001 to 0.1",
+                " ".repeat(10),
+                "=".repeat(20),
+                " ".repeat(10)
+            )
+        );
+        assert_eq!(
+            lines[4],
+            format!("    best     |{}^{}|  0.01", " ".repeat(20), " ".repeat(19))
+        );
     }
 
     #[test]
     fn a_box_of_no_width_is_still_seen() {
-        let style = Style { color: false, unicode: false, width: 84 };
+        let style = Style {
+            color: false,
+            unicode: false,
+            width: 84,
+        };
         let text = render(&[hyper(true)], &[round(1, 1.0, 1.0)], None, style);
         assert!(text.contains("=|"), "{text}");
     }

@@ -9,7 +9,10 @@ use crate::view::CurvePoint;
 
 /// Epochs as rows, metrics as columns; long curves lose rows in the middle.
 pub fn table(curve: &[CurvePoint], style: Style) -> String {
-    let names: Vec<&String> = curve.first().map(|c| c.metrics.keys().collect()).unwrap_or_default();
+    let names: Vec<&String> = curve
+        .first()
+        .map(|c| c.metrics.keys().collect())
+        .unwrap_or_default();
     let mut table = Table::new(&[("epoch", Align::Right)]);
     for name in &names {
         table.column(name);
@@ -42,7 +45,10 @@ pub fn sparkline(values: &[f64], style: Style) -> String {
         &['_', '.', '-', '=', '^']
     };
     let finite = || values.iter().copied().filter(|x| x.is_finite());
-    let (low, high) = (finite().fold(f64::INFINITY, f64::min), finite().fold(f64::NEG_INFINITY, f64::max));
+    let (low, high) = (
+        finite().fold(f64::INFINITY, f64::min),
+        finite().fold(f64::NEG_INFINITY, f64::max),
+    );
     let step = values.len().div_ceil(80).max(1);
     #[expect(
         clippy::cast_possible_truncation,
@@ -54,7 +60,11 @@ pub fn sparkline(values: &[f64], style: Style) -> String {
         if !x.is_finite() {
             return '?';
         }
-        let share = if high > low { (x - low) / (high - low) } else { 0.5 };
+        let share = if high > low {
+            (x - low) / (high - low)
+        } else {
+            0.5
+        };
         marks[((share * (marks.len() - 1) as f64).round() as usize).min(marks.len() - 1)]
     };
     values.iter().step_by(step).map(|x| mark(*x)).collect()
@@ -66,7 +76,11 @@ mod tests {
 
     #[test]
     fn a_rising_curve_rises() {
-        let style = Style { color: false, unicode: true, width: 80 };
+        let style = Style {
+            color: false,
+            unicode: true,
+            width: 80,
+        };
         assert_eq!(sparkline(&[0.1, 0.5, 0.9], style), "▁▅█");
         assert_eq!(sparkline(&[1.0, f64::NAN, 1.0], style), "▅?▅");
     }

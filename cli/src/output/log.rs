@@ -6,7 +6,9 @@ use super::style::{Style, environment};
 
 /// Starts logging at `level`, or as `HONE_LOG` says. Lines of an attempt go to its log as well.
 pub fn init(level: &str) {
-    let asked = environment("HONE_LOG").unwrap_or_else(|| format!("warn,hone={level},hone_worker={level},hone_coordinator={level}"));
+    let asked = environment("HONE_LOG").unwrap_or_else(|| {
+        format!("warn,hone={level},hone_worker={level},hone_coordinator={level}")
+    });
     let filter = EnvFilter::try_new(&asked).unwrap_or_else(|_| EnvFilter::new(level));
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
@@ -14,5 +16,8 @@ pub fn init(level: &str) {
         .with_target(false)
         .with_filter(filter);
     // A second start is a no-op: the first one's lines go on.
-    let _ = tracing_subscriber::registry().with(lines).with(hone_worker::LogLayer).try_init();
+    let _ = tracing_subscriber::registry()
+        .with(lines)
+        .with(hone_worker::LogLayer)
+        .try_init();
 }

@@ -2,7 +2,7 @@
 
 pub mod boxes;
 pub mod curve;
-//LOG
+pub mod log;
 pub mod numbers;
 pub mod out;
 pub mod progress;

@@ -4,7 +4,11 @@ use serde_json::Value;
 
 /// A metric or objective: four decimals, more when it is small.
 pub fn metric(x: f64) -> String {
-    if x != 0.0 && x.abs() < 1e-3 { format!("{x:.3e}") } else { format!("{x:.4}") }
+    if x != 0.0 && x.abs() < 1e-3 {
+        format!("{x:.3e}")
+    } else {
+        format!("{x:.4}")
+    }
 }
 
 /// A metric, or a dash.
@@ -44,7 +48,11 @@ pub fn short(x: f64) -> String {
 }
 
 fn trim(text: &str) -> &str {
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text }
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.')
+    } else {
+        text
+    }
 }
 
 /// As the lecture prints it, and C: `5.340517e-04`.
@@ -67,7 +75,11 @@ pub fn duration(seconds: f64) -> String {
     if seconds < 99.95 {
         return format!("{seconds:.1} s");
     }
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive and for people")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "positive and for people"
+    )]
     let whole = seconds.round() as u64;
     if whole < 3600 {
         return format!("{} min {:02} s", whole / 60, whole % 60);
@@ -80,7 +92,11 @@ pub fn duration(seconds: f64) -> String {
 
 /// `0:07`, `12:34`, `3:12:34`.
 pub fn clock(seconds: f64) -> String {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped above zero, for people")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "clamped above zero, for people"
+    )]
     let whole = seconds.max(0.0).round() as u64;
     match whole / 3600 {
         0 => format!("{}:{:02}", whole / 60, whole % 60),
@@ -103,7 +119,11 @@ pub fn count(n: u64) -> String {
 
 /// A rate: `0.42`, `12.3`, `15 400`.
 pub fn rate(x: f64) -> String {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive and for people")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "positive and for people"
+    )]
     match x {
         x if !x.is_finite() || x < 0.0 => "-".into(),
         x if x < 10.0 => format!("{x:.2}"),
@@ -114,7 +134,11 @@ pub fn rate(x: f64) -> String {
 
 /// One of many: `1 trial`, `3 trials`.
 pub fn plural(n: u64, word: &str) -> String {
-    if n == 1 { format!("1 {word}") } else { format!("{} {word}s", count(n)) }
+    if n == 1 {
+        format!("1 {word}")
+    } else {
+        format!("{} {word}s", count(n))
+    }
 }
 
 #[cfg(test)]

@@ -25,7 +25,10 @@ impl Progress {
     pub fn new(live: bool) -> Self {
         let live = live.then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
-            bar.set_style(ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar.set_style(
+                ProgressStyle::with_template("{msg}")
+                    .unwrap_or_else(|_| ProgressStyle::default_bar()),
+            );
             bar.enable_steady_tick(Duration::from_millis(200));
             bar
         });
@@ -92,7 +95,10 @@ impl Progress {
             self.best = trial.objective;
             let value = self.style.green(numbers::metric_or_dash(trial.objective));
             let place = self.style.dim(format!("trial {:>4}", trial.trial));
-            self.say(format!("  {value}  {place}  {}", params_line(&detail.space, trial)));
+            self.say(format!(
+                "  {value}  {place}  {}",
+                params_line(&detail.space, trial)
+            ));
         }
     }
 
@@ -100,11 +106,18 @@ impl Progress {
     fn changes(&mut self, detail: &Detail) {
         for round in detail.rounds.iter().skip(self.rounds) {
             let what = match round.top {
-                Some(top) => format!("the best {top}, {} each", numbers::plural(u64::from(round.repeats), "trial")),
+                Some(top) => format!(
+                    "the best {top}, {} each",
+                    numbers::plural(u64::from(round.repeats), "trial")
+                ),
                 None => numbers::plural(round.points, "point"),
             };
             let rungs: Vec<String> = round.rungs.iter().map(u32::to_string).collect();
-            let text = format!("round {}: {what}, epochs {}", round.round, rungs.join(" → "));
+            let text = format!(
+                "round {}: {what}, epochs {}",
+                round.round,
+                rungs.join(" → ")
+            );
             if round.points > 0 {
                 self.say(self.style.bold(text));
             }
@@ -154,26 +167,58 @@ fn padded(hyper: &Hyper, value: Option<&Value>) -> String {
     let width = match hyper.range {
         Some((low, high)) if hyper.whole => low.to_string().len().max(high.to_string().len()),
         Some((low, _)) => 12 + usize::from(low < 0.0),
-        None => hyper.choice.iter().map(|v| text(v).chars().count()).max().unwrap_or(0),
+        None => hyper
+            .choice
+            .iter()
+            .map(|v| text(v).chars().count())
+            .max()
+            .unwrap_or(0),
     };
-    if hyper.range.is_some() { format!("{shown:>width$}") } else { format!("{shown:<width$}") }
+    if hyper.range.is_some() {
+        format!("{shown:>width$}")
+    } else {
+        format!("{shown:<width$}")
+    }
 }
 
 fn params_line(space: &[Hyper], trial: &Trial) -> String {
     space
         .iter()
-        .filter_map(|h| Some(format!("{} {}", h.short, super::boxes::short_choice(trial.params.get(&h.path)?))))
+        .filter_map(|h| {
+            Some(format!(
+                "{} {}",
+                h.short,
+                super::boxes::short_choice(trial.params.get(&h.path)?)
+            ))
+        })
         .collect::<Vec<_>>()
         .join("  ")
 }
 
 /// The live picture: what runs, a bar over all epochs, the best so far.
-fn picture(detail: &Detail, running: &[Trial], seconds: f64, before: (u64, u64), style: Style) -> String {
-    let mut lines = vec![String::new(), where_it_is(detail, style), bar_line(detail, seconds, before, style)];
+fn picture(
+    detail: &Detail,
+    running: &[Trial],
+    seconds: f64,
+    before: (u64, u64),
+    style: Style,
+) -> String {
+    let mut lines = vec![
+        String::new(),
+        where_it_is(detail, style),
+        bar_line(detail, seconds, before, style),
+    ];
     for trial in running {
         let value = numbers::metric_or_dash(trial.objective);
-        let place = format!("trial {:>4}  epoch {:>2}/{:<2}", trial.trial, trial.epoch, trial.to_epoch);
-        let line = format!("    {}  {value:>6}  {}", style.dim(place), style.dim(params_line(&detail.space, trial)));
+        let place = format!(
+            "trial {:>4}  epoch {:>2}/{:<2}",
+            trial.trial, trial.epoch, trial.to_epoch
+        );
+        let line = format!(
+            "    {}  {value:>6}  {}",
+            style.dim(place),
+            style.dim(params_line(&detail.space, trial))
+        );
         lines.push(line);
     }
     if let Some(best) = &detail.best {
@@ -181,25 +226,45 @@ fn picture(detail: &Detail, running: &[Trial], seconds: f64, before: (u64, u64),
         let mut line = format!("  best {value} ");
         for hyper in &detail.space {
             if let Some(value) = best.params.get(&hyper.path) {
-                line.push_str(&format!(" {} {}", style.dim(&hyper.short), super::boxes::short_choice(value)));
+                line.push_str(&format!(
+                    " {} {}",
+                    style.dim(&hyper.short),
+                    super::boxes::short_choice(value)
+                ));
             }
         }
         lines.push(line);
     }
-    lines.iter().map(|line| cut(line, style.width)).collect::<Vec<_>>().join("\n")
+    lines
+        .iter()
+        .map(|line| cut(line, style.width))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn where_it_is(detail: &Detail, style: Style) -> String {
     let c = detail.counts;
     let state = if detail.summary.state == "running" {
-        format!("round {} of {}", detail.round, detail.rounds.len().max(detail.round as usize))
+        format!(
+            "round {} of {}",
+            detail.round,
+            detail.rounds.len().max(detail.round as usize)
+        )
     } else {
         detail.summary.state.to_owned()
     };
     let mut parts = vec![
-        format!("{} {}", style.bold(&detail.summary.sweep), style.cyan(state)),
+        format!(
+            "{} {}",
+            style.bold(&detail.summary.sweep),
+            style.cyan(state)
+        ),
         format!("{} running", c.running),
-        format!("{} of {} trials done", c.ended(), detail.trials_planned.max(detail.summary.trials)),
+        format!(
+            "{} of {} trials done",
+            c.ended(),
+            detail.trials_planned.max(detail.summary.trials)
+        ),
     ];
     if c.diverged > 0 {
         parts.push(style.yellow(format!("{} diverged", c.diverged)));

@@ -41,7 +41,11 @@ fn section(out: &mut String, title: &str, style: Style) {
 fn headline(detail: &Detail, style: Style) -> String {
     let name = style.bold(&detail.summary.sweep);
     let state = style.state(detail.summary.state);
-    let reason = if detail.reason.is_empty() { String::new() } else { format!(": {}", detail.reason) };
+    let reason = if detail.reason.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", detail.reason)
+    };
     format!("{name} {state}{reason}\n")
 }
 
@@ -49,7 +53,10 @@ fn headline(detail: &Detail, style: Style) -> String {
 pub fn objective_line(best: &Best, style: Style) -> String {
     let value = style.green(style.bold(numbers::metric(best.objective)));
     let plus_minus = if style.unicode { "±" } else { "+-" };
-    let spread = best.spread.map(|s| format!(" {plus_minus} {}", numbers::metric(s))).unwrap_or_default();
+    let spread = best
+        .spread
+        .map(|s| format!(" {plus_minus} {}", numbers::metric(s)))
+        .unwrap_or_default();
     let trials = numbers::plural(best.trials.len() as u64, "trial");
     let epochs = numbers::plural(u64::from(best.epochs), "epoch");
     format!("{} {value}{spread}  over {trials} of {epochs}", best.metric)
@@ -58,14 +65,31 @@ pub fn objective_line(best: &Best, style: Style) -> String {
 fn recommended(detail: &Detail, best: &Best, style: Style) -> String {
     let mut out = format!("\n  {}\n", objective_line(best, style));
     if let Some(test) = best.test_accuracy {
-        out.push_str(&format!("  test_accuracy {}\n", style.bold(numbers::metric(test))));
+        out.push_str(&format!(
+            "  test_accuracy {}\n",
+            style.bold(numbers::metric(test))
+        ));
     }
-    let list = |numbers: &[u64]| numbers.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
-    let place = format!("round {}, point {}, trials {}", best.round, best.point, list(&best.trials));
+    let list = |numbers: &[u64]| {
+        numbers
+            .iter()
+            .map(u64::to_string)
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let place = format!(
+        "round {}, point {}, trials {}",
+        best.round,
+        best.point,
+        list(&best.trials)
+    );
     out.push_str(&format!("  {}\n\n", style.dim(place)));
     out.push_str(&params(&detail.space, &best.params, style));
     if !best.tied.is_empty() {
-        let text = format!("a tie: points {} of this round cannot be told from it", list(&best.tied));
+        let text = format!(
+            "a tie: points {} of this round cannot be told from it",
+            list(&best.tied)
+        );
         out.push_str(&format!("\n  {}\n", style.dim(text)));
     }
     out
@@ -77,7 +101,9 @@ pub fn params(space: &[Hyper], params: &Map<String, Value>, style: Style) -> Str
     let mut out = String::new();
     // In the order of the file's space; what the space does not know (another version's) comes last.
     let known = space.iter().filter_map(|h| params.get_key_value(&h.path));
-    let rest = params.iter().filter(|(path, _)| !space.iter().any(|h| h.path == **path));
+    let rest = params
+        .iter()
+        .filter(|(path, _)| !space.iter().any(|h| h.path == **path));
     for (path, value) in known.chain(rest) {
         let shown = style.bold(exact(value));
         out.push_str(&format!("    {path:<width$}  {shown}\n"));
@@ -90,14 +116,24 @@ fn exact(value: &Value) -> String {
     match value {
         Value::Number(n) if n.is_f64() => {
             let x = n.as_f64().unwrap_or(f64::NAN);
-            if x != 0.0 && !(1e-3..1e5).contains(&x.abs()) { format!("{x:.5e}") } else { format!("{x:.6}") }
+            if x != 0.0 && !(1e-3..1e5).contains(&x.abs()) {
+                format!("{x:.5e}")
+            } else {
+                format!("{x:.6}")
+            }
         }
         other => numbers::value(other),
     }
 }
 
 /// Trials as a table with a column a hyperparameter.
-pub fn trials(space: &[Hyper], trials: &[Trial], style: Style, indent: usize, short: bool) -> String {
+pub fn trials(
+    space: &[Hyper],
+    trials: &[Trial],
+    style: Style,
+    indent: usize,
+    short: bool,
+) -> String {
     let mut table = Table::new(&[
         ("trial", Align::Right),
         ("round", Align::Right),
@@ -166,8 +202,15 @@ pub fn totals(detail: &Detail, style: Style) -> String {
             kinds.push(format!("{n} {word}"));
         }
     }
-    let kinds = if kinds.is_empty() { String::new() } else { format!(" ({})", kinds.join(", ")) };
-    let wall = detail.wall_seconds.map(|s| format!(" in {}", numbers::duration(s))).unwrap_or_default();
+    let kinds = if kinds.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", kinds.join(", "))
+    };
+    let wall = detail
+        .wall_seconds
+        .map(|s| format!(" in {}", numbers::duration(s)))
+        .unwrap_or_default();
     let speed = match detail.images_per_second() {
         x if x > 0.0 => format!("; {} images a second", numbers::rate(x)),
         _ => String::new(),

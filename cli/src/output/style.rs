@@ -27,7 +27,11 @@ impl Style {
     fn of(terminal: bool) -> Self {
         let plain = environment("NO_COLOR").is_some_and(|v| !v.is_empty());
         let dumb = environment("TERM").is_some_and(|v| v == "dumb");
-        Style { color: terminal && !plain && !dumb, unicode: unicode(), width: width(terminal) }
+        Style {
+            color: terminal && !plain && !dumb,
+            unicode: unicode(),
+            width: width(terminal),
+        }
     }
 
     /// The accent: names and what is best.
@@ -61,7 +65,11 @@ impl Style {
     }
 
     fn paint(self, code: &str, text: impl std::fmt::Display) -> String {
-        if self.color { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_string() }
+        if self.color {
+            format!("\x1b[{code}m{text}\x1b[0m")
+        } else {
+            text.to_string()
+        }
     }
 
     /// A trial's or sweep's state in its colour.
@@ -78,7 +86,10 @@ impl Style {
 
 /// Reads the environment, which only the binary's edge does.
 pub fn environment(key: &str) -> Option<String> {
-    #[expect(clippy::disallowed_methods, reason = "the edge: what the terminal can do, and HONE_* settings")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the edge: what the terminal can do, and HONE_* settings"
+    )]
     std::env::var(key).ok()
 }
 

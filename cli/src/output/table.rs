@@ -94,6 +94,9 @@ mod tests {
         table.row(vec!["7".into(), "\x1b[32mdone\x1b[0m".into()]);
         table.row(vec!["12".into(), "running".into()]);
         let text = table.render(Style::default(), 1);
-        assert_eq!(text, " trial  state\n     7  \x1b[32mdone\x1b[0m\n    12  running\n");
+        assert_eq!(
+            text,
+            " trial  state\n     7  \x1b[32mdone\x1b[0m\n    12  running\n"
+        );
     }
 }

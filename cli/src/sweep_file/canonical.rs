@@ -11,7 +11,13 @@ use super::{
 pub fn domain_json(domain: &Domain, full: impl Fn(&Value) -> Value) -> Value {
     let mut out = Map::new();
     match &domain.values {
-        Values::Range { form, low, high, step, .. } => {
+        Values::Range {
+            form,
+            low,
+            high,
+            step,
+            ..
+        } => {
             out.insert(form.key().into(), json!([low, high]));
             if let Some(step) = step {
                 out.insert("step".into(), json!(step));
@@ -61,7 +67,11 @@ pub fn sorted(value: &Value) -> Value {
         Value::Object(map) => {
             let mut keys: Vec<&String> = map.keys().collect();
             keys.sort();
-            Value::Object(keys.into_iter().map(|k| (k.clone(), sorted(&map[k]))).collect())
+            Value::Object(
+                keys.into_iter()
+                    .map(|k| (k.clone(), sorted(&map[k])))
+                    .collect(),
+            )
         }
         scalar => scalar.clone(),
     }
@@ -69,5 +79,7 @@ pub fn sorted(value: &Value) -> Value {
 
 /// blake3 of the canonical text, as hex.
 pub fn identity(canonical: &Value) -> String {
-    blake3::hash(canonical.to_string().as_bytes()).to_hex().to_string()
+    blake3::hash(canonical.to_string().as_bytes())
+        .to_hex()
+        .to_string()
 }

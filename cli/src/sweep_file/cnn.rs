@@ -20,10 +20,12 @@ pub fn set(spec: &mut Value, path: &str, value: Value) {
     let mut at = spec;
     for segment in path.split('.') {
         at = match at {
-            Value::Array(items) => match segment.parse::<usize>().ok().and_then(|i| items.get_mut(i)) {
-                Some(item) => item,
-                None => return,
-            },
+            Value::Array(items) => {
+                match segment.parse::<usize>().ok().and_then(|i| items.get_mut(i)) {
+                    Some(item) => item,
+                    None => return,
+                }
+            }
             other => {
                 if !other.is_object() {
                     *other = Value::Object(serde_json::Map::new());
@@ -64,7 +66,11 @@ impl<'a> Space<'a> {
                 set(&mut spec, &domain.path, value);
             }
         }
-        Space { root, domains, base: spec }
+        Space {
+            root,
+            domains,
+            base: spec,
+        }
     }
 
     /// The trainer's view of the base, or what is wrong with any value that can be drawn.
@@ -98,8 +104,14 @@ impl<'a> Space<'a> {
     /// Every combination of the net's choices and ends while they are few, and every other value on its own.
     fn combinations(&self) -> Vec<Vec<(&'a Domain, (Value, Span))>> {
         let mut all = vec![Vec::new()];
-        let nets: Vec<&Domain> = self.domains.iter().filter(|d| shapes_net(&d.path)).collect();
-        let product = nets.iter().try_fold(1usize, |n, d| n.checked_mul(d.probes().len()));
+        let nets: Vec<&Domain> = self
+            .domains
+            .iter()
+            .filter(|d| shapes_net(&d.path))
+            .collect();
+        let product = nets
+            .iter()
+            .try_fold(1usize, |n, d| n.checked_mul(d.probes().len()));
         if product.is_some_and(|n| n <= COMBINATIONS) {
             for &domain in &nets {
                 let mut next = Vec::with_capacity(all.len() * 2);
@@ -126,7 +138,10 @@ impl<'a> Space<'a> {
     fn problem(&self, error: &ConfigError, picks: &[(&'a Domain, (Value, Span))]) -> Problem {
         let under = |path: &str| {
             error.path == path
-                || error.path.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'))
+                || error
+                    .path
+                    .strip_prefix(path)
+                    .is_some_and(|rest| rest.starts_with('.'))
         };
         let pick = picks.iter().find(|(domain, _)| under(&domain.path));
         let span = match pick {
@@ -148,7 +163,11 @@ impl<'a> Space<'a> {
             .map(|(domain, (value, _))| format!("{} = {value}", domain.path))
             .collect();
         let problem = Problem::at(&span, error.path.clone(), message);
-        if with.is_empty() { problem } else { problem.help(format!("with {}", with.join(", "))) }
+        if with.is_empty() {
+            problem
+        } else {
+            problem.help(format!("with {}", with.join(", ")))
+        }
     }
 }
 

@@ -13,18 +13,22 @@ pub fn resolve(domains: &mut [Domain]) -> Vec<Problem> {
     for domain in domains.iter_mut() {
         let key = format!("{}.if", domain.path);
         for condition in &mut domain.conditions {
-            let path = match names::resolve(&condition.path, all.iter().map(|d| d.path.as_str())) {
-                Ok(path) => path.to_owned(),
-                Err(message) => {
-                    let problem = Problem::at(&condition.span, key.clone(), message);
-                    problems.push(problem.help("a condition looks at another hyperparameter: a key with a domain"));
-                    continue;
-                }
-            };
+            let path =
+                match names::resolve(&condition.path, all.iter().map(|d| d.path.as_str())) {
+                    Ok(path) => path.to_owned(),
+                    Err(message) => {
+                        let problem = Problem::at(&condition.span, key.clone(), message);
+                        problems.push(problem.help(
+                            "a condition looks at another hyperparameter: a key with a domain",
+                        ));
+                        continue;
+                    }
+                };
             if let Some(other) = all.iter().find(|d| d.path == path) {
                 for value in &condition.values {
                     if !possible(other, value) {
-                        let message = format!("{path} is never {value}: it is {}", other.describe());
+                        let message =
+                            format!("{path} is never {value}: it is {}", other.describe());
                         problems.push(Problem::at(&condition.span, key.clone(), message));
                     }
                 }
@@ -54,8 +58,10 @@ fn cycle(domains: &[Domain]) -> Option<Problem> {
             if path == domain.path {
                 let message = "this condition depends on the hyperparameter itself";
                 let span = &domain.conditions.first()?.span;
-                return Some(Problem::at(span, format!("{}.if", domain.path), message)
-                    .help(format!("the circle goes through {}", reached.join(", "))));
+                return Some(
+                    Problem::at(span, format!("{}.if", domain.path), message)
+                        .help(format!("the circle goes through {}", reached.join(", "))),
+                );
             }
             if !reached.contains(&path) {
                 reached.push(path);

@@ -18,7 +18,12 @@ pub fn definition(file: &SweepFile, check: bool) -> v1::SweepDefinition {
         trainer: file.trainer.clone(),
         spec_json: file.spec.to_string(),
         identity: file.identity.clone(),
-        domains: file.domains.iter().zip(&file.defaults).map(|(d, v)| domain(d, v.as_ref())).collect(),
+        domains: file
+            .domains
+            .iter()
+            .zip(&file.defaults)
+            .map(|(d, v)| domain(d, v.as_ref()))
+            .collect(),
         objective: Some(v1::Objective {
             metric: file.objective.metric.clone(),
             direction: match file.objective.direction {
@@ -32,7 +37,10 @@ pub fn definition(file: &SweepFile, check: bool) -> v1::SweepDefinition {
             target: file.objective.target,
         }),
         search: Some(search(file)),
-        data_source: file.data.as_ref().map_or_else(String::new, |d| d.set.clone()),
+        data_source: file
+            .data
+            .as_ref()
+            .map_or_else(String::new, |d| d.set.clone()),
         folds: file.data.as_ref().map_or(1, |d| d.folds),
         test: file.data.as_ref().is_some_and(|d| d.test),
         check: check && file.trainer == "cnn",
@@ -42,8 +50,18 @@ pub fn definition(file: &SweepFile, check: bool) -> v1::SweepDefinition {
 
 fn domain(domain: &Domain, default: Option<&Value>) -> v1::Domain {
     let kind = match &domain.values {
-        Values::Range { form, low, high, step, .. } => v1::domain::Kind::Range(v1::Range {
-            scale: if form.log() { v1::Scale::Log.into() } else { v1::Scale::Linear.into() },
+        Values::Range {
+            form,
+            low,
+            high,
+            step,
+            ..
+        } => v1::domain::Kind::Range(v1::Range {
+            scale: if form.log() {
+                v1::Scale::Log.into()
+            } else {
+                v1::Scale::Linear.into()
+            },
             low: *low,
             high: *high,
             integer: form.whole(),
@@ -76,26 +94,33 @@ fn domain(domain: &Domain, default: Option<&Value>) -> v1::Domain {
 fn search(file: &SweepFile) -> v1::Search {
     let search = &file.search;
     let strategy = match &search.kind {
-        SearchKind::Rounds(rounds) => {
-            v1::search::Strategy::Written(v1::Written { rounds: rounds.iter().map(round).collect() })
-        }
-        SearchKind::Planned { strategy, budget: amount, full_epochs, eta, parallel, hedge, widen, finish } => {
-            v1::search::Strategy::Planned(v1::Planned {
-                strategy: match strategy {
-                    Strategy::Random => v1::PlannedStrategy::Random,
-                    Strategy::EarlyCut => v1::PlannedStrategy::EarlyCut,
-                    Strategy::Zoom | Strategy::Rounds => v1::PlannedStrategy::Zoom,
-                }
-                .into(),
-                budget: Some(budget(*amount)),
-                full_epochs: *full_epochs,
-                eta: *eta,
-                parallel: *parallel,
-                hedge: *hedge,
-                widen: *widen,
-                finish: finish.map(|Finish { top, repeats }| v1::Finish { top, repeats }),
-            })
-        }
+        SearchKind::Rounds(rounds) => v1::search::Strategy::Written(v1::Written {
+            rounds: rounds.iter().map(round).collect(),
+        }),
+        SearchKind::Planned {
+            strategy,
+            budget: amount,
+            full_epochs,
+            eta,
+            parallel,
+            hedge,
+            widen,
+            finish,
+        } => v1::search::Strategy::Planned(v1::Planned {
+            strategy: match strategy {
+                Strategy::Random => v1::PlannedStrategy::Random,
+                Strategy::EarlyCut => v1::PlannedStrategy::EarlyCut,
+                Strategy::Zoom | Strategy::Rounds => v1::PlannedStrategy::Zoom,
+            }
+            .into(),
+            budget: Some(budget(*amount)),
+            full_epochs: *full_epochs,
+            eta: *eta,
+            parallel: *parallel,
+            hedge: *hedge,
+            widen: *widen,
+            finish: finish.map(|Finish { top, repeats }| v1::Finish { top, repeats }),
+        }),
     };
     v1::Search {
         strategy: Some(strategy),
@@ -106,7 +131,11 @@ fn search(file: &SweepFile) -> v1::Search {
             Sampler::Tpe => v1::Sampler::Tpe,
         }
         .into(),
-        start_json: search.start.iter().map(|p| Value::Object(p.clone()).to_string()).collect(),
+        start_json: search
+            .start
+            .iter()
+            .map(|p| Value::Object(p.clone()).to_string())
+            .collect(),
         from: search.from.clone(),
     }
 }

@@ -117,18 +117,34 @@ pub struct Domain {
 impl Domain {
     /// A whole-number axis gives whole JSON numbers, so that integer keys can take them.
     pub fn value(form: Form, x: f64) -> Value {
-        #[expect(clippy::cast_possible_truncation, reason = "ends are checked to be whole and below 2^53")]
-        if form.whole() { json!(x as i64) } else { json!(x) }
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "ends are checked to be whole and below 2^53"
+        )]
+        if form.whole() {
+            json!(x as i64)
+        } else {
+            json!(x)
+        }
     }
 
     /// The values at which the trainer is asked whether it can train: every choice, or both ends; with their places.
     pub fn probes(&self) -> Vec<(Value, Span)> {
         match &self.values {
-            Values::Range { form, low, high, ends, .. } => vec![
+            Values::Range {
+                form,
+                low,
+                high,
+                ends,
+                ..
+            } => vec![
                 (Self::value(*form, *low), ends[0].clone()),
                 (Self::value(*form, *high), ends[1].clone()),
             ],
-            Values::Choice(nodes) => nodes.iter().map(|n| (n.to_json(), n.span.clone())).collect(),
+            Values::Choice(nodes) => nodes
+                .iter()
+                .map(|n| (n.to_json(), n.span.clone()))
+                .collect(),
         }
     }
 
@@ -136,7 +152,9 @@ impl Domain {
     pub fn contains(&self, value: &Value) -> bool {
         match &self.values {
             Values::Choice(nodes) => nodes.iter().any(|n| same(&n.to_json(), value)),
-            Values::Range { form, low, high, .. } => value.as_f64().is_some_and(|x| {
+            Values::Range {
+                form, low, high, ..
+            } => value.as_f64().is_some_and(|x| {
                 (*low..=*high).contains(&x) && (!form.whole() || x.fract() == 0.0)
             }),
         }
@@ -145,7 +163,9 @@ impl Domain {
     /// In words, for messages: `log from 0.0001 to 1`.
     pub fn describe(&self) -> String {
         match &self.values {
-            Values::Range { form, low, high, .. } => {
+            Values::Range {
+                form, low, high, ..
+            } => {
                 format!("{} from {} to {}", form.key(), number(*low), number(*high))
             }
             Values::Choice(nodes) => {
@@ -172,13 +192,19 @@ pub fn is_domain(table: &Table) -> bool {
 /// Reads a domain; a table that [`is_domain`].
 pub fn parse(path: &str, node: &Node, table: &Table) -> Result<Domain, Vec<Problem>> {
     let mut problems = Vec::new();
-    let forms: Vec<&Entry> =
-        table.0.iter().filter(|e| FORMS.contains(&e.key.as_str())).collect();
+    let forms: Vec<&Entry> = table
+        .0
+        .iter()
+        .filter(|e| FORMS.contains(&e.key.as_str()))
+        .collect();
     if let [_, second, ..] = forms[..] {
         problems.push(Problem::at(
             &second.key_span,
             path,
-            format!("a domain has one form, this one has `{}` and `{}`", forms[0].key, second.key),
+            format!(
+                "a domain has one form, this one has `{}` and `{}`",
+                forms[0].key, second.key
+            ),
         ));
     }
     let numeric = forms[0].key != "choice";
@@ -187,10 +213,18 @@ pub fn parse(path: &str, node: &Node, table: &Table) -> Result<Domain, Vec<Probl
         let key = entry.key.as_str();
         if !FORMS.contains(&key) && !known.contains(&key) {
             let found = nearest(key, known.into_iter().chain(FORMS));
-            let help = found.map_or("beside its form a domain takes `step`, `if`, `grid` and `points`".into(), |n| {
-                format!("did you mean `{n}`?")
-            });
-            problems.push(Problem::at(&entry.key_span, format!("{path}.{key}"), "unknown key in a domain").help(help));
+            let help = found.map_or(
+                "beside its form a domain takes `step`, `if`, `grid` and `points`".into(),
+                |n| format!("did you mean `{n}`?"),
+            );
+            problems.push(
+                Problem::at(
+                    &entry.key_span,
+                    format!("{path}.{key}"),
+                    "unknown key in a domain",
+                )
+                .help(help),
+            );
         }
     }
     let values = match Form::of(&forms[0].key) {
@@ -201,11 +235,17 @@ pub fn parse(path: &str, node: &Node, table: &Table) -> Result<Domain, Vec<Probl
         problems.push(Problem::at(&step.key_span, path, "a choice has no `step`"));
     }
     let conditions = conditions(path, table, &mut problems);
-    let grid = values.as_ref().and_then(|v| grid(path, v, table, &mut problems));
+    let grid = values
+        .as_ref()
+        .and_then(|v| grid(path, v, table, &mut problems));
     match values {
-        Some(values) if problems.is_empty() => {
-            Ok(Domain { path: path.into(), span: node.span.clone(), values, conditions, grid })
-        }
+        Some(values) if problems.is_empty() => Ok(Domain {
+            path: path.into(),
+            span: node.span.clone(),
+            values,
+            conditions,
+            grid,
+        }),
         _ => Err(problems),
     }
 }
@@ -213,16 +253,27 @@ pub fn parse(path: &str, node: &Node, table: &Table) -> Result<Domain, Vec<Probl
 fn choice(path: &str, node: &Node, problems: &mut Vec<Problem>) -> Option<Values> {
     let Some(items) = node.list() else {
         let message = format!("choice takes a list of values, found {}", node.describe());
-        problems.push(Problem::at(&node.span, path, message).help("for example { choice = [16, 32, 64] }"));
+        problems.push(
+            Problem::at(&node.span, path, message).help("for example { choice = [16, 32, 64] }"),
+        );
         return None;
     };
     if items.is_empty() {
-        problems.push(Problem::at(&node.span, path, "an empty choice").help("write at least one value"));
+        problems.push(
+            Problem::at(&node.span, path, "an empty choice").help("write at least one value"),
+        );
         return None;
     }
     for (i, item) in items.iter().enumerate() {
-        if items[..i].iter().any(|earlier| same(&earlier.to_json(), &item.to_json())) {
-            problems.push(Problem::at(&item.span, path, format!("{} stands twice in this choice", item.describe())));
+        if items[..i]
+            .iter()
+            .any(|earlier| same(&earlier.to_json(), &item.to_json()))
+        {
+            problems.push(Problem::at(
+                &item.span,
+                path,
+                format!("{} stands twice in this choice", item.describe()),
+            ));
         }
         if let Some(inner) = inner_domain(item) {
             problems.push(
@@ -256,29 +307,52 @@ fn range(
         .list()
         .filter(|items| items.len() == 2)
         .and_then(|items| items.iter().map(|n| Some((n.number()?, n))).collect());
-    let Some([(low, low_node), (high, high_node)]) = ends.as_deref().and_then(|e| <&[_; 2]>::try_from(e).ok()).copied()
+    let Some([(low, low_node), (high, high_node)]) = ends
+        .as_deref()
+        .and_then(|e| <&[_; 2]>::try_from(e).ok())
+        .copied()
     else {
-        let message = format!("{key} takes two numbers, the lower and the upper end; found {}", node.describe());
-        problems.push(Problem::at(&node.span, path, message).help(format!("for example {}", example(form))));
+        let message = format!(
+            "{key} takes two numbers, the lower and the upper end; found {}",
+            node.describe()
+        );
+        problems.push(
+            Problem::at(&node.span, path, message).help(format!("for example {}", example(form))),
+        );
         return None;
     };
     let before = problems.len();
     for (x, end) in [(low, low_node), (high, high_node)] {
         if let Some(message) = end_problem(form, x) {
-            problems.push(Problem::at(&end.span, path, message).help(format!("for example {}", example(form))));
+            problems.push(
+                Problem::at(&end.span, path, message)
+                    .help(format!("for example {}", example(form))),
+            );
         }
     }
     if low > high {
         let right = format!("{{ {key} = [{}, {}] }}", number(high), number(low));
         let message = format!("reversed range: {} is above {}", number(low), number(high));
-        problems.push(Problem::at(&node.span, path, message).help(format!("the lower end stands first: {right}")));
+        problems.push(
+            Problem::at(&node.span, path, message)
+                .help(format!("the lower end stands first: {right}")),
+        );
     } else if low.total_cmp(&high).is_eq() {
         let message = format!("empty range: both ends are {}", number(low));
-        problems.push(Problem::at(&node.span, path, message).help(format!("for one value write {}", number(low))));
+        problems.push(
+            Problem::at(&node.span, path, message)
+                .help(format!("for one value write {}", number(low))),
+        );
     }
     let step = step.and_then(|node| read_step(path, form, high - low, node, problems));
     let ends = [low_node.span.clone(), high_node.span.clone()];
-    (problems.len() == before).then_some(Values::Range { form, low, high, step, ends })
+    (problems.len() == before).then_some(Values::Range {
+        form,
+        low,
+        high,
+        step,
+        ends,
+    })
 }
 
 fn example(form: Form) -> &'static str {
@@ -301,25 +375,47 @@ fn end_problem(form: Form, x: f64) -> Option<String> {
         return Some(format!("{} takes whole numbers, found {shown}", form.key()));
     }
     if form.log() && x <= 0.0 {
-        return Some(format!("a log axis has no place for {shown}: both ends must be above zero"));
+        return Some(format!(
+            "a log axis has no place for {shown}: both ends must be above zero"
+        ));
     }
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole and positive here")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "whole and positive here"
+    )]
     if form == Form::PowerOfTwo && !(x as u64).is_power_of_two() {
         return Some(format!("{shown} is no power of two"));
     }
     None
 }
 
-fn read_step(path: &str, form: Form, width: f64, node: &Node, problems: &mut Vec<Problem>) -> Option<f64> {
+fn read_step(
+    path: &str,
+    form: Form,
+    width: f64,
+    node: &Node,
+    problems: &mut Vec<Problem>,
+) -> Option<f64> {
     let message = match node.number() {
         None => format!("step takes a number, found {}", node.describe()),
         Some(_) if form == Form::PowerOfTwo => "powers of two have no `step`".into(),
-        Some(x) if !x.is_finite() || x <= 0.0 => format!("step must be above zero, found {}", number(x)),
+        Some(x) if !x.is_finite() || x <= 0.0 => {
+            format!("step must be above zero, found {}", number(x))
+        }
         Some(x) if form.whole() && x.fract() != 0.0 => {
-            format!("{} takes whole numbers, so its step is one too; found {}", form.key(), number(x))
+            format!(
+                "{} takes whole numbers, so its step is one too; found {}",
+                form.key(),
+                number(x)
+            )
         }
         Some(x) if x > width => {
-            format!("a step of {} is wider than the range, which is {} wide", number(x), number(width))
+            format!(
+                "a step of {} is wider than the range, which is {} wide",
+                number(x),
+                number(width)
+            )
         }
         Some(x) => return Some(x),
     };
@@ -328,7 +424,9 @@ fn read_step(path: &str, form: Form, width: f64, node: &Node, problems: &mut Vec
 }
 
 fn conditions(path: &str, table: &Table, problems: &mut Vec<Problem>) -> Vec<Condition> {
-    let Some(node) = table.get("if") else { return Vec::new() };
+    let Some(node) = table.get("if") else {
+        return Vec::new();
+    };
     let Some(inner) = node.table() else {
         let message = format!("if takes a table, found {}", node.describe());
         problems.push(
@@ -345,7 +443,11 @@ fn conditions(path: &str, table: &Table, problems: &mut Vec<Problem>) -> Vec<Con
 
 fn flatten_conditions(above: &str, table: &Table, found: &mut Vec<Condition>) {
     for entry in &table.0 {
-        let path = if above.is_empty() { entry.key.clone() } else { format!("{above}.{}", entry.key) };
+        let path = if above.is_empty() {
+            entry.key.clone()
+        } else {
+            format!("{above}.{}", entry.key)
+        };
         match &entry.node.kind {
             Kind::Table(inner) => flatten_conditions(&path, inner, found),
             Kind::List(items) => found.push(Condition {
@@ -365,19 +467,36 @@ fn flatten_conditions(above: &str, table: &Table, found: &mut Vec<Condition>) {
 fn grid(path: &str, values: &Values, table: &Table, problems: &mut Vec<Problem>) -> Option<Grid> {
     match (table.entry("grid"), table.entry("points")) {
         (Some(_), Some(points)) => {
-            problems.push(Problem::at(&points.key_span, path, "`grid` and `points` say the same thing twice"));
+            problems.push(Problem::at(
+                &points.key_span,
+                path,
+                "`grid` and `points` say the same thing twice",
+            ));
             None
         }
         (Some(entry), None) => grid_values(path, values, &entry.node, problems),
         (None, Some(entry)) => match (&entry.node.kind, values) {
             (_, Values::Choice(_)) => {
-                problems.push(Problem::at(&entry.key_span, path, "a choice is its own grid; it takes no `points`"));
+                problems.push(Problem::at(
+                    &entry.key_span,
+                    path,
+                    "a choice is its own grid; it takes no `points`",
+                ));
                 None
             }
-            (Kind::Int(n), _) if (2..=1_000_000).contains(n) => u32::try_from(*n).ok().map(Grid::Points),
+            (Kind::Int(n), _) if (2..=1_000_000).contains(n) => {
+                u32::try_from(*n).ok().map(Grid::Points)
+            }
             _ => {
-                let message = format!("points takes a whole number, at least 2; found {}", entry.node.describe());
-                problems.push(Problem::at(&entry.node.span, format!("{path}.points"), message));
+                let message = format!(
+                    "points takes a whole number, at least 2; found {}",
+                    entry.node.describe()
+                );
+                problems.push(Problem::at(
+                    &entry.node.span,
+                    format!("{path}.points"),
+                    message,
+                ));
                 None
             }
         },
@@ -385,7 +504,12 @@ fn grid(path: &str, values: &Values, table: &Table, problems: &mut Vec<Problem>)
     }
 }
 
-fn grid_values(path: &str, values: &Values, node: &Node, problems: &mut Vec<Problem>) -> Option<Grid> {
+fn grid_values(
+    path: &str,
+    values: &Values,
+    node: &Node,
+    problems: &mut Vec<Problem>,
+) -> Option<Grid> {
     let key = format!("{path}.grid");
     let Some(items) = node.list().filter(|items| !items.is_empty()) else {
         let message = format!("grid takes a list of values, found {}", node.describe());
@@ -401,7 +525,11 @@ fn grid_values(path: &str, values: &Values, node: &Node, problems: &mut Vec<Prob
     };
     for item in items {
         if !domain.contains(&item.to_json()) {
-            let message = format!("{} lies outside of the domain ({})", item.describe(), domain.describe());
+            let message = format!(
+                "{} lies outside of the domain ({})",
+                item.describe(),
+                domain.describe()
+            );
             problems.push(Problem::at(&item.span, key.clone(), message));
         }
     }

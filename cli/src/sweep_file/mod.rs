@@ -25,8 +25,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 pub use cnn::get;
-pub use schema::full as json_schema;
 use domain::Domain;
+pub use schema::full as json_schema;
 use search::SearchPlan;
 use source::{Problem, Source, SweepFileError, nearest};
 use tables::{Direction, Objective};
@@ -89,7 +89,10 @@ pub const KNOWN_SETS: [(&str, [usize; 3], usize); 5] = [
 pub fn read(path: &Path) -> anyhow::Result<SweepFile> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("cannot read the sweep file {}", path.display()))?;
-    let source = Source { path: path.display().to_string(), text };
+    let source = Source {
+        path: path.display().to_string(),
+        text,
+    };
     Ok(parse(&source, path.parent().unwrap_or(Path::new(".")))?)
 }
 
@@ -103,19 +106,29 @@ fn check(source: &Source, beside: &Path) -> Result<SweepFile, Vec<Problem>> {
     let shape = schema::plain();
     let mut walk = walk::Walk::new(shape);
     walk.value("", &root, shape, false);
-    let walk::Found { mut domains, mut problems } = walk.finish();
+    let walk::Found {
+        mut domains,
+        mut problems,
+    } = walk.finish();
     domains.sort_by_cached_key(|d| names::sort_key(&d.path));
     problems.extend(conditions::resolve(&mut domains));
     problems.extend(sections(&root));
     if !problems.is_empty() {
         return Err(problems);
     }
-    Reading { root: &root, domains, beside }.finish()
+    Reading {
+        root: &root,
+        domains,
+        beside,
+    }
+    .finish()
 }
 
 /// What belongs to which trainer.
 fn sections(root: &Node) -> Vec<Problem> {
-    let Kind::Table(table) = &root.kind else { return Vec::new() };
+    let Kind::Table(table) = &root.kind else {
+        return Vec::new();
+    };
     let mut problems = Vec::new();
     if let Some(Kind::Str(name)) = table.get("name").map(|n| &n.kind)
         && let Some(message) = names::name_problem(name)
@@ -127,9 +140,15 @@ fn sections(root: &Node) -> Vec<Problem> {
         _ => "cnn",
     };
     let (wrong, help): (&[&str], &str) = if trainer == "cnn" {
-        (&["params"], "[params] is the space of another trainer: set `trainer`, or use [model] and [train]")
+        (
+            &["params"],
+            "[params] is the space of another trainer: set `trainer`, or use [model] and [train]",
+        )
     } else {
-        (&["data", "model", "train"], "another trainer than `cnn` gets its space from [params]")
+        (
+            &["data", "model", "train"],
+            "another trainer than `cnn` gets its space from [params]",
+        )
     };
     for key in wrong {
         if let Some(entry) = table.entry(key) {
@@ -139,7 +158,11 @@ fn sections(root: &Node) -> Vec<Problem> {
     }
     let needed = if trainer == "cnn" { "data" } else { "params" };
     if table.get(needed).is_none() {
-        let help = if trainer == "cnn" { "for example [data] with source = \"digits\"" } else { help };
+        let help = if trainer == "cnn" {
+            "for example [data] with source = \"digits\""
+        } else {
+            help
+        };
         problems.push(Problem {
             span: None,
             key: needed.into(),
@@ -156,14 +179,20 @@ fn sections(root: &Node) -> Vec<Problem> {
 /// A dot in a key of `[params]` would make full paths ambiguous.
 fn dotted_params(root: &Node) -> Vec<Problem> {
     fn visit(node: &Node, path: &str, problems: &mut Vec<Problem>) {
-        let Kind::Table(table) = &node.kind else { return };
+        let Kind::Table(table) = &node.kind else {
+            return;
+        };
         if domain::is_domain(table) {
             return;
         }
         for entry in &table.0 {
             let at = walk::join(path, &entry.key);
             if entry.key.contains('.') || entry.key.is_empty() {
-                problems.push(Problem::at(&entry.key_span, at, "a name of a hyperparameter has no dot in it"));
+                problems.push(Problem::at(
+                    &entry.key_span,
+                    at,
+                    "a name of a hyperparameter has no dot in it",
+                ));
             } else {
                 visit(&entry.node, &at, problems);
             }
@@ -195,7 +224,8 @@ impl Reading<'_> {
         let mut objective: Objective = self.table("objective")?;
         problems.extend(self.objective(&mut objective, &trainer));
         let (spec, written, data) = if trainer == "cnn" {
-            self.cnn().map_err(|more| [problems.clone(), more].concat())?
+            self.cnn()
+                .map_err(|more| [problems.clone(), more].concat())?
         } else {
             let written = json!({ "params": self.json("params") });
             let space = cnn::Space::new(self.root, &self.domains, written.clone());
@@ -215,7 +245,10 @@ impl Reading<'_> {
     }
 
     fn json(&self, key: &str) -> Value {
-        self.root.table().and_then(|t| t.get(key)).map_or(Value::Null, Node::to_json)
+        self.root
+            .table()
+            .and_then(|t| t.get(key))
+            .map_or(Value::Null, Node::to_json)
     }
 
     /// A table of hone's own; an absent one is its default.
@@ -226,7 +259,11 @@ impl Reading<'_> {
         }
         serde_path_to_error::deserialize(&value).map_err(|error| {
             let path = walk::join(key, &error.path().to_string());
-            vec![Problem::at(&self.root.place(&path), path, error.inner().to_string())]
+            vec![Problem::at(
+                &self.root.place(&path),
+                path,
+                error.inner().to_string(),
+            )]
         })
     }
 
@@ -240,18 +277,31 @@ impl Reading<'_> {
         let found = known.iter().find(|(name, _)| *name == objective.metric);
         let place = self.root.place("objective.metric");
         let names = known.iter().map(|(name, _)| *name);
-        let wrong = |message: String, help: String| vec![Problem::at(&place, "objective.metric", message).help(help)];
+        let wrong = |message: String, help: String| {
+            vec![Problem::at(&place, "objective.metric", message).help(help)]
+        };
         match (found, objective.direction) {
             (Some((_, direction)), None) => objective.direction = Some(*direction),
             (None, _) if trainer == "cnn" => {
                 let all = names.clone().collect::<Vec<_>>().join(", ");
                 let help = nearest(&objective.metric, names)
-                    .map_or(format!("it reports {all}"), |near| format!("did you mean {near:?}?"));
-                return wrong(format!("the trainer cnn reports no {:?}", objective.metric), help);
+                    .map_or(format!("it reports {all}"), |near| {
+                        format!("did you mean {near:?}?")
+                    });
+                return wrong(
+                    format!("the trainer cnn reports no {:?}", objective.metric),
+                    help,
+                );
             }
             (None, None) => {
-                let message = format!("hone does not know whether a larger {:?} is better", objective.metric);
-                return wrong(message, "write direction = \"maximize\" or \"minimize\" in [objective]".into());
+                let message = format!(
+                    "hone does not know whether a larger {:?} is better",
+                    objective.metric
+                );
+                return wrong(
+                    message,
+                    "write direction = \"maximize\" or \"minimize\" in [objective]".into(),
+                );
             }
             _ => {}
         }
@@ -266,7 +316,10 @@ impl Reading<'_> {
             written.insert(key.into(), if value.is_null() { json!({}) } else { value });
         }
         let mut written = Value::Object(written);
-        let source = written["data"]["source"].as_str().unwrap_or_default().to_owned();
+        let source = written["data"]["source"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
         let folder = self.folder(&source)?;
         if let Some(last) = folder.as_ref().and_then(|f| f.file_name()) {
             // The path stays on this machine; the sweep knows the set by the folder's last name.
@@ -297,14 +350,22 @@ impl Reading<'_> {
         match nearest(source, known) {
             Some(near) if !is_path => {
                 let message = format!("no data set and no folder {source:?}");
-                let help = format!("did you mean {near:?}? Known are {}, or the path of a folder", known.join(", "));
-                Err(vec![Problem::at(&self.root.place("data.source"), "data.source", message).help(help)])
+                let help = format!(
+                    "did you mean {near:?}? Known are {}, or the path of a folder",
+                    known.join(", ")
+                );
+                Err(vec![
+                    Problem::at(&self.root.place("data.source"), "data.source", message).help(help),
+                ])
             }
             _ => Ok(Some(path)),
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the parts of one struct, each checked on its own")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts of one struct, each checked on its own"
+    )]
     fn assemble(
         self,
         name: String,
@@ -317,7 +378,11 @@ impl Reading<'_> {
         data: Option<Data>,
     ) -> SweepFile {
         let cnn = trainer == "cnn";
-        let full_spec = |spec: &Value| hone_worker::cnn::Config::from_spec(spec).ok().map(|c| json!(c));
+        let full_spec = |spec: &Value| {
+            hone_worker::cnn::Config::from_spec(spec)
+                .ok()
+                .map(|c| json!(c))
+        };
         let mut defaults = Vec::new();
         let mut space = spec.clone();
         for domain in &self.domains {
@@ -325,8 +390,16 @@ impl Reading<'_> {
                 true => canonical::full_value(&written, &domain.path, value, full_spec),
                 false => value.clone(),
             };
-            cnn::set(&mut space, &domain.path, canonical::domain_json(domain, full));
-            defaults.push(if cnn { default_of(&written, &domain.path, full_spec) } else { None });
+            cnn::set(
+                &mut space,
+                &domain.path,
+                canonical::domain_json(domain, full),
+            );
+            defaults.push(if cnn {
+                default_of(&written, &domain.path, full_spec)
+            } else {
+                None
+            });
         }
         spec["objective"] = json!(objective);
         space["objective"] = json!(objective);
@@ -354,7 +427,11 @@ impl Reading<'_> {
 }
 
 /// What the trainer takes when the key at `path` is not there.
-fn default_of(spec: &Value, path: &str, full_spec: impl Fn(&Value) -> Option<Value>) -> Option<Value> {
+fn default_of(
+    spec: &Value,
+    path: &str,
+    full_spec: impl Fn(&Value) -> Option<Value>,
+) -> Option<Value> {
     let mut without = spec.clone();
     let (above, key) = path.rsplit_once('.')?;
     let pointer = format!("/{}", above.replace('.', "/"));

@@ -3,7 +3,10 @@
 use super::source::nearest;
 
 /// The full path that an ending means: `learning_rate` for `train.learning_rate`.
-pub fn resolve<'a>(name: &str, paths: impl Iterator<Item = &'a str> + Clone) -> Result<&'a str, String> {
+pub fn resolve<'a>(
+    name: &str,
+    paths: impl Iterator<Item = &'a str> + Clone,
+) -> Result<&'a str, String> {
     if let Some(path) = paths.clone().find(|p| *p == name) {
         return Ok(path);
     }
@@ -18,7 +21,9 @@ pub fn resolve<'a>(name: &str, paths: impl Iterator<Item = &'a str> + Clone) -> 
             Err(match (near, all.is_empty()) {
                 (Some(near), _) => format!("no hyperparameter {name:?}; did you mean {near:?}?"),
                 (None, true) => format!("no hyperparameter {name:?}: this sweep has none"),
-                (None, false) => format!("no hyperparameter {name:?}; there are {}", all.join(", ")),
+                (None, false) => {
+                    format!("no hyperparameter {name:?}; there are {}", all.join(", "))
+                }
             })
         }
         _ => Err(format!("{name:?} can mean {}", found.join(" or "))),
@@ -31,15 +36,24 @@ pub fn name_problem(name: &str) -> Option<String> {
         return Some("a name cannot be empty".into());
     }
     if name.len() > 100 {
-        return Some(format!("a name has at most 100 characters, this one {}", name.len()));
+        return Some(format!(
+            "a name has at most 100 characters, this one {}",
+            name.len()
+        ));
     }
-    let bad = name.chars().find(|c| !c.is_ascii_alphanumeric() && *c != '-' && *c != '_')?;
-    Some(format!("{name:?}: a name is made of letters, digits, `-` and `_`; found {bad:?}"))
+    let bad = name
+        .chars()
+        .find(|c| !c.is_ascii_alphanumeric() && *c != '-' && *c != '_')?;
+    Some(format!(
+        "{name:?}: a name is made of letters, digits, `-` and `_`; found {bad:?}"
+    ))
 }
 
 /// Sorts paths with list positions as numbers: `conv.2` before `conv.10`.
 pub fn sort_key(path: &str) -> Vec<(Option<u64>, String)> {
-    path.split('.').map(|s| (s.parse().ok(), s.to_owned())).collect()
+    path.split('.')
+        .map(|s| (s.parse().ok(), s.to_owned()))
+        .collect()
 }
 
 #[cfg(test)]
@@ -48,13 +62,22 @@ mod tests {
 
     #[test]
     fn endings_mean_paths_when_unambiguous() {
-        let paths = ["train.learning_rate", "model.conv.0.filters", "model.conv.1.filters"];
+        let paths = [
+            "train.learning_rate",
+            "model.conv.0.filters",
+            "model.conv.1.filters",
+        ];
         let resolve = |name| resolve(name, paths.into_iter());
         assert_eq!(resolve("learning_rate"), Ok("train.learning_rate"));
         assert_eq!(resolve("1.filters"), Ok("model.conv.1.filters"));
-        assert!(resolve("filters").is_err_and(|e| e.contains("conv.0.filters or model.conv.1.filters")));
+        assert!(
+            resolve("filters").is_err_and(|e| e.contains("conv.0.filters or model.conv.1.filters"))
+        );
         assert!(resolve("learning_rat").is_err_and(|e| e.contains("did you mean")));
-        assert!(resolve("earning_rate").is_err(), "an ending starts at a dot");
+        assert!(
+            resolve("earning_rate").is_err(),
+            "an ending starts at a dot"
+        );
     }
 
     #[test]

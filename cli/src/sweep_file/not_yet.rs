@@ -12,7 +12,11 @@ use super::{
 pub fn problems(root: &Node, search: &SearchPlan, domains: &[Domain]) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut refuse = |key: &str, what: String| {
-        problems.push(Problem::at(&root.place(key), key, format!("not yet: {what}")));
+        problems.push(Problem::at(
+            &root.place(key),
+            key,
+            format!("not yet: {what}"),
+        ));
     };
     if let Some(sampler) = match search.sampler {
         Sampler::Grid => Some("grid"),
@@ -25,7 +29,12 @@ pub fn problems(root: &Node, search: &SearchPlan, domains: &[Domain]) -> Vec<Pro
         refuse("search.from", "reusing another sweep's trials".into());
     }
     match &search.kind {
-        SearchKind::Planned { strategy, hedge, widen, .. } => {
+        SearchKind::Planned {
+            strategy,
+            hedge,
+            widen,
+            ..
+        } => {
             if *strategy == Strategy::EarlyCut {
                 refuse("search.strategy", "the strategy \"early-cut\"".into());
             }
@@ -39,7 +48,10 @@ pub fn problems(root: &Node, search: &SearchPlan, domains: &[Domain]) -> Vec<Pro
         SearchKind::Rounds(rounds) => {
             for (i, round) in rounds.iter().enumerate() {
                 if round.pruner != Pruner::None {
-                    refuse(&format!("search.round.{i}.pruner"), "pruners in written rounds".into());
+                    refuse(
+                        &format!("search.round.{i}.pruner"),
+                        "pruners in written rounds".into(),
+                    );
                 }
             }
         }

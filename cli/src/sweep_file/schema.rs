@@ -27,7 +27,11 @@ fn inline_sections(schema: &mut Value) {
 /// The schema for editors: a domain is allowed wherever the sweep file takes one.
 pub fn full() -> Value {
     let mut schema = plain().clone();
-    let mut definitions = schema.get("$defs").and_then(Value::as_object).cloned().unwrap_or_default();
+    let mut definitions = schema
+        .get("$defs")
+        .and_then(Value::as_object)
+        .cloned()
+        .unwrap_or_default();
     for section in ["model", "train"] {
         let mut part = schema["properties"][section].clone();
         allow_below(&mut part, &mut definitions, &mut Vec::new());
@@ -42,7 +46,11 @@ pub fn full() -> Value {
 
 /// Lets a domain stand in place of every property below a schema; each definition once.
 fn allow_below(schema: &mut Value, definitions: &mut Map<String, Value>, seen: &mut Vec<String>) {
-    if let Some(name) = schema.get("$ref").and_then(Value::as_str).and_then(|r| r.strip_prefix("#/$defs/")) {
+    if let Some(name) = schema
+        .get("$ref")
+        .and_then(Value::as_str)
+        .and_then(|r| r.strip_prefix("#/$defs/"))
+    {
         let name = name.to_owned();
         if !seen.contains(&name)
             && let Some(mut inner) = definitions.get(&name).cloned()
@@ -54,7 +62,12 @@ fn allow_below(schema: &mut Value, definitions: &mut Map<String, Value>, seen: &
         return;
     }
     for key in ["anyOf", "oneOf"] {
-        for alternative in schema.get_mut(key).and_then(Value::as_array_mut).into_iter().flatten() {
+        for alternative in schema
+            .get_mut(key)
+            .and_then(Value::as_array_mut)
+            .into_iter()
+            .flatten()
+        {
             allow_below(alternative, definitions, seen);
         }
     }
@@ -100,8 +113,10 @@ fn or_domain(schema: &Value) -> Value {
 }
 
 fn domain() -> Value {
-    let ends = json!({ "type": "array", "items": { "type": "number" }, "minItems": 2, "maxItems": 2 });
-    let whole = json!({ "type": "array", "items": { "type": "integer" }, "minItems": 2, "maxItems": 2 });
+    let ends =
+        json!({ "type": "array", "items": { "type": "number" }, "minItems": 2, "maxItems": 2 });
+    let whole =
+        json!({ "type": "array", "items": { "type": "integer" }, "minItems": 2, "maxItems": 2 });
     let beside = json!({
         "if": { "type": "object", "description": "It exists only when all of these hold." },
         "grid": { "type": "array", "minItems": 1, "description": "The grid sampler's values." },

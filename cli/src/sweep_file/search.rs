@@ -26,7 +26,11 @@ impl Budget {
     pub fn epochs(self, full_epochs: u32) -> Option<u64> {
         match self {
             Budget::Epochs(n) => Some(n),
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked when parsed")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "checked when parsed"
+            )]
             Budget::Trainings(n) => Some((n * f64::from(full_epochs)).round() as u64),
             Budget::Minutes(_) => None,
         }
@@ -38,14 +42,22 @@ impl std::str::FromStr for Budget {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let right = "write \"180 epochs\", \"20 trainings\" or \"30 min\"";
-        let digits = text.find(|c: char| c != '.' && !c.is_ascii_digit()).unwrap_or(text.len());
+        let digits = text
+            .find(|c: char| c != '.' && !c.is_ascii_digit())
+            .unwrap_or(text.len());
         let (number, unit) = (&text[..digits], text[digits..].trim());
-        let amount: f64 = number.parse().map_err(|_| format!("{text:?} is no budget: {right}"))?;
+        let amount: f64 = number
+            .parse()
+            .map_err(|_| format!("{text:?} is no budget: {right}"))?;
         if !(amount > 0.0 && amount < 1e12) {
             return Err(format!("a budget of {text:?} trains nothing: {right}"));
         }
         match unit {
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole, in range")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "whole, in range"
+            )]
             "epochs" | "epoch" if amount.fract() == 0.0 => Ok(Budget::Epochs(amount as u64)),
             "epochs" | "epoch" => Err(format!("{text:?}: epochs are whole numbers")),
             "trainings" | "training" => Ok(Budget::Trainings(amount)),
@@ -109,7 +121,16 @@ impl SearchPlan {
     /// As it stands in the canonical JSON.
     pub fn to_json(&self) -> Value {
         let mut out = match &self.kind {
-            SearchKind::Planned { strategy, budget, full_epochs, eta, parallel, hedge, widen, finish } => json!({
+            SearchKind::Planned {
+                strategy,
+                budget,
+                full_epochs,
+                eta,
+                parallel,
+                hedge,
+                widen,
+                finish,
+            } => json!({
                 "strategy": strategy, "budget": budget.to_string(), "full_epochs": full_epochs, "eta": eta,
                 "parallel": parallel, "hedge": hedge, "widen": widen, "finish": finish,
             }),
@@ -131,8 +152,16 @@ impl SearchPlan {
 }
 
 /// Checks `[search]` and fills it in; `root` is the whole file, for places.
-pub fn resolve(root: &Node, search: &Search, domains: &[Domain], folds: u32) -> Result<SearchPlan, Vec<Problem>> {
-    let mut check = Check { root, problems: Vec::new() };
+pub fn resolve(
+    root: &Node,
+    search: &Search,
+    domains: &[Domain],
+    folds: u32,
+) -> Result<SearchPlan, Vec<Problem>> {
+    let mut check = Check {
+        root,
+        problems: Vec::new(),
+    };
     let kind = if search.round.is_empty() && search.strategy != Some(Strategy::Rounds) {
         check.planned(search, folds)
     } else {
@@ -144,9 +173,12 @@ pub fn resolve(root: &Node, search: &Search, domains: &[Domain], folds: u32) -> 
     }
     let start = check.start(search, domains);
     match kind {
-        Some(kind) if check.problems.is_empty() => {
-            Ok(SearchPlan { kind, sampler, start, from: search.from.clone() })
-        }
+        Some(kind) if check.problems.is_empty() => Ok(SearchPlan {
+            kind,
+            sampler,
+            start,
+            from: search.from.clone(),
+        }),
         _ => Err(check.problems),
     }
 }
@@ -177,15 +209,32 @@ impl Check<'_> {
         let budget: Budget = match budget.parse() {
             Ok(budget) => budget,
             Err(message) => {
-                self.wrong("search.budget", message, "all rounds and the finish are paid from it");
+                self.wrong(
+                    "search.budget",
+                    message,
+                    "all rounds and the finish are paid from it",
+                );
                 return None;
             }
         };
         let smallest = u64::from(full_epochs) * u64::from(folds);
-        if budget.epochs(full_epochs).is_some_and(|epochs| epochs < smallest) {
-            let per_fold = if folds > 1 { format!(" × {folds} folds") } else { String::new() };
-            let message = format!("a budget of {budget} does not pay one full training: {full_epochs} epochs{per_fold}");
-            self.wrong("search.budget", message, format!("the smallest that works is \"{smallest} epochs\""));
+        if budget
+            .epochs(full_epochs)
+            .is_some_and(|epochs| epochs < smallest)
+        {
+            let per_fold = if folds > 1 {
+                format!(" × {folds} folds")
+            } else {
+                String::new()
+            };
+            let message = format!(
+                "a budget of {budget} does not pay one full training: {full_epochs} epochs{per_fold}"
+            );
+            self.wrong(
+                "search.budget",
+                message,
+                format!("the smallest that works is \"{smallest} epochs\""),
+            );
         }
         let finish = match (strategy, search.finish) {
             (_, Some(finish)) => Some(finish),
@@ -207,12 +256,20 @@ impl Check<'_> {
     fn rounds(&mut self, search: &Search) -> Option<SearchKind> {
         if search.round.is_empty() {
             let help = "write at least one [[search.round]] with points and epochs";
-            self.wrong("search.strategy", "strategy \"rounds\" without a round", help);
+            self.wrong(
+                "search.strategy",
+                "strategy \"rounds\" without a round",
+                help,
+            );
             return None;
         }
         if let Some(strategy) = search.strategy.filter(|s| *s != Strategy::Rounds) {
             let message = format!("strategy {} beside rounds written by hand", json!(strategy));
-            self.wrong("search.strategy", message, "leave out either the strategy or the [[search.round]] tables");
+            self.wrong(
+                "search.strategy",
+                message,
+                "leave out either the strategy or the [[search.round]] tables",
+            );
         }
         for (key, present) in [
             ("budget", search.budget.is_some()),
@@ -224,8 +281,13 @@ impl Check<'_> {
             ("finish", search.finish.is_some()),
         ] {
             if present {
-                let message = "this key is the planner's; it has no place beside rounds written by hand";
-                self.wrong(&format!("search.{key}"), message, "leave out either it or the [[search.round]] tables");
+                let message =
+                    "this key is the planner's; it has no place beside rounds written by hand";
+                self.wrong(
+                    &format!("search.{key}"),
+                    message,
+                    "leave out either it or the [[search.round]] tables",
+                );
             }
         }
         let mut before: Option<u64> = None;
@@ -242,7 +304,11 @@ impl Check<'_> {
         match (round.points, round.top) {
             (Some(_), Some(_)) => {
                 let help = "a round draws `points` anew, or takes the `top` of the round before";
-                self.wrong(&format!("{key}.top"), "`points` and `top` in one round", help);
+                self.wrong(
+                    &format!("{key}.top"),
+                    "`points` and `top` in one round",
+                    help,
+                );
             }
             (None, None) if !grid => {
                 let help = "points = 48 draws so many; top = 3 takes the best of the round before";
@@ -250,7 +316,11 @@ impl Check<'_> {
             }
             (None, Some(_)) if first => {
                 let help = "the first round draws `points`";
-                self.wrong(&format!("{key}.top"), "`top` in the first round: there is no round before it", help);
+                self.wrong(
+                    &format!("{key}.top"),
+                    "`top` in the first round: there is no round before it",
+                    help,
+                );
             }
             (None, Some(top)) if before.is_some_and(|n| u64::from(top) > n) => {
                 let n = before.unwrap_or(0);
@@ -259,7 +329,11 @@ impl Check<'_> {
             }
             (Some(_), None) if grid && first => {
                 let help = "leave `points` out: a grid is the whole product of its values";
-                self.wrong(&format!("{key}.points"), "a grid has no number of points", help);
+                self.wrong(
+                    &format!("{key}.points"),
+                    "a grid has no number of points",
+                    help,
+                );
             }
             _ => {}
         }
@@ -273,11 +347,23 @@ impl Check<'_> {
     fn sampler(&mut self, search: &Search) -> Sampler {
         let planned = search.round.is_empty();
         let strategy = search.strategy.unwrap_or(Strategy::Zoom);
-        let default = if planned && strategy == Strategy::Random { Sampler::Random } else { Sampler::Sobol };
+        let default = if planned && strategy == Strategy::Random {
+            Sampler::Random
+        } else {
+            Sampler::Sobol
+        };
         let sampler = search.sampler.unwrap_or(default);
-        if planned && strategy == Strategy::Zoom && matches!(sampler, Sampler::Grid | Sampler::Tpe) {
-            let message = format!("zoom narrows boxes, which {} does not draw from", json!(sampler));
-            self.wrong("search.sampler", message, "use \"sobol\" or \"random\", or another strategy");
+        if planned && strategy == Strategy::Zoom && matches!(sampler, Sampler::Grid | Sampler::Tpe)
+        {
+            let message = format!(
+                "zoom narrows boxes, which {} does not draw from",
+                json!(sampler)
+            );
+            self.wrong(
+                "search.sampler",
+                message,
+                "use \"sobol\" or \"random\", or another strategy",
+            );
         }
         sampler
     }
@@ -292,22 +378,38 @@ impl Check<'_> {
                 (None, Values::Range { .. }) => {
                     let message = "the grid sampler needs values for this domain";
                     let help = "write grid = [v, …] or points = n beside it";
-                    self.problems.push(Problem::at(&domain.span, domain.path.clone(), message).help(help));
+                    self.problems
+                        .push(Problem::at(&domain.span, domain.path.clone(), message).help(help));
                     1
                 }
             };
             product = product.saturating_mul(n);
         }
         let full = search.full_epochs.unwrap_or(0);
-        let budget = search.budget.as_deref().and_then(|b| b.parse::<Budget>().ok());
+        let budget = search
+            .budget
+            .as_deref()
+            .and_then(|b| b.parse::<Budget>().ok());
         if let Some(epochs) = budget.and_then(|b| b.epochs(full)) {
-            let cost = product.saturating_mul(u64::from(full)).saturating_mul(u64::from(folds));
+            let cost = product
+                .saturating_mul(u64::from(full))
+                .saturating_mul(u64::from(folds));
             if cost > epochs {
-                let message = format!("the grid has {product} points and costs {cost} epochs, the budget is {epochs}");
-                self.wrong("search.budget", message, format!("give \"{cost} epochs\", or fewer values"));
+                let message = format!(
+                    "the grid has {product} points and costs {cost} epochs, the budget is {epochs}"
+                );
+                self.wrong(
+                    "search.budget",
+                    message,
+                    format!("give \"{cost} epochs\", or fewer values"),
+                );
             }
         } else if product > 1_000_000 {
-            self.wrong("search.sampler", format!("the grid has {product} points"), "at most 1000000");
+            self.wrong(
+                "search.sampler",
+                format!("the grid has {product} points"),
+                "at most 1000000",
+            );
         }
     }
 
@@ -320,7 +422,11 @@ impl Check<'_> {
             for (name, value) in flat {
                 let key = format!("search.start.{i}");
                 match names::resolve(&name, domains.iter().map(|d| d.path.as_str())) {
-                    Err(message) => self.wrong(&key, message, "start names hyperparameters: what has a domain"),
+                    Err(message) => self.wrong(
+                        &key,
+                        message,
+                        "start names hyperparameters: what has a domain",
+                    ),
                     Ok(path) => {
                         let domain = domains.iter().find(|d| d.path == path);
                         if let Some(domain) = domain.filter(|d| !d.contains(&value)) {
@@ -338,11 +444,18 @@ impl Check<'_> {
 }
 
 /// `{ train = { learning_rate = 0.1 } }` and `{ "train.learning_rate" = 0.1 }` mean the same point.
-fn flatten(above: &str, point: &Map<String, Value>, domains: &[Domain], out: &mut Vec<(String, Value)>) {
+fn flatten(
+    above: &str,
+    point: &Map<String, Value>,
+    domains: &[Domain],
+    out: &mut Vec<(String, Value)>,
+) {
     for (key, value) in point {
         let path = super::walk::join(above, key);
         match value {
-            Value::Object(inner) if !domains.iter().any(|d| d.path == path) => flatten(&path, inner, domains, out),
+            Value::Object(inner) if !domains.iter().any(|d| d.path == path) => {
+                flatten(&path, inner, domains, out)
+            }
             _ => out.push((path, value.clone())),
         }
     }

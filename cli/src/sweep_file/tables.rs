@@ -9,7 +9,10 @@ use serde_json::{Map, Value};
 /// A sweep file as the JSON Schema shows it: one search, from its space to how its budget is spent.
 #[derive(JsonSchema)]
 #[schemars(title = "hone sweep file", deny_unknown_fields)]
-#[expect(dead_code, reason = "only its schema is used: the parts are read one by one, each with its own places")]
+#[expect(
+    dead_code,
+    reason = "only its schema is used: the parts are read one by one, each with its own places"
+)]
 pub struct SweepFile {
     /// Name of the sweep: letters, digits, `-`, `_`.
     pub name: String,
@@ -62,7 +65,12 @@ fn val_accuracy() -> String {
 
 impl Default for Objective {
     fn default() -> Self {
-        Objective { metric: val_accuracy(), direction: None, at: At::Best, target: None }
+        Objective {
+            metric: val_accuracy(),
+            direction: None,
+            at: At::Best,
+            target: None,
+        }
     }
 }
 

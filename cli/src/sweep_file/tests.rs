@@ -37,7 +37,13 @@ repeats = 3
 "#;
 
 fn read(text: &str) -> Result<SweepFile, SweepFileError> {
-    parse(&Source { path: "sweep.toml".into(), text: text.into() }, Path::new("."))
+    parse(
+        &Source {
+            path: "sweep.toml".into(),
+            text: text.into(),
+        },
+        Path::new("."),
+    )
 }
 
 fn good(text: &str) -> SweepFile {
@@ -56,20 +62,38 @@ fn a_file_is_read_with_its_space_in_order_of_path() {
     let paths: Vec<&str> = file.domains.iter().map(|d| d.path.as_str()).collect();
     assert_eq!(
         paths,
-        ["model.conv.1.filters", "model.dropout", "train.batch_size", "train.learning_rate", "train.weight_decay"]
+        [
+            "model.conv.1.filters",
+            "model.dropout",
+            "train.batch_size",
+            "train.learning_rate",
+            "train.weight_decay"
+        ]
     );
-    assert_eq!(file.spec["train"]["momentum"], json!(0.9), "defaults are filled in");
-    assert_eq!(file.canonical["model"]["conv"][1]["filters"], json!({ "choice": [8, 16] }));
-    assert!(matches!(&file.domains[3].values, Values::Range { low, high, .. } if *low == 1e-4 && *high == 1.0));
+    assert_eq!(
+        file.spec["train"]["momentum"],
+        json!(0.9),
+        "defaults are filled in"
+    );
+    assert_eq!(
+        file.canonical["model"]["conv"][1]["filters"],
+        json!({ "choice": [8, 16] })
+    );
+    assert!(
+        matches!(&file.domains[3].values, Values::Range { low, high, .. } if *low == 1e-4 && *high == 1.0)
+    );
 }
 
 #[test]
 fn the_definition_carries_typed_domains_and_rounds() {
     use hone_proto::v1;
     let definition = define::definition(&good(DIGITS), true);
-    let Some(v1::domain::Kind::Range(range)) = &definition.domains[2].kind else { panic!("a range") };
+    let Some(v1::domain::Kind::Range(range)) = &definition.domains[2].kind else {
+        panic!("a range")
+    };
     assert!(range.power_of_two && range.integer && range.scale() == v1::Scale::Log);
-    let Some(v1::search::Strategy::Written(written)) = definition.search.and_then(|s| s.strategy) else {
+    let Some(v1::search::Strategy::Written(written)) = definition.search.and_then(|s| s.strategy)
+    else {
         panic!("written rounds")
     };
     assert_eq!(written.rounds[1].top, Some(3));
@@ -83,64 +107,277 @@ fn identity_sees_values_and_not_their_spelling() {
     for (from, to) in [
         ("seed = 7", "# a comment\nseed    =   7"),
         ("validation = 360", "validation = 360.0"),
-        ("hidden = [16]\ndropout = { uniform = [0.0, 0.5] }", "dropout = { uniform = [0, 0.5] }\nhidden = [16]"),
+        (
+            "hidden = [16]\ndropout = { uniform = [0.0, 0.5] }",
+            "dropout = { uniform = [0, 0.5] }\nhidden = [16]",
+        ),
         ("weight_decay", "momentum = 0.9\nweight_decay"),
-        ("choice = [8, 16] }, pool = 2", "choice = [8, 16] }, pool = 2, size = 3"),
+        (
+            "choice = [8, 16] }, pool = 2",
+            "choice = [8, 16] }, pool = 2, size = 3",
+        ),
     ] {
         assert_eq!(good(&with(from, to)).identity, identity, "{to}");
     }
-    for (from, to) in [("seed = 7", "seed = 8"), ("1e-6", "1e-5"), ("points = 16", "points = 17")] {
+    for (from, to) in [
+        ("seed = 7", "seed = 8"),
+        ("1e-6", "1e-5"),
+        ("points = 16", "points = 17"),
+    ] {
         assert_ne!(good(&with(from, to)).identity, identity, "{to}");
     }
 }
 
 /// What is replaced in the file, by what, and what the error must say (first: file, line, key).
 const BAD: &[(&str, &str, &[&str])] = &[
-    ("learning_rate =", "learning_rat =", &["sweep.toml:15: train.learning_rat: unknown key", "did you mean `learning_rate`?"]),
-    ("[train]", "[trian]", &["sweep.toml:14: trian: unknown key", "did you mean `train`?"]),
-    ("hidden = [16]", "hidden = 16", &["sweep.toml:11: model.hidden: expected a list, found 16"]),
-    ("seed = 7", "seed = \"x\"", &["sweep.toml:3: seed: expected a whole number, found \"x\""]),
-    ("seed = 7", "seed = -1", &["sweep.toml:3: seed: -1 is too small: at least 0"]),
-    ("name = \"digits\"", "name = \"a b\"", &["sweep.toml:2: name: ", "letters, digits, `-` and `_`", "' '"]),
-    ("name = \"digits\"", "", &["sweep.toml: name: this key is required"]),
+    (
+        "learning_rate =",
+        "learning_rat =",
+        &[
+            "sweep.toml:15: train.learning_rat: unknown key",
+            "did you mean `learning_rate`?",
+        ],
+    ),
+    (
+        "[train]",
+        "[trian]",
+        &["sweep.toml:14: trian: unknown key", "did you mean `train`?"],
+    ),
+    (
+        "hidden = [16]",
+        "hidden = 16",
+        &["sweep.toml:11: model.hidden: expected a list, found 16"],
+    ),
+    (
+        "seed = 7",
+        "seed = \"x\"",
+        &["sweep.toml:3: seed: expected a whole number, found \"x\""],
+    ),
+    (
+        "seed = 7",
+        "seed = -1",
+        &["sweep.toml:3: seed: -1 is too small: at least 0"],
+    ),
+    (
+        "name = \"digits\"",
+        "name = \"a b\"",
+        &[
+            "sweep.toml:2: name: ",
+            "letters, digits, `-` and `_`",
+            "' '",
+        ],
+    ),
+    (
+        "name = \"digits\"",
+        "",
+        &["sweep.toml: name: this key is required"],
+    ),
     ("seed = 7", "seed = ", &["sweep.toml:3: not TOML"]),
-    ("log = [1e-4, 1e0]", "log = [1e0, 1e-4]", &["sweep.toml:15: train.learning_rate: reversed range: 1 is above 1e-4", "{ log = [1e-4, 1] }"]),
-    ("log = [1e-4, 1e0]", "log = [0.1, 0.1]", &["sweep.toml:15: train.learning_rate: empty range: both ends are 0.1"]),
-    ("log = [1e-4, 1e0]", "log = [0, 1e0]", &["sweep.toml:15: train.learning_rate: a log axis has no place for 0"]),
-    ("log = [1e-4, 1e0]", "log = [1e-4]", &["log takes two numbers", "{ log = [1e-4, 1e-1] }"]),
-    ("log = [1e-4, 1e0]", "log = [1e-4, inf]", &["must be finite, found inf"]),
-    ("log = [1e-4, 1e0]", "lgo = [1e-4, 1e0]", &["sweep.toml:15: train.learning_rate: expected a number or a domain", "did you mean `log`?"]),
-    ("log = [1e-4, 1e0]", "log = [1e-4, 1e0], stepp = 2", &["train.learning_rate.stepp: unknown key in a domain", "did you mean `step`?"]),
-    ("log = [1e-4, 1e0]", "log = [1e-4, 1e0], uniform = [0, 1]", &["a domain has one form"]),
-    ("uniform = [0.0, 0.5]", "uniform = [0.0, 0.5], step = 2", &["model.dropout.step: a step of 2 is wider than the range"]),
-    ("uniform = [0.0, 0.5]", "uniform = [0.0, 1.5]", &["sweep.toml:12: model.dropout: 1.5", "below 1"]),
-    ("power_of_two = [16, 128]", "power_of_two = [16, 100]", &["sweep.toml:17: train.batch_size: 100 is no power of two"]),
-    ("power_of_two = [16, 128]", "int = [1.5, 4]", &["int takes whole numbers, found 1.5"]),
-    ("power_of_two = [16, 128]", "uniform = [16, 128]", &["train.batch_size: uniform gives numbers with a fraction", "`log_int`"]),
-    ("power_of_two = [16, 128]", "choice = []", &["train.batch_size: an empty choice"]),
-    ("choice = [8, 16]", "choice = [8, \"x\"]", &["sweep.toml:10: model.conv.1.filters: expected a whole number, found \"x\""]),
+    (
+        "log = [1e-4, 1e0]",
+        "log = [1e0, 1e-4]",
+        &[
+            "sweep.toml:15: train.learning_rate: reversed range: 1 is above 1e-4",
+            "{ log = [1e-4, 1] }",
+        ],
+    ),
+    (
+        "log = [1e-4, 1e0]",
+        "log = [0.1, 0.1]",
+        &["sweep.toml:15: train.learning_rate: empty range: both ends are 0.1"],
+    ),
+    (
+        "log = [1e-4, 1e0]",
+        "log = [0, 1e0]",
+        &["sweep.toml:15: train.learning_rate: a log axis has no place for 0"],
+    ),
+    (
+        "log = [1e-4, 1e0]",
+        "log = [1e-4]",
+        &["log takes two numbers", "{ log = [1e-4, 1e-1] }"],
+    ),
+    (
+        "log = [1e-4, 1e0]",
+        "log = [1e-4, inf]",
+        &["must be finite, found inf"],
+    ),
+    (
+        "log = [1e-4, 1e0]",
+        "lgo = [1e-4, 1e0]",
+        &[
+            "sweep.toml:15: train.learning_rate: expected a number or a domain",
+            "did you mean `log`?",
+        ],
+    ),
+    (
+        "log = [1e-4, 1e0]",
+        "log = [1e-4, 1e0], stepp = 2",
+        &[
+            "train.learning_rate.stepp: unknown key in a domain",
+            "did you mean `step`?",
+        ],
+    ),
+    (
+        "log = [1e-4, 1e0]",
+        "log = [1e-4, 1e0], uniform = [0, 1]",
+        &["a domain has one form"],
+    ),
+    (
+        "uniform = [0.0, 0.5]",
+        "uniform = [0.0, 0.5], step = 2",
+        &["model.dropout.step: a step of 2 is wider than the range"],
+    ),
+    (
+        "uniform = [0.0, 0.5]",
+        "uniform = [0.0, 1.5]",
+        &["sweep.toml:12: model.dropout: 1.5", "below 1"],
+    ),
+    (
+        "power_of_two = [16, 128]",
+        "power_of_two = [16, 100]",
+        &["sweep.toml:17: train.batch_size: 100 is no power of two"],
+    ),
+    (
+        "power_of_two = [16, 128]",
+        "int = [1.5, 4]",
+        &["int takes whole numbers, found 1.5"],
+    ),
+    (
+        "power_of_two = [16, 128]",
+        "uniform = [16, 128]",
+        &[
+            "train.batch_size: uniform gives numbers with a fraction",
+            "`log_int`",
+        ],
+    ),
+    (
+        "power_of_two = [16, 128]",
+        "choice = []",
+        &["train.batch_size: an empty choice"],
+    ),
+    (
+        "choice = [8, 16]",
+        "choice = [8, \"x\"]",
+        &["sweep.toml:10: model.conv.1.filters: expected a whole number, found \"x\""],
+    ),
     ("choice = [8, 16]", "choice = [8, 8]", &["8 stands twice"]),
-    ("choice = [8, 16]", "choice = [8, { int = [1, 2] }]", &["a domain inside a choice"]),
-    ("source = \"digits\"", "source = \"digitz\"", &["sweep.toml:6: data.source: no data set and no folder \"digitz\"", "did you mean \"digits\"?"]),
-    ("source = \"digits\"", "source = { choice = [\"digits\", \"xor\"] }", &["data.source: no domain may stand here"]),
-    ("hidden = [16]", "activation = \"reluu\"", &["sweep.toml:11: model.activation: expected one of", "did you mean \"relu\"?"]),
-    ("hidden = [16]", "activation = { choice = [\"relu\", \"tahn\"] }", &["model.activation", "did you mean \"tanh\"?"]),
-    ("filters = 8, pool = 2", "filters = 8, size = 7, pad = 0, pool = 2", &["sweep.toml:10: model.conv.1", "(1 - 2 + 2*0)/2 + 1"]),
-    ("points = 16", "points = 0", &["sweep.toml:20: search.round.0.points: 0 is too small: at least 1"]),
-    ("points = 16", "top = 2", &["sweep.toml:20: search.round.0.top: `top` in the first round"]),
-    ("points = 16\n", "", &["search.round.0: a round needs `points` or `top`"]),
-    ("top = 3", "top = 30", &["sweep.toml:23: search.round.1.top: the best 30 of a round that has 16 points"]),
-    ("top = 3", "top = 3\npoints = 3", &["search.round.1.top: `points` and `top` in one round"]),
-    ("epochs = 2", "epochs = 0", &["search.round.0.epochs: 0 is too small: at least 1"]),
-    ("[[search.round]]", "[search]\nbudget = \"10 epochs\"\n[[search.round]]", &["search.budget: this key is the planner's"]),
-    ("[[search.round]]", "[search]\nstrategy = \"zoom\"\n[[search.round]]", &["search.strategy: strategy \"zoom\" beside rounds"]),
-    ("[[search.round]]", "[search]\nsampler = \"grid\"\n[[search.round]]", &["the grid sampler needs values for this domain"]),
-    ("[[search.round]]", "[search]\nstart = [{ \"train.learning_rate\" = 2 }]\n[[search.round]]", &["search.start.0: train.learning_rate = 2 lies outside"]),
-    ("[[search.round]]", "[search]\nstart = [{ learning_rat = 0.1 }]\n[[search.round]]", &["no hyperparameter \"learning_rat\"; did you mean"]),
-    ("[data]", "[objective]\nmetric = \"val_acc\"\n[data]", &["objective.metric: the trainer cnn reports no \"val_acc\"", "val_accuracy"]),
-    ("[data]", "trainer = \"python\"\n[data]", &["data: no table of the trainer \"python\"", "params: this table is required"]),
-    ("[model]", "[params]\nx = 1\n[model]", &["params: no table of the trainer \"cnn\""]),
-    ("uniform = [0.0, 0.5]", "uniform = [0.0, 0.5], if = { optimizer = \"sgd\" }", &["model.dropout.if: no hyperparameter \"optimizer\""]),
+    (
+        "choice = [8, 16]",
+        "choice = [8, { int = [1, 2] }]",
+        &["a domain inside a choice"],
+    ),
+    (
+        "source = \"digits\"",
+        "source = \"digitz\"",
+        &[
+            "sweep.toml:6: data.source: no data set and no folder \"digitz\"",
+            "did you mean \"digits\"?",
+        ],
+    ),
+    (
+        "source = \"digits\"",
+        "source = { choice = [\"digits\", \"xor\"] }",
+        &["data.source: no domain may stand here"],
+    ),
+    (
+        "hidden = [16]",
+        "activation = \"reluu\"",
+        &[
+            "sweep.toml:11: model.activation: expected one of",
+            "did you mean \"relu\"?",
+        ],
+    ),
+    (
+        "hidden = [16]",
+        "activation = { choice = [\"relu\", \"tahn\"] }",
+        &["model.activation", "did you mean \"tanh\"?"],
+    ),
+    (
+        "filters = 8, pool = 2",
+        "filters = 8, size = 7, pad = 0, pool = 2",
+        &["sweep.toml:10: model.conv.1", "(1 - 2 + 2*0)/2 + 1"],
+    ),
+    (
+        "points = 16",
+        "points = 0",
+        &["sweep.toml:20: search.round.0.points: 0 is too small: at least 1"],
+    ),
+    (
+        "points = 16",
+        "top = 2",
+        &["sweep.toml:20: search.round.0.top: `top` in the first round"],
+    ),
+    (
+        "points = 16\n",
+        "",
+        &["search.round.0: a round needs `points` or `top`"],
+    ),
+    (
+        "top = 3",
+        "top = 30",
+        &["sweep.toml:23: search.round.1.top: the best 30 of a round that has 16 points"],
+    ),
+    (
+        "top = 3",
+        "top = 3\npoints = 3",
+        &["search.round.1.top: `points` and `top` in one round"],
+    ),
+    (
+        "epochs = 2",
+        "epochs = 0",
+        &["search.round.0.epochs: 0 is too small: at least 1"],
+    ),
+    (
+        "[[search.round]]",
+        "[search]\nbudget = \"10 epochs\"\n[[search.round]]",
+        &["search.budget: this key is the planner's"],
+    ),
+    (
+        "[[search.round]]",
+        "[search]\nstrategy = \"zoom\"\n[[search.round]]",
+        &["search.strategy: strategy \"zoom\" beside rounds"],
+    ),
+    (
+        "[[search.round]]",
+        "[search]\nsampler = \"grid\"\n[[search.round]]",
+        &["the grid sampler needs values for this domain"],
+    ),
+    (
+        "[[search.round]]",
+        "[search]\nstart = [{ \"train.learning_rate\" = 2 }]\n[[search.round]]",
+        &["search.start.0: train.learning_rate = 2 lies outside"],
+    ),
+    (
+        "[[search.round]]",
+        "[search]\nstart = [{ learning_rat = 0.1 }]\n[[search.round]]",
+        &["no hyperparameter \"learning_rat\"; did you mean"],
+    ),
+    (
+        "[data]",
+        "[objective]\nmetric = \"val_acc\"\n[data]",
+        &[
+            "objective.metric: the trainer cnn reports no \"val_acc\"",
+            "val_accuracy",
+        ],
+    ),
+    (
+        "[data]",
+        "trainer = \"python\"\n[data]",
+        &[
+            "data: no table of the trainer \"python\"",
+            "params: this table is required",
+        ],
+    ),
+    (
+        "[model]",
+        "[params]\nx = 1\n[model]",
+        &["params: no table of the trainer \"cnn\""],
+    ),
+    (
+        "uniform = [0.0, 0.5]",
+        "uniform = [0.0, 0.5], if = { optimizer = \"sgd\" }",
+        &["model.dropout.if: no hyperparameter \"optimizer\""],
+    ),
 ];
 
 #[test]
@@ -152,14 +389,19 @@ fn bad_files_are_refused_with_line_key_and_what_would_be_right() {
             Err(error) => error.to_string(),
         };
         for part in *wanted {
-            assert!(error.contains(part), "{to:?} must say {part:?}, said:\n{error}");
+            assert!(
+                error.contains(part),
+                "{to:?} must say {part:?}, said:\n{error}"
+            );
         }
     }
 }
 
 #[test]
 fn all_problems_are_told_at_once() {
-    let text = DIGITS.replace("learning_rate", "learning_rat").replace("hidden = [16]", "hidden = 16");
+    let text = DIGITS
+        .replace("learning_rate", "learning_rat")
+        .replace("hidden = [16]", "hidden = 16");
     let error = read(&text).expect_err("two problems");
     assert_eq!(error.problems().len(), 2);
 }
@@ -168,15 +410,26 @@ fn all_problems_are_told_at_once() {
 fn budgets_are_epochs_trainings_or_minutes_and_pay_at_least_one_training() {
     let planned = |budget: &str| {
         let at = DIGITS.find("[[search.round]]").expect("rounds");
-        format!("{}[search]\nbudget = \"{budget}\"\nfull_epochs = 9\n", &DIGITS[..at])
+        format!(
+            "{}[search]\nbudget = \"{budget}\"\nfull_epochs = 9\n",
+            &DIGITS[..at]
+        )
     };
     for budget in ["180 epochs", "20 trainings", "30 min", "9 epochs"] {
         good(&planned(budget));
     }
-    let small = read(&planned("8 epochs")).expect_err("too small").to_string();
-    assert!(small.contains("the smallest that works is \"9 epochs\""), "{small}");
+    let small = read(&planned("8 epochs"))
+        .expect_err("too small")
+        .to_string();
+    assert!(
+        small.contains("the smallest that works is \"9 epochs\""),
+        "{small}"
+    );
     let unit = read(&planned("8 apples")).expect_err("no unit").to_string();
-    assert!(unit.contains("\"180 epochs\", \"20 trainings\" or \"30 min\""), "{unit}");
+    assert!(
+        unit.contains("\"180 epochs\", \"20 trainings\" or \"30 min\""),
+        "{unit}"
+    );
 }
 
 #[test]
@@ -194,7 +447,10 @@ fn another_trainer_has_free_params() {
 fn an_unknown_metric_needs_a_direction() {
     let text = "name = \"p\"\ntrainer = \"python\"\n[objective]\nmetric = \"f1\"\n[params]\nx = { uniform = [-1, 1] }\n[search]\nbudget = \"10 epochs\"\nfull_epochs = 2\n";
     let error = read(text).expect_err("no direction").to_string();
-    assert!(error.contains("direction = \"maximize\" or \"minimize\""), "{error}");
+    assert!(
+        error.contains("direction = \"maximize\" or \"minimize\""),
+        "{error}"
+    );
     good(&text.replace("\"f1\"", "\"f1\"\ndirection = \"maximize\""));
 }
 
@@ -207,27 +463,48 @@ fn a_choice_may_hold_whole_lists() {
     let file = good(&text);
     assert_eq!(file.domains[0].path, "model.conv");
     let full = &file.canonical["model"]["conv"]["choice"][1][0];
-    assert_eq!(full["stride"], 1, "defaults are filled in inside of a choice: {full}");
+    assert_eq!(
+        full["stride"], 1,
+        "defaults are filled in inside of a choice: {full}"
+    );
 }
 
 #[test]
 fn a_geometry_without_output_shows_the_arithmetic_and_the_choice() {
-    let text = with("filters = 8, pool = 2", "filters = 8, size = { choice = [3, 7] }, pad = 0, stride = 3, pool = 2");
+    let text = with(
+        "filters = 8, pool = 2",
+        "filters = 8, size = { choice = [3, 7] }, pad = 0, stride = 3, pool = 2",
+    );
     let error = read(&text).expect_err("8×8 images").to_string();
     assert!(error.contains("sweep.toml:10: model.conv"), "{error}");
-    assert!(error.contains("(1 - 2 + 2*0)/2 + 1"), "the arithmetic: {error}");
-    assert!(error.contains("with model.conv.0.size = 3"), "the choice: {error}");
+    assert!(
+        error.contains("(1 - 2 + 2*0)/2 + 1"),
+        "the arithmetic: {error}"
+    );
+    assert!(
+        error.contains("with model.conv.0.size = 3"),
+        "the choice: {error}"
+    );
 }
 
 #[test]
 fn a_folder_is_known_by_its_last_name() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::create_dir(folder.path().join("flowers")).expect("a folder");
-    let text = with("source = \"digits\"", "source = \"./flowers\"\nsize = [8, 8]");
-    let source = Source { path: "sweep.toml".into(), text };
+    let text = with(
+        "source = \"digits\"",
+        "source = \"./flowers\"\nsize = [8, 8]",
+    );
+    let source = Source {
+        path: "sweep.toml".into(),
+        text,
+    };
     let file = parse(&source, folder.path()).unwrap_or_else(|e| panic!("{e}"));
     let data = file.data.expect("images");
-    assert_eq!((data.name.as_str(), data.set.as_str()), ("flowers", "flowers@8x8"));
+    assert_eq!(
+        (data.name.as_str(), data.set.as_str()),
+        ("flowers", "flowers@8x8")
+    );
     assert!(data.folder.is_some_and(|f| f.ends_with("flowers")));
     assert_eq!(file.spec["data"]["source"], "flowers");
 }
@@ -258,4 +535,18 @@ proptest::proptest! {
             proptest::prop_assert!(!error.to_string().is_empty());
         }
     }
+}
+
+#[test]
+fn every_example_is_a_good_sweep_file() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(&folder).expect("examples") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_some_and(|e| e == "toml") {
+            super::read(&path).unwrap_or_else(|e| panic!("{e}"));
+            seen += 1;
+        }
+    }
+    assert!(seen >= 4, "{seen} examples");
 }

@@ -80,7 +80,10 @@ impl Node {
     /// As a number, if it is one.
     pub fn number(&self) -> Option<f64> {
         match self.kind {
-            #[expect(clippy::cast_precision_loss, reason = "ends of ranges are far below 2^53")]
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "ends of ranges are far below 2^53"
+            )]
             Kind::Int(i) => Some(i as f64),
             Kind::Float(x) => Some(x),
             _ => None,
@@ -112,7 +115,11 @@ impl Node {
             Kind::Str(s) | Kind::Time(s) => Value::from(s.clone()),
             Kind::List(items) => items.iter().map(Node::to_json).collect(),
             Kind::Table(table) => Value::Object(
-                table.0.iter().map(|e| (e.key.clone(), e.node.to_json())).collect(),
+                table
+                    .0
+                    .iter()
+                    .map(|e| (e.key.clone(), e.node.to_json()))
+                    .collect(),
             ),
         }
     }
@@ -195,7 +202,9 @@ fn convert(value: Spanned<DeValue<'_>>) -> Result<Node, Problem> {
             .parse()
             .map(Kind::Float)
             .map_err(|_| Problem::at(&span, "", "this is no number"))?,
-        DeValue::Array(items) => Kind::List(items.into_iter().map(convert).collect::<Result<_, _>>()?),
+        DeValue::Array(items) => {
+            Kind::List(items.into_iter().map(convert).collect::<Result<_, _>>()?)
+        }
         DeValue::Table(table) => Kind::Table(convert_table(table)?),
     };
     Ok(Node { span, kind })

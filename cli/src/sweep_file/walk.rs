@@ -26,7 +26,10 @@ pub struct Walk<'a> {
 impl<'a> Walk<'a> {
     /// A walk over values described by `root` and its `$defs`.
     pub fn new(root: &'a Value) -> Self {
-        Walk { root, found: Found::default() }
+        Walk {
+            root,
+            found: Found::default(),
+        }
     }
 
     /// What was found.
@@ -61,7 +64,12 @@ impl<'a> Walk<'a> {
         let Some(properties) = schema.get("properties").and_then(Value::as_object) else {
             // A free table (`[params]`): anything goes, domains too.
             for entry in &table.0 {
-                self.value(&join(path, &entry.key), &entry.node, &Value::Bool(true), domains);
+                self.value(
+                    &join(path, &entry.key),
+                    &entry.node,
+                    &Value::Bool(true),
+                    domains,
+                );
             }
             return;
         };
@@ -75,14 +83,25 @@ impl<'a> Walk<'a> {
                         || format!("keys here: {}", keys.collect::<Vec<_>>().join(", ")),
                         |near| format!("did you mean `{near}`?"),
                     );
-                    self.found.problems.push(Problem::at(&entry.key_span, at, "unknown key").help(help));
+                    self.found
+                        .problems
+                        .push(Problem::at(&entry.key_span, at, "unknown key").help(help));
                 }
             }
         }
-        for key in schema.get("required").and_then(Value::as_array).into_iter().flatten() {
+        for key in schema
+            .get("required")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
             let key = key.as_str().unwrap_or_default();
             if table.get(key).is_none() {
-                let place = if path.is_empty() { None } else { Some(node.span.clone()) };
+                let place = if path.is_empty() {
+                    None
+                } else {
+                    Some(node.span.clone())
+                };
                 self.found.problems.push(Problem {
                     span: place,
                     key: join(path, key),
@@ -97,7 +116,9 @@ impl<'a> Walk<'a> {
         if let Some(parts) = schema.get("prefixItems").and_then(Value::as_array) {
             if parts.len() != items.len() {
                 let message = format!("expected {} values, found {}", parts.len(), items.len());
-                self.found.problems.push(Problem::at(&node.span, path, message));
+                self.found
+                    .problems
+                    .push(Problem::at(&node.span, path, message));
             }
             for (i, (item, part)) in items.iter().zip(parts).enumerate() {
                 self.value(&join(path, &i.to_string()), item, part, domains);
@@ -105,11 +126,15 @@ impl<'a> Walk<'a> {
             return;
         }
         for bound in ["minItems", "maxItems"] {
-            let Some(n) = schema.get(bound).and_then(Value::as_u64) else { continue };
+            let Some(n) = schema.get(bound).and_then(Value::as_u64) else {
+                continue;
+            };
             let len = items.len() as u64;
             if (bound == "minItems" && len < n) || (bound == "maxItems" && len > n) {
                 let message = format!("expected {n} values, found {len}");
-                self.found.problems.push(Problem::at(&node.span, path, message));
+                self.found
+                    .problems
+                    .push(Problem::at(&node.span, path, message));
             }
         }
         let item_schema = schema.get("items").unwrap_or(&Value::Bool(true));
@@ -118,7 +143,14 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn domain(&mut self, path: &str, node: &Node, table: &Table, schema: &'a Value, options: &[&'a Value]) {
+    fn domain(
+        &mut self,
+        path: &str,
+        node: &Node,
+        table: &Table,
+        schema: &'a Value,
+        options: &[&'a Value],
+    ) {
         let domain = match domain::parse(path, node, table) {
             Ok(domain) => domain,
             Err(problems) => return self.found.problems.extend(problems),
@@ -129,21 +161,38 @@ impl<'a> Walk<'a> {
                     self.value(path, value, schema, false);
                 }
             }
-            Values::Range { form, ends, low, high, .. } => {
+            Values::Range {
+                form,
+                ends,
+                low,
+                high,
+                ..
+            } => {
                 let numbers = options.iter().any(|s| is_type(s, "number"));
                 let whole = options.iter().any(|s| is_type(s, "integer"));
                 if !numbers && !whole {
                     let expected = expected(options);
-                    let message = format!("{} gives numbers; this key takes {expected}", form.key());
+                    let message =
+                        format!("{} gives numbers; this key takes {expected}", form.key());
                     let problem = Problem::at(&domain.span, path, message);
-                    self.found.problems.push(problem.help("use { choice = […] }"));
+                    self.found
+                        .problems
+                        .push(problem.help("use { choice = […] }"));
                 } else if !numbers && !form.whole() {
-                    let message = format!("{} gives numbers with a fraction; this key takes whole numbers", form.key());
+                    let message = format!(
+                        "{} gives numbers with a fraction; this key takes whole numbers",
+                        form.key()
+                    );
                     let problem = Problem::at(&domain.span, path, message);
-                    self.found.problems.push(problem.help("use `int`, `log_int` or `power_of_two`"));
+                    self.found
+                        .problems
+                        .push(problem.help("use `int`, `log_int` or `power_of_two`"));
                 } else {
                     for (x, span) in [low, high].into_iter().zip(ends) {
-                        let end = Node { span: span.clone(), kind: Kind::Float(*x) };
+                        let end = Node {
+                            span: span.clone(),
+                            kind: Kind::Float(*x),
+                        };
                         if let Some(message) = out_of_bounds(options, &end) {
                             self.found.problems.push(Problem::at(span, path, message));
                         }
@@ -157,7 +206,11 @@ impl<'a> Walk<'a> {
 
 /// Path of a key below another.
 pub fn join(path: &str, key: &str) -> String {
-    if path.is_empty() { key.into() } else { format!("{path}.{key}") }
+    if path.is_empty() {
+        key.into()
+    } else {
+        format!("{path}.{key}")
+    }
 }
 
 /// The tables and keys at and below which domains may stand.
@@ -167,14 +220,16 @@ fn domain_zone(path: &str) -> bool {
 
 /// The places in `[data]` that may be domains; in `[model]`, `[train]` and `[params]` every one may.
 pub fn data_domain(path: &str) -> bool {
-    matches!(path, "data.preprocess" | "data.components" | "data.limit") || path.starts_with("data.augment.")
+    matches!(path, "data.preprocess" | "data.components" | "data.limit")
+        || path.starts_with("data.augment.")
 }
 
 /// A table whose own keys happen to be named like a form of domain (none today) is no domain.
 fn is_key(options: &[&Value], table: &Table) -> bool {
-    options.iter().filter_map(|s| s.get("properties")).any(|properties| {
-        table.0.iter().all(|e| properties.get(&e.key).is_some())
-    })
+    options
+        .iter()
+        .filter_map(|s| s.get("properties"))
+        .any(|properties| table.0.iter().all(|e| properties.get(&e.key).is_some()))
 }
 
 /// What a schema allows, references and alternatives resolved, without `null`.
@@ -186,7 +241,10 @@ fn options<'a>(root: &'a Value, schema: &'a Value) -> Vec<&'a Value> {
 
 fn collect<'a>(root: &'a Value, schema: &'a Value, found: &mut Vec<&'a Value>) {
     if let Some(target) = schema.get("$ref").and_then(Value::as_str) {
-        if let Some(inner) = target.strip_prefix('#').and_then(|pointer| root.pointer(pointer)) {
+        if let Some(inner) = target
+            .strip_prefix('#')
+            .and_then(|pointer| root.pointer(pointer))
+        {
             collect(root, inner, found);
         }
         return;
@@ -235,9 +293,19 @@ fn accepts(schema: &Value, node: &Node) -> bool {
 
 fn out_of_bounds(options: &[&Value], node: &Node) -> Option<String> {
     let x = node.number()?;
-    let bound = |key: &str| options.iter().find_map(|s| s.get(key)).and_then(Value::as_f64);
+    let bound = |key: &str| {
+        options
+            .iter()
+            .find_map(|s| s.get(key))
+            .and_then(Value::as_f64)
+    };
     let shown = node.describe();
-    match (bound("minimum"), bound("maximum"), bound("exclusiveMinimum"), bound("exclusiveMaximum")) {
+    match (
+        bound("minimum"),
+        bound("maximum"),
+        bound("exclusiveMinimum"),
+        bound("exclusiveMaximum"),
+    ) {
         (Some(low), ..) if x < low => Some(format!("{shown} is too small: at least {low}")),
         (_, Some(high), ..) if x > high => Some(format!("{shown} is too large: at most {high}")),
         (_, _, Some(low), _) if x <= low => Some(format!("{shown} is too small: above {low}")),
@@ -250,17 +318,24 @@ fn mismatch(path: &str, node: &Node, options: &[&Value], domains: bool) -> Probl
     if let Kind::Table(table) = &node.kind {
         if domains {
             let near = table.0.first().and_then(|e| nearest(&e.key, FORMS));
-            let help = near.map_or(format!("domains: {}", FORMS.join(", ")), |n| format!("did you mean `{n}`?"));
+            let help = near.map_or(format!("domains: {}", FORMS.join(", ")), |n| {
+                format!("did you mean `{n}`?")
+            });
             let message = format!("expected {} or a domain, found a table", expected(options));
             return Problem::at(&node.span, path, message).help(help);
         }
         if domain::is_domain(table) {
-            let message = format!("no domain may stand here: this key takes {}", expected(options));
+            let message = format!(
+                "no domain may stand here: this key takes {}",
+                expected(options)
+            );
             return Problem::at(&node.span, path, message)
                 .help("domains stand in [model], [train], [params], and in [data] at preprocess, components, limit and augment");
         }
     }
-    if options.iter().any(|s| is_type(s, "number") || is_type(s, "integer"))
+    if options
+        .iter()
+        .any(|s| is_type(s, "number") || is_type(s, "integer"))
         && let Some(message) = out_of_bounds(options, node)
     {
         return Problem::at(&node.span, path, message);
@@ -281,7 +356,11 @@ fn mismatch(path: &str, node: &Node, options: &[&Value], domains: bool) -> Probl
 fn words(options: &[&Value]) -> Vec<String> {
     let mut words = Vec::new();
     for schema in options {
-        let listed = schema.get("enum").and_then(Value::as_array).into_iter().flatten();
+        let listed = schema
+            .get("enum")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten();
         let values = listed.chain(schema.get("const"));
         words.extend(values.filter_map(Value::as_str).map(String::from));
     }
@@ -298,7 +377,8 @@ fn expected(options: &[&Value]) -> String {
         ("array", "a list"),
         ("object", "a table"),
     ] {
-        let one = |s: &&Value| is_type(s, name) && s.get("enum").is_none() && s.get("const").is_none();
+        let one =
+            |s: &&Value| is_type(s, name) && s.get("enum").is_none() && s.get("const").is_none();
         if options.iter().any(one) {
             parts.push(shown.into());
         }
@@ -306,7 +386,8 @@ fn expected(options: &[&Value]) -> String {
     if parts.iter().any(|p| p == "a number") {
         parts.retain(|p| p != "a whole number");
     }
-    let text = |s: &&Value| is_type(s, "string") && s.get("enum").is_none() && s.get("const").is_none();
+    let text =
+        |s: &&Value| is_type(s, "string") && s.get("enum").is_none() && s.get("const").is_none();
     if options.iter().any(text) {
         parts.push("a string".into());
     }
@@ -320,5 +401,8 @@ fn expected(options: &[&Value]) -> String {
 }
 
 fn description(schema: &Value) -> Option<String> {
-    schema.get("description").and_then(Value::as_str).map(|s| s.replace('\n', " "))
+    schema
+        .get("description")
+        .and_then(Value::as_str)
+        .map(|s| s.replace('\n', " "))
 }

@@ -77,14 +77,28 @@ fn folder_start(folder: &str, base: Start) -> anyhow::Result<Start> {
     let path = Path::new(folder);
     if !path.is_dir() {
         let known = KNOWN_SETS.map(|(name, ..)| name);
-        let near = nearest(folder, known).map(|n| format!("; did you mean {n}?")).unwrap_or_default();
+        let near = nearest(folder, known)
+            .map(|n| format!("; did you mean {n}?"))
+            .unwrap_or_default();
         let all = known.join(", ");
-        return Err(wrong(format!("{folder:?} is no folder and no data set that hone knows ({all}){near}")));
+        return Err(wrong(format!(
+            "{folder:?} is no folder and no data set that hone knows ({all}){near}"
+        )));
     }
     let full = path.canonicalize()?;
-    let last = full.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-    let name: String = last.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-    let name = if names::name_problem(&name).is_some() { "images".into() } else { name };
+    let last = full
+        .file_name()
+        .map(|n| n.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    let name: String = last
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .collect();
+    let name = if names::name_problem(&name).is_some() {
+        "images".into()
+    } else {
+        name
+    };
     Ok(Start {
         name,
         validation: "0.2",
@@ -150,7 +164,10 @@ mod tests {
     #[test]
     fn every_start_is_a_sweep_file_without_problems() {
         for (data, ..) in KNOWN_SETS {
-            let source = Source { path: format!("{data}.toml"), text: super::sweep_file(data).expect("known") };
+            let source = Source {
+                path: format!("{data}.toml"),
+                text: super::sweep_file(data).expect("known"),
+            };
             let file = sweep_file::parse(&source, Path::new(".")).unwrap_or_else(|e| panic!("{e}"));
             assert_eq!(file.name, data);
             assert!(file.domains.len() >= 3, "{data}");
@@ -163,7 +180,10 @@ mod tests {
         let path = folder.path().join("my flowers");
         std::fs::create_dir(&path).expect("a folder");
         let text = super::sweep_file(&path.to_string_lossy()).expect("a folder");
-        let source = Source { path: "flowers.toml".into(), text };
+        let source = Source {
+            path: "flowers.toml".into(),
+            text,
+        };
         let file = sweep_file::parse(&source, Path::new(".")).unwrap_or_else(|e| panic!("{e}"));
         assert_eq!(file.name, "my-flowers");
         assert_eq!(file.data.expect("images").name, "my flowers");
@@ -171,7 +191,9 @@ mod tests {
 
     #[test]
     fn a_mistyped_name_is_refused() {
-        let error = super::sweep_file("cifar").expect_err("no such set").to_string();
+        let error = super::sweep_file("cifar")
+            .expect_err("no such set")
+            .to_string();
         assert!(error.contains("did you mean cifar10?"), "{error}");
     }
 }

@@ -4,6 +4,9 @@ use crate::{exit::Exit, output::out, sweep_file};
 
 /// Does it.
 pub fn run() -> anyhow::Result<Exit> {
-    out::print(&format!("{}\n", serde_json::to_string_pretty(&sweep_file::json_schema())?))?;
+    out::print(&format!(
+        "{}\n",
+        serde_json::to_string_pretty(&sweep_file::json_schema())?
+    ))?;
     Ok(Exit::Done)
 }
