@@ -8,4 +8,30 @@ mod isa;
 mod lanes;
 mod product;
 
+pub mod math;
+
+mod activation;
+mod dropout;
+mod rows;
+
+mod compute;
+mod norm;
+mod view;
+
+mod conv;
+mod geometry;
+mod linear;
+mod loss;
+mod pool;
+
+pub use activation::Activation;
+pub use compute::Compute;
+pub use conv::{Conv, Sink, Source};
+pub use dropout::Dropout;
+pub use geometry::Geometry;
 pub use isa::{Isa, IsaError};
+pub use linear::Linear;
+pub use loss::{Loss, softmax_cross_entropy};
+pub use norm::{Moments, NormGradient};
+pub use pool::{Pool, global_average, global_average_back, maxout, maxout_back};
+pub use view::{Affine, Behind, Delta, Extent, NormBack, View};

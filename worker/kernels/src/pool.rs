@@ -1,0 +1,172 @@
+//! Pools that are stored: overlapping or average ones, the global average, and maxout, a pool over channels.
+
+use crate::{
+    compute::{Compute, Parts},
+    view::Extent,
+};
+
+/// A window that slides over the map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pool {
+    /// What goes in.
+    pub input: Extent,
+    /// Height and width of the window.
+    pub window: usize,
+    /// Step, both ways.
+    pub stride: usize,
+    /// The mean instead of the largest (the first of equals, in row order).
+    pub average: bool,
+}
+
+impl Pool {
+    /// What comes out.
+    pub fn output(&self) -> Extent {
+        let side = |n: usize| (n - self.window) / self.stride + 1;
+        Extent {
+            height: side(self.input.height),
+            width: side(self.input.width),
+            ..self.input
+        }
+    }
+
+    /// Writes the pooled images.
+    pub fn forward(&self, compute: &Compute, input: &[f32], out: &mut [f32]) {
+        let (from, to) = (self.input.len(), self.output().len());
+        assert_eq!(input.len() / from, out.len() / to);
+        let parts = Parts::new(out);
+        compute.for_each(input.len() / from, |i| {
+            // SAFETY: every image has its own part.
+            let out = unsafe { parts.part(i, to) };
+            self.windows(|at, pixels| {
+                let image = &input[i * from..][..from];
+                for c in 0..self.input.channels {
+                    out[at + c] = self.reduce(pixels.iter().map(|p| image[p + c]));
+                }
+            });
+        });
+    }
+
+    fn reduce(&self, mut values: impl ExactSizeIterator<Item = f32>) -> f32 {
+        if self.average {
+            let count = values.len() as f32;
+            return values.fold(0.0, |sum, value| sum + value) / count;
+        }
+        let first = values.next().unwrap_or(f32::NAN);
+        values.fold(first, crate::rows::larger)
+    }
+
+    /// Calls `work` with the place of each output pixel and those of its window's pixels.
+    fn windows(&self, mut work: impl FnMut(usize, &[usize])) {
+        let out = self.output();
+        let mut pixels = Vec::with_capacity(self.window * self.window);
+        for y in 0..out.height {
+            for x in 0..out.width {
+                pixels.clear();
+                for k in 0..self.window * self.window {
+                    let row = y * self.stride + k / self.window;
+                    let column = x * self.stride + k % self.window;
+                    pixels.push((row * self.input.width + column) * self.input.channels);
+                }
+                work((y * out.width + x) * out.channels, &pixels);
+            }
+        }
+    }
+
+    /// Writes the input's gradient.
+    pub fn backward(
+        &self,
+        compute: &Compute,
+        input: &[f32],
+        gradient: &[f32],
+        input_gradient: &mut [f32],
+    ) {
+        let (from, to) = (self.input.len(), self.output().len());
+        assert!(input.len() == input_gradient.len() && input.len() / from == gradient.len() / to);
+        let parts = Parts::new(input_gradient);
+        compute.for_each(input.len() / from, |i| {
+            // SAFETY: every image has its own part.
+            let out = unsafe { parts.part(i, from) };
+            out.fill(0.0);
+            let (image, gradient) = (&input[i * from..][..from], &gradient[i * to..][..to]);
+            self.windows(|at, pixels| {
+                for c in 0..self.input.channels {
+                    if self.average {
+                        let share = gradient[at + c] / pixels.len() as f32;
+                        pixels.iter().for_each(|p| out[p + c] += share);
+                    } else {
+                        out[largest(image, pixels, c) + c] += gradient[at + c];
+                    }
+                }
+            });
+        });
+    }
+}
+
+/// Which pixel holds the largest number of channel `c`.
+fn largest(image: &[f32], pixels: &[usize], c: usize) -> usize {
+    let mut best = pixels[0];
+    for &p in &pixels[1..] {
+        let (value, kept) = (image[p + c], image[best + c]);
+        if value > kept || value.is_nan() {
+            best = p;
+        }
+    }
+    best
+}
+
+/// The mean over height and width of each channel: `[batch, height, width, channels]` to `[batch, channels]`.
+pub fn global_average(input: Extent, images: &[f32], out: &mut [f32]) {
+    let pixels = (input.height * input.width) as f32;
+    for (image, out) in images
+        .chunks_exact(input.len())
+        .zip(out.chunks_exact_mut(input.channels))
+    {
+        out.fill(0.0);
+        for pixel in image.chunks_exact(input.channels) {
+            out.iter_mut()
+                .zip(pixel)
+                .for_each(|(sum, value)| *sum += *value);
+        }
+        out.iter_mut().for_each(|sum| *sum /= pixels);
+    }
+}
+
+/// [`global_average`] backwards.
+pub fn global_average_back(input: Extent, gradient: &[f32], input_gradient: &mut [f32]) {
+    let pixels = (input.height * input.width) as f32;
+    for (image, gradient) in input_gradient
+        .chunks_exact_mut(input.len())
+        .zip(gradient.chunks_exact(input.channels))
+    {
+        for pixel in image.chunks_exact_mut(input.channels) {
+            pixel
+                .iter_mut()
+                .zip(gradient)
+                .for_each(|(to, g)| *to = *g / pixels);
+        }
+    }
+}
+
+/// The largest (the first of equals) of each `pieces` neighbouring channels.
+pub fn maxout(pieces: usize, input: &[f32], out: &mut [f32]) {
+    assert_eq!(input.len(), out.len() * pieces);
+    for (group, out) in input.chunks_exact(pieces).zip(out) {
+        *out = group[1..]
+            .iter()
+            .fold(group[0], |best, value| crate::rows::larger(best, *value));
+    }
+}
+
+/// [`maxout`] backwards.
+pub fn maxout_back(pieces: usize, input: &[f32], gradient: &[f32], input_gradient: &mut [f32]) {
+    assert!(input.len() == gradient.len() * pieces && input.len() == input_gradient.len());
+    let places: Vec<usize> = (0..pieces).collect();
+    for ((group, to), g) in input
+        .chunks_exact(pieces)
+        .zip(input_gradient.chunks_exact_mut(pieces))
+        .zip(gradient)
+    {
+        to.fill(0.0);
+        to[largest(group, &places, 0)] = *g;
+    }
+}

@@ -1,0 +1,484 @@
+//! A stored tensor seen through what stands between two layers: scale and shift (batch norm, or a bias), a pointwise
+//! activation, a max pool without overlap, dropout. Whoever reads the tensor applies it while copying; nothing of it is stored.
+
+use crate::{
+    Activation, Dropout, Isa,
+    compute::{Compute, Parts},
+    rows,
+};
+
+/// Per-channel coefficients, each repeated over the pixels of a row.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Affine {
+    /// γ/σ; 1 without a batch norm.
+    pub scale: Vec<f32>,
+    /// β − mean · scale; the bias without one.
+    pub shift: Vec<f32>,
+    /// The slope below 0 or alpha, as the activation wants it.
+    pub slope: Vec<f32>,
+    /// The batch's mean.
+    pub mean: Vec<f32>,
+    /// 1/σ of the batch.
+    pub inverse: Vec<f32>,
+}
+
+/// Height, width and channels of one image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+    /// Channels.
+    pub channels: usize,
+}
+
+impl Extent {
+    /// Numbers in one row.
+    pub fn row(self) -> usize {
+        self.width * self.channels
+    }
+
+    /// Numbers in one image.
+    pub fn len(self) -> usize {
+        self.height * self.row()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// How a stored tensor is seen.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    /// Of the stored image.
+    pub extent: Extent,
+    /// Coefficients of one stored row.
+    pub affine: &'a Affine,
+    /// What follows them.
+    pub activation: Activation,
+    /// Side and step of the max pool; 1 for none.
+    pub window: usize,
+    /// Applied last.
+    pub dropout: Option<Dropout>,
+}
+
+/// Buffers of the loops below.
+#[derive(Debug, Default)]
+pub(crate) struct Lines {
+    pub values: Vec<f32>,
+    best: Vec<f32>,
+    chosen: Vec<f32>,
+    sums: Vec<f32>,
+    slopes: Vec<f32>,
+}
+
+fn sized(buffer: &mut Vec<f32>, len: usize) -> &mut [f32] {
+    if buffer.len() < len {
+        buffer.resize(len, 0.0);
+    }
+    &mut buffer[..len]
+}
+
+fn cleared(buffer: &mut Vec<f32>, len: usize) -> &mut [f32] {
+    buffer.clear();
+    buffer.resize(len, 0.0);
+    buffer
+}
+
+impl View<'_> {
+    /// What the reader sees.
+    pub fn seen(&self) -> Extent {
+        Extent {
+            height: self.extent.height / self.window,
+            width: self.extent.width / self.window,
+            ..self.extent
+        }
+    }
+
+    /// Writes row `row` of what is seen of image `index`, whose stored numbers are `raw`.
+    pub(crate) fn row(
+        &self,
+        isa: Isa,
+        index: usize,
+        raw: &[f32],
+        row: usize,
+        out: &mut [f32],
+        lines: &mut Lines,
+    ) {
+        let stride = self.extent.row();
+        if self.window == 1 {
+            self.activate(isa, &raw[row * stride..][..stride], out);
+        } else {
+            let from = &raw[row * self.window * stride..][..self.window * stride];
+            let values = sized(&mut lines.values, from.len());
+            self.activate_rows(isa, from, values);
+            rows::max_rows(isa, values, stride, self.window, self.extent.channels, out);
+        }
+        self.drop_out(isa, index, row, out);
+    }
+
+    fn activate(&self, isa: Isa, raw: &[f32], out: &mut [f32]) {
+        let affine = self.affine;
+        rows::activate(
+            isa,
+            self.activation,
+            raw,
+            &affine.scale,
+            &affine.shift,
+            &affine.slope,
+            out,
+        );
+    }
+
+    fn activate_rows(&self, isa: Isa, raw: &[f32], out: &mut [f32]) {
+        let stride = self.extent.row();
+        for (raw, out) in raw.chunks_exact(stride).zip(out.chunks_exact_mut(stride)) {
+            self.activate(isa, raw, out);
+        }
+    }
+
+    fn drop_out(&self, isa: Isa, index: usize, row: usize, values: &mut [f32]) {
+        if let Some(dropout) = self.dropout {
+            let seen = self.seen();
+            let start = index * seen.len() + row * seen.row();
+            rows::drop_out(isa, dropout, start as u64, values);
+        }
+    }
+
+    /// Turns the gradient of what is seen of one image into that of the activation's argument, in place: at the chosen
+    /// pixels if there is a pool, and then `choice` tells which. Writes to `sums` three per-channel sums: of that
+    /// gradient, of its products with the normalised values, and of what a learned slope gets.
+    pub(crate) fn back(
+        &self,
+        isa: Isa,
+        index: usize,
+        raw: &[f32],
+        gradient: &mut [f32],
+        choice: &mut [u8],
+        sums: &mut [f64],
+        lines: &mut Lines,
+    ) {
+        let Lines {
+            values,
+            best,
+            chosen,
+            sums: row_sums,
+            slopes,
+        } = lines;
+        let (seen, stride) = (self.seen(), self.extent.row());
+        let width = seen.row();
+        let row_sums = cleared(row_sums, 2 * width);
+        let slopes = cleared(
+            slopes,
+            if self.activation == Activation::Leaky {
+                width
+            } else {
+                0
+            },
+        );
+        for row in 0..seen.height {
+            let gradient = &mut gradient[row * width..][..width];
+            self.drop_out(isa, index, row, gradient);
+            let raw = if self.window == 1 {
+                &raw[row * stride..][..stride]
+            } else {
+                let from = &raw[row * self.window * stride..][..self.window * stride];
+                let values = sized(values, from.len());
+                self.activate_rows(isa, from, values);
+                let chosen = sized(chosen, width);
+                let choice = &mut choice[row * width..][..width];
+                rows::choose(
+                    isa,
+                    values,
+                    from,
+                    stride,
+                    self.window,
+                    seen.channels,
+                    sized(best, width),
+                    chosen,
+                    choice,
+                );
+                &*chosen
+            };
+            let Affine {
+                scale,
+                shift,
+                slope,
+                mean,
+                inverse,
+            } = self.affine;
+            if self.activation == Activation::Leaky {
+                rows::slope_sums(isa, raw, scale, shift, gradient, slopes);
+            }
+            rows::back(
+                isa,
+                self.activation,
+                raw,
+                scale,
+                shift,
+                slope,
+                mean,
+                inverse,
+                gradient,
+                row_sums,
+            );
+        }
+        let (first, rest) = sums.split_at_mut(seen.channels);
+        let (second, third) = rest.split_at_mut(seen.channels);
+        fold(&row_sums[..width], first);
+        fold(&row_sums[width..], second);
+        fold(slopes, third);
+    }
+
+    /// Writes what is seen of all images.
+    pub fn materialise(&self, compute: &Compute, raw: &[f32], out: &mut [f32]) {
+        let (stored, seen) = (self.extent.len(), self.seen());
+        let images = out.len() / seen.len();
+        assert!(raw.len() == images * stored && out.len() == images * seen.len());
+        let parts = Parts::new(out);
+        compute.for_each(images, |i| {
+            let mut lines = Lines::default();
+            // SAFETY: every image has its own part.
+            let out = unsafe { parts.part(i, seen.len()) };
+            for (row, out) in out.chunks_exact_mut(seen.row()).enumerate() {
+                self.row(
+                    compute.isa(),
+                    i,
+                    &raw[i * stored..][..stored],
+                    row,
+                    out,
+                    &mut lines,
+                );
+            }
+        });
+    }
+
+    /// [`Self::materialise`] backwards: see [`Behind`] for what becomes of `gradient`.
+    pub fn backward(
+        &self,
+        compute: &Compute,
+        raw: &[f32],
+        gradient: &mut [f32],
+        behind: &mut Behind,
+    ) {
+        let (stored, seen) = (self.extent.len(), self.seen());
+        let images = gradient.len() / seen.len();
+        assert!(raw.len() == images * stored && gradient.len() == images * seen.len());
+        let parts = BehindParts::new(behind, images, *self, gradient);
+        compute.for_each(images, |i| {
+            // SAFETY: every image has its own parts.
+            unsafe {
+                parts.back(
+                    compute.isa(),
+                    i,
+                    &raw[i * stored..][..stored],
+                    &mut Lines::default(),
+                )
+            };
+        });
+    }
+}
+
+/// Sums a row over its pixels, channel by channel.
+pub(crate) fn fold(row: &[f32], sums: &mut [f64]) {
+    sums.fill(0.0);
+    for pixel in row.chunks_exact(sums.len()) {
+        for (sum, value) in sums.iter_mut().zip(pixel) {
+            *sum += f64::from(*value);
+        }
+    }
+}
+
+/// What going back through a view leaves, beside the gradient itself.
+#[derive(Clone, Debug, Default)]
+pub struct Behind {
+    /// Which pixel of each window was the largest; empty without a pool.
+    pub choice: Vec<u8>,
+    /// Three sums a channel and image, see `View::back`.
+    sums: Vec<f64>,
+}
+
+impl Behind {
+    /// The three sums over all images, one after the other, in the order of the images.
+    pub fn sums(&self, channels: usize) -> [Vec<f64>; 3] {
+        let mut total = [
+            vec![0.0; channels],
+            vec![0.0; channels],
+            vec![0.0; channels],
+        ];
+        for image in self.sums.chunks_exact(3 * channels) {
+            for (total, part) in total.iter_mut().zip(image.chunks_exact(channels)) {
+                for (total, part) in total.iter_mut().zip(part) {
+                    *total += *part;
+                }
+            }
+        }
+        total
+    }
+}
+
+/// The same, ready to be written by several threads.
+pub(crate) struct BehindParts<'a> {
+    view: View<'a>,
+    gradient: Parts<'a, f32>,
+    choice: Parts<'a, u8>,
+    sums: Parts<'a, f64>,
+}
+
+impl<'a> BehindParts<'a> {
+    pub fn new(
+        behind: &'a mut Behind,
+        images: usize,
+        view: View<'a>,
+        gradient: &'a mut [f32],
+    ) -> Self {
+        let seen = view.seen();
+        behind.choice.resize(
+            if view.window == 1 {
+                0
+            } else {
+                images * seen.len()
+            },
+            0,
+        );
+        behind.sums.resize(images * 3 * seen.channels, 0.0);
+        Self {
+            view,
+            gradient: Parts::new(gradient),
+            choice: Parts::new(&mut behind.choice),
+            sums: Parts::new(&mut behind.sums),
+        }
+    }
+
+    /// The gradient of image `index`.
+    ///
+    /// # Safety
+    /// No two threads may work at one image.
+    #[expect(clippy::mut_from_ref, reason = "the parts are disjoint")]
+    pub unsafe fn gradient(&self, index: usize) -> &mut [f32] {
+        // SAFETY: by the contract.
+        unsafe { self.gradient.part(index, self.view.seen().len()) }
+    }
+
+    /// Goes back through the view of image `index`.
+    ///
+    /// # Safety
+    /// No two threads may work at one image, and nobody may hold its gradient.
+    pub unsafe fn back(&self, isa: Isa, index: usize, raw: &[f32], lines: &mut Lines) {
+        let seen = self.view.seen();
+        let choices = if self.view.window == 1 { 0 } else { seen.len() };
+        // SAFETY: by the contract, for all three.
+        let (gradient, choice, sums) = unsafe {
+            (
+                self.gradient.part(index, seen.len()),
+                self.choice.part(index, choices),
+                self.sums.part(index, 3 * seen.channels),
+            )
+        };
+        self.view
+            .back(isa, index, raw, gradient, choice, sums, lines);
+    }
+}
+
+/// The gradient of a layer's stored output, as going back through its view has left it.
+#[derive(Clone, Copy, Debug)]
+pub struct Delta<'a> {
+    /// Of the stored image.
+    pub extent: Extent,
+    /// Gradient of the activation's argument: at the stored pixels, or one for each window.
+    pub gradient: &'a [f32],
+    /// 1 without a pool.
+    pub window: usize,
+    /// Which pixel of each window it belongs to.
+    pub choice: &'a [u8],
+    /// The way through a batch norm; without one the gradient is what it is.
+    pub norm: Option<NormBack<'a>>,
+}
+
+/// gradient = a · gradient + b · raw + c, coefficients repeated over a row.
+#[derive(Clone, Copy, Debug)]
+pub struct NormBack<'a> {
+    /// The stored numbers of all images.
+    pub raw: &'a [f32],
+    /// Of the gradient.
+    pub a: &'a [f32],
+    /// Of the stored number.
+    pub b: &'a [f32],
+    /// Alone.
+    pub c: &'a [f32],
+}
+
+impl Delta<'_> {
+    /// The gradient at every stored pixel, written out.
+    pub fn dense(&self, compute: &Compute) -> Vec<f32> {
+        let seen = self.extent.height / self.window
+            * (self.extent.width / self.window)
+            * self.extent.channels;
+        let mut out = vec![0.0; self.gradient.len() / seen * self.extent.len()];
+        self.write(compute, &mut out);
+        out
+    }
+
+    /// The same, into a buffer of the stored tensor's size.
+    pub fn write(&self, compute: &Compute, out: &mut [f32]) {
+        let (image, row) = (self.extent.len(), self.extent.row());
+        let parts = Parts::new(out);
+        compute.for_each(parts.len() / image, |i| {
+            // SAFETY: every image has its own part.
+            let out = unsafe { parts.part(i, image) };
+            for (r, out) in out.chunks_exact_mut(row).enumerate() {
+                self.row(compute.isa(), i, r, out);
+            }
+        });
+    }
+
+    /// Writes row `row` of the gradient of image `index`.
+    pub(crate) fn row(&self, isa: Isa, index: usize, row: usize, out: &mut [f32]) {
+        let stride = self.extent.row();
+        let raw_at = index * self.extent.len() + row * stride;
+        if self.window == 1 {
+            let gradient = &self.gradient[raw_at..][..stride];
+            match &self.norm {
+                Some(n) => rows::through_norm(
+                    isa,
+                    gradient,
+                    &n.raw[raw_at..][..stride],
+                    n.a,
+                    n.b,
+                    n.c,
+                    out,
+                ),
+                None => out.copy_from_slice(gradient),
+            }
+            return;
+        }
+        match &self.norm {
+            Some(n) => rows::without_gradient(isa, &n.raw[raw_at..][..stride], n.b, n.c, out),
+            None => out.fill(0.0),
+        }
+        let (height, width) = (
+            self.extent.height / self.window,
+            self.extent.width / self.window,
+        );
+        let pooled = row / self.window;
+        if pooled < height {
+            let size = width * self.extent.channels;
+            let at = (index * height + pooled) * size;
+            let (gradient, choice) = (&self.gradient[at..][..size], &self.choice[at..][..size]);
+            let a = self.norm.as_ref().map(|n| n.a);
+            rows::scatter(
+                isa,
+                gradient,
+                choice,
+                row % self.window,
+                self.window,
+                self.extent.channels,
+                a,
+                out,
+            );
+        }
+    }
+}
