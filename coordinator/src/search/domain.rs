@@ -203,6 +203,13 @@ impl Range {
         }
     }
 
+    /// The value at a position between the ends themselves: the counterpart of [`Range::position`].
+    pub fn at_position(&self, position: f64) -> Value {
+        let (a, b) = (self.to_axis(self.low), self.to_axis(self.high));
+        let raw = self.rounded(self.from_axis(a + position * (b - a)));
+        self.to_json(raw.clamp(self.low, self.high))
+    }
+
     /// The ends in axis units. Each value of a discrete range owns a cell, so that the ends are as likely as the rest.
     fn axis_ends(&self) -> (f64, f64) {
         let half = self.half_cell();

@@ -1,5 +1,7 @@
 //! The plan: rounds, rungs and trial numbers, all known before anything is trained.
 
+use super::definition::Pruner;
+
 /// Rounds and finish of a sweep. Trial numbers follow from it: 1, 2, … in order of (round, point, repeat, fold), then the finish.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
@@ -13,6 +15,8 @@ pub struct Plan {
     pub full_epochs: u32,
     /// Epochs of the whole plan when nothing diverges.
     pub epochs: u64,
+    /// The rounds were written by hand: the last one names the winner.
+    pub is_written: bool,
     /// What the planner has to say about it, in words.
     pub notes: Vec<String>,
 }
@@ -31,7 +35,7 @@ pub struct RoundPlan {
     /// Epochs that its schedules are laid out for.
     pub full_epochs: u32,
     /// What ends its trials before their time.
-    pub pruner: super::definition::Pruner,
+    pub pruner: Pruner,
     /// The number of its first trial.
     pub first_trial: u64,
     /// Weights of trials that reach the top rung are kept for the test.
@@ -103,6 +107,74 @@ impl Plan {
             u64::from(finish.top) * u64::from(finish.extra) * u64::from(self.folds)
         });
         rounds + finish
+    }
+}
+
+impl Plan {
+    /// The finish as a round: the finalist of rank `i` is its point `i`.
+    pub(super) fn finish_round(&self) -> Option<RoundPlan> {
+        let finish = self.finish.filter(|finish| finish.extra > 0)?;
+        Some(RoundPlan {
+            number: self.rounds.len() as u32 + 1,
+            source: PointSource::Top(finish.top),
+            brackets: vec![Bracket {
+                first_point: 0,
+                rungs: vec![Rung {
+                    epochs: self.full_epochs,
+                    points: u64::from(finish.top),
+                }],
+            }],
+            repeats: finish.extra,
+            full_epochs: self.full_epochs,
+            pruner: Pruner::None,
+            first_trial: finish.first_trial,
+            keep_weights: true,
+        })
+    }
+
+    /// Position of the round that a trial belongs to.
+    pub(super) fn round_of(&self, number: u64) -> Option<usize> {
+        let round = self
+            .rounds
+            .partition_point(|round| round.first_trial <= number)
+            .checked_sub(1)?;
+        let plan = &self.rounds[round];
+        (number < plan.first_trial + plan.trials(self.folds)).then_some(round)
+    }
+
+    /// What the trial of this number is; it must belong to the round at position `round`.
+    pub(super) fn key_in(&self, round: usize, number: u64) -> TrialKey {
+        let plan = &self.rounds[round];
+        let index = number - plan.first_trial;
+        let folds = u64::from(self.folds);
+        let repeats = u64::from(plan.repeats);
+        TrialKey {
+            round: plan.number,
+            point: index / (repeats * folds),
+            repeat: (index / folds % repeats) as u32,
+            fold: (index % folds) as u32,
+        }
+    }
+
+    /// Index of a trial within the finish.
+    pub(super) fn finish_index(&self, number: u64) -> Option<u64> {
+        let finish = self.finish?;
+        let trials = u64::from(finish.top) * u64::from(finish.extra) * u64::from(self.folds);
+        let index = number.checked_sub(finish.first_trial)?;
+        (index < trials).then_some(index)
+    }
+
+    /// Rank, repeat (from 1: repeat 0 is the trial that the point has) and fold of a trial of the finish.
+    pub(super) fn finish_place(&self, number: u64) -> Option<(u64, u32, u32)> {
+        let finish = self.finish?;
+        let index = self.finish_index(number)?;
+        let (folds, extra) = (u64::from(self.folds), u64::from(finish.extra));
+        let rank = index / (extra * folds);
+        Some((
+            rank,
+            1 + (index / folds % extra) as u32,
+            (index % folds) as u32,
+        ))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which point is recommended.
 
-use super::space::Params;
+use super::{objective::Objective, space::Params, statistics};
 
 /// A point and what its trials say.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,12 +15,64 @@ pub struct Winner {
     pub objective: f64,
     /// Standard deviation over its trials (n − 1); `None` for one trial.
     pub spread: Option<f64>,
-    /// Trainings of the point that count: each the mean of its folds.
+    /// Half the width of the mean's 95 % confidence interval (Student's t); `None` for one trial.
+    pub half_width: Option<f64>,
+    /// Trainings of the point that count, folds apart.
     pub repeats: u32,
-    /// Their trials' numbers.
+    /// Numbers of the trials that count, ascending.
     pub trials: Vec<u64>,
     /// Epochs of one trial.
     pub epochs: u32,
     /// Points (round, point) whose mean cannot be told from this one's.
     pub tied: Vec<(u32, u64)>,
+}
+
+/// A point that may be recommended.
+#[derive(Clone, Debug)]
+pub(super) struct Candidate {
+    pub round: u32,
+    pub point: u64,
+    /// Number (absent for a point of an earlier sweep) and value of each trial that counts.
+    pub trials: Vec<(Option<u64>, f64)>,
+    pub epochs: u32,
+}
+
+/// The best mean; on equal means the one named first. `folds`: trials of one training.
+pub(super) fn choose(
+    candidates: &[Candidate],
+    objective: &Objective,
+    folds: u32,
+    params: impl Fn(u32, u64) -> Params,
+) -> Option<Winner> {
+    let groups: Vec<Vec<f64>> = candidates
+        .iter()
+        .map(|candidate| candidate.trials.iter().map(|(_, value)| *value).collect())
+        .collect();
+    let best = (0..groups.len())
+        .filter(|&i| !groups[i].is_empty())
+        .min_by(|&a, &b| {
+            objective.compare(statistics::mean(&groups[a]), statistics::mean(&groups[b]))
+        })?;
+    let chosen = &candidates[best];
+    let mut trials: Vec<u64> = chosen
+        .trials
+        .iter()
+        .filter_map(|(number, _)| *number)
+        .collect();
+    trials.sort_unstable();
+    Some(Winner {
+        round: chosen.round,
+        point: chosen.point,
+        params: params(chosen.round, chosen.point),
+        objective: statistics::mean(&groups[best]),
+        spread: statistics::spread(&groups[best]),
+        half_width: statistics::half_width(&groups[best]),
+        repeats: (groups[best].len() as u32).div_ceil(folds),
+        trials,
+        epochs: chosen.epochs,
+        tied: statistics::ties(&groups, best)
+            .into_iter()
+            .map(|i| (candidates[i].round, candidates[i].point))
+            .collect(),
+    })
 }

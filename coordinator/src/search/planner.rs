@@ -1,0 +1,41 @@
+//! From a definition to a plan.
+
+use super::{
+    definition::{Definition, DefinitionError, Strategy},
+    plan::Plan,
+    written,
+};
+
+/// The plan of a definition, which is checked on the way.
+///
+/// # Errors
+///
+/// What cannot be searched, with the path in the sweep file and what would be right.
+pub(super) fn plan(definition: &Definition) -> Result<Plan, DefinitionError> {
+    if definition.folds == 0 {
+        return Err(DefinitionError::at("data.folds", "must be at least 1"));
+    }
+    for given in &definition.start {
+        definition.space.check_partial(given)?;
+    }
+    let plan = match &definition.strategy {
+        Strategy::Written(rounds) => written::plan(definition, rounds)?,
+        Strategy::Planned(_) => {
+            return Err(DefinitionError::at(
+                "search.strategy",
+                "not yet: write rounds",
+            ));
+        }
+    };
+    let first_points = plan.rounds[0].points();
+    if definition.start.len() as u64 > first_points {
+        return Err(DefinitionError::at(
+            "search.start",
+            format!(
+                "{} points are given, but round 1 has only {first_points}",
+                definition.start.len()
+            ),
+        ));
+    }
+    Ok(plan)
+}

@@ -1,0 +1,397 @@
+//! The results of one round: values at rungs, and who goes on.
+
+use super::{
+    decision::TrialEvent,
+    definition::Pruner,
+    halving::{PointOutcome, RungState, Standing},
+    objective::Objective,
+    plan::RoundPlan,
+};
+
+/// How a trial ended, as far as the search cares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// Not over.
+    Open,
+    /// Completed, or over by a decision of this search.
+    Done,
+    Pruned,
+    Diverged,
+    Failed,
+}
+
+/// What follows from a result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Move {
+    /// The trial with this index goes on to the rung with this index.
+    Promote { trial: u64, rung: usize },
+    /// The trial with this index is out.
+    Prune { trial: u64 },
+}
+
+/// State of one round. Trials are counted from 0: `point * trials_per_point + repeat * folds + fold`.
+#[derive(Debug)]
+pub(super) struct RoundState {
+    trials_per_point: u64,
+    rung_count: usize,
+    /// `[trial][rung]`; NaN where nothing is known.
+    values: Vec<f64>,
+    fates: Vec<Fate>,
+    handed_out: Vec<bool>,
+    /// The rung that each point is on its way to; `u8::MAX` once it is through.
+    on_way_to: Vec<u8>,
+    brackets: Vec<BracketState>,
+    cursor: u64,
+    finished_points: u64,
+    diverged_points: u64,
+    /// Rounds with a pruner rank what it ended; elsewhere `pruned` only says that the search itself had ranked the trial.
+    has_pruner: bool,
+}
+
+#[derive(Debug)]
+struct BracketState {
+    first_point: u64,
+    epochs: Vec<u32>,
+    rungs: Vec<RungState>,
+}
+
+const THROUGH: u8 = u8::MAX;
+
+impl RoundState {
+    /// A round whose brackets take the points that the plan says, or fewer: `points` of them when a `top` round found fewer.
+    pub fn new(plan: &RoundPlan, folds: u32, points: u64) -> RoundState {
+        let rung_count = plan
+            .brackets
+            .iter()
+            .map(|b| b.rungs.len())
+            .max()
+            .unwrap_or(1);
+        let trials_per_point = u64::from(plan.repeats) * u64::from(folds);
+        let trials = (points * trials_per_point) as usize;
+        let brackets = plan
+            .brackets
+            .iter()
+            .map(|bracket| BracketState {
+                first_point: bracket.first_point,
+                epochs: bracket.rungs.iter().map(|rung| rung.epochs).collect(),
+                rungs: (0..bracket.rungs.len())
+                    .map(|i| {
+                        let places = bracket.rungs.get(i + 1).map_or(0, |rung| rung.points);
+                        RungState::new(bracket.rungs[i].points.min(points), places)
+                    })
+                    .collect(),
+            })
+            .collect();
+        RoundState {
+            trials_per_point,
+            rung_count,
+            values: vec![f64::NAN; trials * rung_count],
+            fates: vec![Fate::Open; trials],
+            handed_out: vec![false; trials],
+            on_way_to: vec![0; points as usize],
+            brackets,
+            cursor: 0,
+            finished_points: 0,
+            diverged_points: 0,
+            has_pruner: plan.pruner != Pruner::None,
+        }
+    }
+
+    /// Takes in an event of one trial (in that trial's own order); says what follows from it for this and other trials.
+    pub fn apply(&mut self, trial: u64, event: TrialEvent, objective: &Objective) -> Vec<Move> {
+        let index = trial as usize;
+        if index >= self.fates.len() {
+            return Vec::new();
+        }
+        self.handed_out[index] = true;
+        if self.fates[index] != Fate::Open {
+            return Vec::new();
+        }
+        let point = trial / self.trials_per_point;
+        match event {
+            TrialEvent::Known | TrialEvent::Report { .. } => return Vec::new(),
+            TrialEvent::AtRung { epoch, objective } => self.set_value(trial, epoch, objective),
+            TrialEvent::Completed { epoch, objective } => {
+                self.set_value(trial, epoch, objective);
+                self.end(trial, Fate::Done);
+            }
+            TrialEvent::EndedEarly { objective, .. } => {
+                for rung in 0..self.rung_count {
+                    let slot = &mut self.values[index * self.rung_count + rung];
+                    if slot.is_nan() {
+                        *slot = objective;
+                    }
+                }
+                self.end(trial, Fate::Done);
+            }
+            TrialEvent::Diverged { .. } => self.end(trial, Fate::Diverged),
+            TrialEvent::Pruned => self.end(trial, Fate::Pruned),
+            TrialEvent::Cancelled | TrialEvent::Failed => self.end(trial, Fate::Failed),
+        }
+        self.advance(point, objective)
+    }
+
+    /// A pruner ended the trial at this value: what its point is ranked by, behind the finished.
+    pub fn set_pruned_value(&mut self, trial: u64, value: f64) {
+        self.values[trial as usize * self.rung_count] = value;
+    }
+
+    fn end(&mut self, trial: u64, fate: Fate) {
+        self.fates[trial as usize] = fate;
+    }
+
+    fn set_value(&mut self, trial: u64, epoch: u32, value: f64) {
+        let bracket = self.bracket_of(trial / self.trials_per_point);
+        let Some(rung) = self.brackets[bracket]
+            .epochs
+            .iter()
+            .position(|&e| e == epoch)
+        else {
+            return;
+        };
+        if value.is_nan() {
+            // A value that is no number is an outcome of its own, never something to rank.
+            self.end(trial, Fate::Diverged);
+        } else {
+            self.values[trial as usize * self.rung_count + rung] = value;
+        }
+    }
+
+    fn bracket_of(&self, point: u64) -> usize {
+        self.brackets
+            .iter()
+            .rposition(|bracket| bracket.first_point <= point)
+            .unwrap_or(0)
+    }
+
+    /// Moves a point, and all that its arrival lets go on, as far as the results reach.
+    fn advance(&mut self, point: u64, objective: &Objective) -> Vec<Move> {
+        let mut moves = Vec::new();
+        let mut pending: Vec<(u64, Option<PointOutcome>)> = vec![(point, None)];
+        let bracket = self.bracket_of(point);
+        while let Some((point, over)) = pending.pop() {
+            let rung = self.on_way_to[point as usize];
+            if rung == THROUGH {
+                continue;
+            }
+            let rung = usize::from(rung);
+            let Some(outcome) = over.or_else(|| self.outcome(point, rung, objective)) else {
+                continue;
+            };
+            let is_top = rung + 1 == self.brackets[bracket].rungs.len();
+            self.on_way_to[point as usize] = THROUGH;
+            if over.is_none() && (is_top || outcome.is_over()) {
+                self.finished_points += 1;
+                self.diverged_points += u64::from(outcome == PointOutcome::Diverged);
+            }
+            let settled = self.brackets[bracket].rungs[rung].arrive(Standing { outcome, point });
+            for standing in settled.promoted {
+                self.on_way_to[standing.point as usize] = rung as u8 + 1;
+                if standing.outcome.is_over() {
+                    // It takes its place on the next rung, but nothing of it is trained any further.
+                    moves.extend(self.prune(standing.point));
+                    pending.push((standing.point, Some(standing.outcome)));
+                } else {
+                    moves.extend(self.promote(standing.point, rung + 1));
+                    pending.push((standing.point, None));
+                }
+            }
+            for standing in settled.eliminated {
+                if !standing.outcome.is_over() {
+                    self.finished_points += 1;
+                }
+                moves.extend(self.prune(standing.point));
+            }
+        }
+        moves
+    }
+
+    fn promote(&self, point: u64, rung: usize) -> Vec<Move> {
+        self.trials_of(point)
+            .filter(|&trial| {
+                self.fates[trial as usize] == Fate::Open
+                    && self.values[trial as usize * self.rung_count + rung].is_nan()
+            })
+            .map(|trial| Move::Promote { trial, rung })
+            .collect()
+    }
+
+    fn prune(&self, point: u64) -> Vec<Move> {
+        self.trials_of(point)
+            .filter(|&trial| self.fates[trial as usize] == Fate::Open)
+            .map(|trial| Move::Prune { trial })
+            .collect()
+    }
+
+    /// How the point fares at a rung; `None` while one of its trials is still out.
+    fn outcome(&self, point: u64, rung: usize, objective: &Objective) -> Option<PointOutcome> {
+        let (mut sum, mut count, mut diverged, mut pruned) = (0.0, 0u32, false, false);
+        for trial in self.trials_of(point) {
+            let value = self.values[trial as usize * self.rung_count + rung];
+            match self.fates[trial as usize] {
+                Fate::Pruned if self.has_pruner => pruned = true,
+                fate if value.is_nan() => match fate {
+                    Fate::Open => return None,
+                    Fate::Diverged => diverged = true,
+                    _ => {}
+                },
+                _ => {}
+            }
+            if !value.is_nan() {
+                sum += value;
+                count += 1;
+            }
+        }
+        let mean = sum / f64::from(count);
+        let turned = if objective.maximize { -mean } else { mean };
+        Some(match (diverged, count) {
+            (true, _) => PointOutcome::Diverged,
+            (false, 0) => PointOutcome::Failed,
+            (false, _) if pruned => PointOutcome::Pruned(turned),
+            (false, _) => PointOutcome::Value(turned),
+        })
+    }
+
+    fn trials_of(&self, point: u64) -> std::ops::Range<u64> {
+        point * self.trials_per_point..(point + 1) * self.trials_per_point
+    }
+
+    /// The values of a point's trials at rung `level`, one per trial; `None` for those without.
+    pub fn values_at(&self, point: u64, level: usize) -> Vec<Option<f64>> {
+        self.trials_of(point)
+            .map(|trial| {
+                let value = self.values[trial as usize * self.rung_count + level];
+                let pruned = self.has_pruner && self.fates[trial as usize] == Fate::Pruned;
+                (!value.is_nan() && !pruned).then_some(value)
+            })
+            .collect()
+    }
+
+    /// Whether one of the point's trials has diverged.
+    pub fn has_diverged(&self, point: u64) -> bool {
+        self.trials_of(point)
+            .any(|trial| self.fates[trial as usize] == Fate::Diverged)
+    }
+
+    /// The next trial that has not been handed out, below `limit`; hands it out.
+    pub fn hand_out(&mut self, limit: u64) -> Option<u64> {
+        let limit = limit.min(self.handed_out.len() as u64);
+        while self.cursor < limit {
+            let trial = self.cursor;
+            self.cursor += 1;
+            if !self.handed_out[trial as usize] {
+                self.handed_out[trial as usize] = true;
+                return Some(trial);
+            }
+        }
+        None
+    }
+
+    /// Trials that were handed out and are not over.
+    pub fn open_trials(&self) -> impl Iterator<Item = u64> {
+        (0..self.fates.len() as u64).filter(|&trial| {
+            self.fates[trial as usize] == Fate::Open && self.handed_out[trial as usize]
+        })
+    }
+
+    /// Fewer points than planned enter: there were not more to take.
+    pub fn limit_points(&mut self, points: u64) {
+        if points >= self.points() {
+            return;
+        }
+        let trials = (points * self.trials_per_point) as usize;
+        self.values.truncate(trials * self.rung_count);
+        self.fates.truncate(trials);
+        self.handed_out.truncate(trials);
+        self.on_way_to.truncate(points as usize);
+        for bracket in &mut self.brackets {
+            for rung in &mut bracket.rungs {
+                rung.limit(points);
+            }
+        }
+    }
+
+    /// Whether a trial is over.
+    pub fn is_over(&self, trial: u64) -> bool {
+        self.fates[trial as usize] != Fate::Open
+    }
+
+    /// Whether every rung of every bracket has all its points.
+    pub fn is_complete(&self) -> bool {
+        self.brackets
+            .iter()
+            .all(|bracket| bracket.rungs.iter().all(RungState::is_full))
+    }
+
+    /// Whether all points that come to rung `level` of any bracket have come.
+    pub fn level_is_full(&self, level: usize) -> bool {
+        self.brackets
+            .iter()
+            .all(|bracket| bracket.rungs.get(level).is_none_or(RungState::is_full))
+    }
+
+    /// How many rungs the longest bracket has.
+    pub fn levels(&self) -> usize {
+        self.rung_count
+    }
+
+    /// Points at the `down`-th rung from the top of any bracket (0: the top), best first.
+    pub fn ranked_from_top(&self, down: usize) -> Vec<Standing> {
+        let mut ranked: Vec<Standing> = self
+            .brackets
+            .iter()
+            .filter_map(|bracket| {
+                let rung = bracket.rungs.len().checked_sub(down + 1)?;
+                Some(bracket.rungs[rung].arrived())
+            })
+            .flatten()
+            .copied()
+            .collect();
+        ranked.sort_unstable();
+        ranked
+    }
+
+    /// The best point at the highest rung that any point of the round has reached.
+    pub fn best(&self) -> Option<Standing> {
+        (0..self.rung_count).find_map(|down| self.best_from_top(down))
+    }
+
+    /// The best point with a value at the `down`-th rung from the top.
+    pub fn best_from_top(&self, down: usize) -> Option<Standing> {
+        self.brackets
+            .iter()
+            .filter_map(|bracket| {
+                let rung = bracket.rungs.len().checked_sub(down + 1)?;
+                bracket.rungs[rung].best()
+            })
+            .min()
+    }
+
+    /// The best point with a value at rung `level` of any bracket.
+    pub fn best_at_level(&self, level: usize) -> Option<Standing> {
+        self.brackets
+            .iter()
+            .filter_map(|bracket| bracket.rungs.get(level)?.best())
+            .min()
+    }
+
+    /// How many points have diverged.
+    pub fn diverged_points(&self) -> u64 {
+        self.diverged_points
+    }
+
+    /// The epochs at which a point's trials are compared.
+    pub fn rung_epochs(&self, point: u64) -> &[u32] {
+        &self.brackets[self.bracket_of(point)].epochs
+    }
+
+    /// Points that enter the round.
+    pub fn points(&self) -> u64 {
+        self.on_way_to.len() as u64
+    }
+
+    /// Points that are through: at the top rung, out, or over.
+    pub fn finished_points(&self) -> u64 {
+        self.finished_points
+    }
+}

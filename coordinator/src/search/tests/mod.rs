@@ -1,0 +1,5 @@
+//! The search as a whole, driven by simulated workers.
+
+mod outcomes;
+mod simulated;
+mod written_rounds;

@@ -1,0 +1,90 @@
+//! The plan of rounds that a person wrote.
+
+use super::{
+    definition::{Definition, DefinitionError, RoundPoints, Sampler, WrittenRound},
+    plan::{Bracket, Plan, PointSource, RoundPlan, Rung},
+    sampler,
+};
+
+/// Each round as written, in order; no finish beyond them.
+///
+/// # Errors
+///
+/// No round, a round without points, epochs or repeats, `top` first, a grid without its values.
+pub(super) fn plan(
+    definition: &Definition,
+    written: &[WrittenRound],
+) -> Result<Plan, DefinitionError> {
+    if written.is_empty() {
+        return Err(DefinitionError::at(
+            "search.round",
+            "write at least one round, or a budget",
+        ));
+    }
+    let mut rounds: Vec<RoundPlan> = Vec::new();
+    let mut first_trial = 1;
+    for (i, round) in written.iter().enumerate() {
+        let at = |key: &str| format!("search.round.{i}.{key}");
+        for (key, value) in [("epochs", round.epochs), ("repeats", round.repeats)] {
+            if value == 0 {
+                return Err(DefinitionError::at(at(key), "must be at least 1"));
+            }
+        }
+        let (source, points) = match (round.points, rounds.last()) {
+            (RoundPoints::Drawn(points), _) => {
+                let points = match definition.sampler {
+                    Sampler::Grid => sampler::grid_points(&sampler::grid(&definition.space)?),
+                    _ => points,
+                };
+                (PointSource::Drawn { from_whole: 0 }, points)
+            }
+            (RoundPoints::Top(_), None) => {
+                return Err(DefinitionError::at(
+                    at("top"),
+                    "the first round has no round before it: give it `points`",
+                ));
+            }
+            (RoundPoints::Top(top), Some(before)) => {
+                (PointSource::Top(top), u64::from(top).min(before.points()))
+            }
+        };
+        if points == 0 {
+            let key = match round.points {
+                RoundPoints::Drawn(_) => "points",
+                RoundPoints::Top(_) => "top",
+            };
+            return Err(DefinitionError::at(at(key), "must be at least 1"));
+        }
+        let plan = RoundPlan {
+            number: i as u32 + 1,
+            source,
+            brackets: vec![Bracket {
+                first_point: 0,
+                rungs: vec![Rung {
+                    epochs: round.epochs,
+                    points,
+                }],
+            }],
+            repeats: round.repeats,
+            full_epochs: round.epochs,
+            pruner: round.pruner,
+            first_trial,
+            keep_weights: i + 1 == written.len(),
+        };
+        first_trial += plan.trials(definition.folds);
+        rounds.push(plan);
+    }
+    let epochs = rounds
+        .iter()
+        .map(|round| round.trials(definition.folds) * u64::from(round.full_epochs))
+        .sum();
+    Ok(Plan {
+        full_epochs: rounds.last().map_or(1, |round| round.full_epochs),
+        rounds,
+        finish: None,
+        folds: definition.folds,
+        epochs,
+        is_written: true,
+        notes: Vec::new(),
+    })
+}
