@@ -111,6 +111,8 @@ async fn first_registration(worker: &Worker) -> Result<bool, Error> {
 }
 
 async fn serve(worker: &Arc<Worker>, for_heartbeats: Client) -> Result<(), Error> {
+    // Also when this future is dropped: slots must not outlive the runtime that they wait on.
+    let _end_slots = worker.shutdown.drain_token().clone().drop_guard();
     let ended = CancellationToken::new();
     let _end_heartbeats = ended.clone().drop_guard();
     heartbeat::start(Arc::clone(worker), for_heartbeats, ended).map_err(Error::Thread)?;

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, sync::Mutex};
 use tokio_util::task::TaskTracker;
 use tonic::Status;
 
@@ -33,6 +33,7 @@ pub(crate) struct Worker {
     pub(crate) outboxes: TaskTracker,
     pub(crate) runtime: Handle,
     heartbeat_ms: AtomicU64,
+    registering: Mutex<()>,
 }
 
 impl Worker {
@@ -52,11 +53,14 @@ impl Worker {
             outboxes: TaskTracker::new(),
             runtime: Handle::current(),
             heartbeat_ms: AtomicU64::new(15_000),
+            registering: Mutex::default(),
         })
     }
 
     /// Announces this worker through `client` (the heartbeat has one of its own) with what it offers by now.
     pub(crate) async fn register(&self, client: &Client) -> Result<(), Status> {
+        // One at a time: of two under way at once, the one that knows less could arrive last.
+        let _turn = self.registering.lock().await;
         let interval = client.register(&self.offers.all()).await?;
         let interval = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX);
         self.heartbeat_ms.store(interval, Ordering::Relaxed);

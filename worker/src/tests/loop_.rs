@@ -237,7 +237,7 @@ async fn directives_end_an_attempt_each_in_its_way() {
             } else {
                 state.report_directive = directive.into();
             }
-            state.leases.push_back(lease(1, 9, "{}"));
+            state.leases.push_back(lease(1, 1_000_000, "{}"));
         });
         match directive {
             wire::Directive::Fenced => {
@@ -256,9 +256,7 @@ async fn directives_end_an_attempt_each_in_its_way() {
             }
             _ => {
                 // The stop comes with the first report's answer and holds from the next epoch's start on.
-                for _ in 0..3 {
-                    let _ = open.send(());
-                }
+                drop(open);
                 coordinator.until(|state| !state.finishes.is_empty()).await;
                 coordinator.with(|state| {
                     let ended = outcome(&state.finishes[0]);
