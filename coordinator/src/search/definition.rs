@@ -144,6 +144,23 @@ pub enum Pruner {
     Asha,
 }
 
+impl Definition {
+    /// The same without hyperparameters: for playing a plan through.
+    pub(super) fn without_space(&self) -> Definition {
+        Definition {
+            space: Space::default(),
+            start: Vec::new(),
+            earlier: Vec::new(),
+            sampler: Sampler::Random,
+            objective: Objective {
+                target: None,
+                ..self.objective.clone()
+            },
+            ..self.clone()
+        }
+    }
+}
+
 impl Budget {
     /// The same budget in epochs, at `epochs_per_second` over all slots together.
     pub fn at_rate(self, epochs_per_second: f64) -> Budget {

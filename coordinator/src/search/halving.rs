@@ -51,7 +51,8 @@ impl PointOutcome {
         }
     }
 
-    fn number(self) -> f64 {
+    /// What it is ranked by within its kind: smaller is better.
+    pub fn number(self) -> f64 {
         match self {
             PointOutcome::Value(value) | PointOutcome::Pruned(value) => value,
             PointOutcome::Diverged | PointOutcome::Failed => 0.0,

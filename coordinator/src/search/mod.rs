@@ -18,12 +18,14 @@ mod keyed;
 mod sampler;
 mod sobol;
 // Rounds and rungs.
+mod budgeted;
 mod edge;
 mod halving;
 mod narrow;
 mod plan;
 mod planner;
 mod round;
+mod simulate;
 mod written;
 // The fold.
 mod search;
@@ -40,6 +42,7 @@ pub use objective::Objective;
 pub use plan::{Bracket, FinishPlan, Plan, PointSource, RoundPlan, Rung, TrialKey};
 pub use search::{RoundView, Search};
 pub use search_box::{AxisBox, SearchBox};
+pub use simulate::shares_used;
 pub use space::{Params, Space};
 pub use winner::Winner;
 

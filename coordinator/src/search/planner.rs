@@ -1,6 +1,7 @@
 //! From a definition to a plan.
 
 use super::{
+    budgeted,
     definition::{Definition, DefinitionError, Strategy},
     plan::Plan,
     written,
@@ -20,12 +21,7 @@ pub(super) fn plan(definition: &Definition) -> Result<Plan, DefinitionError> {
     }
     let plan = match &definition.strategy {
         Strategy::Written(rounds) => written::plan(definition, rounds)?,
-        Strategy::Planned(_) => {
-            return Err(DefinitionError::at(
-                "search.strategy",
-                "not yet: write rounds",
-            ));
-        }
+        Strategy::Planned(planned) => budgeted::plan(definition, planned)?,
     };
     let first_points = plan.rounds[0].points();
     if definition.start.len() as u64 > first_points {

@@ -66,10 +66,15 @@ impl Search {
     /// What cannot be searched, with the path in the sweep file and what would be right.
     pub fn new(definition: Definition) -> Result<Search, DefinitionError> {
         let plan = planner::plan(&definition)?;
-        let grid = match definition.sampler {
-            Sampler::Grid => sampler::grid(&definition.space)?,
-            _ => Vec::new(),
-        };
+        let mut search = Search::of_plan(definition, plan);
+        if search.definition.sampler == Sampler::Grid {
+            search.grid = sampler::grid(&search.definition.space)?;
+        }
+        Ok(search)
+    }
+
+    /// A search that follows a plan made elsewhere.
+    pub(super) fn of_plan(definition: Definition, plan: Plan) -> Search {
         let rounds: Vec<RoundState> = plan
             .rounds
             .iter()
@@ -80,8 +85,8 @@ impl Search {
             .map(|round| RoundState::new(&round, plan.folds, round.points()));
         let mut boxes = vec![None; rounds.len()];
         boxes[0] = Some(SearchBox::whole(&definition.space));
-        Ok(Search {
-            grid,
+        Search {
+            grid: Vec::new(),
             boxes,
             tops: vec![None; rounds.len()],
             rounds,
@@ -94,7 +99,7 @@ impl Search {
             finished: false,
             definition,
             plan,
-        })
+        }
     }
 
     /// What the search was asked to do.
@@ -341,20 +346,66 @@ impl Search {
 
     /// The points that the next box is made of.
     fn elites(&self, closed: usize) -> Vec<Place> {
+        if self.plan.is_written {
+            self.elites_of_written(closed)
+        } else {
+            self.elites_of_planned(closed)
+        }
+    }
+
+    /// The best quarter of the last round that drew points, at least four.
+    fn elites_of_written(&self, closed: usize) -> Vec<Place> {
         let last_drawn = (0..=closed)
             .rev()
             .find(|&i| matches!(self.plan.rounds[i].source, PointSource::Drawn { .. }))
             .unwrap_or(0);
-        let finished: Vec<Standing> = self.rounds[last_drawn]
-            .ranked_from_top(0)
-            .into_iter()
-            .filter(|standing| !standing.outcome.is_over())
-            .collect();
+        let finished = self.ranked(last_drawn..last_drawn + 1, 0);
         let count = finished.len().div_ceil(4).max(4).min(narrow::MOST_ELITES);
-        finished
+        finished.into_iter().take(count).collect()
+    }
+
+    /// Of all points of any round that reached the top rung the best half after round 1, the best quarter later; topped up to four from
+    /// the next lower rungs.
+    fn elites_of_planned(&self, closed: usize) -> Vec<Place> {
+        let top = self.ranked(0..closed + 1, 0);
+        let share = if closed == 0 { 2 } else { 4 };
+        let count = top.len().div_ceil(share).min(narrow::MOST_ELITES);
+        let mut elites: Vec<Place> = top.into_iter().take(count).collect();
+        let levels = self
+            .rounds
+            .iter()
+            .map(RoundState::levels)
+            .max()
+            .unwrap_or(1);
+        for down in 0..levels {
+            for place in self.ranked(0..closed + 1, down) {
+                if elites.len() >= 4 {
+                    return elites;
+                }
+                if !elites.contains(&place) {
+                    elites.push(place);
+                }
+            }
+        }
+        elites
+    }
+
+    /// Points with a value at the `down`-th rung from the top, of several rounds, best first.
+    fn ranked(&self, rounds: std::ops::Range<usize>, down: usize) -> Vec<Place> {
+        let mut ranked: Vec<(Standing, usize)> = rounds
+            .flat_map(|i| {
+                let standings = self.rounds[i].ranked_from_top(down);
+                standings.into_iter().map(move |standing| (standing, i))
+            })
+            .filter(|(standing, _)| !standing.outcome.is_over())
+            .collect();
+        ranked.sort_unstable_by(|(a, i), (b, j)| {
+            let order = a.outcome.number().total_cmp(&b.outcome.number());
+            order.then((i, a.point).cmp(&(j, b.point)))
+        });
+        ranked
             .into_iter()
-            .take(count)
-            .map(|standing| (last_drawn, standing.point))
+            .map(|(standing, i)| (i, standing.point))
             .collect()
     }
 
@@ -393,21 +444,8 @@ impl Search {
         let Some(finish) = self.plan.finish else {
             return;
         };
-        let mut best: Vec<(Standing, usize)> = Vec::new();
-        for (i, round) in self.rounds.iter().enumerate() {
-            let ranked = round.ranked_from_top(0).into_iter();
-            best.extend(ranked.filter(|s| !s.outcome.is_over()).map(|s| (s, i)));
-        }
-        best.sort_by(|a, b| {
-            let value = |s: &Standing| self.value_of(*s);
-            let order = self.definition.objective.compare(value(&a.0), value(&b.0));
-            order.then((a.1, a.0.point).cmp(&(b.1, b.0.point)))
-        });
-        best.truncate(finish.top as usize);
-        let finalists: Vec<Place> = best
-            .into_iter()
-            .map(|(s, round)| (round, s.point))
-            .collect();
+        let mut finalists = self.ranked(0..self.rounds.len(), 0);
+        finalists.truncate(finish.top as usize);
         if let Some(state) = &mut self.finish {
             state.limit_points(finalists.len() as u64);
         }

@@ -14,7 +14,7 @@ use super::{
 pub type Params = BTreeMap<String, Value>;
 
 /// The hyperparameters in order of path. The i-th keeps the i-th dimension of every sampler, active or not.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Space {
     domains: Vec<Domain>,
     /// Positions of `domains` so that every condition's domain comes before those that it governs.

@@ -1,5 +1,6 @@
 //! The search as a whole, driven by simulated workers.
 
-mod outcomes;
+pub(super) mod outcomes;
+mod planned;
 mod simulated;
 mod written_rounds;

@@ -140,7 +140,9 @@ impl Store {
     fn carry_out(&mut self, decision: Decision) {
         let is_new = self.done.insert(decision.id());
         match decision {
-            Decision::Enqueue(trial) => {
+            Decision::Enqueue(mut trial) => {
+                // Handed out early or in its own round: that is a matter of when somebody was idle.
+                let priority = std::mem::take(&mut trial.priority);
                 if let Some(row) = self.rows.get(&trial.number) {
                     assert_eq!(row.trial, trial, "a trial enqueued twice differs");
                     return;
@@ -153,7 +155,7 @@ impl Store {
                         epoch: 0,
                         to_epoch: trial.to_epoch,
                         waits: trial.waits_at_end,
-                        priority: trial.priority,
+                        priority,
                         events: Vec::new(),
                         trial,
                     },

@@ -1,0 +1,410 @@
+//! The planner: rounds and rungs out of a budget.
+
+use super::{
+    definition::{Definition, DefinitionError, Finish, Planned, PlannedKind, Pruner, Sampler},
+    plan::{Bracket, FinishPlan, Plan, PointSource, RoundPlan, Rung},
+    sampler, simulate,
+};
+
+/// Share of time used below which a plan with more rounds is too narrow for `parallel` workers.
+const LEAST_SHARE: f64 = 0.9;
+/// Percent of the budget that the finish may take.
+const FINISH_PERCENT: u64 = 15;
+/// Percent of each round's budget for the bracket that starts late.
+const HEDGE_PERCENT: u64 = 20;
+
+/// The plan of a budget.
+///
+/// # Errors
+///
+/// A budget that pays no full training, or is in minutes still; zeros; a sampler that the strategy does not take.
+pub(super) fn plan(definition: &Definition, planned: &Planned) -> Result<Plan, DefinitionError> {
+    let budget = checked_budget(definition, planned)?;
+    match planned.kind {
+        PlannedKind::Random => one_round(definition, planned, budget, &[planned.full_epochs]),
+        PlannedKind::EarlyCut => {
+            let rungs = [planned.full_epochs.div_ceil(9), planned.full_epochs];
+            one_round(definition, planned, budget, &rungs)
+        }
+        PlannedKind::Zoom => zoom(definition, planned, budget),
+    }
+}
+
+fn checked_budget(definition: &Definition, planned: &Planned) -> Result<u64, DefinitionError> {
+    let refuse =
+        |key: &str, message: String| Err(DefinitionError::at(format!("search.{key}"), message));
+    if planned.full_epochs == 0 {
+        return refuse("full_epochs", "must be at least 1".into());
+    }
+    if planned.eta < 2 {
+        return refuse("eta", format!("{} must be at least 2", planned.eta));
+    }
+    if planned.parallel == 0 {
+        return refuse("parallel", "must be at least 1".into());
+    }
+    if let Some(finish) = planned.finish {
+        for (key, value) in [
+            ("finish.top", finish.top),
+            ("finish.repeats", finish.repeats),
+        ] {
+            if value == 0 {
+                return refuse(key, "must be at least 1".into());
+            }
+        }
+    }
+    let allowed: &[Sampler] = match planned.kind {
+        PlannedKind::Random => &[Sampler::Random, Sampler::Sobol, Sampler::Grid, Sampler::Tpe],
+        PlannedKind::Zoom | PlannedKind::EarlyCut => &[Sampler::Random, Sampler::Sobol],
+    };
+    if !allowed.contains(&definition.sampler) {
+        return refuse(
+            "sampler",
+            "this strategy takes random or sobol; grid and tpe go with strategy = \"random\" or written rounds".into(),
+        );
+    }
+    let Some(budget) = planned.budget.epochs(planned.full_epochs) else {
+        return refuse(
+            "budget",
+            "minutes must be turned into epochs by a check first".into(),
+        );
+    };
+    let least = u64::from(planned.full_epochs) * u64::from(definition.folds);
+    if budget < least {
+        return refuse(
+            "budget",
+            format!(
+                "{budget} epochs do not pay one full training: \"{least} epochs\" ({} epochs × {} folds) is the least",
+                planned.full_epochs, definition.folds
+            ),
+        );
+    }
+    Ok(budget)
+}
+
+fn one_round(
+    definition: &Definition,
+    planned: &Planned,
+    budget: u64,
+    rungs: &[u32],
+) -> Result<Plan, DefinitionError> {
+    let finish = affordable_finish(definition, planned, budget);
+    let left = budget - finish_cost(definition, planned, finish);
+    let eta = if rungs.len() > 1 { 9 } else { planned.eta };
+    let mut bracket = widest_bracket(rungs, eta, left / u64::from(definition.folds));
+    if definition.sampler == Sampler::Grid {
+        let product = sampler::grid_points(&sampler::grid(&definition.space)?);
+        if product > bracket.points() {
+            return Err(DefinitionError::at(
+                "search.budget",
+                format!(
+                    "the grid has {product} points, but {budget} epochs pay only {}: \"{} epochs\" would be enough",
+                    bracket.points(),
+                    product * u64::from(planned.full_epochs) * u64::from(definition.folds),
+                ),
+            ));
+        }
+        bracket.rungs[0].points = product;
+    }
+    Ok(assemble(definition, planned, &[vec![bracket]], finish))
+}
+
+/// Zooming successive halving: up to three rounds, fewer when they could not keep `parallel` workers busy.
+fn zoom(definition: &Definition, planned: &Planned, budget: u64) -> Result<Plan, DefinitionError> {
+    let full = u64::from(planned.full_epochs) * u64::from(definition.folds);
+    let most = match budget {
+        b if b < 19 * full => 1,
+        b if b < 30 * full => 2,
+        _ => 3,
+    };
+    let with_rounds = |rounds| zoom_rounds(definition, planned, budget, rounds);
+    for rounds in (1..=most).rev() {
+        let mut plan = with_rounds(rounds);
+        if rounds == 1 || simulate::share_used(definition, &plan, planned.parallel) >= LEAST_SHARE {
+            if rounds < most {
+                plan.notes.push(format!(
+                    "{rounds} instead of {most} rounds, so that {} trials can run at once",
+                    planned.parallel
+                ));
+            }
+            return Ok(plan);
+        }
+    }
+    Ok(with_rounds(1))
+}
+
+fn zoom_rounds(definition: &Definition, planned: &Planned, budget: u64, rounds: u64) -> Plan {
+    let finish = affordable_finish(definition, planned, budget);
+    let left = budget - finish_cost(definition, planned, finish);
+    let folds = u64::from(definition.folds);
+    let levels = rung_epochs(planned.full_epochs, planned.eta);
+    let mut brackets = Vec::new();
+    for round in 0..rounds {
+        let share = match (rounds, round) {
+            (1, _) => left,
+            (_, 0) => left / 2,
+            _ => (left - left / 2) / (rounds - 1),
+        } / folds;
+        let late = share * HEDGE_PERCENT / 100;
+        let hedged = planned.hedge && levels.len() > 2 && late >= u64::from(planned.full_epochs);
+        let mut of_round = vec![widest_bracket(
+            &levels,
+            planned.eta,
+            if hedged { share - late } else { share },
+        )];
+        if hedged {
+            let mut bracket = widest_bracket(&levels[1..], planned.eta, late);
+            bracket.first_point = of_round[0].points();
+            of_round.push(bracket);
+        }
+        brackets.push(of_round);
+    }
+    assemble(definition, planned, &brackets, finish)
+}
+
+/// ⌈R/eta²⌉, ⌈R/eta⌉, R, without repeats.
+fn rung_epochs(full_epochs: u32, eta: u32) -> Vec<u32> {
+    let mut epochs = vec![
+        full_epochs.div_ceil(eta.saturating_mul(eta)),
+        full_epochs.div_ceil(eta),
+        full_epochs,
+    ];
+    epochs.dedup();
+    epochs
+}
+
+/// The bracket with the most points that `epochs` pay, and at least one.
+fn widest_bracket(levels: &[u32], eta: u32, epochs: u64) -> Bracket {
+    let of = |points| bracket(levels, eta, points);
+    let (mut fits, mut too_many) = (1, epochs + 1);
+    while fits + 1 < too_many {
+        let middle = fits + (too_many - fits) / 2;
+        if of(middle).epochs() <= epochs {
+            fits = middle;
+        } else {
+            too_many = middle;
+        }
+    }
+    of(fits)
+}
+
+fn bracket(levels: &[u32], eta: u32, points: u64) -> Bracket {
+    let mut left = points;
+    let rungs = levels
+        .iter()
+        .map(|&epochs| {
+            let rung = Rung {
+                epochs,
+                points: left,
+            };
+            left = (left / u64::from(eta)).max(1);
+            rung
+        })
+        .collect();
+    Bracket {
+        first_point: 0,
+        rungs,
+    }
+}
+
+/// As many repeats as the finish's share of the budget pays, but never what the search itself needs for one training.
+fn affordable_finish(definition: &Definition, planned: &Planned, budget: u64) -> Option<Finish> {
+    let finish = planned.finish?;
+    let full = u64::from(planned.full_epochs) * u64::from(definition.folds);
+    let each = u64::from(finish.top) * full;
+    let paid = (budget * FINISH_PERCENT / 100 / each).min(u64::from(finish.repeats) - 1);
+    Some(Finish {
+        top: finish.top,
+        repeats: paid as u32 + 1,
+    })
+}
+
+fn finish_cost(definition: &Definition, planned: &Planned, finish: Option<Finish>) -> u64 {
+    finish.map_or(0, |finish| {
+        u64::from(finish.top)
+            * u64::from(finish.repeats - 1)
+            * u64::from(planned.full_epochs)
+            * u64::from(definition.folds)
+    })
+}
+
+fn assemble(
+    definition: &Definition,
+    planned: &Planned,
+    brackets: &[Vec<Bracket>],
+    finish: Option<Finish>,
+) -> Plan {
+    let mut rounds: Vec<RoundPlan> = Vec::new();
+    let mut first_trial = 1;
+    let mut epochs = finish_cost(definition, planned, finish);
+    for of_round in brackets {
+        let from_whole = match rounds.len() {
+            0 => 0,
+            _ => of_round[0].points().div_ceil(5),
+        };
+        let round = RoundPlan {
+            number: rounds.len() as u32 + 1,
+            source: PointSource::Drawn { from_whole },
+            brackets: of_round.clone(),
+            repeats: 1,
+            full_epochs: planned.full_epochs,
+            pruner: Pruner::None,
+            first_trial,
+            keep_weights: true,
+        };
+        first_trial += round.trials(definition.folds);
+        let of_brackets: u64 = of_round.iter().map(Bracket::epochs).sum();
+        epochs += of_brackets * u64::from(definition.folds);
+        rounds.push(round);
+    }
+    let mut notes = Vec::new();
+    if let (Some(wanted), Some(paid)) = (planned.finish, finish)
+        && paid.repeats < wanted.repeats
+    {
+        notes.push(format!(
+            "the finish has {} of {} trainings a point: {FINISH_PERCENT} % of the budget pays no more",
+            paid.repeats, wanted.repeats
+        ));
+    }
+    Plan {
+        rounds,
+        finish: finish.map(|finish| FinishPlan {
+            top: finish.top,
+            extra: finish.repeats - 1,
+            first_trial,
+        }),
+        folds: definition.folds,
+        full_epochs: planned.full_epochs,
+        epochs,
+        is_written: false,
+        notes,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::search::{
+        definition::{Budget, Strategy},
+        tests::outcomes::{definition, zoom},
+    };
+
+    fn plan_of(planned: Planned) -> Result<Plan, DefinitionError> {
+        let definition = definition(Strategy::Planned(planned.clone()));
+        plan(&definition, &planned)
+    }
+
+    fn points(plan: &Plan) -> Vec<Vec<u64>> {
+        let rungs = |b: &Bracket| b.rungs.iter().map(|r| r.points).collect();
+        plan.rounds
+            .iter()
+            .map(|round| rungs(&round.brackets[0]))
+            .collect()
+    }
+
+    #[test]
+    fn a_budget_of_twenty_trainings_makes_two_rounds_and_one_repeat_more() {
+        let plan = plan_of(Planned {
+            parallel: 1,
+            ..zoom(180, 9)
+        })
+        .unwrap();
+        // 180 − 27 for the finish = 153: 76 and 77. 35 + 11 × 2 + 3 × 6 = 75; one point more costs 36 + 12 × 2 + 4 × 6 = 84.
+        assert_eq!(plan.rounds.len(), 2);
+        assert_eq!(plan.finish.unwrap().extra, 1);
+        assert!(plan.epochs <= 180, "{}", plan.epochs);
+        for round in &plan.rounds {
+            let rungs: Vec<u32> = round.brackets[0].rungs.iter().map(|r| r.epochs).collect();
+            assert_eq!(rungs, [1, 3, 9]);
+        }
+        assert_eq!(points(&plan), [[35, 11, 3], [35, 11, 3]]);
+    }
+
+    #[test]
+    fn sixty_trainings_make_three_rounds_of_which_the_first_is_the_largest() {
+        let plan = plan_of(Planned {
+            parallel: 1,
+            ..zoom(540, 9)
+        })
+        .unwrap();
+        let n: Vec<u64> = plan.rounds.iter().map(RoundPlan::points).collect();
+        assert_eq!(n.len(), 3);
+        assert!(n[0] > n[1] && n[1] == n[2], "{n:?}");
+        assert_eq!(plan.finish.unwrap().extra, 2);
+        assert!(plan.epochs <= 540 && plan.epochs > 500, "{}", plan.epochs);
+    }
+
+    #[test]
+    fn rungs_without_repeats_of_a_number() {
+        assert_eq!(rung_epochs(9, 3), [1, 3, 9]);
+        assert_eq!(rung_epochs(2, 3), [1, 2]);
+        assert_eq!(rung_epochs(1, 3), [1]);
+        assert_eq!(rung_epochs(10, 3), [2, 4, 10]);
+    }
+
+    #[test]
+    fn a_budget_below_one_training_names_the_smallest_that_works() {
+        let error = plan_of(zoom(8, 9)).unwrap_err();
+        assert_eq!(error.path, "search.budget");
+        assert!(error.message.contains("\"9 epochs\""), "{error}");
+        assert_eq!(points(&plan_of(zoom(9, 9)).unwrap()), [[1, 1, 1]]);
+    }
+
+    #[test]
+    fn minutes_are_refused_until_a_check_has_measured_the_rate() {
+        let budget = Budget::Minutes(30.0);
+        assert_eq!(
+            plan_of(Planned {
+                budget,
+                ..zoom(0, 9)
+            })
+            .unwrap_err()
+            .path,
+            "search.budget"
+        );
+        let budget = budget.at_rate(0.1);
+        assert_eq!(budget, Budget::Epochs(180));
+        assert!(
+            plan_of(Planned {
+                budget,
+                ..zoom(0, 9)
+            })
+            .is_ok()
+        );
+    }
+
+    #[test]
+    fn a_wide_plan_is_made_for_many_workers() {
+        let narrow = plan_of(Planned {
+            parallel: 1,
+            ..zoom(540, 9)
+        })
+        .unwrap();
+        let wide = plan_of(Planned {
+            parallel: 64,
+            ..zoom(540, 9)
+        })
+        .unwrap();
+        assert_eq!((narrow.rounds.len(), wide.rounds.len()), (3, 1));
+        assert!(
+            wide.notes[0].contains("64 trials can run at once"),
+            "{:?}",
+            wide.notes
+        );
+    }
+
+    #[test]
+    fn a_fifth_of_each_round_starts_late_with_hedge() {
+        let plan = plan_of(Planned {
+            hedge: true,
+            parallel: 1,
+            ..zoom(540, 9)
+        })
+        .unwrap();
+        for round in &plan.rounds {
+            let late = &round.brackets[1];
+            assert_eq!(late.rungs[0].epochs, 3);
+            assert_eq!(late.first_point, round.brackets[0].points());
+        }
+        assert!(plan.epochs <= 540);
+    }
+}

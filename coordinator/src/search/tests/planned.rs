@@ -1,0 +1,155 @@
+//! Budgets, and what the planner makes of them.
+
+use proptest::{prelude::*, strategy::Strategy as _};
+
+use super::{
+    outcomes::{curve, definition, zoom},
+    simulated::{World, run},
+};
+use crate::search::{Definition, Planned, PlannedKind, Sampler, Search, Strategy, shares_used};
+
+const CALM: World = World {
+    workers: 1,
+    seed: 1,
+    kills: 0,
+    restarts: 0,
+};
+
+fn sweep(planned: Planned) -> Definition {
+    definition(Strategy::Planned(planned))
+}
+
+#[test]
+fn zoom_spends_its_budget_and_recommends_a_finalist() {
+    let outcome = run(&sweep(zoom(540, 9)), CALM, &curve);
+    assert!(outcome.epochs <= 540, "{}", outcome.epochs);
+    assert!(outcome.epochs > 450, "{}", outcome.epochs);
+    let winner = outcome.winner.unwrap();
+    assert_eq!(
+        (winner.repeats, winner.epochs, winner.trials.len()),
+        (3, 9, 3)
+    );
+    assert!(winner.objective > 0.9, "{winner:?}");
+    let rate = winner.params["train.learning_rate"].as_f64().unwrap();
+    assert!((0.003..0.03).contains(&rate), "{rate}");
+}
+
+#[test]
+fn two_to_four_workers_are_kept_busy() {
+    let search = Search::new(sweep(Planned {
+        parallel: 1,
+        ..zoom(540, 9)
+    }))
+    .unwrap();
+    assert_eq!(search.plan().rounds.len(), 3);
+    let shares = shares_used(&search, &[1, 2, 4, 8, 16]);
+    let of = |i: usize| shares[i].1;
+    assert!((of(0) - 1.0).abs() < 1e-9, "{shares:?}");
+    assert!(of(1) > 0.95 && of(2) > 0.85 && of(4) < of(3), "{shares:?}");
+}
+
+#[test]
+fn every_planned_strategy_keeps_to_its_budget() {
+    for kind in [
+        PlannedKind::Zoom,
+        PlannedKind::Random,
+        PlannedKind::EarlyCut,
+    ] {
+        for (budget, folds, hedge) in [
+            (9, 1, false),
+            (100, 1, false),
+            (180, 2, true),
+            (540, 1, true),
+            (541, 3, false),
+        ] {
+            let mut definition = sweep(Planned {
+                kind,
+                hedge,
+                ..zoom(budget, 9)
+            });
+            definition.folds = folds;
+            if budget < 9 * u64::from(folds) {
+                continue;
+            }
+            let outcome = run(&definition, CALM, &curve);
+            assert!(
+                outcome.epochs <= budget,
+                "{kind:?} {budget} {folds}: {}",
+                outcome.epochs
+            );
+            let planned = Search::new(definition).unwrap().plan().epochs;
+            assert!(outcome.epochs <= planned && planned <= budget);
+        }
+    }
+}
+
+#[test]
+fn a_promotion_resumes_and_early_cut_keeps_a_ninth() {
+    let outcome = run(
+        &sweep(Planned {
+            kind: PlannedKind::EarlyCut,
+            finish: None,
+            ..zoom(180, 9)
+        }),
+        CALM,
+        &curve,
+    );
+    let points = outcome.trials.len();
+    // n + 8 × ⌊n / 9⌋ ≤ 180.
+    assert_eq!(points, 98);
+    assert_eq!(outcome.promoted.len(), 10);
+    assert_eq!(outcome.pruned.len() + 10, points);
+}
+
+fn any_planned() -> impl proptest::strategy::Strategy<Value = Definition> {
+    let kinds = prop::sample::select(vec![
+        PlannedKind::Zoom,
+        PlannedKind::Random,
+        PlannedKind::EarlyCut,
+    ]);
+    let samplers = prop::sample::select(vec![Sampler::Random, Sampler::Sobol]);
+    (
+        kinds,
+        samplers,
+        30u64..400,
+        1u32..12,
+        2u32..5,
+        any::<bool>(),
+        1u32..3,
+        0u64..9,
+    )
+        .prop_map(|(kind, sampler, budget, full, eta, hedge, folds, seed)| {
+            let budget = budget.max(u64::from(full * folds));
+            let mut definition = sweep(Planned {
+                kind,
+                eta,
+                hedge,
+                ..zoom(budget, full)
+            });
+            definition.sampler = sampler;
+            definition.folds = folds;
+            definition.seed = seed;
+            definition
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn workers_order_kills_and_restarts_change_nothing(
+        definition in any_planned(),
+        seed: u64,
+        workers in prop::sample::select(vec![1usize, 4, 64]),
+    ) {
+        let rough = World { workers, seed, kills: 5, restarts: 3 };
+        prop_assert_eq!(run(&definition, CALM, &curve), run(&definition, rough, &curve));
+    }
+
+    #[test]
+    fn every_value_lies_within_the_box_of_its_round(definition in any_planned()) {
+        let outcome = run(&definition, CALM, &curve);
+        for trial in outcome.trials.values() {
+            prop_assert!(definition.space.contains(&trial.params));
+        }
+    }
+}
