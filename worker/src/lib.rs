@@ -8,6 +8,7 @@
 pub mod cnn;
 pub mod config;
 pub mod data;
+pub mod exec;
 pub mod trainer;
 
 mod attempt;

@@ -76,14 +76,9 @@ pub(crate) fn on_behalf_of<T>(attempt: &Arc<Attempt>, work: impl FnOnce() -> T) 
     work()
 }
 
-/// Adds a line to the attempt that this thread works for, if any. For what is no event: an external program's output.
-#[expect(dead_code, reason = "the trainer of external programs comes next")]
-pub(crate) fn line(text: &str) {
-    CURRENT.with(|current| {
-        if let Some(attempt) = current.borrow().as_ref() {
-            attempt.lines.push(text);
-        }
-    });
+/// The attempt that this thread works for, if any: for threads that read what belongs to it.
+pub(crate) fn current() -> Option<Arc<Attempt>> {
+    CURRENT.with(|current| current.borrow().clone())
 }
 
 /// A layer for the binary's subscriber: events at info and above on a thread that trains become lines of its attempt.

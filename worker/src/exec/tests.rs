@@ -1,0 +1,172 @@
+//! Real programs, in the shell that every machine has.
+
+use std::path::Path;
+
+use super::ExecTrainer;
+use crate::trainer::{Epoch, Objective, Report, Stop, TrainError, Trainer, Training, TrialSpec};
+
+fn trial(to_epoch: u32) -> TrialSpec {
+    TrialSpec {
+        id: "s/1".to_owned(),
+        spec: serde_json::json!({"params": {"rate": 0.5}}),
+        seed: 42,
+        repeat: 0,
+        fold: 0,
+        folds: 1,
+        full_epochs: 9,
+        to_epoch,
+        objective: Objective {
+            metric: "score".to_owned(),
+            maximize: true,
+            best: true,
+        },
+    }
+}
+
+fn start(command: &str, to_epoch: u32, resume: Option<&Path>, scratch: &Path) -> Box<dyn Training> {
+    let trainer = ExecTrainer::new(command);
+    trainer.start(&trial(to_epoch), resume, scratch).unwrap()
+}
+
+fn done(epoch: Result<Epoch, TrainError>) -> Report {
+    match epoch {
+        Ok(Epoch::Done(report)) => report,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Goes on from `checkpoint_dir/epoch` and writes it before each line.
+const COUNTING: &str = r#"
+dir=$(sed 's/.*"checkpoint_dir":"\([^"]*\)".*/\1/' "$HONE_TRIAL")
+to=$(sed 's/.*"to_epoch":\([0-9]*\).*/\1/' "$HONE_TRIAL")
+epoch=$(cat "$dir/epoch" 2>/dev/null || echo 0)
+while [ "$epoch" -lt "$to" ]; do
+  epoch=$((epoch + 1))
+  echo $epoch > "$dir/epoch"
+  echo "working on $epoch"
+  echo "{\"epoch\": $epoch, \"score\": 0.$epoch}"
+done
+"#;
+
+#[test]
+fn a_program_is_told_its_trial_and_its_lines_are_reports() {
+    let scratch = tempfile::tempdir().unwrap();
+    let mut training = start(COUNTING, 2, None, scratch.path());
+    let stop = Stop::default();
+    let report = done(training.epoch(&stop));
+    assert_eq!((report.epoch, report.metrics["score"]), (1, 0.1));
+    assert_eq!(done(training.epoch(&stop)).epoch, 2);
+    assert_eq!(training.epochs_done(), 2);
+    assert!(stop.steps() >= 2);
+    let told = std::fs::read_to_string(scratch.path().join("trial.json")).unwrap();
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told["params"], serde_json::json!({"rate": 0.5}));
+    assert_eq!(
+        (&told["seed"], &told["from_epoch"]),
+        (&42.into(), &0.into())
+    );
+}
+
+#[test]
+fn a_program_goes_on_from_what_it_left_in_its_directory() {
+    let scratch = tempfile::tempdir().unwrap();
+    let stop = Stop::default();
+    let mut first = start(COUNTING, 2, None, &scratch.path().join("1"));
+    done(first.epoch(&stop));
+    done(first.epoch(&stop));
+    let packed = scratch.path().join("packed");
+    first.save(&packed).unwrap();
+    let mut second = start(COUNTING, 4, Some(&packed), &scratch.path().join("2"));
+    assert_eq!(second.epochs_done(), 2);
+    assert_eq!(done(second.epoch(&stop)).epoch, 3);
+
+    std::fs::write(&packed, "no archive").unwrap();
+    let refused = ExecTrainer::new(COUNTING).start(&trial(4), Some(&packed), scratch.path());
+    assert!(matches!(refused, Err(TrainError::Checkpoint { .. })));
+}
+
+#[test]
+fn the_exit_tells_how_the_trial_ended() {
+    let scratch = tempfile::tempdir().unwrap();
+    let stop = Stop::default();
+    let ends = |command: &str| {
+        let mut training = start(command, 3, None, scratch.path());
+        loop {
+            match training.epoch(&stop) {
+                Ok(Epoch::Done(_)) => {}
+                end => return end,
+            }
+        }
+    };
+    let one = r#"echo '{"epoch": 1, "score": 1}';"#;
+    assert!(matches!(ends(&format!("{one} exit 0")), Ok(Epoch::Ended)));
+    assert!(
+        matches!(ends("echo hello"), Err(TrainError::Trial(m)) if m.contains("without a report"))
+    );
+    let diverged = ends(&format!("{one} exit 75"));
+    assert!(matches!(diverged, Ok(Epoch::Diverged { epoch: 2, .. })));
+    assert!(matches!(ends("exit 3"), Err(TrainError::Trial(m)) if m.contains("exit code 3")));
+    assert!(matches!(ends("kill -9 $$"), Err(TrainError::Worker(m)) if m.contains("signal 9")));
+    let missing = ends("no-such-program-at-all");
+    assert!(matches!(missing, Err(TrainError::Trial(m)) if m.contains("127")));
+    let late = ends(r#"echo '{"epoch": 3, "score": 1}'; exit 4"#);
+    assert!(
+        matches!(late, Err(TrainError::Trial(_))),
+        "it failed after its last report"
+    );
+}
+
+#[test]
+fn a_stopped_program_may_write_its_state_and_its_children_end_with_it() {
+    let scratch = tempfile::tempdir().unwrap();
+    let stop = Stop::default();
+    let command = r#"
+dir=$(sed 's/.*"checkpoint_dir":"\([^"]*\)".*/\1/' "$HONE_TRIAL")
+sleep 1000 &
+echo $! > "$dir/child"
+trap 'echo saved > "$dir/state"; echo "{\"epoch\": 2, \"score\": 1}"; exit 0' TERM
+echo '{"epoch": 1, "score": 1}'
+wait
+"#;
+    let mut training = start(command, 9, None, scratch.path());
+    done(training.epoch(&stop));
+    stop.request();
+    assert_eq!(
+        done(training.epoch(&stop)).epoch,
+        2,
+        "the epoch that ended meanwhile counts"
+    );
+    assert!(matches!(training.epoch(&stop), Ok(Epoch::Stopped)));
+    let directory = scratch.path().join("checkpoint");
+    assert_eq!(
+        std::fs::read_to_string(directory.join("state")).unwrap(),
+        "saved\n"
+    );
+    let child = std::fs::read_to_string(directory.join("child")).unwrap();
+    assert!(!alive(child.trim()), "its child was left behind");
+}
+
+#[test]
+fn a_dropped_training_ends_its_program() {
+    let scratch = tempfile::tempdir().unwrap();
+    let command = r#"
+dir=$(sed 's/.*"checkpoint_dir":"\([^"]*\)".*/\1/' "$HONE_TRIAL")
+trap '' TERM
+echo $$ > "$dir/pid"
+echo '{"epoch": 1, "score": 1}'
+while :; do sleep 1000; done
+"#;
+    let mut training = start(command, 9, None, scratch.path());
+    done(training.epoch(&Stop::default()));
+    let pid = std::fs::read_to_string(scratch.path().join("checkpoint/pid")).unwrap();
+    drop(training);
+    assert!(!alive(pid.trim()));
+}
+
+/// Whether a process runs; one that has ended and that nobody has waited for yet does not.
+fn alive(pid: &str) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| {
+        let state = stat.rsplit(')').next().unwrap_or_default();
+        !state.trim_start().starts_with('Z')
+    })
+}
