@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
 use crate::{client::Offer, config::DataSets, worker::Worker};
 
@@ -14,7 +14,8 @@ use crate::{client::Offer, config::DataSets, worker::Worker};
 pub(crate) struct Offers {
     data: Arc<dyn DataSets>,
     sets: Mutex<BTreeMap<String, Option<Offer>>>,
-    changed: Notify,
+    /// Counts the sets that have been opened or refused, and told to the coordinator.
+    told: watch::Sender<u64>,
 }
 
 impl Offers {
@@ -22,7 +23,7 @@ impl Offers {
         Self {
             data,
             sets: Mutex::default(),
-            changed: Notify::new(),
+            told: watch::Sender::default(),
         }
     }
 
@@ -31,9 +32,9 @@ impl Offers {
         self.lock().values().flatten().cloned().collect()
     }
 
-    /// Resolves when another set has been opened or refused.
-    pub(crate) async fn changed(&self) {
-        self.changed.notified().await;
+    /// Sees every set that is told from now on.
+    pub(crate) fn told(&self) -> watch::Receiver<u64> {
+        self.told.subscribe()
     }
 
     /// Whether the set that a lease is pinned to is the one that is open here.
@@ -100,7 +101,7 @@ async fn open(worker: &Worker, name: String) {
         // The next acquire is refused or names the set again, and either leads to another registration.
         tracing::debug!(%status, "offering a data set");
     }
-    worker.offers.changed.notify_waiters();
+    worker.offers.told.send_modify(|count| *count += 1);
 }
 
 /// Enough of a hash to tell two sets apart by eye.

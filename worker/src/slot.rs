@@ -47,6 +47,8 @@ async fn acquire(worker: &Arc<Worker>) -> Option<Lease> {
     let mut backoff = Backoff::new();
     let mut said = None;
     loop {
+        // Before the question: a set may be opened between the coordinator's answer and our look at it.
+        let mut told = worker.offers.told();
         let local = worker.scratch.checkpoints.newest();
         match worker.client.acquire(request_id, WAIT, local).await {
             Ok(acquired) => {
@@ -60,8 +62,7 @@ async fn acquire(worker: &Arc<Worker>) -> Option<Lease> {
                     return acquired.lease;
                 }
                 if !acquired.wanted_data.is_empty() {
-                    let _ =
-                        tokio::time::timeout(Duration::from_secs(1), worker.offers.changed()).await;
+                    let _ = tokio::time::timeout(Duration::from_secs(1), told.changed()).await;
                 }
                 backoff = Backoff::new();
             }
