@@ -1,9 +1,20 @@
 //! The built-in trainer: convolutional networks for image classification.
 //!
-//! In reading order: what the sweep file can say ([`config`]), the layer list made of it ([`architecture`]).
+//! In reading order: what the sweep file can say ([`config`]), the layer list made of it ([`architecture`]), its first
+//! weights ([`init`]), what runs it ([`executor`], [`reference`]), what moves the weights ([`optimizer`],
+//! [`schedule`]), and the trainer around it all ([`trainer`]).
 
 pub mod architecture;
 pub mod config;
+pub mod dropout;
+pub mod executor;
+pub mod init;
+pub mod optimizer;
+pub mod reference;
+pub mod schedule;
+pub mod statistics;
+
+mod random;
 
 pub use architecture::Architecture;
 pub use config::{Config, ConfigError};
