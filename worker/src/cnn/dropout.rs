@@ -16,7 +16,13 @@ pub fn keeps(mask_key: u64, layer: u64, place: u64, rate: f64) -> bool {
 pub fn mask(mask_key: u64, layer: u64, rate: f64, length: usize) -> Vec<f32> {
     let kept = (1.0 / (1.0 - rate)) as f32;
     (0..length as u64)
-        .map(|place| if keeps(mask_key, layer, place, rate) { kept } else { 0.0 })
+        .map(|place| {
+            if keeps(mask_key, layer, place, rate) {
+                kept
+            } else {
+                0.0
+            }
+        })
         .collect()
 }
 

@@ -88,7 +88,10 @@ pub fn score(logits: &[f32], labels: &[u32]) -> (f64, usize) {
             }
         }
         let peak = f64::from(row[top]);
-        let total: f64 = row.iter().map(|&value| libm::exp(f64::from(value) - peak)).sum();
+        let total: f64 = row
+            .iter()
+            .map(|&value| libm::exp(f64::from(value) - peak))
+            .sum();
         loss += peak + libm::log(total) - f64::from(row[label as usize]);
         correct += usize::from(top == label as usize && !peak.is_nan());
     }

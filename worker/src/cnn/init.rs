@@ -1,7 +1,7 @@
 //! First values of the parameters.
 
 use super::{
-    architecture::{Architecture, Op, Parameter, ParameterKind},
+    architecture::{Architecture, Parameter, ParameterKind},
     config::{InitKind, InitShape, Model},
     random::{generator, normals, uniform},
 };
@@ -15,7 +15,11 @@ pub fn initial_parameters(architecture: &Architecture, model: &Model, seed: u64)
         match parameter.kind {
             ParameterKind::Weight => {
                 let last = architecture.layers.len() - 1;
-                let gain = if parameter.layer == last { model.output_gain } else { 1.0 };
+                let gain = if parameter.layer == last {
+                    model.output_gain
+                } else {
+                    1.0
+                };
                 let deviation = gain * deviation(model, parameter);
                 fill(to, model.init_shape, deviation, seed, index as u64);
             }
@@ -63,17 +67,6 @@ fn fill(to: &mut [f32], shape: InitShape, deviation: f64, seed: u64, index: u64)
     }
 }
 
-/// Whether the activation wants He's or Glorot's variance, for the diagnosis.
-pub(super) fn has_rectifier(architecture: &Architecture) -> bool {
-    use super::architecture::Activation as A;
-    architecture.layers.iter().any(|layer| {
-        matches!(
-            &layer.op,
-            Op::Activation(A::Relu | A::LeakyRelu { .. } | A::Prelu { .. } | A::Elu { .. })
-        )
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,23 +87,54 @@ mod tests {
     #[test]
     fn deviations_are_those_of_the_papers() {
         for (init, shape, hidden, output) in [
-            (InitKind::He, InitShape::Normal, (2.0 / 300.0_f64).sqrt(), 0.1 * 0.1),
-            (InitKind::He, InitShape::Uniform, (2.0 / 300.0_f64).sqrt(), 0.1 * 0.1),
-            (InitKind::Xavier, InitShape::Normal, (2.0 / 500.0_f64).sqrt(), 0.1 * (2.0 / 210.0_f64).sqrt()),
+            (
+                InitKind::He,
+                InitShape::Normal,
+                (2.0 / 300.0_f64).sqrt(),
+                0.1 * 0.1,
+            ),
+            (
+                InitKind::He,
+                InitShape::Uniform,
+                (2.0 / 300.0_f64).sqrt(),
+                0.1 * 0.1,
+            ),
+            (
+                InitKind::Xavier,
+                InitShape::Normal,
+                (2.0 / 500.0_f64).sqrt(),
+                0.1 * (2.0 / 210.0_f64).sqrt(),
+            ),
             (InitKind::Normal, InitShape::Uniform, 0.01, 0.001),
         ] {
-            let model = Model { hidden: vec![200], init, init_shape: shape, ..Model::default() };
+            let model = Model {
+                hidden: vec![200],
+                init,
+                init_shape: shape,
+                ..Model::default()
+            };
             let (architecture, parameters) = weights(&model);
-            let mut found = architecture.weights().map(|weight| deviation_of(&parameters[weight.range.clone()]));
+            let mut found = architecture
+                .weights()
+                .map(|weight| deviation_of(&parameters[weight.range.clone()]));
             let (first, last) = (found.next().unwrap(), found.next().unwrap());
-            assert!((first / hidden - 1.0).abs() < 0.02, "{init:?} {first} {hidden}");
-            assert!((last / output - 1.0).abs() < 0.1, "{init:?} {last} {output}");
+            assert!(
+                (first / hidden - 1.0).abs() < 0.02,
+                "{init:?} {first} {hidden}"
+            );
+            assert!(
+                (last / output - 1.0).abs() < 0.1,
+                "{init:?} {last} {output}"
+            );
         }
     }
 
     #[test]
     fn the_seed_decides_and_nothing_else() {
-        let model = Model { hidden: vec![20], ..Model::default() };
+        let model = Model {
+            hidden: vec![20],
+            ..Model::default()
+        };
         let (architecture, parameters) = weights(&model);
         assert_eq!(parameters, initial_parameters(&architecture, &model, 3));
         assert_ne!(parameters, initial_parameters(&architecture, &model, 4));
@@ -118,8 +142,16 @@ mod tests {
 
     #[test]
     fn zero_is_zero() {
-        let model = Model { hidden: vec![20], init: InitKind::Zero, ..Model::default() };
+        let model = Model {
+            hidden: vec![20],
+            init: InitKind::Zero,
+            ..Model::default()
+        };
         let (architecture, parameters) = weights(&model);
-        assert!(architecture.weights().all(|weight| parameters[weight.range.clone()].iter().all(|&value| value == 0.0)));
+        assert!(architecture.weights().all(|weight| {
+            parameters[weight.range.clone()]
+                .iter()
+                .all(|&value| value == 0.0)
+        }));
     }
 }

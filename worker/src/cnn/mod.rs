@@ -7,14 +7,21 @@
 pub mod architecture;
 pub mod config;
 pub mod dropout;
+pub mod evaluate;
 pub mod executor;
 pub mod init;
 pub mod optimizer;
 pub mod reference;
+pub mod saved_net;
 pub mod schedule;
 pub mod statistics;
+pub mod trainer;
+pub mod training;
 
 mod random;
+mod tensor_file;
 
 pub use architecture::Architecture;
 pub use config::{Config, ConfigError};
+pub use saved_net::SavedNet;
+pub use trainer::CnnTrainer;

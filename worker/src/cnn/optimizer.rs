@@ -64,7 +64,11 @@ impl Optimizer {
             clip(gradient, longest);
         }
         for (range, decays) in self.stretches.clone() {
-            let decay = if decays { self.settings.weight_decay } else { 0.0 };
+            let decay = if decays {
+                self.settings.weight_decay
+            } else {
+                0.0
+            };
             self.stretch(range, parameters, gradient, rate, decay);
         }
     }
@@ -96,7 +100,14 @@ impl Optimizer {
         match settings.optimizer {
             OptimizerKind::Sgd => {
                 let momentum = settings.momentum as f32;
-                sgd(parameters, gradient, first, rate as f32, momentum, settings.nesterov);
+                sgd(
+                    parameters,
+                    gradient,
+                    first,
+                    rate as f32,
+                    momentum,
+                    settings.nesterov,
+                );
             }
             OptimizerKind::Rmsprop => {
                 let keep = settings.decay_rate as f32;
@@ -142,7 +153,10 @@ pub fn norm(values: &[f32]) -> f64 {
             *sum += f64::from(value) * f64::from(value);
         }
     }
-    let tail: f64 = rest.iter().map(|&value| f64::from(value) * f64::from(value)).sum();
+    let tail: f64 = rest
+        .iter()
+        .map(|&value| f64::from(value) * f64::from(value))
+        .sum();
     (sums.iter().sum::<f64>() + tail).sqrt()
 }
 
@@ -172,7 +186,11 @@ fn sgd(
     }
     for ((weight, slope), velocity) in parameters.iter_mut().zip(gradient).zip(velocity) {
         *velocity = momentum * *velocity + slope;
-        let step = if nesterov { slope + momentum * *velocity } else { *velocity };
+        let step = if nesterov {
+            slope + momentum * *velocity
+        } else {
+            *velocity
+        };
         *weight -= rate * step;
     }
 }
@@ -193,13 +211,7 @@ fn rmsprop(
 }
 
 /// s ← s + g²; w ← w − η g/(√s + ε) (Duchi et al. 2011).
-fn adagrad(
-    parameters: &mut [f32],
-    gradient: &[f32],
-    squares: &mut [f32],
-    rate: f32,
-    epsilon: f32,
-) {
+fn adagrad(parameters: &mut [f32], gradient: &[f32], squares: &mut [f32], rate: f32, epsilon: f32) {
     for ((weight, slope), square) in parameters.iter_mut().zip(gradient).zip(squares) {
         *square += slope * slope;
         *weight -= rate * slope / (square.sqrt() + epsilon);

@@ -83,7 +83,11 @@ mod tests {
     use super::*;
 
     fn schedule(kind: ScheduleKind, change: impl FnOnce(&mut Train)) -> Schedule {
-        let mut train = Train { schedule: kind, learning_rate: 1.0, ..Train::default() };
+        let mut train = Train {
+            schedule: kind,
+            learning_rate: 1.0,
+            ..Train::default()
+        };
         change(&mut train);
         Schedule::new(&train, 10, 10)
     }
@@ -96,12 +100,7 @@ mod tests {
     #[test]
     fn one_cycle_is_pytorchs() {
         let schedule = schedule(ScheduleKind::OneCycle, |_| {});
-        for (step, wanted) in [
-            (0, 0.04),
-            (29, 1.0),
-            (64, 0.500_002),
-            (99, 0.000_004),
-        ] {
+        for (step, wanted) in [(0, 0.04), (29, 1.0), (64, 0.500_002), (99, 0.000_004)] {
             close(schedule.rate(step), wanted);
         }
         assert!(schedule.rate(15) < schedule.rate(16) && schedule.rate(40) > schedule.rate(41));

@@ -26,12 +26,10 @@ pub fn observed(architecture: &Architecture, index: usize) -> Option<Observed> {
         Op::Activation(Activation::Sigmoid) => Some(Observed::Sigmoid),
         Op::Activation(Activation::Tanh) => Some(Observed::Tanh),
         Op::Activation(_) => Some(Observed::Plain),
-        Op::Conv(_) | Op::Linear(_) if index + 1 < layers.len() => {
-            match layers[index + 1].op {
-                Op::BatchNorm(_) | Op::Activation(_) => None,
-                _ => Some(Observed::Plain),
-            }
-        }
+        Op::Conv(_) | Op::Linear(_) if index + 1 < layers.len() => match layers[index + 1].op {
+            Op::BatchNorm(_) | Op::Activation(_) => None,
+            _ => Some(Observed::Plain),
+        },
         Op::BatchNorm(_) => match layers.get(index + 1).map(|layer| &layer.op) {
             Some(Op::Activation(_)) => None,
             _ => Some(Observed::Plain),
@@ -49,7 +47,10 @@ pub fn of_layer(
 ) -> ActivationStatistics {
     let count = values.len().max(1) as f64;
     let mean = values.iter().map(|&value| f64::from(value)).sum::<f64>() / count;
-    let squares: f64 = values.iter().map(|&value| (f64::from(value) - mean).powi(2)).sum();
+    let squares: f64 = values
+        .iter()
+        .map(|&value| (f64::from(value) - mean).powi(2))
+        .sum();
     let dead = (kind == Observed::CanDie).then(|| {
         let mut alive = vec![false; channels];
         for place in values.chunks_exact(channels.max(1)) {

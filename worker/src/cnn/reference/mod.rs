@@ -56,7 +56,11 @@ impl Reference {
     }
 
     /// A tensor of this executor's device and type.
-    pub fn tensor<T: candle_core::WithDType>(&self, values: &[T], shape: &[usize]) -> Result<Tensor> {
+    pub fn tensor<T: candle_core::WithDType>(
+        &self,
+        values: &[T],
+        shape: &[usize],
+    ) -> Result<Tensor> {
         Tensor::from_slice(values, shape, &self.device)?.to_dtype(self.dtype)
     }
 
@@ -80,7 +84,8 @@ impl Reference {
             at = match &layer.op {
                 Op::Conv(conv) => ops::conv(&at, parameters, conv)?,
                 Op::BatchNorm(norm) => {
-                    let (output, batch) = ops::batch_norm(&at, parameters, norm, statistics, training.is_some())?;
+                    let (output, batch) =
+                        ops::batch_norm(&at, parameters, norm, statistics, training.is_some())?;
                     if let Some((mean, variance)) = batch {
                         move_towards(&mut pass.statistics[norm.mean.clone()], &mean);
                         move_towards(&mut pass.statistics[norm.variance.clone()], &variance);
@@ -146,7 +151,8 @@ impl Reference {
         training: Training,
         gradient: &mut [f32],
     ) -> Result<Outcome> {
-        let variable = candle_core::Var::from_tensor(&self.tensor(parameters, &[parameters.len()])?)?;
+        let variable =
+            candle_core::Var::from_tensor(&self.tensor(parameters, &[parameters.len()])?)?;
         let before: Vec<f64> = statistics.iter().map(|&value| f64::from(value)).collect();
         let images = self.images(batch.images)?;
         let pass = self.forward(&variable, &before, &images, Some(training))?;
@@ -161,7 +167,12 @@ impl Reference {
         for (to, from) in statistics.iter_mut().zip(&pass.statistics) {
             *to = *from as f32;
         }
-        let logits: Vec<f32> = pass.logits.detach().to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
+        let logits: Vec<f32> = pass
+            .logits
+            .detach()
+            .to_dtype(DType::F32)?
+            .flatten_all()?
+            .to_vec1()?;
         let (_, correct) = score(&logits, batch.labels);
         let loss = loss.to_dtype(DType::F64)?.to_scalar()?;
         Ok(Outcome { loss, correct })
@@ -200,7 +211,12 @@ impl Executor for Reference {
     ) -> std::result::Result<(), TrainError> {
         let found = self
             .evaluate(parameters, statistics, images)
-            .and_then(|pass| pass.logits.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>())
+            .and_then(|pass| {
+                pass.logits
+                    .to_dtype(DType::F32)?
+                    .flatten_all()?
+                    .to_vec1::<f32>()
+            })
             .map_err(worker_fault)?;
         logits.copy_from_slice(&found);
         Ok(())
@@ -212,7 +228,9 @@ impl Executor for Reference {
         statistics: &[f32],
         images: &[f32],
     ) -> std::result::Result<Vec<ActivationStatistics>, TrainError> {
-        let pass = self.evaluate(parameters, statistics, images).map_err(worker_fault)?;
+        let pass = self
+            .evaluate(parameters, statistics, images)
+            .map_err(worker_fault)?;
         let mut found = Vec::new();
         for (index, layer) in self.architecture.layers.iter().enumerate() {
             let Some(kind) = super::statistics::observed(&self.architecture, index) else {
@@ -222,7 +240,12 @@ impl Executor for Reference {
                 .to_dtype(DType::F32)
                 .and_then(|output| output.flatten_all()?.to_vec1::<f32>())
                 .map_err(worker_fault)?;
-            found.push(super::statistics::of_layer(index, kind, &values, layer.output.channels));
+            found.push(super::statistics::of_layer(
+                index,
+                kind,
+                &values,
+                layer.output.channels,
+            ));
         }
         Ok(found)
     }

@@ -62,14 +62,24 @@ pub(super) fn batch_norm(
         let count = flat.dim(0)? as f64;
         let mean = flat.mean_keepdim(0)?;
         let variance = flat.broadcast_sub(&mean)?.sqr()?.mean_keepdim(0)?;
-        let numbers = |tensor: &Tensor| tensor.detach().flatten_all()?.to_dtype(DType::F64)?.to_vec1::<f64>();
+        let numbers = |tensor: &Tensor| {
+            tensor
+                .detach()
+                .flatten_all()?
+                .to_dtype(DType::F64)?
+                .to_vec1::<f64>()
+        };
         let unbiased = count / (count - 1.0).max(1.0);
-        let variances = numbers(&variance)?.iter().map(|value| value * unbiased).collect();
+        let variances = numbers(&variance)?
+            .iter()
+            .map(|value| value * unbiased)
+            .collect();
         batch = Some((numbers(&mean)?, variances));
         (mean, variance)
     } else {
         let stored = |range: &Range<usize>| {
-            Tensor::from_slice(&statistics[range.clone()], (1, channels), x.device())?.to_dtype(x.dtype())
+            Tensor::from_slice(&statistics[range.clone()], (1, channels), x.device())?
+                .to_dtype(x.dtype())
         };
         (stored(&norm.mean)?, stored(&norm.variance)?)
     };

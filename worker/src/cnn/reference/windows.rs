@@ -34,7 +34,10 @@ fn every(x: &Tensor, dim: usize, start: usize, count: usize, stride: usize) -> R
     let mut dims = cut.dims().to_vec();
     dims[dim] = count;
     dims.insert(dim + 1, stride);
-    cut.contiguous()?.reshape(dims)?.narrow(dim + 1, 0, 1)?.squeeze(dim + 1)
+    cut.contiguous()?
+        .reshape(dims)?
+        .narrow(dim + 1, 0, 1)?
+        .squeeze(dim + 1)
 }
 
 /// Largest or mean value of each window.

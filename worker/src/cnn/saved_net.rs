@@ -1,0 +1,176 @@
+//! A trained network in a file: weights, statistics, preprocessing, architecture and labels. Everything that is needed to
+//! use it, and nothing about how it was found.
+
+use std::{path::Path, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Architecture, Config,
+    architecture::{Op, Shape},
+    tensor_file::{self, Entry, TensorFile},
+};
+use crate::{
+    data::{DataSet, Prepared, Preprocess, PreprocessKind, Split},
+    trainer::TrainError,
+};
+
+/// The network, ready to be run.
+#[derive(Clone, Debug)]
+pub struct SavedNet {
+    /// What the file says about itself.
+    pub about: About,
+    /// The layers.
+    pub architecture: Architecture,
+    /// The flat parameter vector.
+    pub parameters: Vec<f32>,
+    /// The flat statistics vector.
+    pub statistics: Vec<f32>,
+    /// What is done to images first.
+    pub preprocess: Preprocess,
+}
+
+/// The JSON text in the file's metadata.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct About {
+    /// Version of this format.
+    pub format: u32,
+    /// The whole configuration with every default written out.
+    pub config: Config,
+    /// Height, width, channels of an image.
+    pub shape: [usize; 3],
+    /// Names of the classes, in the order of the outputs.
+    pub labels: Vec<String>,
+    /// What preprocessing does; its fitted numbers are tensors.
+    pub preprocess: PreprocessKind,
+    /// The epoch after which the network was like this.
+    pub epoch: u32,
+}
+
+/// What this version writes and reads.
+pub const FORMAT: u32 = 1;
+
+/// Images and classes beyond this are no honest file's.
+const MAX_SIDE: usize = 1 << 16;
+
+impl SavedNet {
+    /// Writes the file; the caller cares for temporary names and fsync.
+    ///
+    /// Tensors: each parameter by name (`conv1.weight` `[row, column, input, output]`, `output.weight` `[input, output]`,
+    /// `conv1.bn.gamma`, …), `conv1.bn.mean`, `conv1.bn.variance`, and `preprocess.*`.
+    pub fn save(&self, to: &Path) -> Result<(), TrainError> {
+        let mut entries: Vec<Entry<'_>> = Vec::new();
+        for parameter in &self.architecture.parameters {
+            let values = &self.parameters[parameter.range.clone()];
+            entries.push((parameter.name.clone(), parameter.shape.clone(), values));
+        }
+        for (name, range) in statistics(&self.architecture) {
+            entries.push((name, vec![range.len()], &self.statistics[range]));
+        }
+        let scale = [self.preprocess.pixel_scale];
+        entries.push((String::from("preprocess.pixel_scale"), vec![1], &scale));
+        for (name, values) in [
+            ("preprocess.subtract", &self.preprocess.subtract),
+            ("preprocess.multiply", &self.preprocess.multiply),
+            ("preprocess.rotate", &self.preprocess.rotate),
+        ] {
+            if !values.is_empty() {
+                entries.push((name.to_owned(), vec![values.len()], values));
+            }
+        }
+        tensor_file::write(to, &self.about, &entries)
+    }
+
+    /// Reads a file that [`save`](Self::save) wrote; a wrong one is an error that says what is wrong.
+    pub fn open(from: &Path) -> Result<Self, TrainError> {
+        Self::read(from).map_err(|reason| TrainError::Checkpoint {
+            path: from.to_owned(),
+            reason,
+        })
+    }
+
+    fn read(from: &Path) -> Result<Self, String> {
+        let mut file = TensorFile::<About>::read(from)?;
+        let about = file.about.clone();
+        if about.format != FORMAT {
+            return Err(format!(
+                "format {}; this version reads {FORMAT}",
+                about.format
+            ));
+        }
+        about.config.validate().map_err(|error| error.to_string())?;
+        if about
+            .shape
+            .iter()
+            .chain([&about.labels.len()])
+            .any(|&side| side == 0 || side > MAX_SIDE)
+        {
+            return Err(format!(
+                "images {:?} of {} classes",
+                about.shape,
+                about.labels.len()
+            ));
+        }
+        let architecture = Architecture::new(
+            &about.config.model,
+            Shape::from(about.shape),
+            about.labels.len(),
+        )
+        .map_err(|error| error.to_string())?;
+        let mut parameters = Vec::with_capacity(architecture.parameter_count);
+        for parameter in &architecture.parameters {
+            parameters.extend(file.take(&parameter.name, &parameter.shape)?);
+        }
+        let mut stored = vec![0.0; architecture.statistics_count];
+        for (name, range) in statistics(&architecture) {
+            let values = file.take(&name, &[range.len()])?;
+            stored[range].copy_from_slice(&values);
+        }
+        let preprocess = Preprocess {
+            kind: about.preprocess,
+            pixel_scale: file.take("preprocess.pixel_scale", &[1])?[0],
+            subtract: file.take_list("preprocess.subtract"),
+            multiply: file.take_list("preprocess.multiply"),
+            rotate: file.take_list("preprocess.rotate"),
+        };
+        preprocess
+            .check(architecture.input.len())
+            .map_err(|error| error.to_string())?;
+        Ok(Self {
+            about,
+            architecture,
+            parameters,
+            statistics: stored,
+            preprocess,
+        })
+    }
+
+    /// A data set through this network's own preprocessing; refused when its images or classes are others.
+    pub fn prepare(&self, set: Arc<DataSet>) -> Result<Prepared, TrainError> {
+        let shape = [set.shape.height, set.shape.width, set.shape.channels];
+        if shape != self.about.shape || set.classes.len() != self.about.labels.len() {
+            return Err(TrainError::Trial(format!(
+                "{}: images {shape:?} of {} classes; the network was made for {:?} and {}",
+                set.name,
+                set.classes.len(),
+                self.about.shape,
+                self.about.labels.len()
+            )));
+        }
+        let split = Split::all(&set);
+        Ok(Prepared::with(set, split, self.preprocess.clone())?)
+    }
+}
+
+/// Name and place of all running statistics.
+fn statistics(architecture: &Architecture) -> Vec<(String, std::ops::Range<usize>)> {
+    let mut found = Vec::new();
+    for layer in &architecture.layers {
+        if let Op::BatchNorm(norm) = &layer.op {
+            found.push((format!("{}.mean", layer.name), norm.mean.clone()));
+            found.push((format!("{}.variance", layer.name), norm.variance.clone()));
+        }
+    }
+    found
+}

@@ -1,0 +1,121 @@
+//! The built-in trainer at the worker's door.
+
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+use super::{
+    Architecture, Config, architecture::Shape, evaluate::evaluate, executor::Executor,
+    reference::Reference, saved_net::SavedNet, training::CnnTraining,
+};
+use crate::{
+    data::{DataError, DataSet, Library, Part},
+    trainer::{TrainError, Trainer, Training, TrialSpec},
+};
+
+/// Trains convolutional networks; one per process, shared by its slots.
+#[derive(Clone, Debug)]
+pub struct CnnTrainer {
+    library: Arc<Library>,
+    threads: usize,
+}
+
+impl CnnTrainer {
+    /// `threads`: how many one trial may use. The results do not depend on it.
+    pub fn new(library: Arc<Library>, threads: usize) -> Self {
+        Self {
+            library,
+            threads: threads.max(1),
+        }
+    }
+
+    /// Where the data sets come from.
+    pub fn library(&self) -> &Library {
+        &self.library
+    }
+
+    /// The executor of this process, with buffers of its own.
+    pub fn executor(&self, architecture: &Architecture) -> Box<dyn Executor> {
+        let _ = self.threads;
+        Box::new(Reference::new(architecture.clone()))
+    }
+
+    /// As [`Trainer::start`], with the type that the command line's verbs need.
+    pub fn begin(
+        &self,
+        trial: &TrialSpec,
+        resume: Option<&Path>,
+    ) -> Result<CnnTraining, TrainError> {
+        let config = parse(trial)?;
+        let prepared = self.library.prepare(&config.data, trial.fold)?;
+        let architecture = lay_out(&config, &prepared.set)?;
+        let executor = self.executor(&architecture);
+        let mut training = CnnTraining::new(config, trial, prepared, architecture, executor);
+        if let Some(path) = resume {
+            training.resume(path)?;
+        }
+        Ok(training)
+    }
+}
+
+impl Trainer for CnnTrainer {
+    fn start(
+        &self,
+        trial: &TrialSpec,
+        resume: Option<&Path>,
+        _scratch: &Path,
+    ) -> Result<Box<dyn Training>, TrainError> {
+        Ok(Box::new(self.begin(trial, resume)?))
+    }
+
+    fn test(
+        &self,
+        trial: &TrialSpec,
+        weights: &Path,
+    ) -> Result<Option<BTreeMap<String, f64>>, TrainError> {
+        let config = parse(trial)?;
+        let set = self.library.open(&config.data.set_name())?;
+        let Some(test) = &set.test else {
+            return Ok(None);
+        };
+        let images: Vec<u32> = (0..test.len() as u32).collect();
+        let net = SavedNet::open(weights)?;
+        let prepared = net.prepare(set)?;
+        let mut executor = self.executor(&net.architecture);
+        let weights = (&net.parameters[..], &net.statistics[..]);
+        let Some(score) = evaluate(
+            &mut *executor,
+            weights,
+            &prepared,
+            Part::Test,
+            &images,
+            || false,
+        )?
+        else {
+            return Ok(None);
+        };
+        Ok(Some(BTreeMap::from([
+            (String::from("test_loss"), score.loss),
+            (String::from("test_accuracy"), score.accuracy),
+        ])))
+    }
+}
+
+/// The trial's configuration; a trial that cannot be is at fault itself.
+pub(super) fn parse(trial: &TrialSpec) -> Result<Config, TrainError> {
+    Config::from_spec(&trial.spec).map_err(|error| TrainError::Trial(error.to_string()))
+}
+
+/// The network for a data set.
+pub(super) fn lay_out(config: &Config, set: &DataSet) -> Result<Architecture, TrainError> {
+    let shape = Shape::from([set.shape.height, set.shape.width, set.shape.channels]);
+    Architecture::new(&config.model, shape, set.classes.len())
+        .map_err(|error| TrainError::Trial(format!("{error} (images are {shape})")))
+}
+
+impl From<DataError> for TrainError {
+    fn from(error: DataError) -> Self {
+        match error {
+            DataError::Config(problem) => Self::Trial(problem.to_string()),
+            error => Self::Worker(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,189 @@
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{cnn::trainer::CnnTrainer, data::Library, trainer::Trainer};
+
+fn trial(model: Value, train: Value, epochs: u32) -> TrialSpec {
+    TrialSpec {
+        id: String::from("test/1"),
+        spec: json!({"data": {"source": "digits", "validation": 360}, "model": model, "train": train}),
+        seed: 5,
+        repeat: 0,
+        fold: 0,
+        folds: 1,
+        full_epochs: epochs,
+        to_epoch: epochs,
+        objective: Objective {
+            metric: String::from("val_accuracy"),
+            maximize: true,
+            best: true,
+        },
+    }
+}
+
+fn trainer() -> CnnTrainer {
+    CnnTrainer::new(Arc::new(Library::new(Vec::new(), BTreeMap::new())), 1)
+}
+
+fn small() -> Value {
+    json!({"conv": [{"filters": 8, "pool": 2}], "hidden": [32], "dropout": 0.2})
+}
+
+fn reports(training: &mut dyn Training, epochs: u32) -> Vec<Report> {
+    (0..epochs)
+        .map(|_| match training.epoch(&Stop::default()).unwrap() {
+            Epoch::Done(report) => report,
+            other => panic!("{other:?}"),
+        })
+        .collect()
+}
+
+/// Everything but the time.
+fn exact(reports: &[Report]) -> Vec<Report> {
+    let timeless = |report: &Report| Report {
+        seconds: 0.0,
+        ..report.clone()
+    };
+    reports.iter().map(timeless).collect()
+}
+
+#[test]
+fn digits_are_learnt() {
+    let trial = trial(
+        small(),
+        json!({"learning_rate": 0.05, "schedule": "one-cycle"}),
+        5,
+    );
+    let mut training = trainer().begin(&trial, None).unwrap();
+    let reports = reports(&mut training, 5);
+    let last = &reports[4].metrics;
+    assert!(last["val_accuracy"] > 0.95, "{last:?}");
+    assert!(last["train_loss"] < reports[0].metrics["train_loss"] / 2.0);
+    let layers: Vec<LayerReport> = serde_json::from_slice(&reports[4].layers).unwrap();
+    let names: Vec<_> = layers.iter().map(|layer| layer.name.as_str()).collect();
+    assert_eq!(names, ["conv1", "hidden1", "output"]);
+    assert!(
+        layers
+            .iter()
+            .all(|layer| layer.update_ratio > 0.0 && layer.gradient_norm > 0.0),
+        "{layers:?}"
+    );
+    assert!(
+        layers[0].dead.is_some() && layers[0].deviation.is_some_and(|deviation| deviation > 0.0)
+    );
+}
+
+#[test]
+fn a_resume_gives_the_bits_of_the_uninterrupted_training() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| -> PathBuf { folder.path().join(name) };
+    for optimizer in ["sgd", "adam"] {
+        let train = json!({"learning_rate": 0.01, "optimizer": optimizer, "schedule": "cosine"});
+        let trial = trial(small(), train, 4);
+        let whole = reports(&mut trainer().begin(&trial, None).unwrap(), 4);
+        let mut first = trainer().begin(&trial, None).unwrap();
+        let mut parts = reports(&mut first, 2);
+        first.save(&at("checkpoint")).unwrap();
+        let mut second = trainer().begin(&trial, Some(&at("checkpoint"))).unwrap();
+        assert_eq!(second.epochs_done(), 2);
+        parts.extend(reports(&mut second, 2));
+        assert_eq!(exact(&whole), exact(&parts));
+    }
+}
+
+#[test]
+fn a_stopped_epoch_leaves_no_trace() {
+    let trial = trial(small(), json!({}), 3);
+    let mut training = trainer().begin(&trial, None).unwrap();
+    reports(&mut training, 1);
+    let hash = training.weights_hash();
+    let stop = Stop::default();
+    stop.request();
+    assert_eq!(training.epoch(&stop).unwrap(), Epoch::Stopped);
+    assert_eq!(training.weights_hash(), hash);
+    assert_eq!(training.epochs_done(), 1);
+}
+
+#[test]
+fn a_foreign_or_damaged_checkpoint_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoint");
+    let mine = trial(small(), json!({}), 3);
+    trainer().begin(&mine, None).unwrap().save(&path).unwrap();
+    let mut other = mine.clone();
+    other.seed += 1;
+    let refused = |trial: &TrialSpec| match trainer().begin(trial, Some(&path)) {
+        Err(TrainError::Checkpoint { reason, .. }) => reason,
+        other => panic!("{:?}", other.map(|_| "taken")),
+    };
+    assert!(refused(&other).contains("another trial"));
+    let mut bytes = std::fs::read(&path).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&path, &bytes).unwrap();
+    assert!(refused(&mine).contains("damaged"));
+    bytes.truncate(bytes.len() / 2);
+    std::fs::write(&path, &bytes).unwrap();
+    assert!(refused(&mine).contains("safetensors"));
+}
+
+#[test]
+fn a_rate_beyond_reason_diverges_within_steps() {
+    let trial = trial(
+        json!({"hidden": [32], "batch_norm": false}),
+        json!({"learning_rate": 1e4}),
+        3,
+    );
+    let mut training = trainer().begin(&trial, None).unwrap();
+    match training.epoch(&Stop::default()).unwrap() {
+        Epoch::Diverged { epoch: 1, reason } => assert!(reason.contains("loss"), "{reason}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn patience_ends_a_training_that_does_not_improve() {
+    let trial = trial(
+        json!({"hidden": [16], "batch_norm": false}),
+        json!({"learning_rate": 0.0, "patience": 2}),
+        9,
+    );
+    let mut training = trainer().begin(&trial, None).unwrap();
+    let mut epochs = 0;
+    while let Epoch::Done(_) = training.epoch(&Stop::default()).unwrap() {
+        epochs += 1;
+    }
+    // The first epoch sets the objective, the two after it do not better it.
+    assert_eq!(epochs, 2);
+}
+
+#[test]
+fn the_kept_weights_are_those_of_the_best_epoch() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("net.safetensors");
+    let trial = trial(small(), json!({"learning_rate": 0.2, "batch_size": 256}), 6);
+    let trainer = trainer();
+    let mut training = trainer.begin(&trial, None).unwrap();
+    let reports = reports(&mut training, 6);
+    let accuracy = |report: &Report| report.metrics["val_accuracy"];
+    let best = reports.iter().map(accuracy).fold(0.0, f64::max);
+    training.save_best(&path).unwrap();
+    let net = SavedNet::open(&path).unwrap();
+    assert_eq!(accuracy(&reports[net.about.epoch as usize - 1]), best);
+    let prepared = Arc::clone(&training.prepared);
+    let weights = (&net.parameters[..], &net.statistics[..]);
+    let mut executor = trainer.executor(&net.architecture);
+    let images = &prepared.split.validation;
+    let score = evaluate(
+        &mut *executor,
+        weights,
+        &prepared,
+        Part::Train,
+        images,
+        || false,
+    )
+    .unwrap();
+    assert_eq!(score.unwrap().accuracy, best);
+    assert!(trainer.test(&trial, &path).is_ok());
+}
