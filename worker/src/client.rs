@@ -1,5 +1,6 @@
-//! The coordinator as a worker sees it. Here and in `convert` stand the only readers of proto fields of this crate.
+//! The coordinator as a worker sees it. Here and in the files below stand the only readers of proto fields of this crate.
 
+mod call;
 mod convert;
 
 use std::time::Duration;
@@ -10,9 +11,8 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 
-pub(crate) use convert::{
-    AttemptId, AttemptRef, Blob, BlobKind, Call, Directive, Kind, Lease, Offer, Outcome,
-};
+pub(crate) use call::{Call, Outcome};
+pub(crate) use convert::{AttemptId, AttemptRef, Blob, BlobKind, Directive, Kind, Lease, Offer};
 
 /// A call that has nothing to wait for is given up after this time and tried again.
 const DEADLINE: Duration = Duration::from_secs(20);

@@ -3,19 +3,31 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 use tokio::sync::watch;
 
-use crate::{client::Offer, config::DataSets, worker::Worker};
+use crate::{client::Offer, config::DataSets, slot::stopwatch, worker::Worker};
 
-/// Sets by name: open, refused, or on the way.
+/// A set that could not be opened is tried again after this time: its files may have come.
+const AGAIN: Duration = Duration::from_secs(30);
+
+/// Sets by name, asked for so far.
 #[derive(Debug)]
 pub(crate) struct Offers {
     data: Arc<dyn DataSets>,
-    sets: Mutex<BTreeMap<String, Option<Offer>>>,
+    sets: Mutex<BTreeMap<String, Wanted>>,
     /// Counts the sets that have been opened or refused, and told to the coordinator.
     told: watch::Sender<u64>,
+}
+
+#[derive(Debug)]
+struct Wanted {
+    /// What came of it the last time; none yet while it is opened first.
+    offer: Option<Offer>,
+    opening: bool,
+    since: Instant,
 }
 
 impl Offers {
@@ -29,7 +41,8 @@ impl Offers {
 
     /// What is known by now.
     pub(crate) fn all(&self) -> Vec<Offer> {
-        self.lock().values().flatten().cloned().collect()
+        let sets = self.lock();
+        sets.values().filter_map(|set| set.offer.clone()).collect()
     }
 
     /// Sees every set that is told from now on.
@@ -45,33 +58,74 @@ impl Offers {
         if name.is_empty() || hash.is_empty() {
             return Ok(());
         }
-        match self.lock().get(name) {
-            Some(Some(Offer { found: Ok(set), .. })) if set.hash != hash => Err(format!(
+        let sets = self.lock();
+        match sets.get(name).and_then(|set| set.offer.as_ref()) {
+            Some(Offer { found: Ok(set), .. }) if set.hash != hash => Err(format!(
                 "data set {name}: the sweep is pinned to {}, this worker has {}",
-                blake3_prefix(hash),
-                blake3_prefix(&set.hash)
+                prefix(hash),
+                prefix(&set.hash)
             )),
             _ => Ok(()),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Option<Offer>>> {
+    /// Sets that could not be opened some time ago.
+    fn to_try_again(&self) -> Vec<String> {
+        let sets = self.lock();
+        let failed = |set: &Wanted| {
+            let refused = set.offer.as_ref().is_some_and(|offer| offer.found.is_err());
+            refused && !set.opening && set.since.elapsed() >= AGAIN
+        };
+        let due = sets.iter().filter(|(_, set)| failed(set));
+        due.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Whether the caller is the one who opens the set now.
+    fn begin(&self, name: &str, again: bool) -> bool {
+        let mut sets = self.lock();
+        match sets.get_mut(name) {
+            Some(set) if !again || set.opening => false,
+            Some(set) => {
+                set.opening = true;
+                true
+            }
+            None => {
+                let wanted = Wanted {
+                    offer: None,
+                    opening: true,
+                    since: stopwatch(),
+                };
+                sets.insert(name.to_owned(), wanted);
+                true
+            }
+        }
+    }
+
+    /// Remembers what came of it; returns whether that is news.
+    fn end(&self, offer: Offer) -> bool {
+        let wanted = Wanted {
+            offer: Some(offer.clone()),
+            opening: false,
+            since: stopwatch(),
+        };
+        let before = self.lock().insert(offer.name.clone(), wanted);
+        before.and_then(|before| before.offer) != Some(offer)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Wanted>> {
         self.sets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Opens the sets that are neither open nor on the way, and registers again as each one is.
 pub(crate) fn want(worker: &Arc<Worker>, names: &[String]) {
-    for name in names {
-        {
-            let mut sets = worker.offers.lock();
-            if sets.contains_key(name) {
-                continue;
-            }
-            sets.insert(name.clone(), None);
+    let again = worker.offers.to_try_again();
+    let first = names.iter().map(|name| (name, false));
+    for (name, again) in first.chain(again.iter().map(|name| (name, true))) {
+        if worker.offers.begin(name, again) {
+            let (worker, name) = (Arc::clone(worker), name.clone());
+            tokio::spawn(async move { open(&worker, name).await });
         }
-        let (worker, name) = (Arc::clone(worker), name.clone());
-        tokio::spawn(async move { open(&worker, name).await });
     }
 }
 
@@ -81,22 +135,11 @@ async fn open(worker: &Worker, name: String) {
     let found = tokio::task::spawn_blocking(move || data.open(&wanted))
         .await
         .unwrap_or_else(|panic| Err(format!("data set {name}: opening it failed: {panic}")));
-    match &found {
-        Ok(set) => {
-            let [height, width, channels] = set.shape;
-            let classes = set.classes;
-            tracing::info!(
-                "data set {name}: {height}×{width}×{channels}, {classes} classes, {}",
-                blake3_prefix(&set.hash)
-            );
-        }
-        Err(error) => tracing::warn!("data set {name} cannot be offered: {error}"),
+    let offer = Offer { name, found };
+    if !worker.offers.end(offer.clone()) {
+        return;
     }
-    let offer = Offer {
-        name: name.clone(),
-        found,
-    };
-    worker.offers.lock().insert(name, Some(offer));
+    say(&offer);
     if let Err(status) = worker.register(&worker.client).await {
         // The next acquire is refused or names the set again, and either leads to another registration.
         tracing::debug!(%status, "offering a data set");
@@ -104,7 +147,21 @@ async fn open(worker: &Worker, name: String) {
     worker.offers.told.send_modify(|count| *count += 1);
 }
 
+fn say(offer: &Offer) {
+    let name = &offer.name;
+    match &offer.found {
+        Ok(set) => {
+            let [height, width, channels] = set.shape;
+            let (classes, hash) = (set.classes, prefix(&set.hash));
+            tracing::info!(
+                "data set {name}: {height}×{width}×{channels}, {classes} classes, {hash}"
+            );
+        }
+        Err(error) => tracing::warn!("data set {name} cannot be offered: {error}"),
+    }
+}
+
 /// Enough of a hash to tell two sets apart by eye.
-fn blake3_prefix(hash: &[u8]) -> String {
+fn prefix(hash: &[u8]) -> String {
     crate::scratch::hex(&hash[..hash.len().min(6)])
 }

@@ -3,13 +3,12 @@
 use std::fmt;
 
 use hone_proto::v1 as wire;
-use prost::Message;
 use tonic::Status;
 
 use super::Beaten;
 use crate::{
     config::DataSet,
-    trainer::{Objective, Report, TrialSpec},
+    trainer::{Objective, TrialSpec},
 };
 
 /// One attempt of one trial, without the right to speak for it.
@@ -28,7 +27,7 @@ impl fmt::Display for AttemptId {
 
 /// An attempt and its token.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct AttemptRef(wire::AttemptRef);
+pub(crate) struct AttemptRef(pub(super) wire::AttemptRef);
 
 impl AttemptRef {
     pub(crate) fn id(&self) -> AttemptId {
@@ -52,7 +51,7 @@ impl AttemptRef {
         })
     }
 
-    fn to_wire(&self) -> Option<wire::AttemptRef> {
+    pub(super) fn to_wire(&self) -> Option<wire::AttemptRef> {
         Some(self.0.clone())
     }
 }
@@ -81,7 +80,7 @@ pub(crate) struct Blob {
 }
 
 impl Blob {
-    fn to_wire(self) -> wire::Blob {
+    pub(super) fn to_wire(self) -> wire::Blob {
         let kind = match self.kind {
             BlobKind::Checkpoint => wire::BlobKind::Checkpoint,
             BlobKind::Weights => wire::BlobKind::Weights,
@@ -94,7 +93,7 @@ impl Blob {
         }
     }
 
-    fn from_wire(blob: &wire::Blob) -> Result<Self, Status> {
+    pub(super) fn from_wire(blob: &wire::Blob) -> Result<Self, Status> {
         Ok(Self {
             hash: blob
                 .hash
@@ -196,7 +195,7 @@ impl Directive {
 }
 
 /// A data set as this worker found it, or why it cannot be opened.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Offer {
     pub(crate) name: String,
     pub(crate) found: Result<DataSet, String>,
@@ -265,193 +264,5 @@ pub(super) fn get_piece(attempt: &AttemptRef, blob: &Blob, offset: u64) -> wire:
         attempt: attempt.to_wire(),
         hash: blob.hash.to_vec().into(),
         offset,
-    }
-}
-
-/// How an attempt ended.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Outcome {
-    Completed,
-    ReachedRung(Option<Blob>),
-    EndedEarly,
-    Diverged { epoch: u32, reason: String },
-    Ended,
-    Failed { message: String, crashed: bool },
-}
-
-/// A call that must arrive, in its place among the others of its attempt. Kept as the wire's message, so that the
-/// spool on disk needs no format of its own.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Call {
-    Report(wire::ReportRequest),
-    Log(wire::LogRequest),
-    Finish(wire::FinishRequest),
-    Release(wire::ReleaseRequest),
-    /// Every piece of a blob; the data stay in their file.
-    Put(wire::PutPieceRequest),
-}
-
-impl Call {
-    pub(crate) fn report(attempt: &AttemptRef, report: &Report, checkpoint: Option<Blob>) -> Self {
-        let metrics = report.metrics.iter();
-        Self::Report(wire::ReportRequest {
-            attempt: attempt.to_wire(),
-            epoch: report.epoch,
-            metrics: metrics
-                .map(|(name, value)| wire::Metric {
-                    name: name.clone(),
-                    value: *value,
-                })
-                .collect(),
-            layers: report.layers.clone().into(),
-            weights_hash: report.weights_hash.clone().into(),
-            seconds: report.seconds,
-            images: report.images,
-            checkpoint: checkpoint.map(Blob::to_wire),
-        })
-    }
-
-    pub(crate) fn log(attempt: &AttemptRef, first: u64, lines: Vec<String>) -> Self {
-        Self::Log(wire::LogRequest {
-            attempt: attempt.to_wire(),
-            lines,
-            first,
-        })
-    }
-
-    pub(crate) fn put(attempt: &AttemptRef, blob: &Blob) -> Self {
-        Self::Put(put_piece(attempt, blob, 0, Vec::new()))
-    }
-
-    pub(crate) fn release(attempt: &AttemptRef, checkpoint: Option<Blob>, reason: String) -> Self {
-        Self::Release(wire::ReleaseRequest {
-            attempt: attempt.to_wire(),
-            checkpoint: checkpoint.map(Blob::to_wire),
-            reason,
-        })
-    }
-
-    pub(crate) fn finish(
-        attempt: &AttemptRef,
-        outcome: Outcome,
-        weights: Option<Blob>,
-        diagnosis_json: String,
-        result_json: String,
-    ) -> Self {
-        Self::Finish(wire::FinishRequest {
-            attempt: attempt.to_wire(),
-            outcome: Some(outcome.into()),
-            weights: weights.map(Blob::to_wire),
-            diagnosis_json,
-            result_json,
-        })
-    }
-
-    /// Whether nothing of the attempt can come after it.
-    pub(crate) fn is_end(&self) -> bool {
-        matches!(self, Self::Finish(_) | Self::Release(_))
-    }
-
-    /// Whether it ends the attempt so that another one goes on from its checkpoint.
-    pub(crate) fn goes_on(&self) -> bool {
-        use wire::finish_request::Outcome as Wire;
-        match self {
-            Self::Release(_) => true,
-            Self::Finish(request) => match &request.outcome {
-                Some(Wire::ReachedRung(_)) => true,
-                Some(Wire::Failed(failed)) => failed.crashed,
-                _ => false,
-            },
-            _ => false,
-        }
-    }
-
-    /// Whether it names a checkpoint that takes the place of the attempt's earlier ones.
-    pub(crate) fn supersedes(&self) -> bool {
-        matches!(self, Self::Report(request) if request.checkpoint.is_some())
-    }
-
-    /// Takes a blob that the coordinator refused out of it.
-    pub(crate) fn forget(&mut self, blob: &Blob) {
-        use wire::finish_request::Outcome as Wire;
-        let forget = |place: &mut Option<wire::Blob>| {
-            place.take_if(|named| named.hash == blob.hash[..]);
-        };
-        match self {
-            Self::Release(request) => forget(&mut request.checkpoint),
-            Self::Finish(request) => {
-                forget(&mut request.weights);
-                if let Some(Wire::ReachedRung(rung)) = &mut request.outcome {
-                    forget(&mut rung.checkpoint);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// The attempt that it speaks for.
-    pub(crate) fn attempt(&self) -> Option<AttemptRef> {
-        let attempt = match self {
-            Self::Report(request) => &request.attempt,
-            Self::Log(request) => &request.attempt,
-            Self::Finish(request) => &request.attempt,
-            Self::Release(request) => &request.attempt,
-            Self::Put(request) => &request.attempt,
-        };
-        attempt.clone().map(AttemptRef)
-    }
-
-    /// The blob whose pieces it stands for.
-    pub(crate) fn blob(&self) -> Option<Blob> {
-        match self {
-            Self::Put(request) => request
-                .blob
-                .as_ref()
-                .and_then(|blob| Blob::from_wire(blob).ok()),
-            _ => None,
-        }
-    }
-
-    /// As bytes for the spool: a tag and the wire's message.
-    pub(crate) fn encode(&self) -> Vec<u8> {
-        let (tag, bytes) = match self {
-            Self::Report(request) => (1, request.encode_to_vec()),
-            Self::Log(request) => (2, request.encode_to_vec()),
-            Self::Finish(request) => (3, request.encode_to_vec()),
-            Self::Release(request) => (4, request.encode_to_vec()),
-            Self::Put(request) => (5, request.encode_to_vec()),
-        };
-        let mut all = Vec::with_capacity(bytes.len() + 1);
-        all.push(tag);
-        all.extend(bytes);
-        all
-    }
-
-    /// The way back; `None` for what another version wrote.
-    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
-        let (tag, bytes) = bytes.split_first()?;
-        match tag {
-            1 => wire::ReportRequest::decode(bytes).ok().map(Self::Report),
-            2 => wire::LogRequest::decode(bytes).ok().map(Self::Log),
-            3 => wire::FinishRequest::decode(bytes).ok().map(Self::Finish),
-            4 => wire::ReleaseRequest::decode(bytes).ok().map(Self::Release),
-            5 => wire::PutPieceRequest::decode(bytes).ok().map(Self::Put),
-            _ => None,
-        }
-    }
-}
-
-impl From<Outcome> for wire::finish_request::Outcome {
-    fn from(outcome: Outcome) -> Self {
-        match outcome {
-            Outcome::Completed => Self::Completed(wire::Completed {}),
-            Outcome::ReachedRung(checkpoint) => Self::ReachedRung(wire::ReachedRung {
-                checkpoint: checkpoint.map(Blob::to_wire),
-            }),
-            Outcome::EndedEarly => Self::EndedEarly(wire::EndedEarly {}),
-            Outcome::Diverged { epoch, reason } => Self::Diverged(wire::Diverged { epoch, reason }),
-            Outcome::Ended => Self::Ended(wire::Ended {}),
-            Outcome::Failed { message, crashed } => Self::Failed(wire::Failed { message, crashed }),
-        }
     }
 }
