@@ -144,7 +144,18 @@ pub enum Pruner {
     Asha,
 }
 
+/// Points of a TPE generation where no budget says how many trials run at once.
+const USUAL_PARALLEL: u32 = 4;
+
 impl Definition {
+    /// How many trials the search should be able to keep busy.
+    pub(super) fn parallel(&self) -> u32 {
+        match &self.strategy {
+            Strategy::Planned(planned) => planned.parallel.max(1),
+            Strategy::Written(_) => USUAL_PARALLEL,
+        }
+    }
+
     /// The same without hyperparameters: for playing a plan through.
     pub(super) fn without_space(&self) -> Definition {
         Definition {

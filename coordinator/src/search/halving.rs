@@ -42,6 +42,11 @@ impl PointOutcome {
         !matches!(self, PointOutcome::Value(_))
     }
 
+    /// Whether there is a value to rank it by: everything but diverged and failed points.
+    pub fn has_value(self) -> bool {
+        self.class() < 2
+    }
+
     /// The value as it was reported; NaN for outcomes without one.
     pub fn value(self, objective: &Objective) -> f64 {
         match self {

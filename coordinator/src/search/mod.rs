@@ -14,9 +14,11 @@ mod search_box;
 mod space;
 // Points.
 mod direction_numbers;
+mod generations;
 mod keyed;
 mod sampler;
 mod sobol;
+mod tpe;
 // Rounds and rungs.
 mod budgeted;
 mod edge;
@@ -24,6 +26,7 @@ mod halving;
 mod narrow;
 mod plan;
 mod planner;
+mod pruner;
 mod round;
 mod simulate;
 mod written;

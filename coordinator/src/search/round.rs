@@ -252,6 +252,11 @@ impl RoundState {
         })
     }
 
+    /// How a point fares at the lowest rung; `None` while it is on its way there.
+    pub fn standing(&self, point: u64, objective: &Objective) -> Option<PointOutcome> {
+        self.outcome(point, 0, objective)
+    }
+
     fn trials_of(&self, point: u64) -> std::ops::Range<u64> {
         point * self.trials_per_point..(point + 1) * self.trials_per_point
     }
@@ -311,9 +316,9 @@ impl RoundState {
         }
     }
 
-    /// Whether a trial is over.
-    pub fn is_over(&self, trial: u64) -> bool {
-        self.fates[trial as usize] != Fate::Open
+    /// Whether a point has come to the end of its way: the top rung, or out.
+    pub fn is_through(&self, point: u64) -> bool {
+        self.on_way_to[point as usize] == THROUGH
     }
 
     /// Whether every rung of every bracket has all its points.

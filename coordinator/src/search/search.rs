@@ -6,12 +6,14 @@ use serde_json::Value;
 
 use super::{
     decision::{Decision, NewTrial, Promotion, TrialEvent, TrialResult, Warning, priority},
-    definition::{Definition, DefinitionError, Sampler},
+    definition::{Definition, DefinitionError, Pruner, Sampler},
     edge,
+    generations::Generations,
     halving::Standing,
     narrow,
     plan::{Plan, PointSource, TrialKey},
     planner,
+    pruner::PrunerState,
     round::{Move, RoundState},
     sampler,
     search_box::SearchBox,
@@ -35,6 +37,10 @@ pub struct Search {
     tops: Vec<Option<Vec<Place>>>,
     /// Position of the round under way; past the last one in the finish.
     current: usize,
+    /// One per round whose points TPE proposes.
+    generations: Vec<Option<Generations>>,
+    /// One per round with a pruner.
+    pruners: Vec<Option<PrunerState>>,
     finish: Option<RoundState>,
     finalists: Option<Vec<Place>>,
     warnings: Vec<Warning>,
@@ -85,7 +91,19 @@ impl Search {
             .map(|round| RoundState::new(&round, plan.folds, round.points()));
         let mut boxes = vec![None; rounds.len()];
         boxes[0] = Some(SearchBox::whole(&definition.space));
+        let proposes = definition.sampler == Sampler::Tpe;
+        let generations = plan.rounds.iter().map(|round| {
+            let drawn = matches!(round.source, PointSource::Drawn { .. });
+            let size = u64::from(definition.parallel());
+            (proposes && drawn).then(|| Generations::new(round.number, size))
+        });
+        let pruners = plan.rounds.iter().map(|round| {
+            let prunes = round.pruner != Pruner::None;
+            prunes.then(|| PrunerState::new(round.pruner, round.full_epochs))
+        });
         Search {
+            generations: generations.collect(),
+            pruners: pruners.collect(),
             grid: Vec::new(),
             boxes,
             tops: vec![None; rounds.len()],
@@ -127,6 +145,26 @@ impl Search {
             return;
         };
         let index = result.trial - self.plan.rounds[round].first_trial;
+        if let Some(pruner) = &mut self.pruners[round] {
+            match result.event {
+                TrialEvent::Known => {}
+                TrialEvent::Report { epoch, objective } => {
+                    if pruner.report(index, epoch, objective, &self.definition.objective) {
+                        self.outbox.push_back(Decision::Prune {
+                            trial: result.trial,
+                        });
+                    }
+                }
+                TrialEvent::Pruned => {
+                    if let Some(last) = pruner.end(index) {
+                        self.rounds[round].set_pruned_value(index, last);
+                    }
+                }
+                _ => {
+                    pruner.end(index);
+                }
+            }
+        }
         let moves = self.rounds[round].apply(index, result.event, &self.definition.objective);
         let trials_per_point = u64::from(self.plan.rounds[round].repeats) * u64::from(folds);
         for change in moves {
@@ -257,12 +295,14 @@ impl Search {
         if self.finished {
             return;
         }
+        self.propose();
         self.look_for_target();
         while !self.target_reached
             && self.current < self.rounds.len()
             && self.rounds[self.current].is_complete()
         {
             self.close_round();
+            self.propose();
         }
         if !self.target_reached && self.current < self.rounds.len() {
             return;
@@ -272,6 +312,13 @@ impl Search {
         }
         if self.finish.as_ref().is_none_or(RoundState::is_complete) {
             self.end();
+        }
+    }
+
+    /// Lets TPE propose all that the results of the round under way allow.
+    fn propose(&mut self) {
+        if let Some(Some(generations)) = self.generations.get_mut(self.current) {
+            generations.advance(&self.definition, &self.rounds[self.current]);
         }
     }
 
@@ -334,7 +381,7 @@ impl Search {
                 let best: Vec<Place> = self.rounds[closed]
                     .ranked_from_top(0)
                     .into_iter()
-                    .filter(|standing| !standing.outcome.is_over())
+                    .filter(|standing| standing.outcome.has_value())
                     .take(top as usize)
                     .map(|standing| (closed, standing.point))
                     .collect();
@@ -359,9 +406,19 @@ impl Search {
             .rev()
             .find(|&i| matches!(self.plan.rounds[i].source, PointSource::Drawn { .. }))
             .unwrap_or(0);
-        let finished = self.ranked(last_drawn..last_drawn + 1, 0);
-        let count = finished.len().div_ceil(4).max(4).min(narrow::MOST_ELITES);
-        finished.into_iter().take(count).collect()
+        let ranked = self.rounds[last_drawn].ranked_from_top(0);
+        let finished = ranked
+            .iter()
+            .filter(|standing| !standing.outcome.is_over())
+            .count();
+        let count = finished.div_ceil(4).max(4).min(narrow::MOST_ELITES);
+        // Pruned points fill up the four where too few were trained to the end.
+        ranked
+            .into_iter()
+            .filter(|standing| standing.outcome.has_value())
+            .take(count)
+            .map(|standing| (last_drawn, standing.point))
+            .collect()
     }
 
     /// Of all points of any round that reached the top rung the best half after round 1, the best quarter later; topped up to four from
@@ -483,7 +540,14 @@ impl Search {
             let index = self.finish.as_mut()?.hand_out(u64::MAX)?;
             return self.finish_trial(index);
         }
-        if let Some(index) = self.rounds[self.current].hand_out(u64::MAX) {
+        let trials_per_point =
+            u64::from(self.plan.rounds[self.current].repeats) * u64::from(self.plan.folds);
+        self.propose();
+        let limit = match &self.generations[self.current] {
+            Some(generations) => generations.proposed() * trials_per_point,
+            None => u64::MAX,
+        };
+        if let Some(index) = self.rounds[self.current].hand_out(limit) {
             return Some(self.round_trial(self.current, index, priority::ROUND));
         }
         let next = self.current + 1;
@@ -552,14 +616,20 @@ impl Search {
         } else {
             point
         };
-        let coordinates = sampler::coordinates(
-            self.definition.sampler,
-            self.definition.seed,
-            self.plan.rounds[round].number,
-            is_whole,
-            index,
-            space.dimensions(),
-        );
+        let proposed = self.generations[round]
+            .as_ref()
+            .and_then(|generations| generations.coordinates(point));
+        let coordinates = match proposed {
+            Some(coordinates) => coordinates.clone(),
+            None => sampler::coordinates(
+                self.definition.sampler,
+                self.definition.seed,
+                self.plan.rounds[round].number,
+                is_whole,
+                index,
+                space.dimensions(),
+            ),
+        };
         let within = match &self.boxes[round] {
             Some(within) if !is_whole => within.clone(),
             _ => SearchBox::whole(space),

@@ -2,5 +2,6 @@
 
 pub(super) mod outcomes;
 mod planned;
+mod samplers;
 mod simulated;
 mod written_rounds;

@@ -60,6 +60,8 @@ struct Store {
     rows: BTreeMap<u64, Row>,
     done: BTreeSet<String>,
     outcome: Outcome,
+    /// Pruned, and the search has not heard that it is done.
+    pruned_running: Vec<u64>,
 }
 
 /// Runs a sweep to its end.
@@ -70,7 +72,9 @@ pub fn run(definition: &Definition, world: World, curve: Curve) -> Outcome {
         rows: BTreeMap::new(),
         done: BTreeSet::new(),
         outcome: Outcome::default(),
+        pruned_running: Vec::new(),
     };
+    let mut idle_steps = 0;
     for _ in 0..10_000_000 {
         if rng.next_u64() % 100 < world.restarts {
             search = restart(definition, &store, &mut rng);
@@ -82,19 +86,31 @@ pub fn run(definition: &Definition, world: World, curve: Curve) -> Outcome {
         for decision in search.decide(want) {
             store.carry_out(decision);
         }
-        if search.is_finished() {
+        for trial in store.pruned_running.drain(..) {
+            search.apply(&TrialResult {
+                trial,
+                event: TrialEvent::Pruned,
+            });
+        }
+        if !store.outcome.reason.is_empty() {
             store.outcome.epochs = store.rows.values().map(|row| u64::from(row.epoch)).sum();
             return store.outcome;
         }
         store.grant(idle);
         let running = store.numbers(State::Running);
-        assert!(!running.is_empty(), "nothing runs and nothing is decided");
+        if running.is_empty() {
+            // What was pruned may have been all that ran: the next decisions bring more.
+            idle_steps += 1;
+            assert!(idle_steps < 1000, "nothing runs and nothing is decided");
+            continue;
+        }
+        idle_steps = 0;
         let number = running[(rng.next_u64() % running.len() as u64) as usize];
         if rng.next_u64() % 100 < world.kills {
             store.row(number).state = State::Queued;
             continue;
         }
-        if let Some(event) = store.train_one_epoch(number, curve) {
+        for event in store.train_one_epoch(number, curve) {
             search.apply(&TrialResult {
                 trial: number,
                 event,
@@ -181,9 +197,12 @@ impl Store {
                 }
                 self.outcome.pruned.insert(trial);
                 let row = self.row(trial);
-                assert_ne!(row.state, State::Over);
-                row.state = State::Over;
-                row.events.push(TrialEvent::Pruned);
+                // A running trial may have ended by itself before it hears of it.
+                if row.state != State::Over {
+                    row.state = State::Over;
+                    row.events.push(TrialEvent::Pruned);
+                    self.pruned_running.push(trial);
+                }
             }
             Decision::NarrowTo { round, within } => {
                 let known = self
@@ -211,31 +230,34 @@ impl Store {
         }
     }
 
-    /// One more epoch; the event that the search hears of, if any.
-    fn train_one_epoch(&mut self, number: u64, curve: Curve) -> Option<TrialEvent> {
+    /// One more epoch; what the search hears of it.
+    fn train_one_epoch(&mut self, number: u64, curve: Curve) -> Vec<TrialEvent> {
         let row = self.row(number);
         let epoch = row.epoch + 1;
-        let event = match curve(&row.trial, epoch) {
+        let value = curve(&row.trial, epoch);
+        let report = value.map(|objective| TrialEvent::Report { epoch, objective });
+        let end = match value {
             None => {
                 row.state = State::Over;
-                TrialEvent::Diverged { epoch }
+                Some(TrialEvent::Diverged { epoch })
             }
             Some(_) if epoch < row.to_epoch => {
                 row.epoch = epoch;
-                return None;
+                None
             }
             Some(objective) if row.waits => {
                 row.epoch = epoch;
                 row.state = State::Waiting;
-                TrialEvent::AtRung { epoch, objective }
+                Some(TrialEvent::AtRung { epoch, objective })
             }
             Some(objective) => {
                 row.epoch = epoch;
                 row.state = State::Over;
-                TrialEvent::Completed { epoch, objective }
+                Some(TrialEvent::Completed { epoch, objective })
             }
         };
-        row.events.push(event);
-        Some(event)
+        let events: Vec<TrialEvent> = report.into_iter().chain(end).collect();
+        row.events.extend(&events);
+        events
     }
 }
