@@ -1,7 +1,35 @@
-//! The coordinator: decides which trials run, stores what happened, and leases trials to workers.
+//! The coordinator of hone: it decides. It knows nothing of candle, nor what a CNN is.
+//!
+//! In reading order: [`search`] proposes and ranks points, [`trial`] and [`sweep`] are the state machines, [`store`]
+//! keeps everything, `driver` turns results into decisions, [`granting`] and [`attempts`] are what workers ask and say,
+//! [`leases`] and the `reaper` give time and take it away, and [`rpc`] is the edge where messages become values.
 
+pub mod attempts;
+pub mod blobs;
+pub mod clock;
+pub mod config;
+mod connected;
+mod driver;
+mod error;
+pub mod granting;
 pub mod ids;
+pub mod leases;
+mod reaper;
+pub mod rpc;
 pub mod search;
+pub mod secrets;
+mod server;
+pub mod session;
+mod state;
 pub mod store;
 pub mod sweep;
+mod sweeps;
+mod transfer;
 pub mod trial;
+
+pub use config::Config;
+pub use error::Error;
+pub use server::{Coordinator, StartError, run};
+
+#[cfg(test)]
+mod tests;

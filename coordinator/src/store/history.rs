@@ -5,7 +5,7 @@ use super::{
     values::{BlobRef, DataSet, NewRound, NewSweep, Objective, WinnerRef},
 };
 use crate::{
-    ids::{AttemptNumber, Hash, SessionId, SweepId, TrialNumber},
+    ids::{AttemptNumber, Hash, SessionId, SweepId, Token, TrialNumber},
     sweep::SweepState,
     trial::{AttemptState, StopRequest, TrialKind, TrialState},
 };
@@ -315,6 +315,8 @@ pub struct OpenAttempt {
     pub trial: TrialNumber,
     /// The attempt.
     pub attempt: AttemptNumber,
+    /// Its secret.
+    pub token: Token,
     /// Whose.
     pub session: SessionId,
     /// For people.

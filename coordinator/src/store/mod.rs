@@ -16,7 +16,7 @@ pub use error::{OpenError, StoreError};
 pub use history::*;
 pub use values::*;
 
-use crate::ids::{SweepId, TrialNumber};
+use crate::ids::{Hash, SweepId, TrialNumber};
 
 /// The store of a running coordinator. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -146,6 +146,11 @@ impl Reader {
 
     /// Sweeps that have not ended, oldest first.
     pub async fn live_sweeps(&self) -> Result<Vec<SweepId>, StoreError> {
+        Err(StoreError::Closed)
+    }
+
+    /// Hashes of all blobs that lie in the folder beside the database.
+    pub async fn blobs(&self) -> Result<Vec<Hash>, StoreError> {
         Err(StoreError::Closed)
     }
 

@@ -1,0 +1,274 @@
+//! What a worker says about an attempt, and what it is told in return.
+
+use crate::{
+    Error,
+    ids::{AttemptRef, SessionId},
+    leases::{Directive, Renewal},
+    state::State,
+    store::{
+        BlobRef, Outcome, StoreError,
+        command::{
+            CommitBlob, Ended, Finish, Release, Report, Reported, ReturnSession, Returned, TakeBack,
+        },
+    },
+    trial::{StopRequest, TrialState},
+};
+
+/// One attempt in a heartbeat.
+#[derive(Clone, Debug)]
+pub struct Progress {
+    /// Which.
+    pub attempt: AttemptRef,
+    /// Steps since the lease began.
+    pub steps: u64,
+}
+
+/// The answer to a heartbeat.
+#[derive(Clone, Debug, Default)]
+pub struct Pulse {
+    /// In the order of the question.
+    pub directives: Vec<Directive>,
+    /// The worker gets nothing more: it should leave.
+    pub drain: bool,
+    /// It must register (again).
+    pub unknown_session: bool,
+}
+
+impl State {
+    /// Renews leases. Writes nothing, unless a late worker is taken back.
+    pub(crate) async fn heartbeat(
+        &self,
+        session: SessionId,
+        draining: bool,
+        attempts: &[Progress],
+    ) -> Result<Pulse, Error> {
+        let now = self.clock.now();
+        let known = self
+            .sessions()
+            .seen(session, draining, now, self.clock.unix_ms());
+        let renewals: Vec<Renewal> = {
+            let mut leases = self.leases();
+            attempts
+                .iter()
+                .map(|progress| leases.renew(&progress.attempt, progress.steps, now))
+                .collect()
+        };
+        let mut directives = Vec::with_capacity(attempts.len());
+        for (progress, renewal) in attempts.iter().zip(renewals) {
+            directives.push(match renewal {
+                Renewal::Renewed(directive) => directive,
+                Renewal::Unknown => self.take_back(session, &progress.attempt).await?,
+            });
+        }
+        let drain = self.sessions().get(session).is_some_and(|s| s.draining);
+        if drain {
+            for directive in &mut directives {
+                if *directive == Directive::Continue {
+                    *directive = Directive::Release;
+                }
+            }
+        }
+        Ok(Pulse {
+            directives,
+            drain,
+            unknown_session: !known,
+        })
+    }
+
+    /// A late worker that nobody has replaced goes on; its training is kept.
+    pub(crate) async fn take_back(
+        &self,
+        session: SessionId,
+        attempt: &AttemptRef,
+    ) -> Result<Directive, Error> {
+        let taken = self
+            .store
+            .apply(TakeBack {
+                attempt: attempt.clone(),
+                at: self.clock.unix_ms(),
+            })
+            .await;
+        match taken {
+            Ok(asked) => {
+                self.leases().adopt(attempt, session, self.clock.now());
+                let directive = directive(asked, false);
+                self.leases().direct(&attempt.key(), directive);
+                tracing::info!(sweep = %attempt.sweep, trial = %attempt.trial, attempt = %attempt.attempt, "late worker taken back");
+                Ok(directive)
+            }
+            Err(StoreError::Fenced | StoreError::NotFound { .. }) => Ok(Directive::Fenced),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Records one epoch, and after it the checkpoint that lies on the worker's disk: a grant may name it from then on.
+    pub(crate) async fn report(
+        &self,
+        report: Report,
+        checkpoint: Option<BlobRef>,
+    ) -> Result<Directive, Error> {
+        let attempt = report.attempt.clone();
+        let epoch = report.epoch;
+        let reported: Reported = self.store.apply(report).await?;
+        if let Some(blob) = checkpoint {
+            let commit = CommitBlob {
+                attempt: attempt.clone(),
+                blob,
+                at: self.clock.unix_ms(),
+            };
+            self.store.apply(commit).await?;
+        }
+        tracing::debug!(sweep = %attempt.sweep, trial = %attempt.trial, attempt = %attempt.attempt, epoch, "epoch reported");
+        let wanted = {
+            let mut leases = self.leases();
+            if reported.taken_back
+                && let Some(session) = leases.lost_by(&attempt)
+            {
+                leases.adopt(&attempt, session, self.clock.now());
+            }
+            leases.touch(&attempt, self.clock.now())
+        };
+        Ok(match directive(reported.asked, reported.paused) {
+            Directive::Continue => wanted,
+            other => other,
+        })
+    }
+
+    /// Records how an attempt ended.
+    pub(crate) async fn finish(&self, finish: Finish) -> Result<(), Error> {
+        let attempt = finish.attempt.clone();
+        let outcome = finish.outcome.clone();
+        let ended: Ended = self.store.apply(finish).await?;
+        self.ended(&attempt, &ended, outcome_word(&outcome));
+        if ended.repeated {
+            return Ok(());
+        }
+        if matches!(outcome, Outcome::Crashed { .. }) {
+            self.lost_on(ended.session).await;
+        } else {
+            self.sessions().succeeded(ended.session);
+        }
+        Ok(())
+    }
+
+    /// Takes an attempt back into the queue, with its checkpoint.
+    pub(crate) async fn release(&self, release: Release) -> Result<(), Error> {
+        let attempt = release.attempt.clone();
+        let ended = self.store.apply(release).await?;
+        self.ended(&attempt, &ended, "released");
+        Ok(())
+    }
+
+    /// The attempt is over in the store: forget its time, and tell who waits for that.
+    pub(crate) fn ended(&self, attempt: &AttemptRef, ended: &Ended, how: &str) {
+        let key = attempt.key();
+        self.leases().end(&key, attempt.attempt);
+        self.blobs.forget_attempt(&key, attempt.attempt);
+        if !ended.repeated {
+            tracing::info!(
+                sweep = %attempt.sweep,
+                trial = %attempt.trial,
+                attempt = %attempt.attempt,
+                state = ended.state.as_str(),
+                "trial {how}"
+            );
+        }
+        self.trial_left(&attempt.sweep, ended.state);
+    }
+
+    fn trial_left(&self, sweep: &crate::ids::SweepId, state: TrialState) {
+        if state == TrialState::Queued {
+            self.queued.notify_waiters();
+        }
+        self.tell_driver(sweep);
+    }
+
+    /// A worker process left or died: what it held goes back.
+    pub(crate) async fn leave(
+        &self,
+        session: SessionId,
+        crashed: bool,
+        excused: bool,
+        reason: String,
+    ) -> Result<Vec<Returned>, Error> {
+        let gone = self.sessions().remove(session);
+        let others_connected = self.sessions().slots() > 0;
+        let returned = self
+            .store
+            .apply(ReturnSession {
+                session,
+                crashed,
+                excused,
+                others_connected,
+                reason,
+                at: self.clock.unix_ms(),
+            })
+            .await?;
+        for trial in &returned {
+            let key = crate::leases::TrialKey {
+                sweep: trial.sweep.clone(),
+                trial: trial.trial,
+            };
+            self.leases().end(&key, trial.attempt);
+            self.trial_left(&trial.sweep, trial.state);
+        }
+        if let Some(gone) = gone {
+            tracing::info!(
+                ?session,
+                worker = gone.name,
+                crashed,
+                trials = returned.len(),
+                "worker left"
+            );
+        }
+        Ok(returned)
+    }
+
+    /// An attempt was lost or crashed on this worker: one bad host must not eat a sweep.
+    pub(crate) async fn lost_on(&self, session: SessionId) {
+        if !self.sessions().lost_attempt(session) {
+            return;
+        }
+        let Some(worker) = self.sessions().get(session).map(|s| s.name.clone()) else {
+            return;
+        };
+        tracing::warn!(
+            ?session,
+            worker,
+            "worker quarantined: it loses every attempt"
+        );
+        let recorded = self
+            .store
+            .apply(crate::store::command::RecordWorker {
+                worker,
+                event: "quarantined".to_owned(),
+                reason: "it lost or crashed attempt after attempt".to_owned(),
+                at: self.clock.unix_ms(),
+            })
+            .await;
+        if let Err(error) = recorded {
+            tracing::warn!(%error, "the quarantine is not in the history");
+        }
+    }
+}
+
+pub(crate) fn directive(asked: Option<StopRequest>, paused: bool) -> Directive {
+    match asked {
+        Some(StopRequest::Cancel) => Directive::Stop,
+        Some(StopRequest::Prune) => Directive::Prune,
+        None if paused => Directive::Release,
+        None => Directive::Continue,
+    }
+}
+
+fn outcome_word(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Completed => "completed",
+        Outcome::ReachedRung { .. } => "at its rung",
+        Outcome::EndedEarly => "ended by its patience",
+        Outcome::Diverged { .. } => "diverged",
+        Outcome::Ended => "ended on request",
+        Outcome::Failed { .. } => "failed",
+        Outcome::Crashed { .. } => "crashed",
+    }
+}

@@ -1,0 +1,112 @@
+//! Who is connected, and what a sweep waits for: what only a running coordinator can tell.
+
+use crate::{session::Session, state::State, store::SweepDetail};
+
+/// A worker, and how many trials it trains.
+#[derive(Clone, Debug)]
+pub struct WorkerView {
+    /// As it registered.
+    pub session: Session,
+    /// Attempts that it holds.
+    pub running: u32,
+}
+
+/// What a sweep has of the workers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ConnectedTo {
+    /// Processes.
+    pub workers: u32,
+    /// Their slots.
+    pub slots: u32,
+    /// Why nothing of it runs, and what to do; empty when something runs or nothing is to run.
+    pub waiting_for: String,
+}
+
+impl State {
+    /// Every connected worker, in order of name.
+    pub(crate) fn workers(&self) -> Vec<WorkerView> {
+        let running = self.leases().running_by_session();
+        let sessions = self.sessions();
+        let all = sessions.all().into_iter();
+        all.map(|(id, session)| WorkerView {
+            session: session.clone(),
+            running: running.get(&id).copied().unwrap_or(0),
+        })
+        .collect()
+    }
+
+    /// The workers as this sweep sees them.
+    pub(crate) fn connected(&self, sweep: &SweepDetail) -> ConnectedTo {
+        let workers = self.workers();
+        ConnectedTo {
+            workers: u32::try_from(workers.len()).unwrap_or(u32::MAX),
+            slots: workers.iter().map(|worker| worker.session.slots).sum(),
+            waiting_for: waiting_for(sweep, &workers),
+        }
+    }
+}
+
+fn waiting_for(sweep: &SweepDetail, workers: &[WorkerView]) -> String {
+    if !sweep.summary.state.grants() || sweep.running > 0 || sweep.queued == 0 {
+        return String::new();
+    }
+    let trainer = &sweep.sweep.trainer;
+    let able: Vec<&Session> = workers
+        .iter()
+        .map(|worker| &worker.session)
+        .filter(|session| session.trainers.contains(trainer))
+        .collect();
+    if able.is_empty() {
+        return no_worker(trainer, workers);
+    }
+    let Some(name) = &sweep.sweep.data_source else {
+        return String::new();
+    };
+    let wanted = sweep.data.as_ref().map(|data| data.hash);
+    let mut found = Vec::new();
+    for session in able {
+        match session.offer(name).map(|offer| &offer.data) {
+            Some(Ok(set)) if wanted.is_none_or(|hash| hash == set.hash) => return String::new(),
+            Some(Ok(set)) => found.push(format!(
+                "{} has other content ({})",
+                session.name,
+                short(set.hash)
+            )),
+            Some(Err(problem)) => found.push(format!("{}: {problem}", session.name)),
+            None => found.push(format!("{} has not tried to open it yet", session.name)),
+        }
+    }
+    let hash = wanted.map_or_else(String::new, |hash| {
+        format!(" with the hash {}", short(hash))
+    });
+    format!(
+        "waiting for a worker with the data set `{name}`{hash}: {}; start one with `hone worker --data DIR`, \
+         DIR holding it",
+        found.join("; ")
+    )
+}
+
+fn no_worker(trainer: &str, workers: &[WorkerView]) -> String {
+    if workers.is_empty() {
+        return "waiting for a worker: none is connected; start one with `hone worker --coordinator URL`".to_owned();
+    }
+    let connected: Vec<String> = workers
+        .iter()
+        .map(|worker| {
+            format!(
+                "{} ({})",
+                worker.session.name,
+                worker.session.trainers.join(", ")
+            )
+        })
+        .collect();
+    format!(
+        "waiting for a worker that trains `{trainer}`: connected are {}; start one with `hone worker --exec \
+         {trainer}=COMMAND`",
+        connected.join("; ")
+    )
+}
+
+fn short(hash: crate::ids::Hash) -> String {
+    hash.to_string().chars().take(12).collect()
+}

@@ -1,0 +1,211 @@
+//! PURE: what the search says, as actions for the writer.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::{
+    SweepPlan,
+    spec::{NoSuchPlace, substitute},
+};
+use crate::{
+    ids::TrialNumber,
+    search::{
+        AxisBox, Decision, Domain, Kind, NewTrial as Proposed, Params, Plan, PointSource,
+        RoundPlan, SearchBox,
+    },
+    store::{NewRound, NewTrial, command::Action},
+    trial::{TrialKind, seed},
+};
+
+/// One decision as an action; `None` for the end, which the caller carries out.
+pub fn action(
+    sweep: &SweepPlan,
+    plan: &Plan,
+    decision: &Decision,
+) -> Result<Option<Action>, NoSuchPlace> {
+    Ok(Some(match decision {
+        Decision::Enqueue(trial) => Action::Enqueue(vec![search_trial(sweep, trial)?]),
+        Decision::Promote(promotion) => Action::Promote {
+            trial: TrialNumber(promotion.trial),
+            to_epoch: promotion.to_epoch,
+            queue_order: u64::from(promotion.priority),
+            waits_at_end: promotion.waits_at_end,
+            keep_weights: promotion.keep_weights,
+        },
+        Decision::Prune { trial } => Action::Prune {
+            trial: TrialNumber(*trial),
+            reason: "other points are better".to_owned(),
+        },
+        Decision::NarrowTo { round, within } => {
+            let planned = plan.rounds.iter().find(|planned| planned.number == *round);
+            let Some(planned) = planned else {
+                return Ok(None);
+            };
+            Action::Round(new_round(sweep, planned, Some(within)))
+        }
+        Decision::Warn(warning) => Action::Warn {
+            key: warning.key.clone(),
+            text: warning.text.clone(),
+        },
+        Decision::Finish { .. } => return Ok(None),
+    }))
+}
+
+fn search_trial(sweep: &SweepPlan, trial: &Proposed) -> Result<NewTrial, NoSuchPlace> {
+    let domains = sweep.search.space.domains();
+    Ok(NewTrial {
+        number: TrialNumber(trial.number),
+        kind: TrialKind::Search,
+        round: trial.round,
+        point: trial.point,
+        repeat: trial.repeat,
+        fold: trial.fold,
+        params_json: json!(trial.params).to_string(),
+        spec_json: substitute(&sweep.spec, domains, &trial.params)?.to_string(),
+        seed: seed(
+            sweep.search.seed,
+            trial.round,
+            trial.point,
+            trial.repeat,
+            trial.fold,
+        ),
+        to_epoch: trial.to_epoch,
+        full_epochs: trial.full_epochs,
+        queue_order: u64::from(trial.priority),
+        waits_at_end: trial.waits_at_end,
+        keep_weights: trial.keep_weights,
+        weights_of: None,
+    })
+}
+
+/// What the plan amounts to, for people, and which numbers it takes.
+pub fn plan_actions(sweep: &SweepPlan, plan: &Plan, reserve: TrialNumber) -> Vec<Action> {
+    let whole = SearchBox::whole(&sweep.search.space);
+    let mut actions: Vec<_> = plan
+        .rounds
+        .iter()
+        .map(|round| {
+            Action::Round(new_round(
+                sweep,
+                round,
+                (round.number == 1).then_some(&whole),
+            ))
+        })
+        .collect();
+    actions.push(Action::Reserve(reserve));
+    actions.push(Action::Plan {
+        trials: plan.last_trial(),
+        epochs: plan.epochs,
+    });
+    for (index, note) in plan.notes.iter().enumerate() {
+        actions.push(Action::Warn {
+            key: format!("plan {index}"),
+            text: note.clone(),
+        });
+    }
+    actions
+}
+
+fn new_round(sweep: &SweepPlan, round: &RoundPlan, within: Option<&SearchBox>) -> NewRound {
+    let mut rungs = BTreeMap::<u32, u64>::new();
+    for rung in round.brackets.iter().flat_map(|bracket| &bracket.rungs) {
+        *rungs.entry(rung.epochs).or_default() += rung.points;
+    }
+    NewRound {
+        round: round.number,
+        points: round.points(),
+        rungs: rungs.keys().copied().collect(),
+        rung_points: rungs.values().copied().collect(),
+        repeats: round.repeats,
+        top: match round.source {
+            PointSource::Top(top) => Some(top),
+            PointSource::Drawn { .. } => None,
+        },
+        box_json: within.map_or_else(String::new, |within| box_json(sweep, within)),
+    }
+}
+
+/// The box as `hone.v1.AxisBox` has it, one object an axis.
+fn box_json(sweep: &SweepPlan, within: &SearchBox) -> String {
+    let domains = sweep.search.space.domains().iter();
+    let axes: Vec<_> = domains
+        .zip(within.axes())
+        .map(|(domain, axis)| axis_json(domain, axis))
+        .collect();
+    json!(axes).to_string()
+}
+
+fn axis_json(domain: &Domain, axis: &AxisBox) -> Value {
+    match (axis, &domain.kind) {
+        (AxisBox::Choice { kept }, Kind::Choice(values)) => {
+            let values: Vec<_> = kept.iter().filter_map(|index| values.get(*index)).collect();
+            json!({"path": domain.path, "low_share": 0.0, "high_share": 1.0, "values": values})
+        }
+        (AxisBox::Range { low, high }, _) => {
+            let ends = axis.ends(domain);
+            json!({
+                "path": domain.path,
+                "low": ends.map(|(low, _)| low),
+                "high": ends.map(|(_, high)| high),
+                "low_share": low,
+                "high_share": high,
+            })
+        }
+        (AxisBox::Choice { .. }, Kind::Range(_)) => {
+            json!({"path": domain.path, "low_share": 0.0, "high_share": 1.0})
+        }
+    }
+}
+
+/// The check of a sweep: one trial outside points, at the middle of every axis.
+pub fn check_trial(sweep: &SweepPlan, number: TrialNumber) -> Result<NewTrial, NoSuchPlace> {
+    let domains = sweep.search.space.domains();
+    let middle: Params = domains
+        .iter()
+        .map(|domain| (domain.path.clone(), domain.value(0.5)))
+        .collect();
+    outside(sweep, TrialKind::Check, number, &middle)
+}
+
+/// A test of one trial of the winning point: its kept weights on the test part.
+pub fn test_trial(
+    sweep: &SweepPlan,
+    number: TrialNumber,
+    of: TrialNumber,
+    fold: u32,
+    params: &Params,
+) -> Result<NewTrial, NoSuchPlace> {
+    Ok(NewTrial {
+        fold,
+        weights_of: Some(of),
+        // Tests are points of round 0 after the check, each its own.
+        point: of.0,
+        ..outside(sweep, TrialKind::Test, number, params)?
+    })
+}
+
+fn outside(
+    sweep: &SweepPlan,
+    kind: TrialKind,
+    number: TrialNumber,
+    params: &Params,
+) -> Result<NewTrial, NoSuchPlace> {
+    Ok(NewTrial {
+        number,
+        kind,
+        round: 0,
+        point: 0,
+        repeat: 0,
+        fold: 0,
+        params_json: json!(params).to_string(),
+        spec_json: substitute(&sweep.spec, sweep.search.space.domains(), params)?.to_string(),
+        seed: seed(sweep.search.seed, 0, number.0, 0, 0),
+        to_epoch: 1,
+        full_epochs: 1,
+        queue_order: 0,
+        waits_at_end: false,
+        keep_weights: false,
+        weights_of: None,
+    })
+}

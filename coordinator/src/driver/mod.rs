@@ -1,0 +1,273 @@
+//! Feeds results to the search and turns its decisions into commands for the writer, on a thread of its own: a slow
+//! decision delays nobody's heartbeat.
+
+mod actions;
+mod active;
+mod results;
+mod spec;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use serde_json::Value;
+
+use crate::{
+    Error,
+    ids::SweepId,
+    leases::{Directive, TrialKey},
+    rpc, search,
+    state::{LiveSweep, State},
+    store::{
+        StoreError, SweepDetail, TrialFilter,
+        command::{Action, ChangeSweep, Decide, SweepChange},
+    },
+    sweep::SweepState,
+    trial::TrialState,
+};
+use active::ActiveSweep;
+
+/// What the driver needs of a sweep's definition.
+#[derive(Clone, Debug)]
+pub struct SweepPlan {
+    /// For the search.
+    pub search: search::Definition,
+    /// What a trainer gets, each domain's place holding anything.
+    pub spec: Value,
+    /// Evaluate the winner on the test part.
+    pub test: bool,
+    /// Run the check first.
+    pub check: bool,
+}
+
+impl SweepPlan {
+    /// Whether every domain has a place in the spec.
+    pub fn check_places(&self) -> Result<(), spec::NoSuchPlace> {
+        let domains = self.search.space.domains();
+        let low = domains
+            .iter()
+            .map(|domain| (domain.path.clone(), domain.value(0.0)))
+            .collect();
+        spec::substitute(&self.spec, domains, &low).map(|_| ())
+    }
+}
+
+/// Queued trials kept ready: enough that no worker waits for the driver, few enough that a million points are not
+/// stored before they are wanted.
+const LEAST_QUEUED: u64 = 64;
+const QUEUED_PER_SLOT: u64 = 4;
+/// How long to wait after the store could not take a decision.
+const RETRY: Duration = Duration::from_millis(500);
+/// Trials read at once when a sweep is loaded.
+const PAGE: u64 = 1000;
+
+/// Drives every live sweep until the coordinator shuts down.
+pub(crate) async fn drive(state: Arc<State>) {
+    let mut driver = Driver {
+        state: Arc::clone(&state),
+        active: BTreeMap::new(),
+    };
+    loop {
+        let told = tokio::select! {
+            () = state.shutdown.cancelled() => return,
+            told = state.told() => told,
+        };
+        for sweep in told {
+            if let Err(error) = driver.advance(&sweep).await {
+                driver.give_up(&sweep, &error).await;
+            }
+        }
+    }
+}
+
+struct Driver {
+    state: Arc<State>,
+    active: BTreeMap<SweepId, ActiveSweep>,
+}
+
+impl Driver {
+    async fn advance(&mut self, id: &SweepId) -> Result<(), Error> {
+        let detail = match self.state.store.read().sweep(id).await {
+            Ok(detail) => detail,
+            // Removed meanwhile.
+            Err(StoreError::NotFound { .. }) => {
+                self.forget(id);
+                return Ok(());
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if detail.summary.state.has_ended() {
+            self.forget(id);
+            return Ok(());
+        }
+        self.publish(id, &detail);
+        let mut sweep = match self.active.remove(id) {
+            Some(sweep) => sweep,
+            None => self.load(id, &detail).await?,
+        };
+        let decided = self.step(&mut sweep, &detail).await;
+        self.active.insert(id.clone(), sweep);
+        if decided?.is_some_and(|state| state != detail.summary.state) {
+            self.state.tell_driver(id);
+        }
+        Ok(())
+    }
+
+    /// Takes in new results and carries out what follows from them. The sweep's state after it.
+    async fn step(
+        &self,
+        sweep: &mut ActiveSweep,
+        detail: &SweepDetail,
+    ) -> Result<Option<SweepState>, Error> {
+        let id = &detail.summary.sweep;
+        for result in self.state.store.read().results(id, sweep.seen()).await? {
+            sweep.apply(&result);
+        }
+        if !detail.summary.state.grants() || detail.stopping {
+            return Ok(None);
+        }
+        let slots = u64::from(self.state.sessions().slots());
+        let window = LEAST_QUEUED.max(QUEUED_PER_SLOT * slots);
+        let want = usize::try_from(window.saturating_sub(detail.queued)).unwrap_or(usize::MAX);
+        match sweep.decide(want, self.state.clock.unix_ms()) {
+            Some(decide) => self.carry_out(sweep, decide).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Applies one decision, however long the store cannot take it.
+    async fn carry_out(
+        &self,
+        sweep: &mut ActiveSweep,
+        decide: Decide,
+    ) -> Result<SweepState, Error> {
+        loop {
+            match self.state.store.apply(decide.clone()).await {
+                Ok(decided) => {
+                    sweep.decided(decided.last);
+                    self.spread(&decide);
+                    return Ok(decided.state);
+                }
+                Err(error @ (StoreError::Busy | StoreError::DiskFull(_))) => {
+                    tracing::warn!(sweep = %decide.sweep, %error, "decision waits");
+                    tokio::select! {
+                        () = tokio::time::sleep(RETRY) => {}
+                        () = self.state.shutdown.cancelled() => return Err(error.into()),
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// What a decision means for workers that wait or train.
+    fn spread(&self, decide: &Decide) {
+        let mut queued = false;
+        for action in &decide.actions {
+            match action {
+                Action::Enqueue(_) | Action::Promote { .. } => queued = true,
+                Action::CheckPassed => {
+                    tracing::info!(sweep = %decide.sweep, "check passed");
+                    queued = true;
+                }
+                Action::Prune { trial, .. } => {
+                    let key = TrialKey {
+                        sweep: decide.sweep.clone(),
+                        trial: *trial,
+                    };
+                    self.state.leases().direct(&key, Directive::Prune);
+                }
+                Action::Complete { winner, reason } => {
+                    tracing::info!(sweep = %decide.sweep, ?winner, reason, "sweep completed");
+                }
+                Action::Fail { reason } => {
+                    self.state
+                        .leases()
+                        .direct_sweep(&decide.sweep, Directive::Stop);
+                    tracing::warn!(sweep = %decide.sweep, reason, "sweep failed");
+                }
+                _ => {}
+            }
+        }
+        if queued {
+            self.state.queued.notify_waiters();
+        }
+    }
+
+    /// A sweep from the store: its definition, and the trials that it has.
+    async fn load(&self, id: &SweepId, detail: &SweepDetail) -> Result<ActiveSweep, Error> {
+        let definition = rpc::convert::definition::stored(&detail.sweep.definition)?;
+        let (_, plan) = rpc::convert::definition::parse(definition)?;
+        let checked = !plan.check || !detail.check_json.is_empty();
+        let mut sweep = ActiveSweep::new(id.clone(), plan, detail.decisions, checked)
+            .map_err(|error| Error::Broken(error.to_string()))?;
+        let mut filter = TrialFilter {
+            limit: Some(PAGE),
+            states: vec![TrialState::Queued, TrialState::Running],
+            ..TrialFilter::default()
+        };
+        loop {
+            let page = self.state.store.read().trials(id, &filter).await?;
+            for trial in &page {
+                sweep.known(trial.number);
+                filter.after = trial.number.0;
+            }
+            if (page.len() as u64) < PAGE {
+                break;
+            }
+        }
+        tracing::info!(sweep = %id, state = detail.summary.state.as_str(), "sweep loaded");
+        Ok(sweep)
+    }
+
+    /// Tells the granting side what is live.
+    fn publish(&self, id: &SweepId, detail: &SweepDetail) {
+        let now = LiveSweep {
+            state: detail.summary.state,
+            trainer: detail.sweep.trainer.clone(),
+            data_source: detail.sweep.data_source.clone(),
+        };
+        let changed = self
+            .state
+            .live()
+            .send_if_modified(|live| live.insert(id.clone(), now.clone()).as_ref() != Some(&now));
+        if changed {
+            self.state.queued.notify_waiters();
+        }
+    }
+
+    fn forget(&mut self, id: &SweepId) {
+        self.active.remove(id);
+        let gone = self
+            .state
+            .live()
+            .send_if_modified(|live| live.remove(id).is_some());
+        if gone {
+            self.state.queued.notify_waiters();
+        }
+    }
+
+    /// A sweep that cannot be driven fails with the reason, unless it is the coordinator that cannot go on now.
+    async fn give_up(&mut self, id: &SweepId, error: &Error) {
+        if self.state.shutdown.is_cancelled() {
+            return;
+        }
+        self.active.remove(id);
+        if matches!(error, Error::Unavailable(_) | Error::Busy(_)) {
+            tracing::warn!(sweep = %id, %error, "sweep waits");
+            tokio::time::sleep(RETRY).await;
+            self.state.tell_driver(id);
+            return;
+        }
+        tracing::error!(sweep = %id, %error, "sweep cannot be driven");
+        let fail = ChangeSweep {
+            sweep: id.clone(),
+            change: SweepChange::Fail,
+            actor: "coordinator".to_owned(),
+            reason: error.to_string(),
+            at: self.state.clock.unix_ms(),
+        };
+        match self.state.store.apply(fail).await {
+            Ok(_) => self.state.tell_driver(id),
+            Err(error) => tracing::error!(sweep = %id, %error, "sweep cannot be marked as failed"),
+        }
+    }
+}

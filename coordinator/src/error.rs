@@ -1,0 +1,85 @@
+//! One error for everything a caller can meet, its variants chosen by what the caller will do about it.
+
+use tonic::{Code, Status};
+
+use crate::store::StoreError;
+
+/// Why a request was not carried out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// Fix the request: the field and what is wrong with it.
+    #[error("{field}: {problem}")]
+    Input {
+        /// Path of the field in the message, such as `attempt.token`.
+        field: String,
+        /// What would be right.
+        problem: String,
+    },
+    /// There is no such thing.
+    #[error("{0}")]
+    NotFound(String),
+    /// The state of things does not allow it, and repeating will not help.
+    #[error("{0}")]
+    Refused(String),
+    /// The attempt has lost the right to speak for its trial: drop it.
+    #[error("fenced: another attempt has this trial, or it is over")]
+    Fenced,
+    /// The session is not known: register, then ask again.
+    #[error("unknown session: register first")]
+    UnknownSession,
+    /// A queue or a limit is full: try again later.
+    #[error("{0}")]
+    Busy(String),
+    /// The coordinator cannot answer now (it shuts down, its disk is full): try again later.
+    #[error("{0}")]
+    Unavailable(String),
+    /// The database or a file contradicts itself: somebody has to look.
+    #[error("{0}")]
+    Broken(String),
+}
+
+impl Error {
+    /// A field that is missing or wrong.
+    pub fn input(field: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self::Input {
+            field: field.into(),
+            problem: problem.into(),
+        }
+    }
+
+    /// The status code that makes clients do the right thing: never `UNKNOWN`, which some retry for ever.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Input { .. } => Code::InvalidArgument,
+            Self::NotFound(_) | Self::UnknownSession => Code::NotFound,
+            Self::Refused(_) | Self::Fenced => Code::FailedPrecondition,
+            Self::Busy(_) => Code::ResourceExhausted,
+            Self::Unavailable(_) => Code::Unavailable,
+            Self::Broken(_) => Code::Internal,
+        }
+    }
+}
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        if matches!(error, Error::Broken(_)) {
+            tracing::error!(%error, "request failed");
+        }
+        Self::new(error.code(), error.to_string())
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        let words = error.to_string();
+        match error {
+            StoreError::Fenced => Self::Fenced,
+            StoreError::NotFound { .. } => Self::NotFound(words),
+            StoreError::Refused(_) => Self::Refused(words),
+            StoreError::Invalid(_) => Self::input("request", words),
+            StoreError::Busy => Self::Busy(words),
+            StoreError::DiskFull(_) | StoreError::Closed => Self::Unavailable(words),
+            StoreError::Damaged { .. } | StoreError::Database(_) => Self::Broken(words),
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! Expiry times of running attempts. They live in memory alone: a heartbeat writes nothing, and after a restart every
+//! attempt that the store calls running gets fresh time before any is expired.
+
+use std::{collections::HashMap, time::Duration};
+
+use crate::{
+    config::Timing,
+    ids::{AttemptNumber, AttemptRef, SessionId, SweepId, Token, TrialNumber},
+};
+
+/// A trial, by its sweep and its number.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TrialKey {
+    /// The sweep.
+    pub sweep: SweepId,
+    /// Its number in it, from 1.
+    pub trial: TrialNumber,
+}
+
+impl std::fmt::Display for TrialKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.sweep, self.trial)
+    }
+}
+
+impl AttemptRef {
+    /// The trial alone.
+    pub fn key(&self) -> TrialKey {
+        TrialKey {
+            sweep: self.sweep.clone(),
+            trial: self.trial,
+        }
+    }
+}
+
+/// What the coordinator wants of a running attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Directive {
+    /// Nothing: train on.
+    Continue,
+    /// End at the next epoch.
+    Stop,
+    /// End now.
+    Prune,
+    /// Give the trial back with a checkpoint.
+    Release,
+    /// Somebody else has the trial, or it is over.
+    Fenced,
+}
+
+/// Why the reaper ends an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overdue {
+    /// No heartbeat in time.
+    Silent,
+    /// Heartbeats, but not one more step in [`Timing::stuck`].
+    Stuck,
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    attempt: AttemptNumber,
+    token: Token,
+    session: SessionId,
+    expires: Duration,
+    directive: Directive,
+    steps: u64,
+    progress: Duration,
+}
+
+/// What a heartbeat of one attempt comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Renewal {
+    /// Renewed; this is wanted of it.
+    Renewed(Directive),
+    /// Not held: expired, over, or granted anew. The store knows which.
+    Unknown,
+}
+
+/// All leases of a coordinator.
+#[derive(Debug)]
+pub struct Leases {
+    timing: Timing,
+    held: HashMap<TrialKey, Entry>,
+    /// Expired and granted to nobody else yet: a late worker may come back.
+    lost: HashMap<TrialKey, Entry>,
+}
+
+impl Leases {
+    /// No lease yet.
+    pub fn new(timing: Timing) -> Self {
+        Self {
+            timing,
+            held: HashMap::new(),
+            lost: HashMap::new(),
+        }
+    }
+
+    /// A trial was granted: its first lease begins.
+    pub fn grant(&mut self, claim: &AttemptRef, session: SessionId, now: Duration) {
+        self.insert(claim, session, now, self.timing.first_lease());
+    }
+
+    /// An attempt that the store calls running, after a restart, or one taken back: it has a lease from now.
+    pub fn adopt(&mut self, claim: &AttemptRef, session: SessionId, now: Duration) {
+        self.insert(claim, session, now, self.timing.lease());
+    }
+
+    fn insert(&mut self, claim: &AttemptRef, session: SessionId, now: Duration, lease: Duration) {
+        let entry = Entry {
+            attempt: claim.attempt,
+            token: claim.token,
+            session,
+            expires: now + lease,
+            directive: Directive::Continue,
+            steps: 0,
+            progress: now,
+        };
+        self.lost.remove(&claim.key());
+        self.held.insert(claim.key(), entry);
+    }
+
+    /// Renews one attempt. A first lease is never cut short by it.
+    pub fn renew(&mut self, claim: &AttemptRef, steps: u64, now: Duration) -> Renewal {
+        let Some(entry) = self.entry(claim) else {
+            return Renewal::Unknown;
+        };
+        if steps != entry.steps {
+            entry.steps = steps;
+            entry.progress = now;
+        }
+        let directive = entry.directive;
+        let lease = self.timing.lease();
+        if let Some(entry) = self.entry(claim) {
+            entry.expires = entry.expires.max(now + lease);
+        }
+        Renewal::Renewed(directive)
+    }
+
+    /// A report came: the worker lives and has made progress.
+    pub fn touch(&mut self, claim: &AttemptRef, now: Duration) -> Directive {
+        let lease = self.timing.lease();
+        match self.entry(claim) {
+            Some(entry) => {
+                entry.progress = now;
+                entry.expires = entry.expires.max(now + lease);
+                entry.directive
+            }
+            None => Directive::Continue,
+        }
+    }
+
+    fn entry(&mut self, claim: &AttemptRef) -> Option<&mut Entry> {
+        self.held
+            .get_mut(&claim.key())
+            .filter(|entry| entry.attempt == claim.attempt && entry.token == claim.token)
+    }
+
+    /// Whether this attempt holds its trial now.
+    pub fn may_speak(&mut self, claim: &AttemptRef) -> bool {
+        self.entry(claim).is_some()
+    }
+
+    /// Its time is over: it is kept in mind until somebody else gets the trial.
+    pub fn lose(&mut self, claim: &AttemptRef) {
+        if let Some(entry) = self.held.remove(&claim.key()) {
+            self.lost.insert(claim.key(), entry);
+        }
+    }
+
+    /// Whose attempt this was before it was lost.
+    pub fn lost_by(&self, claim: &AttemptRef) -> Option<SessionId> {
+        let entry = self.lost.get(&claim.key())?;
+        (entry.attempt == claim.attempt && entry.token == claim.token).then_some(entry.session)
+    }
+
+    /// A sweep is gone: nothing of it is kept.
+    pub fn forget_sweep(&mut self, sweep: &SweepId) {
+        self.held.retain(|trial, _| trial.sweep != *sweep);
+        self.lost.retain(|trial, _| trial.sweep != *sweep);
+    }
+
+    /// The attempt has ended, whoever said so.
+    pub fn end(&mut self, trial: &TrialKey, attempt: AttemptNumber) {
+        if self
+            .held
+            .get(trial)
+            .is_some_and(|entry| entry.attempt == attempt)
+        {
+            self.held.remove(trial);
+        }
+    }
+
+    /// Asks something of one running trial; the next heartbeat carries it.
+    pub fn direct(&mut self, trial: &TrialKey, directive: Directive) {
+        if let Some(entry) = self.held.get_mut(trial) {
+            entry.directive = directive;
+        }
+    }
+
+    /// Asks something of every running trial of a sweep.
+    pub fn direct_sweep(&mut self, sweep: &SweepId, directive: Directive) {
+        for (trial, entry) in &mut self.held {
+            if trial.sweep == *sweep {
+                entry.directive = directive;
+            }
+        }
+    }
+
+    /// Asks every attempt of a session to give its trial back.
+    pub fn direct_session(&mut self, session: SessionId, directive: Directive) {
+        for entry in self
+            .held
+            .values_mut()
+            .filter(|entry| entry.session == session)
+        {
+            entry.directive = directive;
+        }
+    }
+
+    /// What a session holds.
+    pub fn of_session(&self, session: SessionId) -> Vec<AttemptRef> {
+        self.claims(|entry| entry.session == session)
+    }
+
+    /// Whether a session holds anything.
+    pub fn holds(&self, session: SessionId) -> bool {
+        self.held.values().any(|entry| entry.session == session)
+    }
+
+    /// Number of running attempts by session.
+    pub fn running_by_session(&self) -> HashMap<SessionId, u32> {
+        let mut running = HashMap::new();
+        for entry in self.held.values() {
+            *running.entry(entry.session).or_default() += 1;
+        }
+        running
+    }
+
+    /// Attempts whose time is over, in order of trial.
+    pub fn overdue(&self, now: Duration) -> Vec<(AttemptRef, Overdue)> {
+        let stuck = self.timing.stuck();
+        let mut overdue: Vec<_> = self
+            .held
+            .iter()
+            .filter_map(|(trial, entry)| {
+                let why = if entry.expires <= now {
+                    Overdue::Silent
+                } else if now.saturating_sub(entry.progress) >= stuck {
+                    Overdue::Stuck
+                } else {
+                    return None;
+                };
+                Some((entry.claim(trial), why))
+            })
+            .collect();
+        overdue.sort_by(|(a, _), (b, _)| a.key().cmp(&b.key()));
+        overdue
+    }
+
+    /// Gives every attempt a whole lease from `now`: the coordinator has been away, and doubts itself first.
+    pub fn refresh(&mut self, now: Duration) {
+        let lease = self.timing.lease();
+        for entry in self.held.values_mut() {
+            entry.expires = entry.expires.max(now + lease);
+            entry.progress = now;
+        }
+    }
+
+    /// Number of running attempts.
+    pub fn len(&self) -> usize {
+        self.held.len()
+    }
+
+    /// Whether nothing runs.
+    pub fn is_empty(&self) -> bool {
+        self.held.is_empty()
+    }
+
+    fn claims(&self, which: impl Fn(&Entry) -> bool) -> Vec<AttemptRef> {
+        let mut claims: Vec<_> = self
+            .held
+            .iter()
+            .filter(|(_, entry)| which(entry))
+            .map(|(trial, entry)| entry.claim(trial))
+            .collect();
+        claims.sort_by(|a, b| a.key().cmp(&b.key()));
+        claims
+    }
+}
+
+impl Entry {
+    fn claim(&self, trial: &TrialKey) -> AttemptRef {
+        AttemptRef {
+            sweep: trial.sweep.clone(),
+            trial: trial.trial,
+            attempt: self.attempt,
+            token: self.token,
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! What every parser of a message needs: a field that is missing or wrong is named by its path.
+
+use crate::{
+    Error,
+    ids::{AttemptNumber, AttemptRef, Hash, SessionId, SweepId, Token, TrialNumber, is_valid_name},
+    leases::TrialKey,
+};
+use hone_proto::v1;
+
+/// A message field that must be there.
+pub fn required<T>(field: &str, value: Option<T>) -> Result<T, Error> {
+    value.ok_or_else(|| Error::input(field, "is missing"))
+}
+
+/// Text that must not be empty.
+pub fn text(field: &str, value: String) -> Result<String, Error> {
+    if value.is_empty() {
+        return Err(Error::input(field, "is missing"));
+    }
+    Ok(value)
+}
+
+/// 16 bytes: sessions, tokens, request ids.
+pub fn bytes16(field: &str, value: &[u8]) -> Result<[u8; 16], Error> {
+    value
+        .try_into()
+        .map_err(|_| Error::input(field, format!("must be 16 bytes, not {}", value.len())))
+}
+
+/// A blake3 hash.
+pub fn hash(field: &str, value: &[u8]) -> Result<Hash, Error> {
+    value
+        .try_into()
+        .map(Hash)
+        .map_err(|_| Error::input(field, format!("must be 32 bytes, not {}", value.len())))
+}
+
+/// A value of a proto enum that must be set and known.
+pub fn known<E: TryFrom<i32> + PartialEq + Default>(field: &str, value: i32) -> Result<E, Error> {
+    match E::try_from(value) {
+        Ok(known) if known != E::default() => Ok(known),
+        _ => Err(Error::input(field, format!("{value} is not a known value"))),
+    }
+}
+
+/// A number that counts from 1.
+pub fn positive(field: &str, value: u32) -> Result<u32, Error> {
+    if value == 0 {
+        return Err(Error::input(field, "must be at least 1"));
+    }
+    Ok(value)
+}
+
+/// JSON text, empty standing for none.
+pub fn json(field: &str, value: &str) -> Result<Option<serde_json::Value>, Error> {
+    if value.is_empty() {
+        return Ok(None);
+    }
+    serde_json::from_str(value)
+        .map(Some)
+        .map_err(|error| Error::input(field, format!("is not JSON: {error}")))
+}
+
+/// The name of a sweep as a request gives it; empty stands for the latest.
+pub fn sweep_or_latest(field: &str, value: &str) -> Result<Option<SweepId>, Error> {
+    if value.is_empty() {
+        return Ok(None);
+    }
+    sweep(field, value).map(Some)
+}
+
+/// The name of a sweep.
+pub fn sweep(field: &str, value: &str) -> Result<SweepId, Error> {
+    if value.is_empty() {
+        return Err(Error::input(field, "is missing"));
+    }
+    if !is_valid_name(value) {
+        return Err(Error::input(
+            field,
+            format!("{value:?} is no name: at most 100 letters, digits, `-` and `_`"),
+        ));
+    }
+    Ok(SweepId::new(value))
+}
+
+/// `sweep/number`.
+pub fn trial(field: &str, value: Option<v1::TrialId>) -> Result<TrialKey, Error> {
+    let value = required(field, value)?;
+    if value.trial == 0 || i64::try_from(value.trial).is_err() {
+        return Err(Error::input(
+            format!("{field}.trial"),
+            format!("{} is no trial number: they count from 1", value.trial),
+        ));
+    }
+    Ok(TrialKey {
+        sweep: sweep(&format!("{field}.sweep"), &value.sweep)?,
+        trial: TrialNumber(value.trial),
+    })
+}
+
+/// An attempt and its token.
+pub fn attempt(field: &str, value: Option<v1::AttemptRef>) -> Result<AttemptRef, Error> {
+    let value = required(field, value)?;
+    let trial = trial(&format!("{field}.trial"), value.trial)?;
+    Ok(AttemptRef {
+        sweep: trial.sweep,
+        trial: trial.trial,
+        attempt: AttemptNumber(positive(&format!("{field}.attempt"), value.attempt)?),
+        token: Token(bytes16(&format!("{field}.token"), &value.token)?),
+    })
+}
+
+/// A session's id.
+pub fn session(field: &str, value: &[u8]) -> Result<SessionId, Error> {
+    bytes16(field, value).map(SessionId)
+}
+
+/// A blake3 hash, or nothing.
+pub fn optional_hash(field: &str, value: &[u8]) -> Result<Option<Hash>, Error> {
+    if value.is_empty() {
+        return Ok(None);
+    }
+    hash(field, value).map(Some)
+}

@@ -1,0 +1,274 @@
+//! What is read from the store, as messages of `History`.
+
+use hone_proto::v1;
+use serde_json::Value;
+
+use super::{
+    definition,
+    field::sweep_or_latest,
+    leases::{blob, kind},
+    model::{objective, sweep_state, trial_state, wanted_state},
+};
+use crate::{
+    Error,
+    connected::{ConnectedTo, WorkerView},
+    ids::{Hash, SweepId},
+    store::{
+        Best, CurvePoint, Event, RoundDetail, SweepDetail, SweepSummary, TrialDetail, TrialFilter,
+        TrialSort, TrialSummary,
+    },
+};
+
+pub fn sweep_summary(summary: &SweepSummary) -> v1::SweepSummary {
+    v1::SweepSummary {
+        sweep: summary.sweep.to_string(),
+        state: sweep_state(summary.state).into(),
+        points: summary.points,
+        trials: summary.trials,
+        best: summary.best,
+        metric: summary.metric.clone(),
+        created_ms: summary.created,
+        ended_ms: summary.ended,
+    }
+}
+
+/// `connected`: what only a running coordinator knows.
+pub fn sweep_detail(
+    detail: SweepDetail,
+    connected: Option<ConnectedTo>,
+) -> Result<v1::SweepDetail, Error> {
+    let metric = detail.summary.metric.clone();
+    let connected = connected.unwrap_or_default();
+    Ok(v1::SweepDetail {
+        summary: Some(sweep_summary(&detail.summary)),
+        definition: Some(definition::stored(&detail.sweep.definition)?),
+        trials: Some(counts(detail.counts)),
+        rounds: detail.rounds.iter().map(round).collect::<Result<_, _>>()?,
+        warnings: detail.warnings,
+        reason: detail.reason,
+        epochs_trained: detail.epochs_trained,
+        epochs_planned: detail.epochs_planned,
+        trials_planned: detail.trials_planned,
+        images_trained: detail.images_trained,
+        training_seconds: detail.training_seconds,
+        first_grant_ms: detail.first_grant,
+        last_end_ms: detail.last_end,
+        workers: connected.workers,
+        slots: connected.slots,
+        data_hash: detail
+            .data
+            .map(|data| data.hash.0.to_vec().into())
+            .unwrap_or_default(),
+        waiting_for: connected.waiting_for,
+        check_json: detail.check_json,
+        best: detail.best.map(|winner| best(winner, &metric)),
+        round: detail.round,
+    })
+}
+
+fn counts(counts: [u64; 8]) -> v1::TrialCounts {
+    let [
+        queued,
+        running,
+        waiting,
+        completed,
+        pruned,
+        diverged,
+        cancelled,
+        failed,
+    ] = counts;
+    v1::TrialCounts {
+        queued,
+        running,
+        waiting,
+        completed,
+        pruned,
+        diverged,
+        cancelled,
+        failed,
+    }
+}
+
+fn round(round: &RoundDetail) -> Result<v1::RoundSummary, Error> {
+    let planned = &round.planned;
+    Ok(v1::RoundSummary {
+        round: planned.round,
+        points: planned.points,
+        points_finished: round.points_finished,
+        rungs: planned.rungs.clone(),
+        repeats: planned.repeats,
+        top: planned.top,
+        r#box: boxes(&planned.box_json)?,
+        best: round.best,
+        rung_points: planned.rung_points.clone(),
+    })
+}
+
+fn boxes(json: &str) -> Result<Vec<v1::AxisBox>, Error> {
+    if json.is_empty() {
+        return Ok(Vec::new());
+    }
+    let axes: Vec<Value> = serde_json::from_str(json)
+        .map_err(|error| Error::Broken(format!("a stored box cannot be read: {error}")))?;
+    Ok(axes.iter().map(axis).collect())
+}
+
+fn axis(axis: &Value) -> v1::AxisBox {
+    let number = |key: &str| axis.get(key).and_then(Value::as_f64);
+    let values = axis.get("values").and_then(Value::as_array);
+    v1::AxisBox {
+        path: axis
+            .get("path")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned(),
+        low: number("low"),
+        high: number("high"),
+        low_share: number("low_share").unwrap_or(0.0),
+        high_share: number("high_share").unwrap_or(1.0),
+        values_json: values.into_iter().flatten().map(Value::to_string).collect(),
+    }
+}
+
+pub fn best(best: Best, metric: &str) -> v1::Best {
+    v1::Best {
+        sweep: best.sweep.to_string(),
+        point: best.place.point,
+        round: best.place.round,
+        objective: best.objective,
+        metric: metric.to_owned(),
+        spread: best.spread,
+        repeats: best.repeats,
+        trials: best.trials.iter().map(|trial| trial.0).collect(),
+        params_json: best.params_json,
+        epochs: best.epochs,
+        test_accuracy: best.test_accuracy,
+        tied: Vec::new(),
+    }
+}
+
+/// Which sweep, and which of its trials.
+pub fn trial_filter(
+    request: &v1::ListTrialsRequest,
+) -> Result<(Option<SweepId>, TrialFilter), Error> {
+    let sort = match v1::TrialSort::try_from(request.sort) {
+        Ok(v1::TrialSort::Unspecified | v1::TrialSort::Number) => TrialSort::Number,
+        Ok(v1::TrialSort::Objective) => TrialSort::Objective,
+        Ok(v1::TrialSort::Recent) => TrialSort::Recent,
+        Err(_) => {
+            return Err(Error::input(
+                "sort",
+                format!("{} is not known", request.sort),
+            ));
+        }
+    };
+    let filter = TrialFilter {
+        sort,
+        limit: request.limit,
+        states: request
+            .states
+            .iter()
+            .map(|state| wanted_state("states", *state))
+            .collect::<Result<_, _>>()?,
+        round: request.round,
+        all_kinds: request.all_kinds,
+        after: request.after,
+    };
+    Ok((sweep_or_latest("sweep", &request.sweep)?, filter))
+}
+
+pub fn trial_summary(sweep: &SweepId, trial: TrialSummary) -> v1::TrialSummary {
+    v1::TrialSummary {
+        trial: Some(v1::TrialId {
+            sweep: sweep.to_string(),
+            trial: trial.number.0,
+        }),
+        kind: kind(trial.kind).into(),
+        point: trial.point,
+        round: trial.round,
+        repeat: trial.repeat,
+        fold: trial.fold,
+        state: trial_state(trial.state).into(),
+        objective: trial.objective,
+        epoch: trial.epoch,
+        weights_hash: bytes(trial.weights_hash),
+        params_json: trial.params_json,
+        attempts: trial.attempts,
+        worker: trial.worker,
+        seconds: trial.seconds,
+        to_epoch: trial.to_epoch,
+        retry_of: trial.retry_of.map(|trial| trial.0),
+        reason: trial.reason,
+        images: trial.images,
+    }
+}
+
+fn bytes(hash: Option<Hash>) -> prost::bytes::Bytes {
+    hash.map(|hash| hash.0.to_vec().into()).unwrap_or_default()
+}
+
+pub fn trial_detail(sweep: &SweepId, detail: TrialDetail) -> v1::TrialDetail {
+    let attempts = detail.attempts.into_iter().map(|attempt| v1::Attempt {
+        attempt: attempt.attempt.0,
+        worker: attempt.worker,
+        state: attempt.state.as_str().to_owned(),
+        started_ms: attempt.started,
+        ended_ms: attempt.ended,
+        reason: attempt.reason,
+    });
+    v1::TrialDetail {
+        attempts: attempts.collect(),
+        curve: detail.curve.into_iter().map(curve_point).collect(),
+        summary: Some(trial_summary(sweep, detail.summary)),
+        diagnosis_json: detail.diagnosis_json,
+        result_json: detail.result_json,
+        spec_json: detail.spec_json,
+        seed: detail.seed,
+        blobs: detail.blobs.into_iter().map(blob).collect(),
+        full_epochs: detail.full_epochs,
+        objective: Some(objective(&detail.objective)),
+    }
+}
+
+fn curve_point(point: CurvePoint) -> v1::CurvePoint {
+    let metrics = point.metrics.into_iter();
+    v1::CurvePoint {
+        epoch: point.epoch,
+        attempt: point.attempt.0,
+        metrics: metrics
+            .map(|(name, value)| v1::Metric { name, value })
+            .collect(),
+        layers: point.layers.into(),
+        weights_hash: bytes(point.weights_hash),
+        seconds: point.seconds,
+    }
+}
+
+pub fn event(event: Event) -> v1::Event {
+    v1::Event {
+        at_ms: event.at,
+        trial: event.trial.map(|trial| trial.0),
+        attempt: event.attempt.map(|attempt| attempt.0),
+        actor: event.actor,
+        event: event.event,
+        from_state: event.from,
+        to_state: event.to,
+        reason: event.reason,
+        seq: event.seq,
+    }
+}
+
+pub fn worker(worker: WorkerView) -> v1::WorkerSummary {
+    let session = worker.session;
+    let opened = session.offers.iter().filter(|offer| offer.data.is_ok());
+    v1::WorkerSummary {
+        data: opened.map(|offer| offer.name.clone()).collect(),
+        name: session.name,
+        slots: session.slots,
+        running: worker.running,
+        trainers: session.trainers,
+        draining: session.draining,
+        quarantined: session.quarantined,
+        last_heartbeat_ms: session.last_seen_ms,
+    }
+}

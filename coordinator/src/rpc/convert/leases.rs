@@ -1,0 +1,351 @@
+//! Messages of `Leases`, to and from values.
+
+use std::time::Duration;
+
+use hone_proto::v1;
+
+use super::field::{
+    attempt, bytes16, hash, json, known, optional_hash, positive, required, session, text,
+};
+use crate::{
+    Error,
+    attempts::{Progress, Pulse},
+    config::Timing,
+    granting::{Acquire, Acquired},
+    ids::{AttemptRef, Hash, RequestId, SessionId},
+    leases::Directive,
+    session::{Offer, Session},
+    store::{
+        BlobKind, BlobRef, DataSet, Outcome,
+        command::{Finish, Granted, Release, Report},
+    },
+    trial::TrialKind,
+};
+
+pub fn register(request: v1::RegisterRequest) -> Result<(SessionId, Session), Error> {
+    let id = session("session", &request.session)?;
+    if request.trainers.is_empty() {
+        return Err(Error::input(
+            "trainers",
+            "is empty: a worker trains something",
+        ));
+    }
+    let session = Session {
+        name: text("name", request.name)?,
+        trainers: request.trainers,
+        slots: positive("slots", request.slots)?,
+        offers: request
+            .data
+            .into_iter()
+            .map(offer)
+            .collect::<Result<_, _>>()?,
+        draining: false,
+        quarantined: false,
+        lost_in_a_row: 0,
+        last_seen_ms: 0,
+        last_seen: Duration::ZERO,
+    };
+    Ok((id, session))
+}
+
+fn offer(offer: v1::DataOffer) -> Result<Offer, Error> {
+    let name = text("data.name", offer.name)?;
+    if !offer.error.is_empty() {
+        return Ok(Offer {
+            name,
+            data: Err(offer.error),
+        });
+    }
+    Ok(Offer {
+        name,
+        data: Ok(DataSet {
+            hash: hash("data.hash", &offer.hash)?,
+            shape: offer.shape,
+            classes: offer.classes,
+        }),
+    })
+}
+
+pub fn registered(timing: Timing, incarnation: [u8; 16]) -> v1::RegisterReply {
+    v1::RegisterReply {
+        heartbeat_ms: milliseconds(timing.heartbeat()),
+        lease_ms: milliseconds(timing.lease()),
+        first_lease_ms: milliseconds(timing.first_lease()),
+        incarnation: incarnation.to_vec().into(),
+    }
+}
+
+pub fn acquire(request: &v1::AcquireRequest) -> Result<Acquire, Error> {
+    Ok(Acquire {
+        session: session("session", &request.session)?,
+        request: RequestId(bytes16("request_id", &request.request_id)?),
+        wait: Duration::from_millis(request.wait_ms),
+        local_checkpoints: request
+            .local_checkpoints
+            .iter()
+            .map(|bytes| hash("local_checkpoints", bytes))
+            .collect::<Result<_, _>>()?,
+    })
+}
+
+pub fn acquired(acquired: Acquired, timing: Timing) -> v1::AcquireReply {
+    v1::AcquireReply {
+        lease: acquired.granted.map(|granted| lease(*granted, timing)),
+        wanted_data: acquired.wanted_data,
+        drain: acquired.drain,
+        idle: acquired.idle,
+    }
+}
+
+fn lease(granted: Granted, timing: Timing) -> v1::Lease {
+    v1::Lease {
+        attempt: Some(attempt_ref(&granted.attempt)),
+        kind: kind(granted.kind).into(),
+        trainer: granted.trainer,
+        spec_json: granted.spec_json,
+        seed: granted.seed,
+        round: granted.round,
+        point: granted.point,
+        repeat: granted.repeat,
+        fold: granted.fold,
+        folds: granted.folds,
+        to_epoch: granted.to_epoch,
+        full_epochs: granted.full_epochs,
+        objective: Some(super::model::objective(&granted.objective)),
+        resume: granted.resume.map(blob),
+        keep_weights: granted.keep_weights,
+        weights: granted.weights.map(blob),
+        data_source: granted.data_source.unwrap_or_default(),
+        data_hash: granted
+            .data
+            .map(|data| data.hash.0.to_vec().into())
+            .unwrap_or_default(),
+        lease_ms: milliseconds(timing.lease()),
+        waits_at_end: granted.waits_at_end,
+    }
+}
+
+fn attempt_ref(attempt: &AttemptRef) -> v1::AttemptRef {
+    v1::AttemptRef {
+        trial: Some(v1::TrialId {
+            sweep: attempt.sweep.to_string(),
+            trial: attempt.trial.0,
+        }),
+        attempt: attempt.attempt.0,
+        token: attempt.token.0.to_vec().into(),
+    }
+}
+
+pub fn kind(kind: TrialKind) -> v1::TrialKind {
+    match kind {
+        TrialKind::Search => v1::TrialKind::Search,
+        TrialKind::Check => v1::TrialKind::Check,
+        TrialKind::Test => v1::TrialKind::Test,
+    }
+}
+
+pub fn blob(blob: BlobRef) -> v1::Blob {
+    let kind = match blob.kind {
+        BlobKind::Checkpoint => v1::BlobKind::Checkpoint,
+        BlobKind::Weights => v1::BlobKind::Weights,
+    };
+    v1::Blob {
+        hash: blob.hash.0.to_vec().into(),
+        size: blob.size,
+        kind: kind.into(),
+        epoch: blob.epoch,
+    }
+}
+
+/// `stored` is for the caller to find out: the wire does not say where a blob lies.
+pub fn blob_ref(field: &str, value: &v1::Blob) -> Result<BlobRef, Error> {
+    let kind = match known::<v1::BlobKind>(&format!("{field}.kind"), value.kind)? {
+        v1::BlobKind::Weights => BlobKind::Weights,
+        _ => BlobKind::Checkpoint,
+    };
+    Ok(BlobRef {
+        hash: hash(&format!("{field}.hash"), &value.hash)?,
+        size: value.size,
+        kind,
+        epoch: value.epoch,
+        stored: false,
+    })
+}
+
+fn optional_blob(field: &str, value: Option<&v1::Blob>) -> Result<Option<BlobRef>, Error> {
+    value.map(|value| blob_ref(field, value)).transpose()
+}
+
+/// A heartbeat: who, whether it drains, and what it holds.
+pub fn heartbeat(request: v1::HeartbeatRequest) -> Result<(SessionId, bool, Vec<Progress>), Error> {
+    let attempts = request
+        .attempts
+        .into_iter()
+        .map(|progress| {
+            Ok(Progress {
+                attempt: attempt("attempts.attempt", progress.attempt)?,
+                steps: progress.steps,
+            })
+        })
+        .collect::<Result<_, Error>>()?;
+    Ok((
+        session("session", &request.session)?,
+        request.draining,
+        attempts,
+    ))
+}
+
+pub fn pulse(pulse: &Pulse, of: &[Progress], timing: Timing) -> v1::HeartbeatReply {
+    let attempts = of
+        .iter()
+        .zip(&pulse.directives)
+        .map(|(progress, wanted)| v1::AttemptDirective {
+            trial: Some(v1::TrialId {
+                sweep: progress.attempt.sweep.to_string(),
+                trial: progress.attempt.trial.0,
+            }),
+            attempt: progress.attempt.attempt.0,
+            directive: directive(*wanted).into(),
+        })
+        .collect();
+    v1::HeartbeatReply {
+        attempts,
+        lease_ms: milliseconds(timing.lease()),
+        drain: pulse.drain,
+        unknown_session: pulse.unknown_session,
+    }
+}
+
+pub fn directive(directive: Directive) -> v1::Directive {
+    match directive {
+        Directive::Continue => v1::Directive::Continue,
+        Directive::Stop => v1::Directive::Stop,
+        Directive::Prune => v1::Directive::Prune,
+        Directive::Release => v1::Directive::Release,
+        Directive::Fenced => v1::Directive::Fenced,
+    }
+}
+
+/// A report, and the checkpoint that the worker has written of it on its own disk.
+pub fn report(request: v1::ReportRequest, at: i64) -> Result<(Report, Option<BlobRef>), Error> {
+    let checkpoint = optional_blob("checkpoint", request.checkpoint.as_ref())?;
+    let report = Report {
+        attempt: attempt("attempt", request.attempt)?,
+        epoch: positive("epoch", request.epoch)?,
+        metrics: request
+            .metrics
+            .into_iter()
+            .map(|metric| Ok((text("metrics.name", metric.name)?, metric.value)))
+            .collect::<Result<_, Error>>()?,
+        layers: request.layers.into(),
+        weights_hash: optional_hash("weights_hash", &request.weights_hash)?,
+        seconds: finite("seconds", request.seconds)?,
+        images: request.images,
+        at,
+    };
+    Ok((report, checkpoint))
+}
+
+fn finite(field: &str, value: f64) -> Result<f64, Error> {
+    if !value.is_finite() || value < 0.0 {
+        return Err(Error::input(field, format!("{value} is no duration")));
+    }
+    Ok(value)
+}
+
+pub fn finish(
+    request: v1::FinishRequest,
+    others_connected: bool,
+    at: i64,
+) -> Result<Finish, Error> {
+    json("diagnosis_json", &request.diagnosis_json)?;
+    json("result_json", &request.result_json)?;
+    let said = required("outcome", request.outcome)?;
+    Ok(Finish {
+        attempt: attempt("attempt", request.attempt)?,
+        outcome: outcome(said, others_connected)?,
+        weights: optional_blob("weights", request.weights.as_ref())?,
+        diagnosis_json: request.diagnosis_json,
+        result_json: request.result_json,
+        at,
+    })
+}
+
+fn outcome(said: v1::finish_request::Outcome, others_connected: bool) -> Result<Outcome, Error> {
+    use v1::finish_request::Outcome as Said;
+    Ok(match said {
+        Said::Completed(_) => Outcome::Completed,
+        Said::ReachedRung(reached) => Outcome::ReachedRung {
+            checkpoint: optional_blob("reached_rung.checkpoint", reached.checkpoint.as_ref())?,
+        },
+        Said::EndedEarly(_) => Outcome::EndedEarly,
+        Said::Diverged(diverged) => Outcome::Diverged {
+            epoch: diverged.epoch,
+            reason: diverged.reason,
+        },
+        Said::Ended(_) => Outcome::Ended,
+        Said::Failed(failed) if failed.crashed => Outcome::Crashed {
+            message: failed.message,
+            others_connected,
+        },
+        Said::Failed(failed) => Outcome::Failed {
+            message: failed.message,
+        },
+    })
+}
+
+pub fn release(request: v1::ReleaseRequest, at: i64) -> Result<Release, Error> {
+    Ok(Release {
+        attempt: attempt("attempt", request.attempt)?,
+        checkpoint: optional_blob("checkpoint", request.checkpoint.as_ref())?,
+        reason: request.reason,
+        at,
+    })
+}
+
+/// One piece on its way in.
+#[derive(Debug)]
+pub struct Piece {
+    pub attempt: AttemptRef,
+    pub blob: BlobRef,
+    pub offset: u64,
+    pub data: Vec<u8>,
+}
+
+pub fn piece(request: v1::PutPieceRequest) -> Result<Piece, Error> {
+    Ok(Piece {
+        attempt: attempt("attempt", request.attempt)?,
+        blob: blob_ref("blob", &required("blob", request.blob)?)?,
+        offset: request.offset,
+        data: request.data.into(),
+    })
+}
+
+pub fn wanted_piece(request: v1::GetPieceRequest) -> Result<(AttemptRef, Hash, u64), Error> {
+    Ok((
+        attempt("attempt", request.attempt)?,
+        hash("hash", &request.hash)?,
+        request.offset,
+    ))
+}
+
+/// Lines of one call, and characters of one line, at most; the rest is cut.
+const LOG_LINES: usize = 1000;
+const LOG_LINE: usize = 4000;
+
+pub fn log(request: v1::LogRequest) -> Result<crate::store::command::Log, Error> {
+    let skip = request.lines.len().saturating_sub(LOG_LINES);
+    Ok(crate::store::command::Log {
+        attempt: attempt("attempt", request.attempt)?,
+        lines: request
+            .lines
+            .into_iter()
+            .skip(skip)
+            .map(|line| line.chars().take(LOG_LINE).filter(|c| *c != '\n').collect())
+            .collect(),
+    })
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

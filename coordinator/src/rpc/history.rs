@@ -1,0 +1,251 @@
+//! `History`: what people read. The same service answers from a running coordinator and, in process, from a database
+//! file that nobody serves.
+
+use std::{pin::Pin, sync::Arc};
+
+use hone_proto::v1::{self, history_server::History};
+use tokio::sync::mpsc::{Sender, channel};
+use tokio_stream::{Stream, wrappers::ReceiverStream};
+use tonic::{Request, Response, Status};
+
+use super::convert::{
+    field::{sweep_or_latest, trial},
+    history as convert,
+};
+use crate::{
+    Error,
+    ids::{SweepId, TrialNumber},
+    state::State,
+    store::{Reader, TrialFilter, TrialSort},
+};
+
+/// Rows read at once by a listing: what it keeps in memory.
+const PAGE: u64 = 1000;
+
+/// Reads.
+#[derive(Clone, Debug)]
+pub struct HistoryService {
+    reader: Reader,
+    /// The running coordinator: who is connected, what a sweep waits for.
+    live: Option<Arc<State>>,
+}
+
+type Rows<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+impl HistoryService {
+    /// Over a database alone.
+    pub fn of_file(reader: Reader) -> Self {
+        Self { reader, live: None }
+    }
+
+    pub(crate) fn live(state: Arc<State>) -> Self {
+        Self {
+            reader: state.store.read().clone(),
+            live: Some(state),
+        }
+    }
+
+    async fn find(&self, sweep: Option<SweepId>) -> Result<SweepId, Error> {
+        let name = sweep.as_ref().map(SweepId::as_str);
+        Ok(self.reader.find_sweep(name).await?)
+    }
+}
+
+/// All rows at once, as a stream.
+fn rows<T: Send + 'static>(rows: Vec<T>) -> Response<Rows<T>> {
+    Response::new(Box::pin(tokio_stream::iter(rows.into_iter().map(Ok))))
+}
+
+/// Rows as they are read, page by page: `produce` sends them until there is none left, or until nobody listens.
+fn streamed<T, Work>(produce: impl FnOnce(Sender<Result<T, Status>>) -> Work) -> Response<Rows<T>>
+where
+    T: Send + 'static,
+    Work: Future<Output = ()> + Send + 'static,
+{
+    let (send, receive) = channel(64);
+    tokio::spawn(produce(send));
+    Response::new(Box::pin(ReceiverStream::new(receive)))
+}
+
+/// Whether somebody still listens.
+async fn send_all<T>(send: &Sender<Result<T, Status>>, rows: impl IntoIterator<Item = T>) -> bool {
+    for row in rows {
+        if send.send(Ok(row)).await.is_err() {
+            return false;
+        }
+    }
+    true
+}
+
+async fn send_trials(
+    reader: Reader,
+    sweep: SweepId,
+    mut filter: TrialFilter,
+    send: Sender<Result<v1::TrialSummary, Status>>,
+) {
+    let mut left = filter.limit.unwrap_or(u64::MAX);
+    while left > 0 {
+        let want = left.min(PAGE);
+        filter.limit = Some(want);
+        let page = match reader.trials(&sweep, &filter).await {
+            Ok(page) => page,
+            Err(error) => {
+                let _ = send.send(Err(Error::from(error).into())).await;
+                return;
+            }
+        };
+        let full = page.len() as u64 == want;
+        filter.after = page.last().map_or(filter.after, |trial| trial.number.0);
+        let rows = page
+            .into_iter()
+            .map(|trial| convert::trial_summary(&sweep, trial));
+        if !send_all(&send, rows).await || !full {
+            return;
+        }
+        left -= want;
+    }
+}
+
+async fn send_events(
+    reader: Reader,
+    sweep: SweepId,
+    trial: Option<TrialNumber>,
+    mut after: u64,
+    mut left: u64,
+    send: Sender<Result<v1::Event, Status>>,
+) {
+    while left > 0 {
+        let want = left.min(PAGE);
+        let page = match reader.events(&sweep, trial, after, want).await {
+            Ok(page) => page,
+            Err(error) => {
+                let _ = send.send(Err(Error::from(error).into())).await;
+                return;
+            }
+        };
+        let full = page.len() as u64 == want;
+        after = page.last().map_or(after, |event| event.seq);
+        if !send_all(&send, page.into_iter().map(convert::event)).await || !full {
+            return;
+        }
+        left -= want;
+    }
+}
+
+#[tonic::async_trait]
+impl History for HistoryService {
+    type ListSweepsStream = Rows<v1::SweepSummary>;
+    type ListTrialsStream = Rows<v1::TrialSummary>;
+    type ListEventsStream = Rows<v1::Event>;
+    type GetLogsStream = Rows<v1::LogLine>;
+    type ListWorkersStream = Rows<v1::WorkerSummary>;
+
+    async fn list_sweeps(
+        &self,
+        _request: Request<v1::ListSweepsRequest>,
+    ) -> Result<Response<Self::ListSweepsStream>, Status> {
+        let sweeps = self.reader.sweeps().await.map_err(Error::from)?;
+        Ok(rows(sweeps.iter().map(convert::sweep_summary).collect()))
+    }
+
+    async fn get_sweep(
+        &self,
+        request: Request<v1::GetSweepRequest>,
+    ) -> Result<Response<v1::SweepDetail>, Status> {
+        let sweep = sweep_or_latest("sweep", &request.into_inner().sweep)?;
+        let sweep = self.find(sweep).await?;
+        let detail = self.reader.sweep(&sweep).await.map_err(Error::from)?;
+        let connected = self.live.as_ref().map(|state| state.connected(&detail));
+        Ok(Response::new(convert::sweep_detail(detail, connected)?))
+    }
+
+    async fn list_trials(
+        &self,
+        request: Request<v1::ListTrialsRequest>,
+    ) -> Result<Response<Self::ListTrialsStream>, Status> {
+        let (sweep, filter) = convert::trial_filter(&request.into_inner())?;
+        let sweep = self.find(sweep).await?;
+        // Only the order of numbers can be gone through page by page; the others are for the first few.
+        if filter.sort != TrialSort::Number {
+            let found = self
+                .reader
+                .trials(&sweep, &filter)
+                .await
+                .map_err(Error::from)?;
+            let trials = found.into_iter();
+            return Ok(rows(
+                trials.map(|t| convert::trial_summary(&sweep, t)).collect(),
+            ));
+        }
+        let reader = self.reader.clone();
+        Ok(streamed(|send| send_trials(reader, sweep, filter, send)))
+    }
+
+    async fn get_trial(
+        &self,
+        request: Request<v1::GetTrialRequest>,
+    ) -> Result<Response<v1::TrialDetail>, Status> {
+        let trial = trial("trial", request.into_inner().trial)?;
+        let detail = self
+            .reader
+            .trial(&trial.sweep, trial.trial)
+            .await
+            .map_err(Error::from)?;
+        Ok(Response::new(convert::trial_detail(&trial.sweep, detail)))
+    }
+
+    async fn get_best(
+        &self,
+        request: Request<v1::GetSweepRequest>,
+    ) -> Result<Response<v1::Best>, Status> {
+        let sweep = sweep_or_latest("sweep", &request.into_inner().sweep)?;
+        let sweep = self.find(sweep).await?;
+        let best = self.reader.best(&sweep).await.map_err(Error::from)?;
+        let best = best.ok_or_else(|| {
+            Error::NotFound(format!("sweep `{sweep}` has no trial with a value yet"))
+        })?;
+        let detail = self.reader.sweep(&sweep).await.map_err(Error::from)?;
+        Ok(Response::new(convert::best(best, &detail.summary.metric)))
+    }
+
+    async fn list_events(
+        &self,
+        request: Request<v1::ListEventsRequest>,
+    ) -> Result<Response<Self::ListEventsStream>, Status> {
+        let request = request.into_inner();
+        let sweep = sweep_or_latest("sweep", &request.sweep)?;
+        let sweep = self.find(sweep).await?;
+        let trial = request.trial.map(TrialNumber);
+        let limit = request.limit.unwrap_or(u64::MAX);
+        let reader = self.reader.clone();
+        Ok(streamed(|send| {
+            send_events(reader, sweep, trial, request.after, limit, send)
+        }))
+    }
+
+    async fn get_logs(
+        &self,
+        request: Request<v1::GetTrialRequest>,
+    ) -> Result<Response<Self::GetLogsStream>, Status> {
+        let trial = trial("trial", request.into_inner().trial)?;
+        let lines = self
+            .reader
+            .logs(&trial.sweep, trial.trial)
+            .await
+            .map_err(Error::from)?;
+        let lines = lines.into_iter().map(|(attempt, line)| v1::LogLine {
+            attempt: attempt.0,
+            line,
+        });
+        Ok(rows(lines.collect()))
+    }
+
+    async fn list_workers(
+        &self,
+        _request: Request<v1::ListWorkersRequest>,
+    ) -> Result<Response<Self::ListWorkersStream>, Status> {
+        let workers = self.live.as_ref().map(|state| state.workers());
+        let workers = workers.unwrap_or_default();
+        Ok(rows(workers.into_iter().map(convert::worker).collect()))
+    }
+}

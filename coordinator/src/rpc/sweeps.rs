@@ -1,0 +1,135 @@
+//! `Sweeps`: what people do with sweeps.
+
+use std::sync::Arc;
+
+use hone_proto::v1::{self, sweeps_server::Sweeps};
+use tonic::{Request, Response, Status};
+
+use super::convert::{
+    definition,
+    field::{bytes16, required, sweep_or_latest, trial},
+    model::{launched, sweep_reply, trial_id, trial_state},
+};
+use crate::{
+    Error,
+    ids::RequestId,
+    state::{State, detached},
+    store::command::SweepChange,
+};
+
+/// Serves people.
+#[derive(Clone, Debug)]
+pub struct SweepService {
+    state: Arc<State>,
+}
+
+impl SweepService {
+    pub(crate) fn new(state: Arc<State>) -> Self {
+        Self { state }
+    }
+
+    /// Runs to its end, whatever becomes of the request.
+    async fn apart<T, Work>(&self, work: impl FnOnce(Arc<State>) -> Work) -> Result<T, Status>
+    where
+        T: Send + 'static,
+        Work: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        Ok(detached(work(Arc::clone(&self.state))).await?)
+    }
+
+    async fn change(
+        &self,
+        request: Request<v1::SweepRequest>,
+        change: SweepChange,
+    ) -> Result<Response<v1::SweepReply>, Status> {
+        let sweep = sweep_or_latest("sweep", &request.into_inner().sweep)?;
+        let (sweep, state) = self
+            .apart(|state| async move { state.change(sweep, change).await })
+            .await?;
+        Ok(Response::new(sweep_reply(&sweep, state)))
+    }
+}
+
+#[tonic::async_trait]
+impl Sweeps for SweepService {
+    async fn launch(
+        &self,
+        request: Request<v1::LaunchRequest>,
+    ) -> Result<Response<v1::LaunchReply>, Status> {
+        let request = request.into_inner();
+        let id = RequestId(bytes16("request_id", &request.request_id)?);
+        let (sweep, _) = definition::parse(required("sweep", request.sweep)?)?;
+        let done = self
+            .apart(move |state| async move { state.launch(sweep, request.again, id).await })
+            .await?;
+        Ok(Response::new(launched(&done)))
+    }
+
+    async fn pause(
+        &self,
+        request: Request<v1::SweepRequest>,
+    ) -> Result<Response<v1::SweepReply>, Status> {
+        self.change(request, SweepChange::Pause).await
+    }
+
+    async fn resume(
+        &self,
+        request: Request<v1::SweepRequest>,
+    ) -> Result<Response<v1::SweepReply>, Status> {
+        self.change(request, SweepChange::Resume).await
+    }
+
+    async fn stop(
+        &self,
+        request: Request<v1::SweepRequest>,
+    ) -> Result<Response<v1::SweepReply>, Status> {
+        self.change(request, SweepChange::Stop).await
+    }
+
+    async fn remove(
+        &self,
+        request: Request<v1::SweepRequest>,
+    ) -> Result<Response<v1::SweepReply>, Status> {
+        let sweep = sweep_or_latest("sweep", &request.into_inner().sweep)?;
+        let (sweep, state) = self
+            .apart(|state| async move { state.remove(sweep).await })
+            .await?;
+        Ok(Response::new(sweep_reply(&sweep, state)))
+    }
+
+    async fn extend(
+        &self,
+        _request: Request<v1::ExtendRequest>,
+    ) -> Result<Response<v1::SweepReply>, Status> {
+        Err(Error::Refused("not yet: a sweep cannot be extended".to_owned()).into())
+    }
+
+    async fn cancel(
+        &self,
+        request: Request<v1::TrialRequest>,
+    ) -> Result<Response<v1::TrialReply>, Status> {
+        let trial = trial("trial", request.into_inner().trial)?;
+        let id = trial_id(&trial);
+        let now = self
+            .apart(|state| async move { state.cancel(&trial).await })
+            .await?;
+        Ok(Response::new(v1::TrialReply {
+            trial: Some(id),
+            state: trial_state(now).into(),
+        }))
+    }
+
+    async fn retry(
+        &self,
+        request: Request<v1::TrialRequest>,
+    ) -> Result<Response<v1::TrialReply>, Status> {
+        let trial = trial("trial", request.into_inner().trial)?;
+        let new = self
+            .apart(|state| async move { state.retry(&trial).await })
+            .await?;
+        Ok(Response::new(v1::TrialReply {
+            trial: Some(trial_id(&new)),
+            state: v1::TrialState::Queued.into(),
+        }))
+    }
+}

@@ -1,0 +1,250 @@
+//! A running coordinator: what it consists of, how it starts, and how it ends in bounded time.
+
+use std::{collections::HashSet, future::Future, net::SocketAddr, sync::Arc, time::Duration};
+
+use hone_proto::v1::{
+    history_server::HistoryServer, leases_server::LeasesServer, sweeps_server::SweepsServer,
+};
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_stream::wrappers::TcpListenerStream;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Server;
+
+use crate::{
+    Config, Error,
+    blobs::{BlobError, Blobs},
+    driver,
+    ids::{AttemptRef, SessionId, SweepId},
+    leases::Directive,
+    reaper,
+    rpc::{HistoryService, LeaseService, SweepService},
+    state::State,
+    store::{OpenError, Store, StoreError},
+    sweep::SweepState,
+};
+
+/// Why a coordinator does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The database, once open.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The folder of blobs.
+    #[error(transparent)]
+    Blobs(#[from] BlobError),
+    /// The socket, or a thread.
+    #[error("{what}: {source}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// A coordinator that runs in this process.
+#[derive(Debug)]
+pub struct Coordinator {
+    state: Arc<State>,
+    address: SocketAddr,
+    server: JoinHandle<Result<(), tonic::transport::Error>>,
+    reaper: JoinHandle<()>,
+    driver: std::thread::JoinHandle<()>,
+}
+
+/// Serves `listener` until `shutdown`, then ends in bounded time.
+pub async fn run(
+    listener: TcpListener,
+    config: Config,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), StartError> {
+    let coordinator = Coordinator::start(listener, config).await?;
+    tracing::info!(address = %coordinator.address(), "coordinator serves");
+    shutdown.await;
+    coordinator.stop().await;
+    Ok(())
+}
+
+impl Coordinator {
+    /// Opens the store and serves `listener`.
+    pub async fn start(listener: TcpListener, config: Config) -> Result<Self, StartError> {
+        let system = |what| move |source| StartError::System { what, source };
+        let address = listener
+            .local_addr()
+            .map_err(system("the listening socket's address"))?;
+        let store = Store::open(&config.database, &address.to_string()).await?;
+        let keep: HashSet<_> = store.read().blobs().await?.into_iter().collect();
+        let folder = config.database.with_file_name("blobs");
+        let blobs = Blobs::open(&folder, config.limits.blob_bytes, &keep)?;
+        let shutdown = CancellationToken::new();
+        let state = Arc::new(State::new(store, blobs, &config, shutdown));
+        recover(&state).await?;
+        let driver =
+            drive_on_a_thread(Arc::clone(&state)).map_err(system("the driver's thread"))?;
+        Ok(Self {
+            reaper: tokio::spawn(reaper::reap(Arc::clone(&state))),
+            server: tokio::spawn(serve(listener, Arc::clone(&state))),
+            driver,
+            address,
+            state,
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Grants trials of this sweep only from now on, whatever else the database holds.
+    pub fn serve_only(&self, sweep: &str) {
+        self.state.set_only_sweep(Some(SweepId::new(sweep)));
+    }
+
+    /// The `Sweeps` service, to be called in process.
+    pub fn sweeps(&self) -> SweepService {
+        SweepService::new(Arc::clone(&self.state))
+    }
+
+    /// The `History` service, to be called in process.
+    pub fn history(&self) -> HistoryService {
+        HistoryService::live(Arc::clone(&self.state))
+    }
+
+    /// The `Leases` service, to be called in process.
+    pub fn leases(&self) -> LeaseService {
+        LeaseService::new(Arc::clone(&self.state))
+    }
+
+    /// Nothing new is granted from now on, and workers are asked to give back what they train.
+    pub fn drain(&self) {
+        self.state.drain();
+    }
+
+    /// Waits until no attempt runs: what follows [`drain`](Self::drain).
+    pub async fn drained(&self) {
+        while !self.state.leases().is_empty() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Waits until the sweep has ended; its state then.
+    pub async fn ended(&self, sweep: &str) -> Result<SweepState, Error> {
+        let id = SweepId::new(sweep);
+        let mut live = self.state.live().subscribe();
+        loop {
+            let state = self.state.store.read().sweep(&id).await?.summary.state;
+            if state.has_ended() {
+                return Ok(state);
+            }
+            let gone = live.wait_for(|live| !live.contains_key(&id));
+            tokio::select! {
+                gone = gone => if gone.is_err() { return Ok(state) },
+                // The driver may not have met the sweep yet.
+                () = tokio::time::sleep(Duration::from_millis(200)) => {}
+            }
+        }
+    }
+
+    /// A worker process of this coordinator's owner is gone: what it held is free at once. `excused`: it died with a
+    /// former coordinator, so it is no crash of its trials.
+    pub async fn gone(
+        &self,
+        session: [u8; 16],
+        crashed: bool,
+        excused: bool,
+        reason: &str,
+    ) -> Result<usize, Error> {
+        let returned = self
+            .state
+            .leave(SessionId(session), crashed, excused, reason.to_owned())
+            .await?;
+        Ok(returned.len())
+    }
+
+    /// Ends it: requests under way get [`Limits::shutdown`](crate::config::Limits::shutdown) to finish.
+    pub async fn stop(self) {
+        let limit = self.state.limits.shutdown;
+        self.state.shutdown.cancel();
+        let server = self.server.abort_handle();
+        // tonic waits for every open connection without limit.
+        if tokio::time::timeout(limit, self.server).await.is_err() {
+            server.abort();
+        }
+        let _ = self.reaper.await;
+        let driver = self.driver;
+        let _ = tokio::task::spawn_blocking(move || driver.join()).await;
+        self.state.store.close().await;
+        tracing::info!("coordinator ended");
+    }
+}
+
+/// Leases of a former coordinator get fresh time before any expires, and its live sweeps go on.
+async fn recover(state: &Arc<State>) -> Result<(), StoreError> {
+    let now = state.clock.now();
+    let open = state.store.read().open_attempts().await?;
+    let mut leases = state.leases();
+    for attempt in &open {
+        let claim = AttemptRef {
+            sweep: attempt.sweep.clone(),
+            trial: attempt.trial,
+            attempt: attempt.attempt,
+            token: attempt.token,
+        };
+        leases.adopt(&claim, attempt.session, now);
+        let asked = crate::attempts::directive(attempt.asked, attempt.paused);
+        if asked != Directive::Continue {
+            leases.direct(&claim.key(), asked);
+        }
+    }
+    drop(leases);
+    if !open.is_empty() {
+        tracing::info!(attempts = open.len(), "running attempts get fresh time");
+    }
+    for sweep in state.store.read().live_sweeps().await? {
+        state.tell_driver(&sweep);
+    }
+    Ok(())
+}
+
+fn drive_on_a_thread(state: Arc<State>) -> std::io::Result<std::thread::JoinHandle<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()?;
+    std::thread::Builder::new()
+        .name("hone-driver".to_owned())
+        .spawn(move || runtime.block_on(driver::drive(state)))
+}
+
+async fn serve(listener: TcpListener, state: Arc<State>) -> Result<(), tonic::transport::Error> {
+    let limits = state.limits;
+    let (health, health_service) = tonic_health::server::health_reporter();
+    health.set_serving::<LeasesServer<LeaseService>>().await;
+    health.set_serving::<SweepsServer<SweepService>>().await;
+    health.set_serving::<HistoryServer<HistoryService>>().await;
+    let bytes = limits.message_bytes;
+    let leases = LeasesServer::new(LeaseService::new(Arc::clone(&state)))
+        .max_decoding_message_size(bytes)
+        .max_encoding_message_size(bytes);
+    let sweeps = SweepsServer::new(SweepService::new(Arc::clone(&state)))
+        .max_decoding_message_size(bytes)
+        .max_encoding_message_size(bytes);
+    let history = HistoryServer::new(HistoryService::live(Arc::clone(&state)))
+        .max_decoding_message_size(bytes)
+        .max_encoding_message_size(bytes);
+    let shutdown = state.shutdown.clone();
+    Server::builder()
+        .max_concurrent_streams(limits.streams_per_connection)
+        .http2_keepalive_interval(Some(Duration::from_secs(20)))
+        .http2_keepalive_timeout(Some(Duration::from_secs(20)))
+        .tcp_nodelay(true)
+        .timeout(limits.request_timeout)
+        .add_service(health_service)
+        .add_service(leases)
+        .add_service(sweeps)
+        .add_service(history)
+        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), shutdown.cancelled_owned())
+        .await
+}

@@ -1,0 +1,154 @@
+//! Worker processes that are connected, as far as memory knows: a session is a process, bound to its random id and
+//! never to its name or host.
+
+use std::{collections::HashMap, time::Duration};
+
+use crate::{ids::SessionId, store::DataSet};
+
+/// A data set that a worker has opened, or why it could not.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Offer {
+    /// The name it is known by.
+    pub name: String,
+    /// What was found.
+    pub data: Result<DataSet, String>,
+}
+
+/// One worker process.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// For people.
+    pub name: String,
+    /// What it can train.
+    pub trainers: Vec<String>,
+    /// How many trials at once.
+    pub slots: u32,
+    /// Data sets it has tried to open.
+    pub offers: Vec<Offer>,
+    /// It wants nothing new, or is to get nothing new.
+    pub draining: bool,
+    /// It has lost so many attempts that it gets nothing new.
+    pub quarantined: bool,
+    /// Lost or crashed attempts since its last success.
+    pub lost_in_a_row: u32,
+    /// Unix milliseconds, for people.
+    pub last_seen_ms: i64,
+    /// For expiry.
+    pub last_seen: Duration,
+}
+
+impl Session {
+    /// The set of that name, if it has been tried.
+    pub fn offer(&self, name: &str) -> Option<&Offer> {
+        self.offers.iter().find(|offer| offer.name == name)
+    }
+}
+
+/// Attempts in a row that must be lost on one worker before it gets nothing new.
+const QUARANTINE_AFTER: u32 = 5;
+
+/// All connected sessions.
+#[derive(Debug, Default)]
+pub struct Sessions {
+    connected: HashMap<SessionId, Session>,
+}
+
+impl Sessions {
+    /// Adds a session, or changes what a known one offers.
+    pub fn register(&mut self, id: SessionId, mut session: Session) {
+        if let Some(known) = self.connected.get(&id) {
+            session.draining |= known.draining;
+            session.quarantined = known.quarantined;
+            session.lost_in_a_row = known.lost_in_a_row;
+        }
+        self.connected.insert(id, session);
+    }
+
+    /// One session.
+    pub fn get(&self, id: SessionId) -> Option<&Session> {
+        self.connected.get(&id)
+    }
+
+    /// A sign of life; false when the session is not known.
+    pub fn seen(&mut self, id: SessionId, draining: bool, now: Duration, unix_ms: i64) -> bool {
+        let Some(session) = self.connected.get_mut(&id) else {
+            return false;
+        };
+        session.last_seen = now;
+        session.last_seen_ms = unix_ms;
+        session.draining |= draining;
+        true
+    }
+
+    /// A worker is gone.
+    pub fn remove(&mut self, id: SessionId) -> Option<Session> {
+        self.connected.remove(&id)
+    }
+
+    /// Forgets sessions that hold nothing and were not heard of since `since`.
+    pub fn forget_silent(&mut self, since: Duration, holds: impl Fn(SessionId) -> bool) {
+        self.connected
+            .retain(|id, session| session.last_seen >= since || holds(*id));
+    }
+
+    /// An attempt was lost or crashed there. True when that was one too many and another healthy worker is connected:
+    /// one bad host must not eat the sweep, and the last healthy one is never sent away.
+    pub fn lost_attempt(&mut self, id: SessionId) -> bool {
+        let others = self
+            .connected
+            .iter()
+            .any(|(other, session)| *other != id && !session.quarantined && !session.draining);
+        let Some(session) = self.connected.get_mut(&id) else {
+            return false;
+        };
+        session.lost_in_a_row += 1;
+        let quarantine =
+            !session.quarantined && others && session.lost_in_a_row >= QUARANTINE_AFTER;
+        session.quarantined |= quarantine;
+        quarantine
+    }
+
+    /// An attempt ended well there.
+    pub fn succeeded(&mut self, id: SessionId) {
+        if let Some(session) = self.connected.get_mut(&id) {
+            session.lost_in_a_row = 0;
+        }
+    }
+
+    /// Tells every session to take nothing new.
+    pub fn drain_all(&mut self) {
+        for session in self.connected.values_mut() {
+            session.draining = true;
+        }
+    }
+
+    /// Every session, in order of name and id.
+    pub fn all(&self) -> Vec<(SessionId, &Session)> {
+        let mut all: Vec<_> = self
+            .connected
+            .iter()
+            .map(|(id, session)| (*id, session))
+            .collect();
+        all.sort_by(|(a, x), (b, y)| x.name.cmp(&y.name).then(a.cmp(b)));
+        all
+    }
+
+    /// Number of sessions.
+    pub fn len(&self) -> usize {
+        self.connected.len()
+    }
+
+    /// Whether nobody is connected.
+    pub fn is_empty(&self) -> bool {
+        self.connected.is_empty()
+    }
+
+    /// Slots of all sessions that take new trials.
+    pub fn slots(&self) -> u32 {
+        self.connected
+            .values()
+            .filter(|session| !session.draining && !session.quarantined)
+            .map(|session| session.slots)
+            .sum()
+    }
+}

@@ -1,0 +1,268 @@
+//! Leases: granting, fencing, expiry, taking back.
+
+use std::time::Duration;
+
+use hone_proto::v1::{self, finish_request::Outcome};
+use tonic::Code;
+
+use super::harness::{HEARTBEAT, LEASE, TestCoordinator, id, toy_sweep};
+
+fn completed() -> Outcome {
+    Outcome::Completed(v1::Completed {})
+}
+
+fn number(lease: &v1::Lease) -> u64 {
+    lease
+        .attempt
+        .as_ref()
+        .unwrap()
+        .trial
+        .as_ref()
+        .unwrap()
+        .trial
+}
+
+#[tokio::test]
+async fn repeated_calls_have_one_effect_and_the_same_answer() {
+    let coordinator = TestCoordinator::start().await;
+    let sweep = coordinator.launch(toy_sweep("toy", 4)).await;
+    let worker = coordinator.worker("one").await;
+    let request = id();
+    let wait = Duration::from_secs(10);
+    let first = worker.ask(request.clone(), wait).await.unwrap().lease;
+    let again = worker.ask(request, wait).await.unwrap().lease;
+    assert_eq!(first, again, "the same request gets the same lease");
+    let lease = first.unwrap();
+    worker.report(&lease, 1, 0.5).await.unwrap();
+    worker.report(&lease, 1, 0.5).await.unwrap();
+    worker.finish(&lease, completed()).await.unwrap();
+    worker.finish(&lease, completed()).await.unwrap();
+    let trial = coordinator.trial(&sweep, number(&lease)).await;
+    assert_eq!(trial.curve.len(), 1);
+    assert_eq!(trial.attempts.len(), 1);
+}
+
+#[tokio::test]
+async fn a_silent_worker_loses_its_trial_after_the_lease_and_is_fenced_once_another_has_it() {
+    let coordinator = TestCoordinator::start().await;
+    let sweep = coordinator.launch(toy_sweep("toy", 1)).await;
+    let late = coordinator.worker("late").await;
+    let lease = late.acquire().await;
+    let took = coordinator
+        .turn_until(&sweep, number(&lease), v1::TrialState::Queued)
+        .await;
+    assert!(took >= LEASE, "expired after {took:?}");
+    assert!(
+        took <= LEASE + Duration::from_secs(10),
+        "expired after {took:?}"
+    );
+    let other = coordinator.worker("other").await;
+    let second = other.acquire().await;
+    assert_eq!(number(&second), number(&lease));
+    assert_eq!(second.attempt.as_ref().unwrap().attempt, 2);
+    let refused = late.report(&lease, 1, 0.5).await.unwrap_err();
+    assert_eq!(refused.code(), Code::FailedPrecondition);
+    assert_eq!(late.directive(&lease).await, v1::Directive::Fenced);
+    let refused = late.finish(&lease, completed()).await.unwrap_err();
+    assert_eq!(refused.code(), Code::FailedPrecondition);
+}
+
+#[tokio::test]
+async fn a_late_worker_that_nobody_replaced_is_taken_back() {
+    let coordinator = TestCoordinator::start().await;
+    let sweep = coordinator.launch(toy_sweep("toy", 1)).await;
+    let late = coordinator.worker("late").await;
+    let lease = late.acquire().await;
+    coordinator
+        .turn_until(&sweep, number(&lease), v1::TrialState::Queued)
+        .await;
+    assert_eq!(late.directive(&lease).await, v1::Directive::Continue);
+    let trial = coordinator.trial(&sweep, number(&lease)).await;
+    assert_eq!(trial.summary.unwrap().state(), v1::TrialState::Running);
+    assert_eq!(trial.attempts.len(), 1, "the same attempt goes on");
+    late.report(&lease, 1, 0.5).await.unwrap();
+    late.finish(&lease, completed()).await.unwrap();
+}
+
+#[tokio::test]
+async fn heartbeats_keep_a_trial_beyond_its_lease() {
+    let coordinator = TestCoordinator::start().await;
+    let sweep = coordinator.launch(toy_sweep("toy", 1)).await;
+    let worker = coordinator.worker("one").await;
+    let lease = worker.acquire().await;
+    for step in 1..=12 {
+        for _ in 0..3 {
+            coordinator.hand.advance(HEARTBEAT / 3);
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(
+            worker.beat(&[&lease], step).await.attempts[0].directive(),
+            v1::Directive::Continue
+        );
+    }
+    let trial = coordinator.trial(&sweep, number(&lease)).await;
+    assert_eq!(trial.summary.unwrap().state(), v1::TrialState::Running);
+}
+
+#[tokio::test]
+async fn a_coordinator_that_was_held_up_expires_nobody_at_once() {
+    let coordinator = TestCoordinator::start().await;
+    let sweep = coordinator.launch(toy_sweep("toy", 1)).await;
+    let worker = coordinator.worker("one").await;
+    let lease = worker.acquire().await;
+    // As after a suspend: the clock has jumped far past every lease.
+    coordinator.hand.advance(10 * LEASE);
+    for _ in 0..10 {
+        coordinator.trial(&sweep, number(&lease)).await;
+    }
+    assert_eq!(worker.directive(&lease).await, v1::Directive::Continue);
+    let trial = coordinator.trial(&sweep, number(&lease)).await;
+    assert_eq!(trial.attempts[0].state, "running");
+    assert_eq!(trial.attempts.len(), 1);
+}
+
+#[tokio::test]
+async fn a_restarted_coordinator_gives_running_attempts_fresh_time() {
+    let mut coordinator = TestCoordinator::start().await;
+    let sweep = coordinator.launch(toy_sweep("toy", 1)).await;
+    let worker = coordinator.worker("one").await;
+    let lease = worker.acquire().await;
+    coordinator.restart().await;
+    let worker = coordinator.reconnect(&worker);
+    let reply = worker.beat(&[&lease], 1).await;
+    assert!(reply.unknown_session, "it must register again");
+    assert_eq!(reply.attempts[0].directive(), v1::Directive::Continue);
+    worker.register().await;
+    worker.report(&lease, 1, 0.5).await.unwrap();
+    let took = coordinator
+        .turn_until(&sweep, number(&lease), v1::TrialState::Queued)
+        .await;
+    assert!(took >= LEASE, "expired after {took:?}");
+}
+
+#[tokio::test]
+async fn a_worker_that_is_gone_gives_its_trials_back_at_once() {
+    let coordinator = TestCoordinator::start().await;
+    let sweep = coordinator.launch(toy_sweep("toy", 1)).await;
+    let worker = coordinator.worker("one").await;
+    let lease = worker.acquire().await;
+    worker.leave(true).await;
+    let trial = coordinator.trial(&sweep, number(&lease)).await;
+    assert_eq!(trial.summary.unwrap().state(), v1::TrialState::Queued);
+    assert_eq!(trial.attempts[0].state, "crashed");
+}
+
+#[tokio::test]
+async fn a_released_trial_wakes_a_worker_that_waits() {
+    let coordinator = TestCoordinator::start().await;
+    coordinator.launch(toy_sweep("toy", 1)).await;
+    let worker = coordinator.worker("one").await;
+    let lease = worker.acquire().await;
+    let other = coordinator.worker("other").await;
+    let (second, released) = tokio::join!(other.acquire(), worker.release(&lease));
+    released.unwrap();
+    assert_eq!(number(&second), number(&lease));
+    assert_eq!(second.attempt.unwrap().attempt, 2);
+}
+
+#[tokio::test]
+async fn workers_are_asked_for_the_data_that_a_sweep_wants_and_pinned_to_its_hash() {
+    let coordinator = TestCoordinator::start().await;
+    let mut definition = toy_sweep("toy", 4);
+    definition.data_source = "flowers".to_owned();
+    let sweep = coordinator.launch(definition).await;
+    let worker = coordinator.worker("one").await;
+    let reply = coordinator
+        .eventually(async || {
+            let reply = worker.ask(id(), Duration::ZERO).await.unwrap();
+            (!reply.wanted_data.is_empty()).then_some(reply)
+        })
+        .await;
+    assert_eq!(reply.wanted_data, ["flowers"]);
+    assert!(reply.lease.is_none());
+    let offer = |hash: u8| v1::DataOffer {
+        name: "flowers".to_owned(),
+        hash: vec![hash; 32].into(),
+        shape: vec![8, 8, 1],
+        classes: 10,
+        error: String::new(),
+    };
+    worker.offer(vec![offer(1)]).await;
+    let lease = worker.acquire().await;
+    assert_eq!(lease.data_source, "flowers");
+    let stranger = coordinator.worker("stranger").await;
+    stranger.offer(vec![offer(2)]).await;
+    assert!(
+        stranger.finds_nothing().await,
+        "another content under the same name"
+    );
+    worker.leave(false).await;
+    let waiting = coordinator.sweep(&sweep).await.waiting_for;
+    assert!(
+        waiting.contains("flowers") && waiting.contains("stranger"),
+        "{waiting}"
+    );
+}
+
+#[tokio::test]
+async fn a_blob_arrives_in_pieces_and_is_served_to_the_next_attempt() {
+    let coordinator = TestCoordinator::start().await;
+    coordinator.launch(toy_sweep("toy", 1)).await;
+    let worker = coordinator.worker("one").await;
+    let lease = worker.acquire().await;
+    let content: Vec<u8> = (0..100_000u32).flat_map(u32::to_le_bytes).collect();
+    let blob = v1::Blob {
+        hash: blake3::hash(&content).as_bytes().to_vec().into(),
+        size: content.len() as u64,
+        kind: v1::BlobKind::Checkpoint.into(),
+        epoch: 1,
+    };
+    worker.report(&lease, 1, 0.5).await.unwrap();
+    let half = content.len() / 2;
+    let reply = worker
+        .put(&lease, &blob, 0, &content[..half])
+        .await
+        .unwrap();
+    assert_eq!((reply.received, reply.committed), (half as u64, false));
+    // A piece that was sent twice, and one that leaves a gap, change nothing.
+    let reply = worker
+        .put(&lease, &blob, 0, &content[..half])
+        .await
+        .unwrap();
+    assert_eq!(reply.received, half as u64);
+    let reply = worker
+        .put(&lease, &blob, half as u64 + 1, &content[half + 1..])
+        .await
+        .unwrap();
+    assert_eq!((reply.received, reply.committed), (half as u64, false));
+    let reply = worker
+        .put(&lease, &blob, half as u64, &content[half..])
+        .await
+        .unwrap();
+    assert!(reply.committed);
+    worker.release(&lease).await.unwrap();
+    let next = coordinator.worker("next").await;
+    let lease = next.acquire().await;
+    let resume = lease.resume.clone().expect("the checkpoint");
+    assert_eq!((resume.hash.clone(), resume.epoch), (blob.hash.clone(), 1));
+    let piece = next.get(&lease, &blob.hash, 10).await.unwrap();
+    assert_eq!(piece.size, content.len() as u64);
+    assert_eq!(piece.data, &content[10..]);
+}
+
+#[tokio::test]
+async fn a_blob_with_another_content_than_announced_is_refused_and_leaves_nothing() {
+    let coordinator = TestCoordinator::start().await;
+    coordinator.launch(toy_sweep("toy", 1)).await;
+    let worker = coordinator.worker("one").await;
+    let lease = worker.acquire().await;
+    let blob = v1::Blob {
+        hash: vec![3; 32].into(),
+        size: 4,
+        kind: v1::BlobKind::Weights.into(),
+        epoch: 1,
+    };
+    let refused = worker.put(&lease, &blob, 0, b"abcd").await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    assert_eq!(std::fs::read_dir(coordinator.blobs()).unwrap().count(), 0);
+}

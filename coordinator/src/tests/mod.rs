@@ -1,0 +1,7 @@
+//! The whole coordinator over real sockets and a real file, with scripted workers and a clock turned by hand.
+
+mod harness;
+mod leasing;
+mod people;
+mod sweeping;
+mod wire;

@@ -1,0 +1,190 @@
+//! Whole sweeps.
+
+use hone_proto::v1::{self, finish_request::Outcome};
+
+use super::harness::{TestCoordinator, toy_sweep};
+
+#[tokio::test]
+async fn a_sweep_of_two_rounds_runs_to_its_winner() {
+    let coordinator = TestCoordinator::start().await;
+    let sweep = coordinator.launch(toy_sweep("toy", 12)).await;
+    let worker = coordinator.worker("one").await;
+    worker.work(&coordinator, &sweep).await;
+    let detail = coordinator.sweep(&sweep).await;
+    assert_eq!(
+        detail.summary.as_ref().unwrap().state(),
+        v1::SweepState::Completed
+    );
+    let counts = detail.trials.unwrap();
+    assert_eq!(
+        (counts.completed, counts.queued, counts.running),
+        (18, 0, 0)
+    );
+    assert_eq!(detail.epochs_trained, 12 + 2 * 6);
+    let best = detail.best.unwrap();
+    assert_eq!(best.round, 2, "the winner comes from the last round");
+    let params: serde_json::Value = serde_json::from_str(&best.params_json).unwrap();
+    let x = params["params.x"].as_f64().unwrap();
+    assert!((x - 0.3).abs() < 0.1, "x = {x}");
+    // The second round's box is narrower than the first one's.
+    let width = |round: &v1::RoundSummary| round.r#box[0].high_share - round.r#box[0].low_share;
+    assert!(width(&detail.rounds[1]) < width(&detail.rounds[0]));
+}
+
+#[tokio::test]
+async fn points_and_winner_do_not_depend_on_the_number_of_workers() {
+    let mut winners = Vec::new();
+    for workers in [1, 3] {
+        let coordinator = TestCoordinator::start().await;
+        let sweep = coordinator.launch(toy_sweep("toy", 8)).await;
+        let mut crowd = Vec::new();
+        for number in 0..workers {
+            crowd.push(coordinator.worker(&format!("w{number}")).await);
+        }
+        let mut works: Vec<_> = crowd
+            .iter()
+            .map(|worker| Box::pin(worker.work(&coordinator, &sweep)))
+            .collect();
+        for work in &mut works {
+            work.await;
+        }
+        let params: Vec<_> = coordinator
+            .trials(&sweep)
+            .await
+            .into_iter()
+            .map(|trial| trial.params_json)
+            .collect();
+        winners.push((params, coordinator.sweep(&sweep).await.best));
+    }
+    assert_eq!(winners[0], winners[1]);
+}
+
+#[tokio::test]
+async fn a_restart_in_the_middle_changes_nothing() {
+    let mut coordinator = TestCoordinator::start().await;
+    let sweep = coordinator.launch(toy_sweep("toy", 8)).await;
+    let worker = coordinator.worker("one").await;
+    for _ in 0..10 {
+        let lease = worker.acquire().await;
+        worker.train(&lease).await;
+    }
+    coordinator.restart().await;
+    let worker = coordinator.reconnect(&worker);
+    worker.register().await;
+    worker.work(&coordinator, &sweep).await;
+    let interrupted = coordinator.trials(&sweep).await;
+
+    let undisturbed = TestCoordinator::start().await;
+    let sweep = undisturbed.launch(toy_sweep("toy", 8)).await;
+    undisturbed
+        .worker("one")
+        .await
+        .work(&undisturbed, &sweep)
+        .await;
+    let plain = undisturbed.trials(&sweep).await;
+    let key = |trial: &v1::TrialSummary| {
+        (
+            trial.round,
+            trial.point,
+            trial.params_json.clone(),
+            trial.objective,
+        )
+    };
+    assert_eq!(
+        interrupted.iter().map(key).collect::<Vec<_>>(),
+        plain.iter().map(key).collect::<Vec<_>>()
+    );
+}
+
+#[tokio::test]
+async fn a_failed_check_ends_the_sweep_before_its_budget_is_spent() {
+    let coordinator = TestCoordinator::start().await;
+    let mut definition = toy_sweep("toy", 4);
+    definition.check = true;
+    let sweep = coordinator.launch(definition).await;
+    let worker = coordinator.worker("one").await;
+    let lease = worker.acquire().await;
+    assert_eq!(lease.kind(), v1::TrialKind::Check);
+    assert!(
+        worker.finds_nothing().await,
+        "nothing else before the check has passed"
+    );
+    worker
+        .finish_with(&lease, r#"{"passed": false, "findings": ["no gradient"]}"#)
+        .await;
+    let reason = coordinator
+        .eventually(async || {
+            let detail = coordinator.sweep(&sweep).await;
+            (detail.summary.as_ref()?.state() == v1::SweepState::Failed).then_some(detail.reason)
+        })
+        .await;
+    assert!(reason.contains("no gradient"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_passed_check_lets_the_search_begin() {
+    let coordinator = TestCoordinator::start().await;
+    let mut definition = toy_sweep("toy", 4);
+    definition.check = true;
+    let sweep = coordinator.launch(definition).await;
+    let worker = coordinator.worker("one").await;
+    let check = worker.acquire().await;
+    worker
+        .finish_with(&check, r#"{"passed": true, "findings": []}"#)
+        .await;
+    worker.work(&coordinator, &sweep).await;
+    let detail = coordinator.sweep(&sweep).await;
+    assert_eq!(
+        detail.trials.unwrap().completed,
+        6,
+        "the check is outside the counts"
+    );
+}
+
+#[tokio::test]
+async fn five_failures_at_the_start_fail_the_sweep() {
+    let coordinator = TestCoordinator::start().await;
+    let sweep = coordinator.launch(toy_sweep("toy", 40)).await;
+    let worker = coordinator.worker("one").await;
+    for _ in 0..5 {
+        let lease = worker.acquire().await;
+        let failed = v1::Failed {
+            message: "no such module".to_owned(),
+            crashed: false,
+        };
+        worker
+            .finish(&lease, Outcome::Failed(failed))
+            .await
+            .unwrap();
+    }
+    coordinator
+        .eventually(async || {
+            (coordinator.state(&sweep).await == v1::SweepState::Failed).then_some(())
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn the_winners_trials_are_tested_and_their_mean_kept() {
+    let coordinator = TestCoordinator::start().await;
+    let mut definition = toy_sweep("toy", 4);
+    definition.test = true;
+    let sweep = coordinator.launch(definition).await;
+    let worker = coordinator.worker("one").await;
+    for _ in 0..6 {
+        let lease = worker.acquire().await;
+        worker.train(&lease).await;
+    }
+    let test = worker.acquire().await;
+    assert_eq!(test.kind(), v1::TrialKind::Test);
+    worker
+        .finish_with(&test, r#"{"test_accuracy": 0.75}"#)
+        .await;
+    let best = coordinator
+        .eventually(async || {
+            let detail = coordinator.sweep(&sweep).await;
+            (detail.summary.as_ref()?.state() == v1::SweepState::Completed).then_some(detail.best?)
+        })
+        .await;
+    assert_eq!(best.test_accuracy, Some(0.75));
+}

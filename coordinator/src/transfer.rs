@@ -1,0 +1,94 @@
+//! Blobs between workers and the folder: only an attempt that may speak for its trial sends or gets one.
+
+use std::sync::Arc;
+
+use crate::{
+    Error,
+    blobs::{Received, UploadKey},
+    ids::{AttemptRef, Hash},
+    leases::Directive,
+    state::State,
+    store::{BlobRef, command::CommitBlob},
+};
+
+impl State {
+    /// Takes one piece; the last one is answered after the blob's row is committed.
+    pub(crate) async fn put_piece(
+        self: Arc<Self>,
+        attempt: AttemptRef,
+        blob: BlobRef,
+        offset: u64,
+        data: Vec<u8>,
+    ) -> Result<Received, Error> {
+        self.speaks(&attempt).await?;
+        let blobs = Arc::clone(&self.blobs);
+        let key = UploadKey {
+            trial: attempt.key(),
+            attempt: attempt.attempt,
+            hash: blob.hash,
+        };
+        let received = blocking(move || Ok(blobs.put(&key, blob.size, offset, &data)?)).await?;
+        if received.complete {
+            self.store
+                .apply(CommitBlob {
+                    attempt,
+                    blob: BlobRef {
+                        stored: true,
+                        ..blob
+                    },
+                    at: self.clock.unix_ms(),
+                })
+                .await?;
+        }
+        Ok(received)
+    }
+
+    /// Deletes files that no row names any more.
+    pub(crate) async fn remove_blobs(&self, unused: Vec<Hash>) -> Result<(), Error> {
+        let blobs = Arc::clone(&self.blobs);
+        blocking(move || {
+            unused.into_iter().for_each(|hash| blobs.remove(hash));
+            Ok(())
+        })
+        .await
+    }
+
+    /// Whether the attempt may speak for its trial; one that was given up for lost is taken back, if nobody has
+    /// replaced it.
+    async fn speaks(&self, attempt: &AttemptRef) -> Result<(), Error> {
+        let lost = {
+            let mut leases = self.leases();
+            if leases.may_speak(attempt) {
+                return Ok(());
+            }
+            leases.lost_by(attempt)
+        };
+        let session = lost.ok_or(Error::Fenced)?;
+        match self.take_back(session, attempt).await? {
+            Directive::Fenced => Err(Error::Fenced),
+            _ => Ok(()),
+        }
+    }
+
+    /// One piece of a stored blob, and the size of the whole.
+    pub(crate) async fn get_piece(
+        &self,
+        attempt: &AttemptRef,
+        hash: Hash,
+        offset: u64,
+    ) -> Result<(u64, Vec<u8>), Error> {
+        self.speaks(attempt).await?;
+        let blobs = Arc::clone(&self.blobs);
+        blocking(move || Ok(blobs.get(hash, offset)?)).await
+    }
+}
+
+/// Disk work, kept off the runtime's threads.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => Err(Error::Broken(format!("disk work ended badly: {error}"))),
+    }
+}
