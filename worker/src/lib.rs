@@ -1,9 +1,10 @@
 //! The worker: takes trials on lease, trains them, reports.
 //!
 //! In reading order: [`run`] connects and starts the slots; `slot` asks for trials; `train` works on one lease, and
-//! `curve` trains its epochs; `outbox` delivers what it has to say; `heartbeat` renews leases; `spool` keeps calls while
-//! the coordinator is away, and `orphans` hands over those of a worker that died; `checkpoint` and `transfer` store and
-//! move files; `client` is the only reader of the wire's fields. What is trained stands behind [`trainer`].
+//! `curve` trains its epochs; `outbox` takes and `delivery` delivers what it has to say; `heartbeat` renews leases;
+//! `spool` keeps calls while the coordinator is away, and `orphans` hands over those of a worker that died;
+//! `checkpoint` and `transfer` store and move files; `client` is the only reader of the wire's fields. What is trained
+//! stands behind [`trainer`].
 
 pub mod cnn;
 pub mod config;
@@ -16,6 +17,7 @@ mod backoff;
 mod checkpoint;
 mod client;
 mod curve;
+mod delivery;
 mod heartbeat;
 mod logs;
 mod offers;

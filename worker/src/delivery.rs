@@ -1,0 +1,302 @@
+//! Delivers what an attempt has to say, in order, while its training goes on.
+//!
+//! fsync, hashing, uploads and waiting for the coordinator's commits happen here. While the coordinator is away, calls
+//! wait in memory and in the attempt's spool.
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::mpsc;
+use tonic::Status;
+
+use crate::{
+    attempt::Attempt,
+    backoff::Backoff,
+    client::{self, Blob, BlobKind, Call, Directive, Outcome},
+    outbox::{End, Item, Saved},
+    scratch::hex,
+    slot::stopwatch,
+    spool::Spool,
+    transfer,
+    worker::Worker,
+};
+
+/// Lines of log go out with the end of an attempt, and no more often than this before it.
+const LOG_SPACING: Duration = Duration::from_secs(5);
+
+/// The calls of one attempt that are still to be made.
+pub(crate) struct Delivery {
+    worker: Arc<Worker>,
+    attempt: Arc<Attempt>,
+    pending: VecDeque<Call>,
+    /// How many of `pending`, from the front, are in the spool.
+    spooled: usize,
+    spool: Spool,
+    /// This attempt's files, oldest first.
+    kept: Vec<Blob>,
+    logged: Instant,
+    away: bool,
+}
+
+impl Delivery {
+    pub(crate) fn new(worker: &Arc<Worker>, attempt: &Arc<Attempt>) -> Self {
+        Self {
+            spool: Spool::new(&worker.scratch.fresh("calls")),
+            worker: Arc::clone(worker),
+            attempt: Arc::clone(attempt),
+            pending: VecDeque::new(),
+            spooled: 0,
+            kept: Vec::new(),
+            logged: stopwatch(),
+            away: false,
+        }
+    }
+
+    /// Takes items until the attempt's last call is answered, or nobody wants it any more.
+    pub(crate) async fn run(mut self, mut items: mpsc::UnboundedReceiver<Item>) {
+        self.deliver(&mut items).await;
+        for blob in &self.kept {
+            self.worker.scratch.checkpoints.release(&blob.hash);
+        }
+        self.worker.attempts.remove(&self.attempt.id);
+    }
+
+    async fn deliver(&mut self, items: &mut mpsc::UnboundedReceiver<Item>) {
+        let mut backoff = Backoff::new();
+        loop {
+            let Some(call) = self.pending.front() else {
+                match items.recv().await {
+                    Some(item) => self.take(item).await,
+                    None => return,
+                }
+                continue;
+            };
+            match self.make(call).await {
+                Ok(directive) => {
+                    backoff = Backoff::new();
+                    if self.made(directive) {
+                        return;
+                    }
+                }
+                Err(status) if client::is_passing(&status) => {
+                    self.wait_for_coordinator(&status, backoff.wait(), items)
+                        .await;
+                    if self.worker.shutdown.is_now() {
+                        return;
+                    }
+                }
+                Err(status) => {
+                    if self.refused(&status) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn make(&self, call: &Call) -> Result<Directive, Status> {
+        if let Some(blob) = call.blob() {
+            let path = self.worker.scratch.checkpoints.path(&blob.hash);
+            let (client, attempt) = (&self.worker.client, &self.attempt.reference);
+            transfer::put(client, attempt, &blob, &path).await?;
+        }
+        self.worker.client.call(call).await
+    }
+
+    /// The front call has been answered. Returns whether that was all.
+    fn made(&mut self, directive: Directive) -> bool {
+        self.attempt.direct(directive);
+        if self.away {
+            self.away = false;
+            tracing::info!(trial = %self.attempt.id, calls = self.pending.len(), "handing over what was kept");
+        }
+        let Some(call) = self.pending.pop_front() else {
+            return false;
+        };
+        self.spooled = self.spooled.saturating_sub(1);
+        if self.pending.is_empty() {
+            self.spool.clear();
+        }
+        if call.supersedes() {
+            self.drop_files(1);
+        }
+        if call.is_end() {
+            if !call.goes_on() {
+                self.drop_files(0);
+            }
+            return true;
+        }
+        directive == Directive::Fenced
+    }
+
+    /// The front call was refused for good. Returns whether the attempt is over.
+    fn refused(&mut self, status: &Status) -> bool {
+        let Some(call) = self.pending.pop_front() else {
+            return false;
+        };
+        self.spooled = self.spooled.saturating_sub(1);
+        if let Some(blob) = call.blob() {
+            // A checkpoint costs time, never truth: the end goes without it. If the attempt is fenced, that is refused.
+            tracing::warn!(trial = %self.attempt.id, "{} was not taken: {}", hex(&blob.hash[..6]), client::explain(status));
+            for call in &mut self.pending {
+                call.forget(&blob);
+            }
+            return false;
+        }
+        tracing::warn!(trial = %self.attempt.id, "given up: {}", client::explain(status));
+        self.attempt.direct(Directive::Fenced);
+        self.pending.clear();
+        self.spool.clear();
+        self.drop_files(0);
+        true
+    }
+
+    /// Spools, and takes what the slot hands over meanwhile.
+    async fn wait_for_coordinator(
+        &mut self,
+        status: &Status,
+        wait: Duration,
+        items: &mut mpsc::UnboundedReceiver<Item>,
+    ) {
+        if !self.away {
+            self.away = true;
+            tracing::warn!(
+                trial = %self.attempt.id,
+                "the coordinator does not take a call ({}); training goes on",
+                client::explain(status)
+            );
+        }
+        self.write_spool();
+        let now = self.worker.shutdown.now_token().clone();
+        let pause = tokio::time::sleep(wait);
+        tokio::pin!(pause);
+        loop {
+            tokio::select! {
+                () = &mut pause => return,
+                () = now.cancelled() => return,
+                Some(item) = items.recv() => {
+                    self.take(item).await;
+                    self.write_spool();
+                }
+            }
+        }
+    }
+
+    fn write_spool(&mut self) {
+        match self.spool.append(self.pending.iter().skip(self.spooled)) {
+            Ok(()) => self.spooled = self.pending.len(),
+            Err(error) => {
+                tracing::warn!(trial = %self.attempt.id, "spool: {error}; reports are kept in memory alone");
+            }
+        }
+    }
+
+    /// Makes calls of an item: its files become durable first.
+    async fn take(&mut self, item: Item) {
+        let reference = self.attempt.reference.clone();
+        match item {
+            Item::Report {
+                report,
+                checkpoint,
+                upload,
+            } => {
+                let blob = self.keep(checkpoint, BlobKind::Checkpoint).await;
+                self.pending
+                    .push_back(Call::report(&reference, &report, blob));
+                if let Some(blob) = blob.filter(|_| upload) {
+                    self.pending.push_back(Call::put(&reference, &blob));
+                }
+                self.take_lines(false);
+            }
+            Item::End(end) => {
+                self.take_lines(true);
+                self.take_end(end).await;
+            }
+        }
+    }
+
+    async fn take_end(&mut self, end: End) {
+        let reference = self.attempt.reference.clone();
+        match end {
+            End::Finish {
+                mut outcome,
+                checkpoint,
+                weights,
+                diagnosis_json,
+                result_json,
+            } => {
+                let state = self.keep_and_put(checkpoint, BlobKind::Checkpoint).await;
+                if let Outcome::ReachedRung(checkpoint) = &mut outcome {
+                    *checkpoint = state;
+                }
+                let weights = self.keep_and_put(weights, BlobKind::Weights).await;
+                self.pending.push_back(Call::finish(
+                    &reference,
+                    outcome,
+                    weights,
+                    diagnosis_json,
+                    result_json,
+                ));
+            }
+            End::Release { checkpoint, reason } => {
+                let state = self.keep_and_put(checkpoint, BlobKind::Checkpoint).await;
+                self.pending
+                    .push_back(Call::release(&reference, state, reason));
+            }
+            End::Dropped => {
+                self.pending.clear();
+                self.spool.clear();
+                self.drop_files(0);
+            }
+        }
+    }
+
+    async fn keep_and_put(&mut self, saved: Option<Saved>, kind: BlobKind) -> Option<Blob> {
+        let blob = self.keep(saved, kind).await?;
+        self.pending
+            .push_back(Call::put(&self.attempt.reference, &blob));
+        Some(blob)
+    }
+
+    async fn keep(&mut self, saved: Option<Saved>, kind: BlobKind) -> Option<Blob> {
+        let Saved { temporary, epoch } = saved?;
+        let checkpoints = Arc::clone(&self.worker.scratch.checkpoints);
+        let kept =
+            tokio::task::spawn_blocking(move || checkpoints.keep(&temporary, kind, epoch)).await;
+        match kept {
+            Ok(Ok(blob)) => {
+                self.kept.push(blob);
+                Some(blob)
+            }
+            Ok(Err(error)) => {
+                tracing::warn!(trial = %self.attempt.id, "a checkpoint could not be kept: {error}");
+                None
+            }
+            Err(_) => None,
+        }
+    }
+
+    fn take_lines(&mut self, last: bool) {
+        if !last && self.logged.elapsed() < LOG_SPACING {
+            return;
+        }
+        if let Some((first, lines)) = self.attempt.lines.take() {
+            self.logged = stopwatch();
+            self.pending
+                .push_back(Call::log(&self.attempt.reference, first, lines));
+        }
+    }
+
+    /// Removes this attempt's files but for the newest `but`.
+    fn drop_files(&mut self, but: usize) {
+        let checkpoints = &self.worker.scratch.checkpoints;
+        let old = self.kept.len().saturating_sub(but);
+        for blob in self.kept.drain(..old) {
+            checkpoints.release(&blob.hash);
+            checkpoints.remove(&blob.hash);
+        }
+    }
+}
