@@ -23,8 +23,8 @@ pub fn regret(loss: Option<f64>) -> f64 {
     loss.unwrap_or(1.0).max(SEED_NOISE / 10.0)
 }
 
-/// Runs the sweep to its end with one worker.
-pub fn play(task: &Task, definition: Definition) -> Result<Played, String> {
+/// Runs the sweep with one worker to its end, or until the epochs are spent: then what it would recommend counts.
+pub fn play(task: &Task, definition: Definition, most_epochs: u64) -> Result<Played, String> {
     let space = definition.space.clone();
     let seed = definition.seed;
     let mut search = Search::new(definition).map_err(|error| error.to_string())?;
@@ -45,6 +45,9 @@ pub fn play(task: &Task, definition: Definition) -> Result<Played, String> {
                 Decision::Prune { .. } | Decision::NarrowTo { .. } | Decision::Warn(_) => {}
             }
         }
+        if winner.is_some() {
+            break;
+        }
         let Some(run) = queue.pop_front() else { break };
         let (event, trained) = train(task, &trials[run.trial].1, &run, &mut search);
         epochs += trained;
@@ -52,8 +55,8 @@ pub fn play(task: &Task, definition: Definition) -> Result<Played, String> {
             trial: run.number,
             event,
         });
-        if search.is_finished() && winner.is_some() {
-            break;
+        if epochs >= most_epochs && !search.is_finished() {
+            winner = search.best();
         }
     }
     let loss = winner.and_then(|winner| task.loss(&shares(&space, &winner.params)));
