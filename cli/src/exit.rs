@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use crate::{
+    client::Refusal,
     output::{out, style::Style},
     sweep_file::source::SweepFileError,
 };
@@ -47,8 +48,10 @@ pub fn code(result: anyhow::Result<Exit>) -> ExitCode {
 }
 
 fn kind(error: &anyhow::Error) -> Exit {
-    let wrong = error
-        .chain()
-        .any(|cause| cause.is::<WrongUse>() || cause.is::<SweepFileError>());
+    let wrong = error.chain().any(|cause| {
+        cause.is::<WrongUse>()
+            || cause.is::<SweepFileError>()
+            || matches!(cause.downcast_ref(), Some(Refusal::Wrong(_)))
+    });
     if wrong { Exit::Wrong } else { Exit::Failed }
 }

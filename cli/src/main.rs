@@ -1,15 +1,12 @@
 //! `hone`: hyperparameter search for convolutional networks. Parses, wires, runs, and maps errors to exit codes.
 
-#[allow(dead_code, reason = "the verbs that use it come next")]
 mod args;
-#[allow(dead_code, reason = "the verbs that use it come next")]
+mod client;
 mod exit;
-#[allow(dead_code, reason = "the verbs that use it come next")]
+mod local;
 mod output;
-#[allow(dead_code, reason = "the verbs that use it come next")]
 mod sweep_file;
 mod verbs;
-#[allow(dead_code, reason = "the verbs that use it come next")]
 mod view;
 
 use clap::Parser;

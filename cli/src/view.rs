@@ -207,16 +207,8 @@ pub struct Detail {
     pub trials_planned: u64,
     /// Training images seen.
     pub images: u64,
-    /// Time in epochs, summed over attempts.
-    pub training_seconds: f64,
     /// First grant to last end.
     pub wall_seconds: Option<f64>,
-    /// Unix milliseconds.
-    pub first_grant_ms: Option<i64>,
-    /// Connected.
-    pub workers: u32,
-    /// Of the connected workers.
-    pub slots: u32,
     /// What nothing runs for.
     pub waiting_for: String,
     /// The check's result.

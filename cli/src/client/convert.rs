@@ -4,7 +4,8 @@ use hone_proto::v1;
 use serde_json::{Map, Value};
 
 use crate::view::{
-    Attempt, Axis, Best, Counts, CurvePoint, Detail, Event, Hyper, Round, Sweep, Trial, TrialDetail, short_names,
+    Attempt, Axis, Best, Counts, CurvePoint, Detail, Event, Hyper, Round, Sweep, Trial,
+    TrialDetail, short_names,
 };
 
 /// The word for a sweep's state.
@@ -33,12 +34,18 @@ const TRIAL_STATES: [(v1::TrialState, &str); 8] = [
 
 /// The word for a trial's state.
 pub fn trial_state(state: v1::TrialState) -> &'static str {
-    TRIAL_STATES.iter().find(|(s, _)| *s == state).map_or("unknown", |(_, word)| word)
+    TRIAL_STATES
+        .iter()
+        .find(|(s, _)| *s == state)
+        .map_or("unknown", |(_, word)| word)
 }
 
 /// The state that a word means.
 pub fn parse_trial_state(word: &str) -> Option<v1::TrialState> {
-    TRIAL_STATES.iter().find(|(_, w)| *w == word).map(|(state, _)| *state)
+    TRIAL_STATES
+        .iter()
+        .find(|(_, w)| *w == word)
+        .map(|(state, _)| *state)
 }
 
 fn trial_kind(kind: v1::TrialKind) -> &'static str {
@@ -180,7 +187,10 @@ pub fn detail(d: v1::SweepDetail) -> Detail {
     let definition = d.definition.unwrap_or_default();
     let objective = definition.objective.unwrap_or_default();
     let counts = d.trials.unwrap_or_default();
-    #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit 2^53")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "milliseconds since 1970 fit 2^53"
+    )]
     let wall_seconds = match (d.first_grant_ms, d.last_end_ms) {
         (Some(first), Some(last)) if last > first => Some((last - first) as f64 / 1e3),
         _ => None,
@@ -207,11 +217,7 @@ pub fn detail(d: v1::SweepDetail) -> Detail {
         epochs_planned: d.epochs_planned,
         trials_planned: d.trials_planned,
         images: d.images_trained,
-        training_seconds: d.training_seconds,
         wall_seconds,
-        first_grant_ms: d.first_grant_ms,
-        workers: d.workers,
-        slots: d.slots,
         waiting_for: d.waiting_for,
         check: json(&d.check_json),
         best: d.best.map(best),
@@ -242,7 +248,11 @@ fn curve_point(c: v1::CurvePoint) -> CurvePoint {
     CurvePoint {
         epoch: c.epoch,
         attempt: c.attempt,
-        metrics: c.metrics.into_iter().map(|m| (m.name, Value::from(m.value))).collect(),
+        metrics: c
+            .metrics
+            .into_iter()
+            .map(|m| (m.name, Value::from(m.value)))
+            .collect(),
         weights_hash: hex(&c.weights_hash),
         seconds: c.seconds,
         layers: serde_json::from_slice(&c.layers).ok(),

@@ -1,8 +1,6 @@
 //! Reading: the same questions to a coordinator over the network and to a database file in process.
 
-use hone_proto::v1::{
-    self, history_client::HistoryClient, history_server::History as Service,
-};
+use hone_proto::v1::{self, history_client::HistoryClient, history_server::History as Service};
 use tokio_stream::{Stream, StreamExt};
 use tonic::{Request, Status, transport::Channel};
 
@@ -18,19 +16,24 @@ pub struct History {
 #[derive(Clone, Debug)]
 enum Source {
     Coordinator(HistoryClient<Channel>),
-    File(hone_coordinator::rpc::History),
+    File(hone_coordinator::rpc::HistoryService),
 }
 
 /// Calls a method of the service, wherever it is, and takes the reply out.
 macro_rules! ask {
     ($self:ident, $method:ident, $request:expr) => {
         match &$self.source {
-            Source::Coordinator(client) => {
-                client.clone().$method($request).await.map_err(failure)?.into_inner()
-            }
-            Source::File(service) => {
-                service.$method(Request::new($request)).await.map_err(failure)?.into_inner()
-            }
+            Source::Coordinator(client) => client
+                .clone()
+                .$method($request)
+                .await
+                .map_err(failure)?
+                .into_inner(),
+            Source::File(service) => service
+                .$method(Request::new($request))
+                .await
+                .map_err(failure)?
+                .into_inner(),
         }
     };
 }
@@ -39,12 +42,23 @@ macro_rules! ask {
 macro_rules! rows {
     ($self:ident, $method:ident, $request:expr, $convert:expr) => {
         match &$self.source {
-            Source::Coordinator(client) => {
-                boxed(client.clone().$method($request).await.map_err(failure)?.into_inner(), $convert)
-            }
-            Source::File(service) => {
-                boxed(service.$method(Request::new($request)).await.map_err(failure)?.into_inner(), $convert)
-            }
+            Source::Coordinator(client) => boxed(
+                client
+                    .clone()
+                    .$method($request)
+                    .await
+                    .map_err(failure)?
+                    .into_inner(),
+                $convert,
+            ),
+            Source::File(service) => boxed(
+                service
+                    .$method(Request::new($request))
+                    .await
+                    .map_err(failure)?
+                    .into_inner(),
+                $convert,
+            ),
         }
     };
 }
@@ -90,28 +104,41 @@ pub enum Sort {
 impl History {
     /// Of a running coordinator.
     pub fn remote(channel: Channel) -> Self {
-        History { source: Source::Coordinator(HistoryClient::new(channel)) }
+        History {
+            source: Source::Coordinator(HistoryClient::new(channel)),
+        }
     }
 
     /// Of a database file that was opened for reading.
-    pub fn local(service: hone_coordinator::rpc::History) -> Self {
-        History { source: Source::File(service) }
+    pub fn local(service: hone_coordinator::rpc::HistoryService) -> Self {
+        History {
+            source: Source::File(service),
+        }
     }
 
     /// All sweeps, oldest first.
     pub async fn sweeps(&self) -> anyhow::Result<Rows<Sweep>> {
-        Ok(rows!(self, list_sweeps, v1::ListSweepsRequest {}, convert::sweep))
+        Ok(rows!(
+            self,
+            list_sweeps,
+            v1::ListSweepsRequest {},
+            convert::sweep
+        ))
     }
 
     /// One sweep; empty: the latest.
     pub async fn sweep(&self, sweep: &str) -> anyhow::Result<Detail> {
-        let request = v1::GetSweepRequest { sweep: sweep.to_owned() };
+        let request = v1::GetSweepRequest {
+            sweep: sweep.to_owned(),
+        };
         Ok(convert::detail(ask!(self, get_sweep, request)))
     }
 
     /// Its recommended point.
     pub async fn best(&self, sweep: &str) -> anyhow::Result<Best> {
-        let request = v1::GetSweepRequest { sweep: sweep.to_owned() };
+        let request = v1::GetSweepRequest {
+            sweep: sweep.to_owned(),
+        };
         Ok(convert::best(ask!(self, get_best, request)))
     }
 
@@ -136,20 +163,36 @@ impl History {
 
     /// One trial.
     pub async fn trial(&self, trial: &TrialName) -> anyhow::Result<TrialDetail> {
-        let request = v1::GetTrialRequest { trial: Some(trial.id()) };
+        let request = v1::GetTrialRequest {
+            trial: Some(trial.id()),
+        };
         Ok(convert::trial_detail(ask!(self, get_trial, request)))
     }
 
     /// What happened to a sweep or a trial, after an event.
-    pub async fn events(&self, sweep: &str, trial: Option<u64>, after: u64) -> anyhow::Result<Rows<Event>> {
-        let request = v1::ListEventsRequest { sweep: sweep.to_owned(), trial, after, limit: None };
+    pub async fn events(
+        &self,
+        sweep: &str,
+        trial: Option<u64>,
+        after: u64,
+    ) -> anyhow::Result<Rows<Event>> {
+        let request = v1::ListEventsRequest {
+            sweep: sweep.to_owned(),
+            trial,
+            after,
+            limit: None,
+        };
         Ok(rows!(self, list_events, request, convert::event))
     }
 
     /// What a trial's worker wrote about it: attempt and line.
     pub async fn logs(&self, trial: &TrialName) -> anyhow::Result<Rows<(u32, String)>> {
-        let request = v1::GetTrialRequest { trial: Some(trial.id()) };
-        Ok(rows!(self, get_logs, request, |l: v1::LogLine| (l.attempt, l.line)))
+        let request = v1::GetTrialRequest {
+            trial: Some(trial.id()),
+        };
+        Ok(rows!(self, get_logs, request, |l: v1::LogLine| (
+            l.attempt, l.line
+        )))
     }
 }
 

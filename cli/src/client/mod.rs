@@ -11,9 +11,9 @@ use hone_proto::v1::{self, sweeps_client::SweepsClient};
 use tokio_stream::Stream;
 use tonic::{Code, Status, transport::Channel};
 
-pub use connect::{connect, dial};
+pub use connect::{connect, orders, running};
 pub use convert::parse_trial_state;
-pub use history::History;
+pub use history::{History, Sort, TrialQuery, collect};
 
 /// Rows of a listing, as they come.
 pub type Rows<T> = Pin<Box<dyn Stream<Item = anyhow::Result<T>> + Send>>;
@@ -32,14 +32,22 @@ impl std::str::FromStr for TrialName {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let (sweep, number) = text.rsplit_once('/').unwrap_or(("", text));
-        let trial = number.parse().map_err(|_| format!("{text:?} names no trial: write SWEEP/17, or 17 for the latest sweep"))?;
-        Ok(TrialName { sweep: sweep.to_owned(), trial })
+        let trial = number.parse().map_err(|_| {
+            format!("{text:?} names no trial: write SWEEP/17, or 17 for the latest sweep")
+        })?;
+        Ok(TrialName {
+            sweep: sweep.to_owned(),
+            trial,
+        })
     }
 }
 
 impl TrialName {
     fn id(&self) -> v1::TrialId {
-        v1::TrialId { sweep: self.sweep.clone(), trial: self.trial }
+        v1::TrialId {
+            sweep: self.sweep.clone(),
+            trial: self.trial,
+        }
     }
 }
 
@@ -89,10 +97,18 @@ impl Sweeps {
     }
 
     /// Stores a sweep and starts it, or goes on with the same one.
-    pub async fn launch(&mut self, definition: v1::SweepDefinition, again: bool) -> anyhow::Result<Launched> {
-        let mut request_id = vec![0; 16];
+    pub async fn launch(
+        &mut self,
+        definition: v1::SweepDefinition,
+        again: bool,
+    ) -> anyhow::Result<Launched> {
+        let mut request_id = [0; 16];
         getrandom::fill(&mut request_id)?;
-        let request = v1::LaunchRequest { sweep: Some(definition), again, request_id };
+        let request = v1::LaunchRequest {
+            sweep: Some(definition),
+            again,
+            request_id: request_id.to_vec().into(),
+        };
         let reply = self.0.launch(request).await.map_err(failure)?.into_inner();
         Ok(Launched {
             how: match reply.launched() {
@@ -106,8 +122,14 @@ impl Sweeps {
     }
 
     /// Does something to a sweep (empty: the latest); its name and its state afterwards.
-    pub async fn order(&mut self, order: Order, sweep: &str) -> anyhow::Result<(String, &'static str)> {
-        let request = v1::SweepRequest { sweep: sweep.to_owned() };
+    pub async fn order(
+        &mut self,
+        order: Order,
+        sweep: &str,
+    ) -> anyhow::Result<(String, &'static str)> {
+        let request = v1::SweepRequest {
+            sweep: sweep.to_owned(),
+        };
         let reply = match order {
             Order::Pause => self.0.pause(request).await,
             Order::Resume => self.0.resume(request).await,
@@ -120,8 +142,15 @@ impl Sweeps {
     }
 
     /// One round more.
-    pub async fn extend(&mut self, sweep: &str, by: v1::Budget) -> anyhow::Result<(String, &'static str)> {
-        let request = v1::ExtendRequest { sweep: sweep.to_owned(), by: Some(by) };
+    pub async fn extend(
+        &mut self,
+        sweep: &str,
+        by: v1::Budget,
+    ) -> anyhow::Result<(String, &'static str)> {
+        let request = v1::ExtendRequest {
+            sweep: sweep.to_owned(),
+            by: Some(by),
+        };
         let reply = self.0.extend(request).await.map_err(failure)?.into_inner();
         let state = convert::sweep_state(reply.state());
         Ok((reply.sweep, state))
@@ -129,13 +158,25 @@ impl Sweeps {
 
     /// Ends one trial.
     pub async fn cancel(&mut self, trial: &TrialName) -> anyhow::Result<(String, &'static str)> {
-        let reply = self.0.cancel(v1::TrialRequest { trial: Some(trial.id()) }).await.map_err(failure)?;
+        let reply = self
+            .0
+            .cancel(v1::TrialRequest {
+                trial: Some(trial.id()),
+            })
+            .await
+            .map_err(failure)?;
         Ok(trial_reply(reply.into_inner()))
     }
 
     /// A new trial of the same point.
     pub async fn retry(&mut self, trial: &TrialName) -> anyhow::Result<(String, &'static str)> {
-        let reply = self.0.retry(v1::TrialRequest { trial: Some(trial.id()) }).await.map_err(failure)?;
+        let reply = self
+            .0
+            .retry(v1::TrialRequest {
+                trial: Some(trial.id()),
+            })
+            .await
+            .map_err(failure)?;
         Ok(trial_reply(reply.into_inner()))
     }
 }

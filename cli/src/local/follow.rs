@@ -31,9 +31,19 @@ pub struct Follower {
 impl Follower {
     /// Follows a sweep from its beginning, or from where it is.
     pub fn new(history: History, sweep: String, progress: Progress) -> Self {
-        #[expect(clippy::disallowed_methods, reason = "a stopwatch for people: epochs a second since this command began")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a stopwatch for people: epochs a second since this command began"
+        )]
         let started = Instant::now();
-        Follower { history, sweep, progress, last_event: 0, started, trained_before: None }
+        Follower {
+            history,
+            sweep,
+            progress,
+            last_event: 0,
+            started,
+            trained_before: None,
+        }
     }
 
     /// The live picture, to say something through.
@@ -52,28 +62,51 @@ impl Follower {
     pub async fn look(&mut self) -> anyhow::Result<Detail> {
         let detail = self.history.sweep(&self.sweep).await?;
         let ended = self.ended_since().await?;
-        let running = if detail.counts.running > 0 { self.running().await? } else { Vec::new() };
+        let running = if detail.counts.running > 0 {
+            self.running().await?
+        } else {
+            Vec::new()
+        };
         let seconds = self.started.elapsed().as_secs_f64();
-        let before = *self.trained_before.get_or_insert((detail.epochs_trained, detail.images));
-        self.progress.update(&detail, &ended, &running, seconds, before);
+        let before = *self
+            .trained_before
+            .get_or_insert((detail.epochs_trained, detail.images));
+        self.progress
+            .update(&detail, &ended, &running, seconds, before);
         Ok(detail)
+    }
+
+    /// The sweep as it is, without showing anything.
+    pub async fn look_quietly(&self) -> anyhow::Result<Detail> {
+        self.history.sweep(&self.sweep).await
     }
 
     /// Trials that have ended since the last look, in the order of their ends.
     async fn ended_since(&mut self) -> anyhow::Result<Vec<Trial>> {
-        let events = client::collect(self.history.events(&self.sweep, None, self.last_event).await?).await?;
+        let events = client::collect(
+            self.history
+                .events(&self.sweep, None, self.last_event)
+                .await?,
+        )
+        .await?;
         let mut numbers = Vec::new();
         let mut seen = BTreeSet::new();
         for event in &events {
             self.last_event = self.last_event.max(event.seq);
-            let ends = matches!(event.to.as_str(), "completed" | "pruned" | "diverged" | "failed" | "cancelled");
+            let ends = matches!(
+                event.to.as_str(),
+                "completed" | "pruned" | "diverged" | "failed" | "cancelled"
+            );
             if let Some(trial) = event.trial.filter(|t| ends && seen.insert(*t)) {
                 numbers.push(trial);
             }
         }
         let mut trials = Vec::with_capacity(numbers.len());
         for trial in numbers {
-            let name = client::TrialName { sweep: self.sweep.clone(), trial };
+            let name = client::TrialName {
+                sweep: self.sweep.clone(),
+                trial,
+            };
             let trial = self.history.trial(&name).await?.summary;
             if trial.kind == "search" {
                 trials.push(trial);
@@ -108,7 +141,9 @@ impl Follower {
     /// The object of `hone best` with the totals beside it, or null when no point has finished.
     pub async fn json(&self) -> anyhow::Result<serde_json::Value> {
         let detail = self.history.sweep(&self.sweep).await?;
-        let Some(best) = &detail.best else { return Ok(serde_json::Value::Null) };
+        let Some(best) = &detail.best else {
+            return Ok(serde_json::Value::Null);
+        };
         let mut object = serde_json::json!(best);
         object["seconds"] = serde_json::json!(detail.wall_seconds.unwrap_or(0.0));
         object["points_total"] = serde_json::json!(detail.points());

@@ -1,5 +1,7 @@
 //! What `hone run` starts on this machine: a coordinator in this process, workers as processes beside it.
 
+pub mod coordinator;
+pub mod estimate;
 pub mod follow;
 pub mod setup;
 pub mod signals;

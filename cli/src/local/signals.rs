@@ -15,7 +15,10 @@ pub struct Interrupts {
 impl Interrupts {
     /// Listens from now on.
     pub fn new() -> std::io::Result<Self> {
-        Ok(Interrupts { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+        Ok(Interrupts {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
     }
 
     /// Waits for the next one.
@@ -29,7 +32,9 @@ impl Interrupts {
 
 /// First signal: drain; second: end at once.
 pub async fn drain_then_now(shutdown: hone_worker::Shutdown) {
-    let Ok(mut interrupts) = Interrupts::new() else { return };
+    let Ok(mut interrupts) = Interrupts::new() else {
+        return;
+    };
     interrupts.next().await;
     shutdown.drain();
     interrupts.next().await;

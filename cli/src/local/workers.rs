@@ -62,7 +62,14 @@ impl Workers {
         lines: mpsc::UnboundedSender<String>,
     ) -> anyhow::Result<Self> {
         let leases = LeasesClient::new(channel);
-        let mut workers = Workers { plan, leases, running: Vec::new(), lines, soon: 0, restarts: 0 };
+        let mut workers = Workers {
+            plan,
+            leases,
+            running: Vec::new(),
+            lines,
+            soon: 0,
+            restarts: 0,
+        };
         for number in 1..=count {
             let worker = workers.spawn(number)?;
             workers.running.push(worker);
@@ -77,7 +84,13 @@ impl Workers {
         let program = std::env::current_exe().context("where is the hone executable?")?;
         let mut child = Command::new(program)
             .args(["worker", "--coordinator", &self.plan.coordinator])
-            .args(["--session", &hex, "--parent-pipe", "--name", &format!("worker-{number}")])
+            .args([
+                "--session",
+                &hex,
+                "--parent-pipe",
+                "--name",
+                &format!("worker-{number}"),
+            ])
             .arg("--scratch")
             .arg(&self.plan.scratch)
             .args(&self.plan.arguments)
@@ -98,24 +111,39 @@ impl Workers {
                 }
             });
         }
-        #[expect(clippy::disallowed_methods, reason = "a stopwatch: how long a process lived")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a stopwatch: how long a process lived"
+        )]
         let started = Instant::now();
-        Ok(Worker { number, session, _pipe: child.stdin.take(), child, started })
+        Ok(Worker {
+            number,
+            session,
+            _pipe: child.stdin.take(),
+            child,
+            started,
+        })
     }
 
     /// Looks whether workers have died, says so to the coordinator, and starts others in their place.
     pub async fn tend(&mut self) -> anyhow::Result<()> {
         for i in 0..self.running.len() {
-            let Some(status) = self.running[i].child.try_wait()? else { continue };
+            let Some(status) = self.running[i].child.try_wait()? else {
+                continue;
+            };
             let (number, session) = (self.running[i].number, self.running[i].session);
             let lived = self.running[i].started.elapsed();
             let reason = describe(status);
             self.left(session, &reason).await;
             self.soon = if lived < SOON { self.soon + 1 } else { 0 };
             if self.soon >= SOON_LIMIT {
-                bail!("worker {number} ended at once, {SOON_LIMIT} times in a row ({reason}); what it wrote stands above");
+                bail!(
+                    "worker {number} ended at once, {SOON_LIMIT} times in a row ({reason}); what it wrote stands above"
+                );
             }
-            let _ = self.lines.send(format!("worker {number} ended ({reason}); starting another"));
+            let _ = self.lines.send(format!(
+                "worker {number} ended ({reason}); starting another"
+            ));
             self.running[i] = self.spawn(number)?;
             self.restarts += 1;
         }
@@ -124,9 +152,16 @@ impl Workers {
 
     /// What a dead worker held goes back to the queue at once.
     async fn left(&mut self, session: [u8; 16], reason: &str) {
-        let request = LeaveRequest { session: session.to_vec(), crashed: true, reason: reason.to_owned() };
+        let request = LeaveRequest {
+            session: session.to_vec().into(),
+            crashed: true,
+            reason: reason.to_owned(),
+        };
         if let Err(status) = self.leases.leave(request).await {
-            let _ = self.lines.send(format!("the coordinator did not take a worker's leave: {}", status.message()));
+            let _ = self.lines.send(format!(
+                "the coordinator did not take a worker's leave: {}",
+                status.message()
+            ));
         }
     }
 
@@ -137,7 +172,11 @@ impl Workers {
 
     fn signal(&self, signal: rustix::process::Signal) {
         for worker in &self.running {
-            let pid = worker.child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
+            let pid = worker
+                .child
+                .id()
+                .and_then(|id| i32::try_from(id).ok())
+                .and_then(rustix::process::Pid::from_raw);
             if let Some(pid) = pid {
                 // Already gone is as good.
                 let _ = rustix::process::kill_process(pid, signal);

@@ -148,6 +148,27 @@ impl Domain {
         }
     }
 
+    /// The middle of the axis; of a choice the middle value.
+    pub fn middle(&self) -> Value {
+        match &self.values {
+            Values::Choice(nodes) => nodes[nodes.len() / 2].to_json(),
+            Values::Range {
+                form, low, high, ..
+            } => {
+                let middle = if form.log() {
+                    (low * high).sqrt()
+                } else {
+                    f64::midpoint(*low, *high)
+                };
+                match form {
+                    Form::PowerOfTwo => Self::value(*form, middle.log2().round().exp2()),
+                    _ if form.whole() => Self::value(*form, middle.round()),
+                    _ => Self::value(*form, middle),
+                }
+            }
+        }
+    }
+
     /// Whether a value may be drawn from here.
     pub fn contains(&self, value: &Value) -> bool {
         match &self.values {

@@ -61,6 +61,36 @@ pub struct SweepFile {
     pub identity: String,
 }
 
+impl SweepFile {
+    /// The spec at the middle of every axis, for estimates.
+    pub fn middle(&self) -> Value {
+        let mut spec = self.spec.clone();
+        for domain in &self.domains {
+            cnn::set(&mut spec, &domain.path, domain.middle());
+        }
+        spec
+    }
+
+    /// Whether every net of the space fits images of this shape: for data sets that only their files can tell.
+    pub fn check_images(
+        &self,
+        path: &Path,
+        shape: [usize; 3],
+        classes: usize,
+    ) -> anyhow::Result<()> {
+        let text = std::fs::read_to_string(path)?;
+        let source = Source {
+            path: path.display().to_string(),
+            text,
+        };
+        let refuse = |problems| SweepFileError::new(&source, problems);
+        let root = tree::parse(&source.text).map_err(|problem| refuse(vec![problem]))?;
+        let space = cnn::Space::new(&root, &self.domains, self.written.clone());
+        space.check(Some((shape, classes))).map_err(refuse)?;
+        Ok(())
+    }
+}
+
 /// Where a sweep's images come from.
 #[derive(Clone, Debug)]
 pub struct Data {

@@ -141,14 +141,6 @@ impl SearchPlan {
         out["from"] = json!(self.from);
         out
     }
-
-    /// The horizon of schedules of the longest training.
-    pub fn full_epochs(&self) -> u32 {
-        match &self.kind {
-            SearchKind::Planned { full_epochs, .. } => *full_epochs,
-            SearchKind::Rounds(rounds) => rounds.iter().map(|r| r.epochs).max().unwrap_or(0),
-        }
-    }
 }
 
 /// Checks `[search]` and fills it in; `root` is the whole file, for places.

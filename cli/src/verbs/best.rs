@@ -30,9 +30,16 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     }
     let style = Style::stdout();
     let detail = history.sweep(&best.sweep).await?;
-    let mut text = format!("{}  {}\n", style.bold(&best.sweep), report::objective_line(&best, style));
+    let mut text = format!(
+        "{}  {}\n",
+        style.bold(&best.sweep),
+        report::objective_line(&best, style)
+    );
     if let Some(test) = best.test_accuracy {
-        text.push_str(&format!("test_accuracy {}\n", crate::output::numbers::metric(test)));
+        text.push_str(&format!(
+            "test_accuracy {}\n",
+            crate::output::numbers::metric(test)
+        ));
     }
     text.push_str(&report::params(&detail.space, &best.params, style));
     out::print(&text)?;

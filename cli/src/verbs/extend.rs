@@ -23,8 +23,12 @@ pub struct Args {
 
 /// Does it.
 pub async fn run(args: Args) -> anyhow::Result<Exit> {
-    let mut sweeps = client::orders(&args.place).await?;
-    let (sweep, state) = sweeps.extend(&args.sweep, define::budget(args.by)).await?;
+    let mut orders = client::orders(&args.place).await?;
+    let (sweep, state) = orders
+        .sweeps
+        .extend(&args.sweep, define::budget(args.by))
+        .await?;
+    orders.done().await;
     out::note(format!("{sweep}: {state}"));
     Ok(Exit::Done)
 }

@@ -18,7 +18,7 @@ pub struct Args {
 
 /// Does it.
 pub fn run(args: &Args) -> anyhow::Result<Exit> {
-    out::print(&sweep_file(&args.data)?)?;
+    out::print(&start_file(&args.data)?)?;
     Ok(Exit::Done)
 }
 
@@ -109,7 +109,7 @@ fn folder_start(folder: &str, base: Start) -> anyhow::Result<Start> {
 }
 
 /// A sweep file with comments that teach.
-pub fn sweep_file(data: &str) -> anyhow::Result<String> {
+pub fn start_file(data: &str) -> anyhow::Result<String> {
     let s = start(data)?;
     let source = toml::Value::String(data.to_owned());
     let flat = data == "xor";
@@ -166,7 +166,7 @@ mod tests {
         for (data, ..) in KNOWN_SETS {
             let source = Source {
                 path: format!("{data}.toml"),
-                text: super::sweep_file(data).expect("known"),
+                text: start_file(data).expect("known"),
             };
             let file = sweep_file::parse(&source, Path::new(".")).unwrap_or_else(|e| panic!("{e}"));
             assert_eq!(file.name, data);
@@ -179,7 +179,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("my flowers");
         std::fs::create_dir(&path).expect("a folder");
-        let text = super::sweep_file(&path.to_string_lossy()).expect("a folder");
+        let text = start_file(&path.to_string_lossy()).expect("a folder");
         let source = Source {
             path: "flowers.toml".into(),
             text,
@@ -191,9 +191,7 @@ mod tests {
 
     #[test]
     fn a_mistyped_name_is_refused() {
-        let error = super::sweep_file("cifar")
-            .expect_err("no such set")
-            .to_string();
+        let error = start_file("cifar").expect_err("no such set").to_string();
         assert!(error.contains("did you mean cifar10?"), "{error}");
     }
 }

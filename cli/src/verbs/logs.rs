@@ -21,7 +21,10 @@ pub struct Args {
 
 /// Does it.
 pub async fn run(args: Args) -> anyhow::Result<Exit> {
-    let mut lines = client::connect(&args.place).await?.logs(&args.trial).await?;
+    let mut lines = client::connect(&args.place)
+        .await?
+        .logs(&args.trial)
+        .await?;
     let mut attempt = 0;
     let mut none = true;
     while let Some(row) = lines.next().await {

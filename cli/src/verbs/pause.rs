@@ -19,8 +19,9 @@ pub struct Args {
 
 /// Does it.
 pub async fn run(args: Args) -> anyhow::Result<Exit> {
-    let mut sweeps = client::orders(&args.place).await?;
-    let (sweep, state) = sweeps.order(Order::Pause, &args.sweep).await?;
+    let mut orders = client::orders(&args.place).await?;
+    let (sweep, state) = orders.sweeps.order(Order::Pause, &args.sweep).await?;
+    orders.done().await;
     out::note(format!("{sweep}: {state}"));
     Ok(Exit::Done)
 }

@@ -19,8 +19,9 @@ pub struct Args {
 
 /// Does it.
 pub async fn run(args: Args) -> anyhow::Result<Exit> {
-    let mut sweeps = client::orders(&args.place).await?;
-    let (trial, state) = sweeps.retry(&args.trial).await?;
+    let mut orders = client::orders(&args.place).await?;
+    let (trial, state) = orders.sweeps.retry(&args.trial).await?;
+    orders.done().await;
     out::note(format!("{trial}: {state}"));
     Ok(Exit::Done)
 }

@@ -26,28 +26,40 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     if args.sweep.is_empty() {
         return Err(wrong("name the sweep to remove"));
     }
-    let detail = client::connect(&args.place).await?.sweep(&args.sweep).await?;
+    let detail = client::connect(&args.place)
+        .await?
+        .sweep(&args.sweep)
+        .await?;
     if !detail.summary.ended() {
         let state = detail.summary.state;
-        return Err(wrong(format!("{} is {state}; stop it first: hone stop {}", args.sweep, args.sweep)));
+        return Err(wrong(format!(
+            "{} is {state}; stop it first: hone stop {}",
+            args.sweep, args.sweep
+        )));
     }
     if !args.yes && !confirmed(&args.sweep, detail.summary.trials)? {
         out::note("nothing removed");
         return Ok(Exit::Failed);
     }
-    let mut sweeps = client::orders(&args.place).await?;
-    let (sweep, _) = sweeps.order(Order::Remove, &args.sweep).await?;
+    let mut orders = client::orders(&args.place).await?;
+    let (sweep, _) = orders.sweeps.order(Order::Remove, &args.sweep).await?;
+    orders.done().await;
     out::note(format!("{sweep}: removed"));
     Ok(Exit::Done)
 }
 
 fn confirmed(sweep: &str, trials: u64) -> anyhow::Result<bool> {
     if !std::io::stdin().is_terminal() {
-        return Err(wrong("removing asks first, and nobody can answer here: give --yes"));
+        return Err(wrong(
+            "removing asks first, and nobody can answer here: give --yes",
+        ));
     }
     let trials = numbers::plural(trials, "trial");
     let mut err = std::io::stderr();
-    write!(err, "remove {sweep} with {trials}, their curves and weights? [y/N] ")?;
+    write!(
+        err,
+        "remove {sweep} with {trials}, their curves and weights? [y/N] "
+    )?;
     err.flush()?;
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer)?;

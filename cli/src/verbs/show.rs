@@ -14,7 +14,11 @@ use crate::{
 #[derive(clap::Args)]
 pub struct Args {
     /// A trial (SWEEP/17, or 17 of the latest sweep) or a sweep [default: the latest sweep]
-    #[arg(value_name = "SWEEP[/TRIAL]", default_value = "", hide_default_value = true)]
+    #[arg(
+        value_name = "SWEEP[/TRIAL]",
+        default_value = "",
+        hide_default_value = true
+    )]
     of: String,
     /// One JSON object
     #[arg(long)]
@@ -83,8 +87,16 @@ async fn show_trial(history: &History, name: &TrialName, as_json: bool) -> anyho
 
 fn headline(trial: &TrialDetail, style: Style) -> String {
     let s = &trial.summary;
-    let kind = if trial.kind == "search" { String::new() } else { format!("  ({})", trial.kind) };
-    let reason = if trial.reason.is_empty() { String::new() } else { format!(": {}", trial.reason) };
+    let kind = if trial.kind == "search" {
+        String::new()
+    } else {
+        format!("  ({})", trial.kind)
+    };
+    let reason = if trial.reason.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", trial.reason)
+    };
     let name = style.bold(format!("{}/{}", s.sweep, s.trial));
     let mut text = format!("{name} {}{reason}{kind}\n", style.state(s.state));
     let mut place = format!(
@@ -105,7 +117,10 @@ fn headline(trial: &TrialDetail, style: Style) -> String {
     let value = style.green(style.bold(numbers::metric_or_dash(s.objective)));
     text.push_str(&format!("  {} {value}\n", trial.metric));
     if let Some(hash) = &s.weights_hash {
-        text.push_str(&format!("  {}\n", style.dim(format!("weights_hash {hash}"))));
+        text.push_str(&format!(
+            "  {}\n",
+            style.dim(format!("weights_hash {hash}"))
+        ));
     }
     text
 }
@@ -113,8 +128,11 @@ fn headline(trial: &TrialDetail, style: Style) -> String {
 fn picture(trial: &TrialDetail, style: Style) -> String {
     let mut text = String::new();
     for name in ["train_loss", trial.metric.as_str()] {
-        let values: Vec<f64> =
-            trial.curve.iter().filter_map(|c| c.metrics.get(name).and_then(Value::as_f64)).collect();
+        let values: Vec<f64> = trial
+            .curve
+            .iter()
+            .filter_map(|c| c.metrics.get(name).and_then(Value::as_f64))
+            .collect();
         if let (Some(first), Some(last)) = (values.first(), values.last()) {
             let line = style.cyan(curve::sparkline(&values, style));
             let (first, last) = (numbers::metric(*first), numbers::metric(*last));
@@ -127,15 +145,24 @@ fn picture(trial: &TrialDetail, style: Style) -> String {
 
 /// The trainer's words: `findings` with what was seen and what to try.
 fn diagnosis(trial: &TrialDetail, style: Style) -> String {
-    let Some(diagnosis) = &trial.diagnosis else { return String::new() };
+    let Some(diagnosis) = &trial.diagnosis else {
+        return String::new();
+    };
     let mut text = format!("\n{}\n", style.bold("diagnosis"));
-    let findings = diagnosis.get("findings").or(Some(diagnosis)).and_then(Value::as_array);
+    let findings = diagnosis
+        .get("findings")
+        .or(Some(diagnosis))
+        .and_then(Value::as_array);
     let Some(findings) = findings else {
         text.push_str(&format!("  {}\n", numbers::value(diagnosis)));
         return text;
     };
     for finding in findings {
-        let field = |keys: &[&str]| keys.iter().find_map(|k| finding.get(*k)).map(numbers::value);
+        let field = |keys: &[&str]| {
+            keys.iter()
+                .find_map(|k| finding.get(*k))
+                .map(numbers::value)
+        };
         let name = field(&["name", "kind", "finding"]).unwrap_or_else(|| numbers::value(finding));
         text.push_str(&format!("  {}", style.yellow(name.replace('_', " "))));
         if let Some(evidence) = field(&["evidence", "message", "text"]) {
@@ -152,13 +179,23 @@ fn diagnosis(trial: &TrialDetail, style: Style) -> String {
 fn leases(trial: &TrialDetail, style: Style) -> String {
     let mut text = format!("\n{}\n", style.bold("attempts"));
     for lease in &trial.leases {
-        let reason = if lease.reason.is_empty() { String::new() } else { format!(": {}", lease.reason) };
+        let reason = if lease.reason.is_empty() {
+            String::new()
+        } else {
+            format!(": {}", lease.reason)
+        };
         #[expect(clippy::cast_precision_loss, reason = "a duration for people")]
-        let took = lease
-            .ended_ms
-            .map(|end| format!(" after {}", numbers::duration((end - lease.started_ms) as f64 / 1e3)));
+        let took = lease.ended_ms.map(|end| {
+            format!(
+                " after {}",
+                numbers::duration((end - lease.started_ms) as f64 / 1e3)
+            )
+        });
         let (took, state) = (took.unwrap_or_default(), style.state(&lease.state));
-        text.push_str(&format!("  {} on {}  {state}{took}{reason}\n", lease.attempt, lease.worker));
+        text.push_str(&format!(
+            "  {} on {}  {state}{took}{reason}\n",
+            lease.attempt, lease.worker
+        ));
     }
     if trial.leases.is_empty() {
         text.push_str("  none yet\n");

@@ -54,7 +54,11 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
             numbers::count(sweep.points),
             numbers::count(sweep.trials),
             numbers::metric_or_dash(sweep.best),
-            style.dim(if sweep.best.is_some() { &sweep.metric } else { "" }),
+            style.dim(if sweep.best.is_some() {
+                &sweep.metric
+            } else {
+                ""
+            }),
             took,
         ]);
     }

@@ -62,7 +62,11 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     let mut trials = Vec::new();
     while let Some(trial) = rows.next().await {
         let trial = trial?;
-        if args.json { out::json(&trial)? } else { trials.push(trial) }
+        if args.json {
+            out::json(&trial)?
+        } else {
+            trials.push(trial)
+        }
     }
     if args.json {
         return Ok(Exit::Done);
@@ -70,7 +74,13 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     if trials.is_empty() {
         out::note(format!("{}: no such trials", detail.summary.sweep));
     } else {
-        out::print(&report::trials(&detail.space, &trials, Style::stdout(), 0, false))?;
+        out::print(&report::trials(
+            &detail.space,
+            &trials,
+            Style::stdout(),
+            0,
+            false,
+        ))?;
     }
     Ok(Exit::Done)
 }

@@ -14,7 +14,11 @@ use crate::{
 #[derive(clap::Args)]
 pub struct Args {
     /// A trial (SWEEP/17, or 17 of the latest sweep) or a sweep [default: the latest sweep]
-    #[arg(value_name = "SWEEP[/TRIAL]", default_value = "", hide_default_value = true)]
+    #[arg(
+        value_name = "SWEEP[/TRIAL]",
+        default_value = "",
+        hide_default_value = true
+    )]
     of: String,
     /// One JSON object a line
     #[arg(long)]
@@ -31,7 +35,11 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
         Some(name) => (name.sweep, Some(name.trial)),
         None => (args.of, None),
     };
-    let sweep = if sweep.is_empty() { history.sweep("").await?.summary.sweep } else { sweep };
+    let sweep = if sweep.is_empty() {
+        history.sweep("").await?.summary.sweep
+    } else {
+        sweep
+    };
     let mut rows = history.events(&sweep, trial, 0).await?;
     let style = Style::stdout();
     let mut first = None;
@@ -63,12 +71,17 @@ fn line(event: &Event, start: i64, trials: bool, style: Style) -> String {
     };
     let mut text = format!("{:>14}  ", style.dim(format!("+{after:>9}")));
     if trials {
-        let trial = event.trial.map_or_else(String::new, |t| format!("trial {t}"));
+        let trial = event
+            .trial
+            .map_or_else(String::new, |t| format!("trial {t}"));
         text.push_str(&format!("{trial:<11}"));
     }
     text.push_str(&change);
     if !event.actor.is_empty() {
-        let attempt = event.attempt.map(|a| format!(", attempt {a}")).unwrap_or_default();
+        let attempt = event
+            .attempt
+            .map(|a| format!(", attempt {a}"))
+            .unwrap_or_default();
         text.push_str(&style.dim(format!("  by {}{attempt}", event.actor)));
     }
     if !event.reason.is_empty() {

@@ -1,6 +1,6 @@
 //! A worker process: trains trials for a coordinator.
 
-use std::{path::PathBuf, sync::Arc};
+use std::path::PathBuf;
 
 use crate::{
     args::WorkerSetup,
@@ -13,7 +13,12 @@ use crate::{
 #[derive(clap::Args)]
 pub struct Args {
     /// The coordinator's address, such as http://host:7700
-    #[arg(long, value_name = "URL", env = "HONE_COORDINATOR", default_value = "http://127.0.0.1:7700")]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "HONE_COORDINATOR",
+        default_value = "http://127.0.0.1:7700"
+    )]
     coordinator: String,
     #[command(flatten)]
     setup: WorkerSetup,
@@ -37,7 +42,9 @@ pub struct Args {
 /// Does it.
 pub async fn run(args: Args) -> anyhow::Result<Exit> {
     log::init(if args.parent_pipe { "warn" } else { "info" });
-    let scratch = args.scratch.unwrap_or_else(|| std::env::temp_dir().join("hone-worker"));
+    let scratch = args
+        .scratch
+        .unwrap_or_else(|| std::env::temp_dir().join("hone-worker"));
     let mut config = hone_worker::Config::new(args.coordinator, scratch)?;
     config.slots = args.setup.slots(1);
     config.disk_budget = args.disk << 30;
@@ -48,9 +55,7 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     if let Some(hex) = args.session {
         config.session = session(&hex).ok_or_else(|| wrong("--session takes 32 hex digits"))?;
     }
-    let (data, trainers) = setup::trainers(&args.setup)?;
-    config.data = data;
-    config.trainers = trainers;
+    setup::equip(&mut config, &args.setup)?;
     let shutdown = hone_worker::Shutdown::default();
     let watch = tokio::spawn(signals::drain_then_now(shutdown.clone()));
     let result = hone_worker::run(config, shutdown).await;
@@ -60,7 +65,9 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
 }
 
 fn session(hex: &str) -> Option<[u8; 16]> {
-    let bytes: Option<Vec<u8>> =
-        (0..hex.len()).step_by(2).map(|i| u8::from_str_radix(hex.get(i..i + 2)?, 16).ok()).collect();
+    let bytes: Option<Vec<u8>> = (0..hex.len())
+        .step_by(2)
+        .map(|i| u8::from_str_radix(hex.get(i..i + 2)?, 16).ok())
+        .collect();
     bytes?.try_into().ok()
 }

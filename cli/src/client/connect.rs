@@ -1,0 +1,209 @@
+//! Finding who answers: a coordinator by address, the one that serves a database file, or the file itself.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context, bail};
+use tonic::transport::{Channel, Endpoint};
+
+use super::{History, Sweeps};
+use crate::{
+    args::Place,
+    exit::{WrongUse, wrong},
+    output::out,
+};
+
+/// A coordinator on this machine answers sooner, if there is one.
+const LOCAL: Duration = Duration::from_millis(500);
+
+/// How long a coordinator that was named is waited for.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Who answers questions about history.
+pub async fn connect(place: &Place) -> anyhow::Result<History> {
+    if let Some(url) = &place.coordinator {
+        return Ok(History::remote(dial(url).await?));
+    }
+    if let Some(channel) = serving(&place.db).await {
+        return Ok(History::remote(channel));
+    }
+    if !place.db.exists() {
+        let db = place.db.display();
+        return Err(wrong(format!(
+            "no database {db}: run a sweep here first, or give --db FILE or --coordinator URL"
+        )));
+    }
+    let service = hone_coordinator::rpc::HistoryService::of_file(
+        hone_coordinator::store::Reader::open(&place.db).await?,
+    );
+    Ok(History::local(service))
+}
+
+/// A running coordinator that takes orders: the one named, the one that serves the file, or the usual address.
+pub async fn running(place: &Place) -> anyhow::Result<Channel> {
+    if place.coordinator.is_none()
+        && let Some(channel) = serving(&place.db).await
+    {
+        return Ok(channel);
+    }
+    dial(
+        place
+            .coordinator
+            .as_deref()
+            .unwrap_or("http://127.0.0.1:7700"),
+    )
+    .await
+}
+
+/// Who takes orders: a running coordinator, or one started on the file for just this order.
+pub async fn orders(place: &Place) -> anyhow::Result<Orders> {
+    let channel = match &place.coordinator {
+        Some(url) => Some(dial(url).await?),
+        None => serving(&place.db).await,
+    };
+    if let Some(channel) = channel {
+        return Ok(Orders {
+            sweeps: Sweeps::new(channel),
+            own: None,
+        });
+    }
+    if !place.db.exists() {
+        let db = place.db.display();
+        return Err(wrong(format!(
+            "no database {db}: give --db FILE or --coordinator URL"
+        )));
+    }
+    let own = crate::local::coordinator::start(&place.db, Default::default()).await?;
+    Ok(Orders {
+        sweeps: Sweeps::new(own.channel()),
+        own: Some(own),
+    })
+}
+
+/// A coordinator that takes orders; one of our own ends with [`Orders::done`].
+pub struct Orders {
+    /// To give them.
+    pub sweeps: Sweeps,
+    own: Option<crate::local::coordinator::Running>,
+}
+
+impl Orders {
+    /// Ends the coordinator that was started for these orders, if it was.
+    pub async fn done(self) {
+        if let Some(own) = self.own {
+            own.end().await;
+        }
+    }
+}
+
+/// The coordinator that serves a database file on this machine, as its lock file says, if it answers.
+async fn serving(db: &Path) -> Option<Channel> {
+    let mut lock = db.as_os_str().to_owned();
+    lock.push(".lock");
+    let text = std::fs::read_to_string(PathBuf::from(lock)).ok()?;
+    let address = address_in(&text)?;
+    let endpoint = Endpoint::from_shared(address).ok()?.connect_timeout(LOCAL);
+    // A file left behind by a process that died names an address where nobody answers.
+    endpoint.connect().await.ok()
+}
+
+/// The address in a lock file: its word that is a URL or a socket address.
+fn address_in(text: &str) -> Option<String> {
+    text.split(|c: char| c.is_whitespace() || matches!(c, '"' | ',' | '{' | '}'))
+        .find_map(|word| {
+            if word.starts_with("http://") || word.starts_with("https://") {
+                return Some(word.to_owned());
+            }
+            let address: SocketAddr = word.parse().ok()?;
+            Some(format!("http://{}", reachable(address)))
+        })
+}
+
+/// `0.0.0.0` is where one listens; on this machine it is reached at the loopback address.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(if address.is_ipv4() {
+            std::net::Ipv4Addr::LOCALHOST.into()
+        } else {
+            std::net::Ipv6Addr::LOCALHOST.into()
+        });
+    }
+    address
+}
+
+/// Connects to a coordinator; one that is not there is tried again for a while, saying so.
+pub async fn dial(url: &str) -> anyhow::Result<Channel> {
+    let full = if url.contains("://") {
+        url.to_owned()
+    } else {
+        format!("http://{url}")
+    };
+    let endpoint = Endpoint::from_shared(full.clone())
+        .map_err(|_| WrongUse(format!("{url:?} is no address: write http://host:7700")))?
+        .connect_timeout(Duration::from_secs(5));
+    if endpoint.uri().host().is_none() || full.starts_with("https://") {
+        bail!(WrongUse(format!("{url:?}: write http://host:7700")));
+    }
+    let mut wait = Duration::from_millis(500);
+    let mut waited = Duration::ZERO;
+    loop {
+        let error = match endpoint.connect().await {
+            Ok(channel) => return Ok(channel),
+            Err(error) => error,
+        };
+        let reason = innermost(&error);
+        if waited >= PATIENCE {
+            return Err(anyhow::Error::msg(reason)).with_context(|| {
+                format!(
+                    "no coordinator at {full} after {}",
+                    crate::output::numbers::duration(waited.as_secs_f64())
+                )
+            });
+        }
+        let seconds = crate::output::numbers::duration(wait.as_secs_f64());
+        out::note(format!(
+            "no coordinator at {full} ({reason}); trying again in {seconds}"
+        ));
+        tokio::time::sleep(wait).await;
+        waited += wait;
+        wait = (wait * 2).min(Duration::from_secs(4));
+    }
+}
+
+/// The cause that says most: `connection refused` rather than `transport error`.
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_the_address_in_a_lock_file() {
+        assert_eq!(
+            address_in("4711 127.0.0.1:7700\n").as_deref(),
+            Some("http://127.0.0.1:7700")
+        );
+        assert_eq!(
+            address_in("{\"pid\":1,\"address\":\"0.0.0.0:99\"}").as_deref(),
+            None
+        );
+        assert_eq!(
+            address_in("{\"pid\": 1, \"address\": \"0.0.0.0:99\"}").as_deref(),
+            Some("http://127.0.0.1:99")
+        );
+        assert_eq!(
+            address_in("pid 12\naddress http://127.0.0.1:7\n").as_deref(),
+            Some("http://127.0.0.1:7")
+        );
+        assert_eq!(address_in(""), None);
+    }
+}

@@ -1,0 +1,146 @@
+//! How long a sweep takes, from a few training steps on synthetic images.
+
+use std::{sync::Arc, time::Instant};
+
+use hone_worker::{
+    cnn::{
+        Architecture, CnnTrainer, Config,
+        executor::{Batch, Training},
+        init::initial_parameters,
+    },
+    data::{Library, Validation},
+};
+
+use super::setup;
+use crate::{args::WorkerSetup, sweep_file::SweepFile};
+
+/// Steps that are timed, after a few that are not.
+const STEPS: u32 = 20;
+
+/// No estimate takes longer.
+const PATIENCE: f64 = 5.0;
+
+/// What a slot does.
+#[derive(Clone, Copy, Debug)]
+pub struct Estimate {
+    /// Training images a second of one slot, alone on its core.
+    pub images_per_second: f64,
+    /// Seconds of one epoch, evaluation included.
+    pub epoch_seconds: f64,
+}
+
+impl Estimate {
+    /// Of so many epochs on so many slots.
+    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+    pub fn seconds(self, epochs: u64, slots: usize) -> f64 {
+        epochs as f64 * self.epoch_seconds / slots.max(1) as f64
+    }
+}
+
+/// Trains the net in the middle of the space for a few steps; `None` for another trainer, or images of unknown number.
+#[expect(clippy::cast_precision_loss, reason = "an estimate")]
+pub fn measure(file: &SweepFile, setup: &WorkerSetup) -> anyhow::Result<Option<Estimate>> {
+    let Some(data) = &file.data else {
+        return Ok(None);
+    };
+    let config = Config::from_spec(&file.middle())?;
+    let named = setup::with_folder(&setup.data, data);
+    let library = Arc::new(setup::library(&named).unwrap_or_default());
+    let Some((shape, classes, images)) = images(&library, file) else {
+        return Ok(None);
+    };
+    let architecture = Architecture::new(&config.model, shape.into(), classes)?;
+    let trainer = CnnTrainer::new(library, usize::from(setup.threads));
+    let mut executor = trainer.executor(&architecture);
+    let mut parameters = initial_parameters(&architecture, &config.model, 0);
+    let mut statistics = architecture.fresh_statistics();
+    let mut gradient = vec![0.0; parameters.len()];
+    let batch = config.train.batch_size;
+    // Smooth, cheap and not constant: speed does not depend on what the images show.
+    let pixels: Vec<f32> = (0..batch * shape.iter().product::<usize>())
+        .map(|i| (i % 17) as f32 / 17.0 - 0.5)
+        .collect();
+    let labels: Vec<u32> = (0..batch)
+        .map(|i| u32::try_from(i % classes).unwrap_or(0))
+        .collect();
+    let batch_of = Batch {
+        images: &pixels,
+        labels: &labels,
+    };
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a stopwatch: the measurement itself"
+    )]
+    let begun = Instant::now();
+    let mut timed = begun;
+    let mut steps = 0;
+    for step in 0..STEPS + 3 {
+        if step == 3 {
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "a stopwatch: the measurement itself"
+            )]
+            let now = Instant::now();
+            timed = now;
+        }
+        let training = Training {
+            mask_key: u64::from(step),
+            label_smoothing: 0.0,
+        };
+        executor.step(
+            &parameters,
+            &mut statistics,
+            batch_of,
+            training,
+            &mut gradient,
+        )?;
+        for (parameter, slope) in parameters.iter_mut().zip(&gradient) {
+            *parameter -= 1e-4 * slope;
+        }
+        steps += u32::from(step >= 3);
+        if steps > 0 && begun.elapsed().as_secs_f64() > PATIENCE {
+            break;
+        }
+    }
+    let images_per_second =
+        f64::from(steps) * batch as f64 / timed.elapsed().as_secs_f64().max(1e-9);
+    let (train, validation) = split(&config, images);
+    // Evaluation is the forward pass alone: about a third of a step.
+    let epoch_seconds = (train + validation / 3.0) / images_per_second;
+    Ok(Some(Estimate {
+        images_per_second,
+        epoch_seconds,
+    }))
+}
+
+/// Shape, classes and number of images to train and validate with; known sets need no files for that.
+fn images(library: &Library, file: &SweepFile) -> Option<([usize; 3], usize, usize)> {
+    let data = file.data.as_ref()?;
+    match data.name.as_str() {
+        "mnist" | "fashion-mnist" => Some(([28, 28, 1], 10, 60_000)),
+        "cifar10" => Some(([32, 32, 3], 10, 50_000)),
+        _ => {
+            let set = library.open(&data.set).ok()?;
+            let shape = [set.shape.height, set.shape.width, set.shape.channels];
+            Some((shape, set.classes.len(), set.train.len()))
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "an estimate")]
+fn split(config: &Config, images: usize) -> (f64, f64) {
+    let images = images as f64;
+    let validation = match (config.data.folds, config.data.validation) {
+        (Some(folds), _) => images / f64::from(folds.max(1)),
+        (None, Validation::Share(share)) => images * share,
+        (None, Validation::Count(count)) => f64::from(count),
+    };
+    let train = (images - validation).max(0.0);
+    (
+        config
+            .data
+            .limit
+            .map_or(train, |limit| train.min(f64::from(limit))),
+        validation,
+    )
+}

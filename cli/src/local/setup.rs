@@ -1,0 +1,120 @@
+//! What the flags of a worker mean: where its data sets are, and what it can train.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use hone_worker::data::Library;
+
+use crate::{
+    args::{WorkerSetup, name_value},
+    exit::wrong,
+    output::style::environment,
+    sweep_file::Data,
+};
+
+/// The places named by `--data` and `HONE_DATA`, checked to be there; folders beside them by name.
+pub fn library(data: &[String]) -> anyhow::Result<Library> {
+    let (roots, folders) = places(data)?;
+    Ok(Library::new(roots, folders))
+}
+
+fn places(data: &[String]) -> anyhow::Result<(Vec<PathBuf>, BTreeMap<String, PathBuf>)> {
+    let mut roots = Vec::new();
+    let mut folders = BTreeMap::new();
+    for text in data {
+        // A folder whose own name has an equals sign in it is still a folder.
+        match name_value(text).filter(|_| !Path::new(text).is_dir()) {
+            Some((name, path)) => {
+                folders.insert(name.to_owned(), directory(path, text)?);
+            }
+            None => roots.push(directory(text, text)?),
+        }
+    }
+    for path in environment("HONE_DATA")
+        .iter()
+        .flat_map(|all| all.split(':'))
+        .filter(|p| !p.is_empty())
+    {
+        roots.push(PathBuf::from(path));
+    }
+    Ok((roots, folders))
+}
+
+fn directory(path: &str, argument: &str) -> anyhow::Result<PathBuf> {
+    let folder = PathBuf::from(path);
+    if !folder.is_dir() {
+        return Err(wrong(format!(
+            "--data {argument}: there is no folder {path}"
+        )));
+    }
+    Ok(folder)
+}
+
+/// `--exec NAME=COMMAND`, checked.
+pub fn programs(exec: &[String]) -> anyhow::Result<BTreeMap<String, String>> {
+    let mut programs = BTreeMap::new();
+    for text in exec {
+        let (name, command) = name_value(text).ok_or_else(|| {
+            wrong(format!(
+                "--exec {text:?}: write NAME=COMMAND, for example --exec mine='python train.py'"
+            ))
+        })?;
+        if name == "cnn" {
+            return Err(wrong(
+                "--exec cnn=…: cnn is the built-in trainer; choose another name",
+            ));
+        }
+        programs.insert(name.to_owned(), command.to_owned());
+    }
+    Ok(programs)
+}
+
+/// Puts the sets and the trainers into a worker's configuration.
+pub fn equip(config: &mut hone_worker::Config, setup: &WorkerSetup) -> anyhow::Result<()> {
+    let library = Arc::new(library(&setup.data)?);
+    let threads = usize::from(setup.threads);
+    config.trainers.insert(
+        "cnn".into(),
+        Arc::new(hone_worker::cnn::CnnTrainer::new(library.clone(), threads)),
+    );
+    for (name, command) in programs(&setup.exec)? {
+        let trainer = hone_worker::exec::ExecTrainer::new(command);
+        config.trainers.insert(name, Arc::new(trainer));
+    }
+    config.data = library;
+    Ok(())
+}
+
+/// The same flags for a worker process of `hone run`.
+pub fn arguments(setup: &WorkerSetup, workers: usize) -> Vec<String> {
+    let mut arguments = vec![
+        "--slots".to_owned(),
+        setup.slots(workers).to_string(),
+        "--threads".to_owned(),
+        setup.threads.to_string(),
+    ];
+    for data in &setup.data {
+        arguments.extend(["--data".to_owned(), data.clone()]);
+    }
+    for exec in &setup.exec {
+        arguments.extend(["--exec".to_owned(), exec.clone()]);
+    }
+    arguments
+}
+
+/// The sweep's own folder of images beside what `--data` names, unless that names it already.
+pub fn with_folder(named: &[String], data: &Data) -> Vec<String> {
+    let mut all = named.to_vec();
+    let prefix = format!("{}=", data.name);
+    if let Some(folder) = data
+        .folder
+        .as_ref()
+        .filter(|_| !named.iter().any(|d| d.starts_with(&prefix)))
+    {
+        all.push(format!("{prefix}{}", folder.display()));
+    }
+    all
+}

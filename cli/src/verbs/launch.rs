@@ -1,0 +1,116 @@
+//! Sends a sweep to a coordinator, and follows it if asked to.
+
+use std::{io::IsTerminal, path::PathBuf};
+
+use crate::{
+    args::Place,
+    client::{self, History, How, Sweeps},
+    exit::Exit,
+    local::{
+        follow::{Follower, PERIOD},
+        signals,
+    },
+    output::{out, progress::Progress, style::Style},
+    sweep_file::{self, define},
+};
+
+/// Arguments of `hone launch`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The sweep file
+    #[arg(value_name = "SWEEP.toml")]
+    file: PathBuf,
+    /// Follow it until it ends; Ctrl-C ends the watching, not the sweep
+    #[arg(long)]
+    watch: bool,
+    /// Start anew even if the same sweep is there
+    #[arg(long)]
+    again: bool,
+    /// Leave the check out
+    #[arg(long)]
+    no_check: bool,
+    /// With --watch: end by printing the winner and the totals as one JSON object
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Does it.
+pub async fn run(args: Args) -> anyhow::Result<Exit> {
+    let file = sweep_file::read(&args.file)?;
+    let definition = define::definition(&file, !args.no_check);
+    let channel = client::running(&args.place).await?;
+    let launched = Sweeps::new(channel.clone())
+        .launch(definition, args.again)
+        .await?;
+    let name = &launched.sweep;
+    if launched.renamed {
+        out::note(format!(
+            "another sweep is called {}; this one is {name}",
+            file.name
+        ));
+    }
+    match launched.how {
+        How::Started => out::note(format!("{name}: started")),
+        How::Continued => out::note(format!("{name}: goes on")),
+        How::Ended => out::note(format!(
+            "{name}: this very sweep has ended; --again starts it anew"
+        )),
+    }
+    if !args.watch {
+        return Ok(Exit::Done);
+    }
+    watch(
+        History::remote(channel),
+        launched.sweep,
+        launched.how,
+        args.json,
+    )
+    .await
+}
+
+async fn watch(history: History, sweep: String, how: How, json: bool) -> anyhow::Result<Exit> {
+    let progress = Progress::new(how != How::Ended && std::io::stderr().is_terminal());
+    let mut follower = Follower::new(history, sweep, progress);
+    if how != How::Started {
+        follower.skip_past().await?;
+    }
+    let mut interrupts = signals::channel()?;
+    let mut tick = tokio::time::interval(PERIOD);
+    let state = loop {
+        tokio::select! {
+            _ = tick.tick() => {
+                let detail = follower.look().await?;
+                if detail.summary.ended() {
+                    break detail.summary.state;
+                }
+            }
+            _ = interrupts.recv() => {
+                follower.progress().end();
+                out::note("not watching any more; the sweep goes on");
+                return Ok(Exit::Interrupted);
+            }
+        }
+    };
+    follower.progress().end();
+    finish(&follower, state, json).await
+}
+
+/// Prints what a sweep that has come to rest has to say.
+pub async fn finish(follower: &Follower, state: &str, json: bool) -> anyhow::Result<Exit> {
+    if json {
+        let object = follower.json().await?;
+        if !object.is_null() {
+            out::json(&object)?;
+        }
+        out::note(follower.report(Style::stderr()).await?);
+    } else {
+        out::print(&follower.report(Style::stdout()).await?)?;
+    }
+    Ok(match state {
+        "failed" => Exit::Failed,
+        "completed" | "stopped" => Exit::Done,
+        _ => Exit::Interrupted,
+    })
+}

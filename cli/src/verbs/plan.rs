@@ -1,0 +1,190 @@
+//! Says what a sweep will train, and how long it takes, without storing anything.
+
+use std::path::PathBuf;
+
+use hone_coordinator::search::{Plan, PointSource, RoundPlan};
+use serde_json::json;
+
+use crate::{
+    args::WorkerSetup,
+    exit::Exit,
+    local::estimate,
+    output::{
+        numbers, out,
+        style::Style,
+        table::{Align, Table},
+    },
+    sweep_file::{self, SweepFile, define},
+};
+
+/// Arguments of `hone plan`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The sweep file
+    #[arg(value_name = "SWEEP.toml")]
+    file: PathBuf,
+    /// Worker processes to reckon with
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    workers: u16,
+    #[command(flatten)]
+    setup: WorkerSetup,
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Does it.
+pub fn run(args: &Args) -> anyhow::Result<Exit> {
+    let file = sweep_file::read(&args.file)?;
+    let plan = hone_coordinator::rpc::plan(define::definition(&file, true))?;
+    let slots = usize::from(args.workers) * args.setup.slots(usize::from(args.workers));
+    let estimate = estimate::measure(&file, &args.setup)?;
+    if args.json {
+        out::json(&as_json(&plan, &file, estimate.as_ref(), slots))?;
+    } else {
+        out::print(&render(
+            &plan,
+            &file,
+            estimate.as_ref(),
+            slots,
+            Style::stdout(),
+        ))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn as_json(
+    plan: &Plan,
+    file: &SweepFile,
+    estimate: Option<&estimate::Estimate>,
+    slots: usize,
+) -> serde_json::Value {
+    let rounds: Vec<_> = plan.rounds.iter().map(|round| {
+        json!({
+            "round": round.number, "points": round.points(), "repeats": round.repeats,
+            "top": matches!(round.source, PointSource::Top(_)),
+            "brackets": round.brackets.iter().map(|b| b.rungs.iter().map(|r| json!({"epochs": r.epochs, "points": r.points})).collect::<Vec<_>>()).collect::<Vec<_>>(),
+            "trials": round.trials(plan.folds), "epochs": epochs(round, plan.folds),
+        })
+    }).collect();
+    json!({
+        "sweep": file.name, "rounds": rounds, "epochs": plan.epochs, "trials": plan.last_trial(), "notes": plan.notes,
+        "finish": plan.finish.map(|f| json!({"top": f.top, "extra": f.extra})),
+        "unused": unused(file),
+        "seconds": estimate.map(|e| e.seconds(plan.epochs, slots)),
+        "images_per_second": estimate.map(|e| e.images_per_second),
+    })
+}
+
+/// Epochs of a whole round when nothing diverges.
+fn epochs(round: &RoundPlan, folds: u32) -> u64 {
+    let brackets: u64 = round
+        .brackets
+        .iter()
+        .map(hone_coordinator::search::Bracket::epochs)
+        .sum();
+    brackets * u64::from(round.repeats) * u64::from(folds)
+}
+
+/// Keys that the chosen optimizer, activation or schedule does not look at.
+fn unused(file: &SweepFile) -> Vec<String> {
+    if file.trainer == "cnn" {
+        hone_worker::cnn::Config::unused_keys(&file.written)
+    } else {
+        Vec::new()
+    }
+}
+
+fn render(
+    plan: &Plan,
+    file: &SweepFile,
+    estimate: Option<&estimate::Estimate>,
+    slots: usize,
+    style: Style,
+) -> String {
+    let mut out = format!("{}  seed {}\n\n", style.bold(&file.name), file.seed);
+    out.push_str(&rounds(plan, style));
+    if let Some(finish) = plan.finish {
+        let trials = numbers::plural(u64::from(finish.extra), "more trial");
+        out.push_str(&format!("  then the best {}: {trials} each\n", finish.top));
+    }
+    out.push_str(&format!(
+        "\n  {}, {}\n",
+        numbers::plural(plan.last_trial(), "trial"),
+        numbers::plural(plan.epochs, "epoch")
+    ));
+    out.push_str(&space(file, style));
+    if let Some(estimate) = estimate {
+        let time = numbers::duration(estimate.seconds(plan.epochs, slots));
+        let speed = numbers::rate(estimate.images_per_second);
+        let slots = numbers::plural(slots as u64, "slot");
+        let basis = format!("{speed} images a second a slot, measured here on a few steps");
+        out.push_str(&format!(
+            "\n  about {} on {slots}  {}\n",
+            style.bold(time),
+            style.dim(format!("({basis})"))
+        ));
+    }
+    let bang = style.yellow("!");
+    for note in &plan.notes {
+        out.push_str(&format!("  {note}\n"));
+    }
+    for key in unused(file) {
+        out.push_str(&format!("  {bang} not used: {key}\n"));
+    }
+    out
+}
+
+fn rounds(plan: &Plan, style: Style) -> String {
+    let mut table = Table::new(&[
+        ("round", Align::Right),
+        ("points", Align::Right),
+        ("epochs each", Align::Left),
+        ("repeats", Align::Right),
+        ("trials", Align::Right),
+        ("epochs", Align::Right),
+    ]);
+    let arrow = if style.unicode { " → " } else { " -> " };
+    for round in &plan.rounds {
+        let points = match round.source {
+            PointSource::Top(n) => format!("best {n}"),
+            PointSource::Drawn { .. } => round.points().to_string(),
+        };
+        let brackets: Vec<String> = round
+            .brackets
+            .iter()
+            .map(|bracket| {
+                let rungs = bracket.rungs.iter().map(|r| match bracket.rungs.len() {
+                    1 => r.epochs.to_string(),
+                    _ => format!("{} × {}", r.points, r.epochs),
+                });
+                rungs.collect::<Vec<_>>().join(arrow)
+            })
+            .collect();
+        table.row(vec![
+            round.number.to_string(),
+            points,
+            brackets.join("; "),
+            round.repeats.to_string(),
+            numbers::count(round.trials(plan.folds)),
+            numbers::count(epochs(round, plan.folds)),
+        ]);
+    }
+    table.render(style, 2)
+}
+
+fn space(file: &SweepFile, style: Style) -> String {
+    if file.domains.is_empty() {
+        return "\n  no domains: one point\n".into();
+    }
+    let width = file.domains.iter().map(|d| d.path.len()).max().unwrap_or(0);
+    let mut out = format!("\n{}\n", style.bold("search space"));
+    for domain in &file.domains {
+        out.push_str(&format!(
+            "  {:<width$}  {}\n",
+            domain.path,
+            style.dim(domain.describe())
+        ));
+    }
+    out
+}

@@ -1,0 +1,213 @@
+//! Runs a sweep here, start to end: a coordinator in this process, workers beside it, progress, report.
+
+use std::{io::IsTerminal, path::PathBuf, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use tokio::sync::mpsc;
+
+use super::{coordinator::TimingArgs, launch};
+use crate::{
+    args::{WorkerSetup, duration},
+    client::{History, How, Launched, Order, Sweeps},
+    exit::{Exit, wrong},
+    local::{
+        coordinator,
+        follow::{Follower, PERIOD},
+        setup, signals,
+        workers::{Plan, Workers},
+    },
+    output::{out, progress::Progress},
+    sweep_file::{self, SweepFile, define},
+};
+
+/// Arguments of `hone run`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The sweep file
+    #[arg(value_name = "SWEEP.toml")]
+    file: PathBuf,
+    /// Worker processes
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    workers: u16,
+    #[command(flatten)]
+    setup: WorkerSetup,
+    /// Database file; created when it is not there
+    #[arg(long, value_name = "FILE", default_value = "hone.db")]
+    db: PathBuf,
+    /// Pause after so long; the same command goes on
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    max_time: Option<Duration>,
+    /// Start anew even if the same sweep is there
+    #[arg(long)]
+    again: bool,
+    /// Leave the check out
+    #[arg(long)]
+    no_check: bool,
+    /// End by printing the winner and the totals as one JSON object, and nothing else, on standard output
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    timing: TimingArgs,
+}
+
+/// How long drained workers may take to hand their trials back.
+const DRAIN: Duration = Duration::from_secs(60);
+
+/// Does it.
+pub async fn run(args: Args) -> anyhow::Result<Exit> {
+    crate::output::log::init("error");
+    let file = sweep_file::read(&args.file)?;
+    let timing = args.timing.timing()?;
+    preflight(&file, &args)?;
+    let coordinator = coordinator::start(&args.db, timing).await?;
+    let result = sweep(&coordinator, &file, &args).await;
+    coordinator.end().await;
+    result
+}
+
+/// What can be known to fail is refused before anything is stored: programs, and data sets without their files.
+fn preflight(file: &SweepFile, args: &Args) -> anyhow::Result<()> {
+    let programs = setup::programs(&args.setup.exec)?;
+    if file.trainer != "cnn" && !programs.contains_key(&file.trainer) {
+        let name = &file.trainer;
+        return Err(wrong(format!(
+            "the file's trainer is {name:?}: say what to run with --exec {name}=COMMAND"
+        )));
+    }
+    if let Some(data) = &file.data {
+        let library = Arc::new(setup::library(&setup::with_folder(&args.setup.data, data))?);
+        let set = library
+            .open(&data.set)
+            .map_err(|error| wrong(error.to_string()))?;
+        file.check_images(
+            &args.file,
+            [set.shape.height, set.shape.width, set.shape.channels],
+            set.classes.len(),
+        )?;
+    }
+    Ok(())
+}
+
+async fn sweep(
+    coordinator: &coordinator::Running,
+    file: &SweepFile,
+    args: &Args,
+) -> anyhow::Result<Exit> {
+    let mut sweeps = Sweeps::new(coordinator.channel());
+    let definition = define::definition(file, !args.no_check);
+    let launched = sweeps.launch(definition, args.again).await?;
+    coordinator.coordinator.serve_only(&launched.sweep);
+    tell(file, &launched);
+    let history = History::remote(coordinator.channel());
+    let live = launched.how != How::Ended && std::io::stderr().is_terminal();
+    let mut follower = Follower::new(history, launched.sweep.clone(), Progress::new(live));
+    if launched.how == How::Ended {
+        let state = follower.look_quietly().await?.summary.state;
+        return launch::finish(&follower, state, args.json).await;
+    }
+    if launched.how == How::Continued {
+        follower.skip_past().await?;
+        sweeps.order(Order::Resume, &launched.sweep).await?;
+    }
+    let (lines, mut said) = mpsc::unbounded_channel();
+    let workers = start_workers(coordinator, file, args, lines)?;
+    let state = watch(
+        &mut follower,
+        workers,
+        &mut sweeps,
+        &launched.sweep,
+        &mut said,
+        args.max_time,
+    )
+    .await;
+    follower.progress().end();
+    launch::finish(&follower, state?, args.json).await
+}
+
+fn tell(file: &SweepFile, launched: &Launched) {
+    let name = &launched.sweep;
+    if launched.renamed {
+        out::note(format!(
+            "another sweep is called {}; this one is {name}",
+            file.name
+        ));
+    }
+    match launched.how {
+        How::Started => {}
+        How::Continued => out::note(format!("{name}: going on where it stopped")),
+        How::Ended => out::note(format!(
+            "{name}: this very sweep has ended, here is its report; --again starts it anew"
+        )),
+    }
+}
+
+fn start_workers(
+    coordinator: &coordinator::Running,
+    file: &SweepFile,
+    args: &Args,
+    lines: mpsc::UnboundedSender<String>,
+) -> anyhow::Result<Workers> {
+    let count = usize::from(args.workers);
+    let mut setup = args.setup.clone();
+    if let Some(data) = &file.data {
+        setup.data = setup::with_folder(&setup.data, data);
+    }
+    let mut scratch = args.db.clone().into_os_string();
+    scratch.push(".work");
+    let plan = Plan {
+        coordinator: coordinator.address(),
+        scratch: std::path::absolute(PathBuf::from(scratch))
+            .context("where is the database's folder?")?,
+        arguments: setup::arguments(&setup, count),
+    };
+    Workers::start(plan, count, coordinator.channel(), lines)
+}
+
+/// Follows the sweep, keeps workers running, and drains them when asked to; the state in which the sweep rests.
+async fn watch(
+    follower: &mut Follower,
+    mut workers: Workers,
+    sweeps: &mut Sweeps,
+    sweep: &str,
+    said: &mut mpsc::UnboundedReceiver<String>,
+    max_time: Option<Duration>,
+) -> anyhow::Result<&'static str> {
+    let mut interrupts = signals::channel()?;
+    let mut tick = tokio::time::interval(PERIOD);
+    let limit = async {
+        match max_time {
+            Some(time) => tokio::time::sleep(time).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::pin!(limit);
+    loop {
+        tokio::select! {
+            _ = tick.tick() => {
+                let detail = follower.look().await?;
+                if detail.summary.ended() {
+                    workers.drain();
+                    workers.join(DRAIN).await;
+                    return Ok(detail.summary.state);
+                }
+                workers.tend().await?;
+            }
+            Some(line) = said.recv() => follower.progress().say(line),
+            _ = interrupts.recv() => break,
+            () = &mut limit => {
+                follower.progress().say("the time given with --max-time is over");
+                break;
+            }
+        }
+    }
+    follower
+        .progress()
+        .say("pausing: workers hand back what they train; once more Ctrl-C ends at once");
+    sweeps.order(Order::Pause, sweep).await?;
+    workers.drain();
+    tokio::select! {
+        () = workers.join(DRAIN) => {}
+        _ = interrupts.recv() => {}
+    }
+    Ok(follower.look_quietly().await?.summary.state)
+}

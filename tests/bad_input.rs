@@ -1,0 +1,218 @@
+//! Bad input is refused before anything is stored, naming what is wrong and what would be right.
+
+use std::net::TcpListener;
+
+use crate::hone::{Hone, TINY};
+
+#[track_caller]
+fn refused(hone: &Hone, arguments: &[&str], code: i32, parts: &[&str]) {
+    let ended = hone.run(arguments);
+    assert_eq!(
+        ended.code,
+        Some(code),
+        "hone {arguments:?}:\n{}{}",
+        ended.out,
+        ended.err
+    );
+    for part in parts {
+        assert!(
+            ended.err.contains(part),
+            "hone {arguments:?} must say {part:?}:\n{}",
+            ended.err
+        );
+    }
+    assert!(
+        ended.out.is_empty(),
+        "standard output is for data: {}",
+        ended.out
+    );
+    assert!(
+        !hone.path().join("hone.db").exists(),
+        "nothing may be stored"
+    );
+}
+
+#[test]
+fn sweep_files_with_mistakes() {
+    for (from, to, parts) in [
+        (
+            "learning_rate",
+            "learning_rat",
+            &[
+                "sweep.toml:14: train.learning_rat: unknown key",
+                "did you mean `learning_rate`?",
+            ][..],
+        ),
+        (
+            "points = 6",
+            "points = 0",
+            &["sweep.toml:19: search.round.0.points: 0 is too small"],
+        ),
+        (
+            "log = [1e-3, 1e0]",
+            "log = [0, 1e0]",
+            &["sweep.toml:14: train.learning_rate: a log axis has no place for 0"],
+        ),
+        ("log = [1e-3, 1e0]", "log = [1, 0.1]", &["reversed range"]),
+        (
+            "hidden = [16]",
+            "hidden = [16]\nconv = [{ filters = 4, size = 7, pad = 0 }, { filters = 4, size = 3, pad = 0 }]",
+            &["sweep.toml:11: model.conv.1", "(2 - 3 + 2*0)/1 + 1"],
+        ),
+        (
+            "hidden = [16]",
+            "hidden = \"16\"",
+            &["sweep.toml:10: model.hidden: expected a list, found \"16\""],
+        ),
+    ] {
+        let hone = Hone::with(&TINY.replacen(from, to, 1));
+        refused(&hone, &["run", "sweep.toml"], 2, parts);
+        refused(&hone, &["plan", "sweep.toml"], 2, parts);
+    }
+}
+
+#[test]
+fn a_sweep_file_that_is_not_there() {
+    refused(
+        &Hone::new(),
+        &["run", "nothing.toml"],
+        1,
+        &["nothing.toml", "No such file"],
+    );
+}
+
+#[test]
+fn a_data_set_without_its_files() {
+    let hone = Hone::with(&TINY.replace("\"digits\"", "\"mnist\""));
+    refused(
+        &hone,
+        &["run", "sweep.toml", "--data", "."],
+        2,
+        &["mnist", "train-images", "--data"],
+    );
+    refused(
+        &hone,
+        &["run", "sweep.toml", "--data", "nowhere"],
+        2,
+        &["--data nowhere", "no folder"],
+    );
+    let hone = Hone::with(&TINY.replace("\"digits\"", "\"./flowers\""));
+    refused(&hone, &["run", "sweep.toml"], 2, &["flowers"]);
+}
+
+#[test]
+fn a_coordinator_that_is_not_there_is_tried_again() {
+    // A port that was free a moment ago.
+    let port = TcpListener::bind("127.0.0.1:0")
+        .and_then(|l| l.local_addr())
+        .expect("a port")
+        .port();
+    let hone = Hone::with(TINY);
+    let address = format!("http://127.0.0.1:{port}");
+    let wanted = [address.as_str(), "trying again in", "refused"];
+    refused(
+        &hone,
+        &["launch", "sweep.toml", "--coordinator", &address],
+        1,
+        &wanted,
+    );
+    refused(
+        &hone,
+        &["sweeps", "--coordinator", "not an address"],
+        2,
+        &["http://host:7700"],
+    );
+}
+
+#[test]
+fn a_port_in_use() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("bound").to_string();
+    refused(
+        &Hone::new(),
+        &["coordinator", "--listen", &address],
+        1,
+        &[&address, "in use", "--listen"],
+    );
+}
+
+#[test]
+fn an_address_that_others_can_reach_needs_insecure() {
+    refused(
+        &Hone::new(),
+        &["coordinator", "--listen", "0.0.0.0:0"],
+        2,
+        &["0.0.0.0:0", "--insecure"],
+    );
+}
+
+#[test]
+fn a_database_that_cannot_be_written() {
+    let hone = Hone::with(TINY);
+    refused(
+        &hone,
+        &["run", "sweep.toml", "--db", "no/such/folder/hone.db"],
+        1,
+        &["no/such/folder"],
+    );
+    hone.write("file", "");
+    refused(
+        &hone,
+        &["run", "sweep.toml", "--db", "file/hone.db"],
+        1,
+        &["file"],
+    );
+}
+
+#[test]
+fn no_database_to_read() {
+    refused(
+        &Hone::new(),
+        &["trials"],
+        2,
+        &["no database hone.db", "--coordinator"],
+    );
+}
+
+#[test]
+fn a_second_coordinator_on_the_same_file() {
+    let hone = Hone::with(TINY);
+    let mut first = hone.start(&["coordinator", "--listen", "127.0.0.1:0"]);
+    first.read_until("listening on");
+    let second = hone.run(&["coordinator", "--listen", "127.0.0.1:0"]);
+    assert_eq!(second.code, Some(1), "{}", second.err);
+    assert!(second.err.contains("hone.db"), "{}", second.err);
+    first.terminate();
+    assert_eq!(first.wait().code, Some(0));
+}
+
+#[test]
+fn flags_that_make_no_sense() {
+    let hone = Hone::with(TINY);
+    refused(
+        &hone,
+        &["run", "sweep.toml", "--lease", "10s"],
+        2,
+        &["--lease", "three heartbeats"],
+    );
+    refused(
+        &hone,
+        &["run", "sweep.toml", "--slots", "0"],
+        2,
+        &["--slots"],
+    );
+    refused(
+        &hone,
+        &["run", "sweep.toml", "--max-time", "soon"],
+        2,
+        &["--max-time"],
+    );
+    refused(
+        &hone,
+        &["run", "sweep.toml", "--exec", "program"],
+        2,
+        &["--exec", "NAME=COMMAND"],
+    );
+    refused(&hone, &["trials", "--state", "done"], 2, &["completed"]);
+    refused(&hone, &["frobnicate"], 2, &["frobnicate"]);
+}

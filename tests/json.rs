@@ -1,0 +1,152 @@
+//! `--json` is an interface: keys, types, and nothing else on standard output.
+
+use serde_json::Value;
+
+use crate::hone::{Hone, TINY};
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "bool",
+        Value::Number(n) if n.is_u64() => "integer",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "list",
+        Value::Object(_) => "object",
+    }
+}
+
+#[track_caller]
+fn has(object: &Value, key: &str, kinds: &[&str]) {
+    let value = object
+        .get(key)
+        .unwrap_or_else(|| panic!("no {key} in {object}"));
+    // A whole-numbered objective is a number all the same.
+    let found = kind(value);
+    let fits = kinds.contains(&found) || (found == "integer" && kinds.contains(&"number"));
+    assert!(fits, "{key} is {found}, not {kinds:?}: {object}");
+}
+
+fn is_best(best: &Value) {
+    for (key, kinds) in [
+        ("sweep", &["string"][..]),
+        ("point", &["integer"]),
+        ("round", &["integer"]),
+        ("objective", &["number"]),
+        ("metric", &["string"]),
+        ("spread", &["number", "null"]),
+        ("repeats", &["integer"]),
+        ("trials", &["list"]),
+        ("params", &["object"]),
+        ("epochs", &["integer"]),
+        ("test_accuracy", &["number", "null"]),
+    ] {
+        has(best, key, kinds);
+    }
+}
+
+#[test]
+fn listings_and_results_have_their_keys_with_and_without_a_server() {
+    let hone = Hone::with(TINY);
+    let run = hone.json(&["run", "sweep.toml", "--json", "--slots", "2"]);
+    assert_eq!(run.len(), 1, "one object and nothing else");
+    is_best(&run[0]);
+    for key in [
+        "seconds",
+        "points_total",
+        "trials_total",
+        "epochs_trained",
+        "images_per_second",
+    ] {
+        has(&run[0], key, &["number"]);
+    }
+    assert_eq!(run[0]["round"], 3);
+    assert_eq!(run[0]["repeats"], 2);
+    assert_eq!(run[0]["points_total"], 12);
+    assert_eq!(run[0]["trials_total"], 14);
+    assert!(
+        run[0]["test_accuracy"].is_number(),
+        "digits has a test part"
+    );
+
+    let best = &hone.json(&["best", "--json"])[0];
+    is_best(best);
+    assert_eq!(best["params"], run[0]["params"]);
+
+    let sweeps = hone.json(&["sweeps", "--json"]);
+    assert_eq!(sweeps.len(), 1);
+    assert_eq!(sweeps[0]["sweep"], "tiny");
+    assert_eq!(sweeps[0]["state"], "completed");
+    for key in ["points", "trials"] {
+        has(&sweeps[0], key, &["integer"]);
+    }
+    has(&sweeps[0], "best", &["number"]);
+    trials(&hone);
+
+    // The same history through a coordinator that was started afterwards.
+    let mut coordinator = hone.start(&["coordinator", "--listen", "127.0.0.1:0"]);
+    coordinator.read_until("listening on");
+    assert_eq!(hone.json(&["best", "--json"])[0], *best);
+    trials(&hone);
+    coordinator.terminate();
+    assert_eq!(coordinator.wait().code, Some(0));
+}
+
+fn trials(hone: &Hone) {
+    let trials = hone.json(&["trials", "tiny", "--json"]);
+    let numbers: Vec<u64> = trials.iter().filter_map(|t| t["trial"].as_u64()).collect();
+    assert_eq!(
+        numbers,
+        (1..=14).collect::<Vec<_>>(),
+        "numbered from 1 in the plan's order"
+    );
+    for trial in &trials {
+        for key in [
+            "trial", "point", "round", "repeat", "fold", "epoch", "attempts",
+        ] {
+            has(trial, key, &["integer"]);
+        }
+        has(trial, "sweep", &["string"]);
+        has(trial, "state", &["string"]);
+        has(trial, "objective", &["number", "null"]);
+        has(trial, "weights_hash", &["string", "null"]);
+        has(trial, "params", &["object"]);
+        has(trial, "worker", &["string", "null"]);
+        has(trial, "seconds", &["number"]);
+        assert!(
+            trial["params"]["train.learning_rate"].is_number(),
+            "{trial}"
+        );
+    }
+    let by_objective = hone.json(&["trials", "--json", "--sort", "objective", "--limit", "3"]);
+    assert_eq!(by_objective.len(), 3);
+    let values: Vec<f64> = by_objective
+        .iter()
+        .filter_map(|t| t["objective"].as_f64())
+        .collect();
+    assert!(values.is_sorted_by(|a, b| a >= b), "{values:?}");
+    assert_eq!(hone.json(&["trials", "--json", "--round", "2"]).len(), 4);
+    assert!(
+        hone.json(&["trials", "--json", "--state", "queued"])
+            .is_empty()
+    );
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    let hone = Hone::new();
+    let mut command = hone.command(&["schema"]);
+    let mut child = command
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("hone starts");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("ends");
+    assert_eq!(output.status.code(), Some(0));
+    assert!(
+        output.stderr.is_empty(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}

@@ -1,0 +1,118 @@
+//! `hone run`: from start to end, interrupted and continued, with any number of workers.
+
+use std::collections::BTreeMap;
+
+use crate::hone::{Hone, TINY};
+
+#[test]
+fn a_sweep_runs_prints_a_line_a_trial_and_a_report() {
+    let hone = Hone::with(TINY);
+    let run = hone.run(&["run", "sweep.toml"]);
+    assert_eq!(run.code, Some(0), "{}", run.err);
+    let lines: Vec<&str> = run
+        .err
+        .lines()
+        .filter(|l| l.starts_with("val_acc: "))
+        .collect();
+    assert_eq!(lines.len(), 14, "{}", run.err);
+    assert!(
+        lines[0].contains("learning_rate: ") && lines[0].ends_with("( 0 / 14)"),
+        "{}",
+        lines[0]
+    );
+    for part in [
+        "tiny completed",
+        "val_accuracy",
+        "test_accuracy",
+        "train.learning_rate",
+        "round 2",
+        "images a second",
+    ] {
+        assert!(
+            run.out.contains(part),
+            "{part:?} is missing in\n{}",
+            run.out
+        );
+    }
+    // The same command again prints the report and trains nothing.
+    let again = hone.run(&["run", "sweep.toml"]);
+    assert_eq!(again.code, Some(0), "{}", again.err);
+    assert!(
+        again.err.contains("has ended") && again.out.contains("tiny completed"),
+        "{}",
+        again.err
+    );
+    assert_eq!(hone.json(&["sweeps", "--json"]).len(), 1);
+    // Other content under the same name is another sweep.
+    hone.write("sweep.toml", &TINY.replace("seed = 3", "seed = 4"));
+    let other = hone.run(&["run", "sweep.toml"]);
+    assert_eq!(other.code, Some(0), "{}", other.err);
+    assert!(other.err.contains("this one is tiny-2"), "{}", other.err);
+}
+
+/// What must not depend on how a sweep was run.
+fn results(hone: &Hone) -> BTreeMap<u64, (String, String, String)> {
+    let trials = hone.json(&["trials", "--json"]);
+    trials
+        .iter()
+        .map(|t| {
+            let number = t["trial"].as_u64().expect("a number");
+            (
+                number,
+                (
+                    t["params"].to_string(),
+                    t["objective"].to_string(),
+                    t["weights_hash"].to_string(),
+                ),
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn workers_and_slots_change_nothing() {
+    let reference = Hone::with(TINY);
+    reference.good(&["run", "sweep.toml", "--workers", "1", "--slots", "1"]);
+    let expected = results(&reference);
+    for arguments in [
+        ["--workers", "1", "--slots", "2"],
+        ["--workers", "3", "--slots", "1"],
+    ] {
+        let other = Hone::with(TINY);
+        other.good(&[&["run", "sweep.toml"], &arguments[..]].concat());
+        assert_eq!(results(&other), expected, "{arguments:?}");
+    }
+}
+
+#[test]
+fn an_interrupted_sweep_goes_on_and_ends_with_the_same_results() {
+    let undisturbed = Hone::with(TINY);
+    undisturbed.good(&["run", "sweep.toml", "--slots", "1"]);
+
+    let hone = Hone::with(TINY);
+    let mut run = hone.start(&["run", "sweep.toml", "--slots", "1"]);
+    run.read_until("val_acc: ");
+    run.terminate();
+    let ended = run.wait();
+    assert_eq!(ended.code, Some(3), "{}", ended.err);
+    assert!(
+        ended.out.contains("tiny paused"),
+        "a report of what there is:\n{}",
+        ended.out
+    );
+
+    let mut run = hone.start(&["run", "sweep.toml", "--slots", "1"]);
+    run.read_until("val_acc: ");
+    run.kill();
+    let ended = hone.run(&["run", "sweep.toml", "--slots", "1"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    assert_eq!(results(&hone), results(&undisturbed));
+}
+
+#[test]
+fn max_time_pauses() {
+    let hone = Hone::with(&TINY.replace("epochs = 1\n", "epochs = 400\n"));
+    let run = hone.run(&["run", "sweep.toml", "--max-time", "1s", "--json"]);
+    assert_eq!(run.code, Some(3), "{}", run.err);
+    assert_eq!(hone.json(&["sweeps", "--json"])[0]["state"], "paused");
+}
