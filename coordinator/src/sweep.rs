@@ -125,9 +125,11 @@ pub fn next(state: SweepState, event: SweepEvent) -> Result<SweepState, NoSuchTr
         // Running trials end at their next epoch; until then it stays what it is.
         (S::Checking | S::Running | S::Paused, E::Stop { .. }) => Ok(state),
         (S::Stopped, E::Stop { .. } | E::Stopped) => Ok(S::Stopped),
-        (S::Running | S::Completed, E::Complete) => Ok(S::Completed),
+        (S::Running | S::Paused | S::Completed, E::Complete) => Ok(S::Completed),
+        // A winner may still be named; the end stays what it was.
+        (S::Stopped, E::Complete) => Ok(S::Stopped),
         (S::Checking | S::Running | S::Paused | S::Failed, E::Fail) => Ok(S::Failed),
-        (S::Completed | S::Stopped, E::Extend) => Ok(S::Running),
+        (S::Completed | S::Stopped | S::Running, E::Extend) => Ok(S::Running),
         (state, event) => Err(NoSuchTransition { state, event }),
     }
 }

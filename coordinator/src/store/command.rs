@@ -375,7 +375,7 @@ pub struct Finish {
 /// Where the end of an attempt left its trial.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ended {
-    /// The trial's state now (when repeated: then).
+    /// The trial's state now.
     pub state: TrialState,
     /// It had been done before: no second effect.
     pub repeated: bool,

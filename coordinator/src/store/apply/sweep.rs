@@ -1,0 +1,151 @@
+//! What people do with a sweep, and how it ends.
+
+use super::{
+    step::{Cause, find_sweep},
+    worker::end_all,
+};
+use crate::{
+    ids::Hash,
+    store::{
+        StoreError,
+        command::{ChangeSweep, RemoveSweep, SweepChange},
+        history::Event,
+        rows::{EventRow, Rows, SweepRow, Write},
+    },
+    sweep::{self, SweepEvent, SweepState},
+    trial::TrialEvent,
+};
+
+/// Pauses, resumes, stops, fails, extends.
+pub(super) fn change<W: Write>(store: &mut W, change: &ChangeSweep) -> Rows<SweepState> {
+    let mut sweep = find_sweep(store, &change.sweep)?;
+    let cause = Cause {
+        actor: &change.actor,
+        reason: &change.reason,
+        at: change.at,
+        token: None,
+    };
+    match change.change {
+        SweepChange::Pause => move_on(store, &mut sweep, SweepEvent::Pause, cause)?,
+        SweepChange::Resume => {
+            let checked = sweep.checked;
+            move_on(store, &mut sweep, SweepEvent::Resume { checked }, cause)?;
+        }
+        SweepChange::Stop => stop(store, &mut sweep, cause)?,
+        SweepChange::Fail => fail(store, &mut sweep, cause)?,
+        SweepChange::Extend => move_on(store, &mut sweep, SweepEvent::Extend, cause)?,
+    }
+    let state = sweep.state;
+    store.put_sweep(sweep)?;
+    Ok(state)
+}
+
+/// Takes one step of the sweep's state machine; the same state again leaves no trace.
+pub(super) fn move_on<W: Write>(
+    store: &mut W,
+    sweep: &mut SweepRow,
+    event: SweepEvent,
+    cause: Cause<'_>,
+) -> Rows<()> {
+    let old = sweep.state;
+    let new = sweep::next(old, event)
+        .map_err(|error| StoreError::Refused(format!("{}: {error}", sweep.id)))?;
+    if new == old {
+        return Ok(());
+    }
+    sweep.state = new;
+    if new.has_ended() {
+        sweep.ended = Some(cause.at);
+        sweep.reason = cause.reason.to_owned();
+        sweep.stopping = false;
+    } else if old.has_ended() {
+        sweep.ended = None;
+        sweep.reason = String::new();
+    }
+    record(store, sweep, event.as_str(), old.as_str(), cause)
+}
+
+/// Queued and waiting trials are cancelled, running ones asked; ends now when none runs.
+fn stop<W: Write>(store: &mut W, sweep: &mut SweepRow, cause: Cause<'_>) -> Rows<()> {
+    let running = sweep.running;
+    // Refuses what cannot be stopped before anything is written.
+    sweep::next(sweep.state, SweepEvent::Stop { running })
+        .map_err(|error| StoreError::Refused(format!("{}: {error}", sweep.id)))?;
+    if sweep.state.has_ended() || sweep.stopping {
+        return Ok(());
+    }
+    end_all(store, sweep, TrialEvent::Cancelled, cause)?;
+    if running > 0 {
+        sweep.stopping = true;
+        sweep.reason = cause.reason.to_owned();
+        return record(store, sweep, "stop", sweep.state.as_str(), cause);
+    }
+    move_on(store, sweep, SweepEvent::Stop { running }, cause)
+}
+
+/// The last running trial of a sweep that was to stop has ended.
+pub(super) fn end_of_stop<W: Write>(store: &mut W, sweep: &mut SweepRow, at: i64) -> Rows<()> {
+    let reason = sweep.reason.clone();
+    let cause = Cause::coordinator(&reason, at);
+    move_on(store, sweep, SweepEvent::Stopped, cause)
+}
+
+/// It cannot go on: what is left is cancelled.
+pub(super) fn fail<W: Write>(store: &mut W, sweep: &mut SweepRow, cause: Cause<'_>) -> Rows<()> {
+    move_on(store, sweep, SweepEvent::Fail, cause)?;
+    end_all(store, sweep, TrialEvent::Cancelled, cause)
+}
+
+/// Removes an ended sweep; gives the blobs that nothing refers to any more.
+pub(super) fn remove<W: Write>(store: &mut W, remove: &RemoveSweep) -> Rows<Vec<Hash>> {
+    let sweep = find_sweep(store, &remove.sweep)?;
+    if !sweep.state.has_ended() {
+        return Err(StoreError::Refused(format!(
+            "{} is {}: stop it first (`hone stop {}`)",
+            sweep.id,
+            sweep.state.as_str(),
+            sweep.id
+        )));
+    }
+    let mut hashes: Vec<Hash> = store
+        .sweep_blobs(sweep.key)?
+        .into_iter()
+        .map(|(_, blob)| blob.hash)
+        .collect();
+    hashes.sort_unstable();
+    hashes.dedup();
+    store.delete_sweep(sweep.key)?;
+    let mut unneeded = Vec::new();
+    for hash in hashes {
+        if !store.blob_needed(hash)? {
+            unneeded.push(hash);
+        }
+    }
+    Ok(unneeded)
+}
+
+/// An event of the sweep itself.
+pub(super) fn record<W: Write>(
+    store: &mut W,
+    sweep: &SweepRow,
+    event: &str,
+    from: &str,
+    cause: Cause<'_>,
+) -> Rows<()> {
+    store.append_event(EventRow {
+        sweep: Some(sweep.key),
+        event: Event {
+            seq: 0,
+            at: cause.at,
+            sweep: Some(sweep.id.clone()),
+            trial: None,
+            attempt: None,
+            actor: cause.actor.to_owned(),
+            event: event.to_owned(),
+            from: from.to_owned(),
+            to: sweep.state.as_str().to_owned(),
+            reason: cause.reason.to_owned(),
+        },
+        result: None,
+    })
+}

@@ -1,0 +1,334 @@
+//! How attempts end: finished, released, lost, crashed; and how a lost one is taken back.
+
+use super::{
+    blobs,
+    step::{Cause, Speaker, end_attempt, settle, speak, step},
+};
+use crate::{
+    ids::{Hash, TrialNumber},
+    store::{
+        StoreError,
+        command::{Ended, ExpireAttempt, Finish, Release, ReturnSession, Returned, TakeBack},
+        rows::{AttemptRow, Rows, SweepRow, TrialRow, Write},
+        values::Outcome,
+    },
+    trial::{AttemptEnd, AttemptState, StopRequest, TrialEvent, TrialKind, crashes_in_a_row},
+};
+
+/// Ends an attempt as its worker says; the same again is acknowledged and has no effect.
+pub(super) fn finish<W: Write>(store: &mut W, finish: &Finish) -> Rows<Ended> {
+    let digest = digest(&(
+        &finish.outcome,
+        &finish.weights,
+        &finish.diagnosis_json,
+        &finish.result_json,
+    ));
+    let speaker = match enter(store, speak(store, &finish.attempt)?, digest, finish.at)? {
+        Entered::Repeated(ended) => return Ok(ended),
+        Entered::Running(speaker) => *speaker,
+    };
+    let name = format!("{}/{}", speaker.sweep.id, speaker.trial.number);
+    let (event, reason) = event(store, &speaker, finish)?;
+    if let (TrialEvent::Completed | TrialEvent::ReachedRung, TrialKind::Search) =
+        (event, speaker.trial.kind)
+        && speaker.trial.epoch != speaker.attempt.to_epoch
+    {
+        return Err(StoreError::Invalid(format!(
+            "{name}: finished at epoch {}, but the last report is of epoch {}",
+            speaker.attempt.to_epoch, speaker.trial.epoch
+        )));
+    }
+    let checkpoint = match &finish.outcome {
+        Outcome::ReachedRung { checkpoint } => *checkpoint,
+        _ => None,
+    };
+    for blob in checkpoint.into_iter().chain(finish.weights) {
+        blobs::store_blob(store, &speaker, blob, finish.at)?;
+    }
+    store.set_trial_notes(
+        speaker.sweep.key,
+        speaker.trial.number,
+        &finish.diagnosis_json,
+        &finish.result_json,
+    )?;
+    let actor = speaker.actor();
+    let cause = Cause {
+        actor: &actor,
+        reason: &reason,
+        at: finish.at,
+        token: Some(finish.attempt.token),
+    };
+    let mut speaker = speaker;
+    speaker.attempt.digest = Some(digest);
+    if speaker.trial.kind == TrialKind::Check && !finish.result_json.is_empty() {
+        speaker.sweep.check_json = finish.result_json.as_str().into();
+    }
+    let checkpoint = checkpoint.map(|blob| blob.hash);
+    end(store, speaker, event, cause, checkpoint)
+}
+
+/// Gives an attempt back to the queue.
+pub(super) fn release<W: Write>(store: &mut W, release: &Release) -> Rows<Ended> {
+    let digest = digest(&(&release.checkpoint, &release.reason));
+    let mut speaker = match enter(store, speak(store, &release.attempt)?, digest, release.at)? {
+        Entered::Repeated(ended) => return Ok(ended),
+        Entered::Running(speaker) => *speaker,
+    };
+    if let Some(blob) = release.checkpoint {
+        blobs::store_blob(store, &speaker, blob, release.at)?;
+    }
+    let actor = speaker.actor();
+    let cause = Cause {
+        actor: &actor,
+        reason: &release.reason,
+        at: release.at,
+        token: Some(release.attempt.token),
+    };
+    speaker.attempt.digest = Some(digest);
+    let checkpoint = release.checkpoint.map(|blob| blob.hash);
+    end(store, speaker, TrialEvent::Released, cause, checkpoint)
+}
+
+/// A lease expired. Fenced when that attempt does not run any more.
+pub(super) fn expire<W: Write>(store: &mut W, expire: &ExpireAttempt) -> Rows<Ended> {
+    let sweep = super::step::find_sweep(store, &expire.sweep)?;
+    let attempt = store
+        .attempt(sweep.key, expire.trial, expire.attempt)?
+        .filter(|attempt| attempt.state == AttemptState::Running)
+        .ok_or(StoreError::Fenced)?;
+    let trial = super::step::find_trial(store, &sweep, expire.trial)?;
+    let in_a_row = crashes(
+        store,
+        &sweep,
+        &trial,
+        AttemptState::Lost,
+        expire.others_connected,
+    )?;
+    let cause = Cause::coordinator("its lease expired", expire.at);
+    let speaker = Speaker {
+        sweep,
+        trial,
+        attempt,
+    };
+    end(store, speaker, TrialEvent::Lost { in_a_row }, cause, None)
+}
+
+/// A late worker goes on, if nobody replaced it; a no-op for a running attempt.
+pub(super) fn take_back<W: Write>(store: &mut W, back: &TakeBack) -> Rows<Option<StopRequest>> {
+    let speaker = speak(store, &back.attempt)?;
+    if speaker.attempt.state == AttemptState::Running {
+        return Ok(speaker.trial.asked);
+    }
+    if !speaker.can_be_taken_back() {
+        return Err(StoreError::Fenced);
+    }
+    let speaker = take_back_speaker(store, speaker, back.at)?;
+    Ok(speaker.trial.asked)
+}
+
+/// Everything that a worker process holds goes back.
+pub(super) fn return_session<W: Write>(store: &mut W, back: &ReturnSession) -> Rows<Vec<Returned>> {
+    let mut returned = Vec::new();
+    for (key, number, mut attempt) in store.open_attempts(Some(back.session))? {
+        let sweep = store.sweep(key)?;
+        let trial = super::step::find_trial(store, &sweep, number)?;
+        attempt.excused |= back.excused;
+        let event = if back.crashed {
+            let state = AttemptState::Crashed;
+            let in_a_row = if attempt.excused {
+                0
+            } else {
+                crashes(store, &sweep, &trial, state, back.others_connected)?
+            };
+            TrialEvent::Crashed { in_a_row }
+        } else {
+            TrialEvent::Released
+        };
+        let (id, ended) = (sweep.id.clone(), attempt.attempt);
+        let speaker = Speaker {
+            sweep,
+            trial,
+            attempt,
+        };
+        let cause = Cause::coordinator(&back.reason, back.at);
+        let state = end(store, speaker, event, cause, None)?.state;
+        returned.push(Returned {
+            sweep: id,
+            trial: number,
+            attempt: ended,
+            state,
+        });
+    }
+    Ok(returned)
+}
+
+enum Entered {
+    Running(Box<Speaker>),
+    Repeated(Ended),
+}
+
+/// Whether a worker may end its attempt now: it runs, or can be taken back; or has ended by the same words before.
+fn enter<W: Write>(store: &mut W, speaker: Speaker, digest: Hash, at: i64) -> Rows<Entered> {
+    if speaker.attempt.state == AttemptState::Running {
+        return Ok(Entered::Running(Box::new(speaker)));
+    }
+    if speaker.attempt.digest == Some(digest) {
+        return Ok(Entered::Repeated(Ended {
+            state: speaker.trial.state,
+            repeated: true,
+            sweep: speaker.sweep.state,
+            session: speaker.attempt.session,
+        }));
+    }
+    if !speaker.can_be_taken_back() {
+        return Err(StoreError::Fenced);
+    }
+    let speaker = take_back_speaker(store, speaker, at)?;
+    Ok(Entered::Running(Box::new(speaker)))
+}
+
+pub(super) fn take_back_speaker<W: Write>(
+    store: &mut W,
+    mut speaker: Speaker,
+    at: i64,
+) -> Rows<Speaker> {
+    let actor = speaker.actor();
+    let cause = Cause {
+        actor: &actor,
+        reason: "came back before anybody replaced it",
+        at,
+        token: None,
+    };
+    let new = speaker.trial.clone();
+    let event = TrialEvent::TakenBack;
+    let (trial, _) = step(store, &mut speaker.sweep, &speaker.trial, new, event, cause)?;
+    let from = speaker.attempt.state;
+    speaker.attempt.state = AttemptState::Running;
+    speaker.attempt.ended = None;
+    speaker.attempt.reason = String::new();
+    if !store.update_attempt(speaker.sweep.key, trial.number, from, &speaker.attempt)? {
+        return Err(StoreError::Fenced);
+    }
+    speaker.trial = trial;
+    store.put_sweep(speaker.sweep.clone())?;
+    Ok(speaker)
+}
+
+/// Takes the step and ends the attempt with it.
+fn end<W: Write>(
+    store: &mut W,
+    speaker: Speaker,
+    event: TrialEvent,
+    cause: Cause<'_>,
+    checkpoint: Option<Hash>,
+) -> Rows<Ended> {
+    let Speaker {
+        mut sweep,
+        trial,
+        attempt,
+    } = speaker;
+    let mut new = trial.clone();
+    new.checkpoint = checkpoint.or(trial.checkpoint);
+    let session = attempt.session;
+    let (new, state) = step(store, &mut sweep, &trial, new, event, cause)?;
+    if let Some(state) = state {
+        end_attempt(store, &mut sweep, new.number, attempt, state, cause)?;
+    }
+    let sweep = settle(store, sweep, cause.at)?;
+    Ok(Ended {
+        state: new.state,
+        repeated: false,
+        sweep: sweep.state,
+        session,
+    })
+}
+
+/// The event that a worker's outcome amounts to, with its reason in words.
+fn event<W: Write>(store: &W, speaker: &Speaker, finish: &Finish) -> Rows<(TrialEvent, String)> {
+    let at_end = if speaker.trial.waits_at_end {
+        TrialEvent::ReachedRung
+    } else {
+        TrialEvent::Completed
+    };
+    Ok(match &finish.outcome {
+        Outcome::Completed | Outcome::ReachedRung { .. } => (at_end, String::new()),
+        Outcome::EndedEarly => (TrialEvent::EndedEarly, String::new()),
+        Outcome::Diverged { epoch, reason } => {
+            (TrialEvent::Diverged, format!("in epoch {epoch}: {reason}"))
+        }
+        Outcome::Ended => (TrialEvent::Ended, String::new()),
+        Outcome::Failed { message } => (TrialEvent::Failed, message.clone()),
+        Outcome::Crashed {
+            message,
+            others_connected,
+        } => {
+            let (sweep, trial) = (&speaker.sweep, &speaker.trial);
+            let state = AttemptState::Crashed;
+            let in_a_row = crashes(store, sweep, trial, state, *others_connected)?;
+            (TrialEvent::Crashed { in_a_row }, message.clone())
+        }
+    })
+}
+
+/// Crashes in a row if the running attempt ended in `state` now: derived from attempt rows, never counted.
+fn crashes<W: Write>(
+    store: &W,
+    sweep: &SweepRow,
+    trial: &TrialRow,
+    state: AttemptState,
+    others_connected: bool,
+) -> Rows<u32> {
+    let mut attempts = store.attempts(sweep.key, trial.number)?;
+    if let Some(last) = attempts.last_mut()
+        && last.state == AttemptState::Running
+    {
+        last.state = state;
+    }
+    let ends = attempt_ends(&attempts, trial.most_epochs);
+    Ok(crashes_in_a_row(&ends, others_connected))
+}
+
+/// Attempts as the crash limit sees them.
+pub(crate) fn attempt_ends(attempts: &[AttemptRow], most_epochs: u32) -> Vec<AttemptEnd> {
+    let after = |i: usize| {
+        attempts
+            .get(i + 1)
+            .map_or(most_epochs, |next| next.known_epochs)
+    };
+    attempts
+        .iter()
+        .enumerate()
+        .map(|(i, attempt)| AttemptEnd {
+            attempt: attempt.attempt,
+            state: attempt.state,
+            new_epoch: after(i) > attempt.known_epochs,
+            excused: attempt.excused,
+            worker: attempt.worker.clone(),
+        })
+        .collect()
+}
+
+/// Tells the same words from others.
+fn digest(content: &impl std::fmt::Debug) -> Hash {
+    Hash(*blake3::hash(format!("{content:?}").as_bytes()).as_bytes())
+}
+
+/// Trials that a sweep's end leaves over: queued and waiting ones end by `event`, running ones are asked to.
+pub(super) fn end_all<W: Write>(
+    store: &mut W,
+    sweep: &mut SweepRow,
+    event: TrialEvent,
+    cause: Cause<'_>,
+) -> Rows<()> {
+    use crate::trial::TrialState::{Queued, Running, Waiting};
+    let numbers: Vec<TrialNumber> = store.trials_in(sweep.key, &[Queued, Running, Waiting])?;
+    for number in numbers {
+        let Some(trial) = store.trial(sweep.key, number)? else {
+            continue;
+        };
+        if trial.asked.is_none() {
+            step(store, sweep, &trial, trial.clone(), event, cause)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,75 @@
+//! The memory applier: the same rows in maps. It is the disk of the simulation, and what SQLite is compared with.
+
+mod rows;
+
+use std::collections::BTreeMap;
+
+use super::{
+    apply,
+    command::{Command, Reply},
+    history::Event,
+    rows::{AttemptRow, PointRow, ReportRow, RoundRow, Rows, SweepKey, SweepRow, TrialRow},
+    values::{BlobRef, WinnerRef},
+};
+use crate::ids::{AttemptNumber, Hash, TrialNumber};
+
+type TrialKey = (SweepKey, TrialNumber);
+
+/// A database in memory. A clone is a copy, as of now.
+#[derive(Clone, Debug, Default)]
+pub struct Memory {
+    incarnation: [u8; 16],
+    last_key: i64,
+    last_seq: u64,
+    sweeps: BTreeMap<SweepKey, SweepRow>,
+    rounds: BTreeMap<(SweepKey, u32), RoundRow>,
+    points: BTreeMap<(SweepKey, WinnerRef), PointRow>,
+    trials: BTreeMap<TrialKey, TrialRow>,
+    notes: BTreeMap<TrialKey, (String, String)>,
+    attempts: BTreeMap<(SweepKey, TrialNumber, AttemptNumber), AttemptRow>,
+    reports: BTreeMap<(SweepKey, TrialNumber, AttemptNumber, u32), ReportRow>,
+    events: Vec<Stored>,
+    blobs: BTreeMap<(SweepKey, TrialNumber, Hash), BlobRef>,
+    logs: BTreeMap<(SweepKey, TrialNumber, AttemptNumber), Vec<String>>,
+    warnings: BTreeMap<SweepKey, Vec<(String, String)>>,
+}
+
+#[derive(Clone, Debug)]
+struct Stored {
+    sweep: Option<SweepKey>,
+    event: Event,
+    result: Option<(u32, u32, Option<f64>)>,
+}
+
+impl Memory {
+    /// An empty database. `incarnation`: 16 random bytes.
+    pub fn new(incarnation: [u8; 16]) -> Self {
+        Self {
+            incarnation,
+            ..Self::default()
+        }
+    }
+
+    /// Its incarnation.
+    pub fn incarnation(&self) -> [u8; 16] {
+        self.incarnation
+    }
+
+    /// A coordinator begins: attempts that are open now were open when the last one ended.
+    pub(super) fn open(&mut self) {
+        for attempt in self.attempts.values_mut() {
+            attempt.excused |= attempt.ended.is_none();
+        }
+    }
+
+    /// Applies one command, whole or not at all.
+    pub(super) fn apply(&mut self, command: &Command) -> Rows<Reply> {
+        // Every command checks before it writes; a decision is the one that checks between its actions.
+        let before = matches!(command, Command::Decide(_)).then(|| self.clone());
+        let reply = apply::apply(self, command);
+        if let (Err(_), Some(before)) = (&reply, before) {
+            *self = before;
+        }
+        reply
+    }
+}

@@ -1,0 +1,533 @@
+//! [`Read`] and [`Write`] over maps.
+
+use std::cmp::Reverse;
+
+use super::{Memory, Stored};
+use crate::{
+    ids::{AttemptNumber, Hash, RequestId, SessionId, TrialNumber},
+    store::{
+        StoreError,
+        history::{Event, TrialFilter, TrialResult, TrialSort},
+        rows::{
+            AttemptRow, EventRow, Guard, PointRow, PointValue, Read, ReportRow, RoundRow, Rows,
+            SweepKey, SweepRow, TrialRow, Write,
+        },
+        values::{BlobRef, NewRound, WinnerRef},
+    },
+    trial::{AttemptState, TrialKind, TrialState},
+};
+
+impl Memory {
+    fn trials_of(&self, sweep: SweepKey) -> impl Iterator<Item = &TrialRow> {
+        let first = (sweep, TrialNumber(0));
+        let last = (sweep, TrialNumber(u64::MAX));
+        self.trials.range(first..=last).map(|(_, trial)| trial)
+    }
+
+    fn queued(&self, sweep: SweepKey) -> impl Iterator<Item = &TrialRow> {
+        self.trials_of(sweep)
+            .filter(|trial| trial.state == TrialState::Queued)
+    }
+
+    fn attempts_of(
+        &self,
+        sweep: SweepKey,
+        trial: TrialNumber,
+    ) -> impl Iterator<Item = &AttemptRow> {
+        let first = (sweep, trial, AttemptNumber(0));
+        let last = (sweep, trial, AttemptNumber(u32::MAX));
+        self.attempts.range(first..=last).map(|(_, row)| row)
+    }
+
+    fn points_of(&self, sweep: SweepKey, round: u32) -> impl Iterator<Item = &PointRow> {
+        let place = |point| (sweep, WinnerRef { round, point });
+        self.points
+            .range(place(0)..=place(u64::MAX))
+            .map(|(_, row)| row)
+    }
+}
+
+impl Read for Memory {
+    fn sweep_key(&self, name: &str) -> Rows<Option<SweepKey>> {
+        let mut rows = self.sweeps.values();
+        Ok(rows.find(|row| row.id.as_str() == name).map(|row| row.key))
+    }
+
+    fn sweep_keys(&self, live: bool) -> Rows<Vec<SweepKey>> {
+        let wanted = |row: &&SweepRow| !live || !row.state.has_ended();
+        Ok(self
+            .sweeps
+            .values()
+            .filter(wanted)
+            .map(|row| row.key)
+            .collect())
+    }
+
+    fn newest_sweep(&self) -> Rows<Option<SweepKey>> {
+        Ok(self.sweeps.keys().next_back().copied())
+    }
+
+    fn sweep_of_identity(&self, identity: &str) -> Rows<Option<SweepKey>> {
+        let mut rows = self.sweeps.values().rev();
+        Ok(rows
+            .find(|row| row.sweep.identity == identity)
+            .map(|row| row.key))
+    }
+
+    fn sweep_of_request(&self, request: RequestId) -> Rows<Option<SweepKey>> {
+        let mut rows = self.sweeps.values();
+        Ok(rows.find(|row| row.request == request).map(|row| row.key))
+    }
+
+    fn sweep(&self, sweep: SweepKey) -> Rows<SweepRow> {
+        self.sweeps
+            .get(&sweep)
+            .cloned()
+            .ok_or_else(|| StoreError::Damaged {
+                table: "sweeps",
+                column: "id",
+                row: sweep.0.to_string(),
+                problem: "the row is not there".to_owned(),
+            })
+    }
+
+    fn rounds(&self, sweep: SweepKey) -> Rows<Vec<RoundRow>> {
+        let rows = self.rounds.range((sweep, 0)..=(sweep, u32::MAX));
+        Ok(rows.map(|(_, row)| row.clone()).collect())
+    }
+
+    fn warnings(&self, sweep: SweepKey) -> Rows<Vec<String>> {
+        let warnings = self.warnings.get(&sweep).into_iter().flatten();
+        Ok(warnings.map(|(_, text)| text.clone()).collect())
+    }
+
+    fn best_point(&self, sweep: SweepKey, round: u32) -> Rows<Option<PointRow>> {
+        let best = self
+            .points_of(sweep, round)
+            .filter_map(|point| Some((point, point.value.score?)))
+            .min_by(|(a, x), (b, y)| y.total_cmp(x).then(a.place.cmp(&b.place)));
+        Ok(best.map(|(point, _)| point.clone()))
+    }
+
+    fn point(&self, sweep: SweepKey, place: WinnerRef) -> Rows<Option<PointRow>> {
+        Ok(self.points.get(&(sweep, place)).cloned())
+    }
+
+    fn trial(&self, sweep: SweepKey, trial: TrialNumber) -> Rows<Option<TrialRow>> {
+        Ok(self.trials.get(&(sweep, trial)).cloned())
+    }
+
+    fn trial_notes(&self, sweep: SweepKey, trial: TrialNumber) -> Rows<(String, String)> {
+        Ok(self.notes.get(&(sweep, trial)).cloned().unwrap_or_default())
+    }
+
+    fn trials_of_point(&self, sweep: SweepKey, place: WinnerRef) -> Rows<Vec<TrialRow>> {
+        Ok(self
+            .trials_of(sweep)
+            .filter(|trial| trial.place == place && trial.kind == TrialKind::Search)
+            .cloned()
+            .collect())
+    }
+
+    fn retries_of(&self, sweep: SweepKey, of: TrialNumber) -> Rows<Vec<TrialRow>> {
+        Ok(self
+            .trials_of(sweep)
+            .filter(|trial| trial.retry_of == Some(of))
+            .cloned()
+            .collect())
+    }
+
+    fn trials_in(&self, sweep: SweepKey, states: &[TrialState]) -> Rows<Vec<TrialNumber>> {
+        Ok(self
+            .trials_of(sweep)
+            .filter(|trial| states.contains(&trial.state))
+            .map(|trial| trial.number)
+            .collect())
+    }
+
+    fn list_trials(
+        &self,
+        sweep: SweepKey,
+        filter: &TrialFilter,
+        maximize: bool,
+        limit: u64,
+    ) -> Rows<Vec<(TrialRow, String)>> {
+        let wanted = |trial: &&TrialRow| {
+            trial.number.0 > filter.after
+                && filter.round.is_none_or(|round| trial.place.round == round)
+                && (filter.all_kinds || trial.kind == TrialKind::Search)
+                && (filter.states.is_empty() || filter.states.contains(&trial.state))
+        };
+        let mut trials: Vec<TrialRow> = self.trials_of(sweep).filter(wanted).cloned().collect();
+        match filter.sort {
+            TrialSort::Number => {}
+            TrialSort::Recent => {
+                trials.sort_by_key(|trial| Reverse((trial.changed, trial.number)));
+            }
+            TrialSort::Objective => trials.sort_by(|a, b| match (a.objective, b.objective) {
+                (Some(a), Some(b)) if maximize => b.total_cmp(&a),
+                (Some(a), Some(b)) => a.total_cmp(&b),
+                (a, b) => a.is_none().cmp(&b.is_none()),
+            }),
+        }
+        trials.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        let params = |trial: &TrialRow| {
+            let point = self.points.get(&(sweep, trial.place));
+            point.map(|point| point.params_json.clone())
+        };
+        Ok(trials
+            .into_iter()
+            .filter_map(|trial| Some((params(&trial)?, trial)))
+            .map(|(params, trial)| (trial, params))
+            .collect())
+    }
+
+    fn queue_head(&self, sweep: SweepKey) -> Rows<Option<TrialRow>> {
+        let queue = self.queued(sweep);
+        Ok(queue
+            .min_by_key(|trial| (trial.queue_order, trial.number))
+            .cloned())
+    }
+
+    fn queue_held(&self, sweep: SweepKey, checkpoints: &[Hash]) -> Rows<Option<TrialRow>> {
+        let held = |trial: &&TrialRow| {
+            trial
+                .checkpoint
+                .is_some_and(|hash| checkpoints.contains(&hash))
+        };
+        let queue = self.queued(sweep).filter(held);
+        Ok(queue
+            .min_by_key(|trial| (trial.queue_order, trial.number))
+            .cloned())
+    }
+
+    fn attempt(
+        &self,
+        sweep: SweepKey,
+        trial: TrialNumber,
+        attempt: AttemptNumber,
+    ) -> Rows<Option<AttemptRow>> {
+        Ok(self.attempts.get(&(sweep, trial, attempt)).cloned())
+    }
+
+    fn attempts(&self, sweep: SweepKey, trial: TrialNumber) -> Rows<Vec<AttemptRow>> {
+        Ok(self.attempts_of(sweep, trial).cloned().collect())
+    }
+
+    fn open_attempts(
+        &self,
+        session: Option<SessionId>,
+    ) -> Rows<Vec<(SweepKey, TrialNumber, AttemptRow)>> {
+        Ok(self
+            .attempts
+            .iter()
+            .filter(|(_, row)| row.state == AttemptState::Running)
+            .filter(|(_, row)| session.is_none_or(|session| row.session == session))
+            .map(|((sweep, trial, _), row)| (*sweep, *trial, row.clone()))
+            .collect())
+    }
+
+    fn granted(
+        &self,
+        session: SessionId,
+        request: RequestId,
+    ) -> Rows<Option<(SweepKey, TrialNumber, AttemptRow)>> {
+        let open = self.open_attempts(Some(session))?;
+        Ok(open.into_iter().find(|(.., row)| row.request == request))
+    }
+
+    fn reports(&self, sweep: SweepKey, trial: TrialNumber) -> Rows<Vec<ReportRow>> {
+        let first = (sweep, trial, AttemptNumber(0), 0);
+        let last = (sweep, trial, AttemptNumber(u32::MAX), u32::MAX);
+        let rows = self.reports.range(first..=last);
+        Ok(rows.map(|(_, row)| row.clone()).collect())
+    }
+
+    fn reported(
+        &self,
+        sweep: SweepKey,
+        trial: TrialNumber,
+        attempt: AttemptNumber,
+        epoch: u32,
+    ) -> Rows<Option<Option<Hash>>> {
+        let row = self.reports.get(&(sweep, trial, attempt, epoch));
+        Ok(row.map(|row| row.point.weights_hash))
+    }
+
+    fn events(
+        &self,
+        sweep: SweepKey,
+        trial: Option<TrialNumber>,
+        after: u64,
+        limit: u64,
+    ) -> Rows<Vec<Event>> {
+        Ok(self
+            .events
+            .iter()
+            .filter(|stored| stored.sweep == Some(sweep) && stored.event.seq > after)
+            .filter(|stored| trial.is_none() || stored.event.trial == trial)
+            .take(usize::try_from(limit).unwrap_or(usize::MAX))
+            .map(|stored| stored.event.clone())
+            .collect())
+    }
+
+    fn results(&self, sweep: SweepKey, after: u64) -> Rows<Vec<TrialResult>> {
+        Ok(self
+            .events
+            .iter()
+            .filter(|stored| stored.sweep == Some(sweep) && stored.event.seq > after)
+            .filter_map(|stored| self.result(sweep, stored))
+            .collect())
+    }
+
+    fn blobs(&self, sweep: SweepKey, trial: TrialNumber) -> Rows<Vec<BlobRef>> {
+        let rows = self
+            .blobs
+            .range((sweep, trial, Hash([0; 32]))..=(sweep, trial, Hash([255; 32])));
+        Ok(rows.map(|(_, blob)| *blob).collect())
+    }
+
+    fn sweep_blobs(&self, sweep: SweepKey) -> Rows<Vec<(TrialNumber, BlobRef)>> {
+        let rows = self.blobs.iter().filter(|((key, ..), _)| *key == sweep);
+        Ok(rows.map(|((_, trial, _), blob)| (*trial, *blob)).collect())
+    }
+
+    fn stored_blobs(&self) -> Rows<Vec<Hash>> {
+        let stored = self.blobs.values().filter(|blob| blob.stored);
+        let hashes: std::collections::BTreeSet<Hash> = stored.map(|blob| blob.hash).collect();
+        Ok(hashes.into_iter().collect())
+    }
+
+    fn blob_needed(&self, hash: Hash) -> Rows<bool> {
+        Ok(self.blobs.keys().any(|(.., other)| *other == hash))
+    }
+
+    fn logs(&self, sweep: SweepKey, trial: TrialNumber) -> Rows<Vec<(AttemptNumber, String)>> {
+        let first = (sweep, trial, AttemptNumber(0));
+        let last = (sweep, trial, AttemptNumber(u32::MAX));
+        let mut lines = Vec::new();
+        for ((.., attempt), texts) in self.logs.range(first..=last) {
+            lines.extend(texts.iter().map(|text| (*attempt, text.clone())));
+        }
+        Ok(lines)
+    }
+}
+
+impl Memory {
+    fn result(&self, sweep: SweepKey, stored: &Stored) -> Option<TrialResult> {
+        let (epoch, to_epoch, objective) = stored.result?;
+        let event = &stored.event;
+        let state = TrialState::parse(&event.to)?;
+        let reached = state.is_terminal() || state == TrialState::Waiting;
+        if event.from == event.to || !reached {
+            return None;
+        }
+        let number = event.trial?;
+        let trial = self.trials.get(&(sweep, number))?;
+        let notes = self.notes.get(&(sweep, number));
+        Some(TrialResult {
+            seq: event.seq,
+            number,
+            kind: trial.kind,
+            round: trial.place.round,
+            point: trial.place.point,
+            repeat: trial.repeat,
+            fold: trial.fold,
+            state,
+            ended_early: event.event == "ended_early",
+            to_epoch,
+            epoch,
+            objective,
+            retry_of: trial.retry_of,
+            result_json: notes.map(|(_, result)| result.clone()).unwrap_or_default(),
+        })
+    }
+}
+
+impl Write for Memory {
+    fn insert_sweep(&mut self, mut row: SweepRow) -> Rows<SweepKey> {
+        // As SQLite does: one more than the greatest there is.
+        self.last_key = self.sweeps.keys().next_back().map_or(0, |key| key.0) + 1;
+        let key = SweepKey(self.last_key);
+        row.key = key;
+        self.sweeps.insert(key, row);
+        Ok(key)
+    }
+
+    fn put_sweep(&mut self, row: SweepRow) -> Rows<()> {
+        self.sweeps.insert(row.key, row);
+        Ok(())
+    }
+
+    fn delete_sweep(&mut self, sweep: SweepKey) -> Rows<()> {
+        self.sweeps.remove(&sweep);
+        self.rounds.retain(|(key, _), _| *key != sweep);
+        self.points.retain(|(key, _), _| *key != sweep);
+        self.trials.retain(|(key, _), _| *key != sweep);
+        self.notes.retain(|(key, _), _| *key != sweep);
+        self.attempts.retain(|(key, ..), _| *key != sweep);
+        self.reports.retain(|(key, ..), _| *key != sweep);
+        self.events.retain(|stored| stored.sweep != Some(sweep));
+        self.blobs.retain(|(key, ..), _| *key != sweep);
+        self.logs.retain(|(key, ..), _| *key != sweep);
+        self.warnings.remove(&sweep);
+        Ok(())
+    }
+
+    fn put_round(&mut self, sweep: SweepKey, round: &NewRound) -> Rows<()> {
+        let key = (sweep, round.round);
+        let finished = self.rounds.get(&key).map_or(0, |row| row.finished);
+        let planned = round.clone();
+        self.rounds.insert(key, RoundRow { planned, finished });
+        Ok(())
+    }
+
+    fn add_finished(&mut self, sweep: SweepKey, round: u32, by: i64) -> Rows<()> {
+        if let Some(row) = self.rounds.get_mut(&(sweep, round)) {
+            row.finished = row.finished.saturating_add_signed(by);
+        }
+        Ok(())
+    }
+
+    fn insert_point(&mut self, sweep: SweepKey, point: &PointRow) -> Rows<bool> {
+        let key = (sweep, point.place);
+        let new = !self.points.contains_key(&key);
+        if new {
+            self.points.insert(key, point.clone());
+        }
+        Ok(new)
+    }
+
+    fn set_point(&mut self, sweep: SweepKey, place: WinnerRef, value: PointValue) -> Rows<()> {
+        if let Some(point) = self.points.get_mut(&(sweep, place)) {
+            point.value = value;
+        }
+        Ok(())
+    }
+
+    fn insert_trial(&mut self, sweep: SweepKey, trial: &TrialRow) -> Rows<()> {
+        self.trials.insert((sweep, trial.number), trial.clone());
+        Ok(())
+    }
+
+    fn update_trial(&mut self, sweep: SweepKey, guard: Guard, trial: &TrialRow) -> Rows<bool> {
+        let newest = (sweep, trial.number, AttemptNumber(guard.attempts));
+        let speaks = guard.token.is_none_or(|token| {
+            self.attempts
+                .get(&newest)
+                .is_some_and(|row| row.token == token && row.state == AttemptState::Running)
+        });
+        let Some(old) = self.trials.get_mut(&(sweep, trial.number)) else {
+            return Ok(false);
+        };
+        let holds = speaks && old.state == guard.state && old.attempts == guard.attempts;
+        if holds {
+            *old = trial.clone();
+        }
+        Ok(holds)
+    }
+
+    fn set_trial_notes(
+        &mut self,
+        sweep: SweepKey,
+        trial: TrialNumber,
+        diagnosis: &str,
+        result: &str,
+    ) -> Rows<()> {
+        let notes = self.notes.entry((sweep, trial)).or_default();
+        if !diagnosis.is_empty() {
+            diagnosis.clone_into(&mut notes.0);
+        }
+        if !result.is_empty() {
+            result.clone_into(&mut notes.1);
+        }
+        Ok(())
+    }
+
+    fn insert_attempt(
+        &mut self,
+        sweep: SweepKey,
+        trial: TrialNumber,
+        attempt: &AttemptRow,
+    ) -> Rows<()> {
+        let key = (sweep, trial, attempt.attempt);
+        self.attempts.insert(key, attempt.clone());
+        Ok(())
+    }
+
+    fn update_attempt(
+        &mut self,
+        sweep: SweepKey,
+        trial: TrialNumber,
+        from: AttemptState,
+        attempt: &AttemptRow,
+    ) -> Rows<bool> {
+        let Some(old) = self.attempts.get_mut(&(sweep, trial, attempt.attempt)) else {
+            return Ok(false);
+        };
+        let holds = old.state == from;
+        if holds {
+            *old = attempt.clone();
+        }
+        Ok(holds)
+    }
+
+    fn insert_report(&mut self, sweep: SweepKey, trial: TrialNumber, row: &ReportRow) -> Rows<()> {
+        let key = (sweep, trial, row.point.attempt, row.point.epoch);
+        self.reports.insert(key, row.clone());
+        Ok(())
+    }
+
+    fn append_event(&mut self, row: EventRow) -> Rows<()> {
+        self.last_seq += 1;
+        let mut event = row.event;
+        event.seq = self.last_seq;
+        self.events.push(Stored {
+            sweep: row.sweep,
+            event,
+            result: row.result,
+        });
+        Ok(())
+    }
+
+    fn put_blob(
+        &mut self,
+        sweep: SweepKey,
+        trial: TrialNumber,
+        _attempt: AttemptNumber,
+        blob: BlobRef,
+        _at: i64,
+    ) -> Rows<()> {
+        let row = self.blobs.entry((sweep, trial, blob.hash)).or_insert(blob);
+        row.stored |= blob.stored;
+        Ok(())
+    }
+
+    fn delete_blob(&mut self, sweep: SweepKey, trial: TrialNumber, hash: Hash) -> Rows<()> {
+        self.blobs.remove(&(sweep, trial, hash));
+        Ok(())
+    }
+
+    fn append_log(
+        &mut self,
+        sweep: SweepKey,
+        trial: TrialNumber,
+        attempt: AttemptNumber,
+        lines: &[String],
+        keep: u64,
+    ) -> Rows<()> {
+        let kept = self.logs.entry((sweep, trial, attempt)).or_default();
+        kept.extend_from_slice(lines);
+        let keep = usize::try_from(keep).unwrap_or(usize::MAX);
+        kept.drain(..kept.len().saturating_sub(keep));
+        Ok(())
+    }
+
+    fn insert_warning(&mut self, sweep: SweepKey, key: &str, text: &str) -> Rows<()> {
+        let warnings = self.warnings.entry(sweep).or_default();
+        if !warnings.iter().any(|(known, _)| known == key) {
+            warnings.push((key.to_owned(), text.to_owned()));
+        }
+        Ok(())
+    }
+}

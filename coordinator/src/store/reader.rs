@@ -1,0 +1,221 @@
+//! Reads: of a served database, or of a file that no coordinator serves.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use super::{
+    OpenError, StoreError, compose,
+    history::{
+        Best, Event, OpenAttempt, SweepDetail, SweepSummary, TrialDetail, TrialFilter, TrialResult,
+        TrialSummary,
+    },
+    lock,
+    memory::Memory,
+    rows::{Read, Rows},
+    sqlite::{self, Tables},
+};
+use crate::ids::{AttemptNumber, Hash, SweepId, TrialNumber};
+
+/// Reads alone. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    source: Source,
+}
+
+#[derive(Clone, Debug)]
+enum Source {
+    File(Arc<Pool>),
+    Memory(Arc<Mutex<Memory>>),
+}
+
+/// Read-only connections, opened as they are needed.
+#[derive(Debug)]
+struct Pool {
+    path: PathBuf,
+    idle: Mutex<Vec<Tables>>,
+}
+
+/// Connections kept for the next reads.
+const IDLE: usize = 8;
+
+impl Pool {
+    /// Runs one read, all of it on one snapshot of the file.
+    fn read<T>(&self, read: impl FnOnce(&dyn Read) -> Rows<T>) -> Rows<T> {
+        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = idle().pop();
+        let tables = match taken {
+            Some(tables) => tables,
+            None => Tables::reading(
+                sqlite::open_for_reading(&self.path)
+                    .map_err(|error| StoreError::Database(error.to_string()))?,
+            ),
+        };
+        let answer = tables.on_snapshot(read);
+        let mut idle = idle();
+        if idle.len() < IDLE {
+            idle.push(tables);
+        }
+        answer
+    }
+}
+
+impl Reader {
+    /// Opens the file for reading only; changes nothing in it and needs no coordinator.
+    pub async fn open(path: &Path) -> Result<Self, OpenError> {
+        lock::refuse_network(path)?;
+        let connection = sqlite::open_for_reading(path)?;
+        let reader = Self::of_file(path);
+        if let Source::File(pool) = &reader.source {
+            let mut idle = pool.idle.lock().unwrap_or_else(PoisonError::into_inner);
+            idle.push(Tables::reading(connection));
+        }
+        Ok(reader)
+    }
+
+    pub(super) fn of_file(path: &Path) -> Self {
+        Self {
+            source: Source::File(Arc::new(Pool {
+                path: path.to_owned(),
+                idle: Mutex::default(),
+            })),
+        }
+    }
+
+    pub(super) fn of_memory(memory: Arc<Mutex<Memory>>) -> Self {
+        Self {
+            source: Source::Memory(memory),
+        }
+    }
+
+    /// Files are read on the blocking pool; memory at once, so that a simulation stays deterministic.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&dyn Read) -> Rows<T> + Send + 'static,
+    ) -> Rows<T> {
+        match &self.source {
+            Source::Memory(memory) => read(&*memory.lock().unwrap_or_else(PoisonError::into_inner)),
+            Source::File(pool) => {
+                let pool = Arc::clone(pool);
+                tokio::task::spawn_blocking(move || pool.read(read))
+                    .await
+                    .unwrap_or(Err(StoreError::Closed))
+            }
+        }
+    }
+
+    /// All sweeps, oldest first.
+    pub async fn sweeps(&self) -> Result<Vec<SweepSummary>, StoreError> {
+        self.read(|store| compose::sweeps(store)).await
+    }
+
+    /// The sweep of that name; the newest for `None` or an empty one.
+    pub async fn find_sweep(&self, name: Option<&str>) -> Result<SweepId, StoreError> {
+        let name = name.map(str::to_owned);
+        self.read(move |store| {
+            let key = compose::find(store, name.as_deref())?;
+            Ok(store.sweep(key)?.id)
+        })
+        .await
+    }
+
+    /// Everything about a sweep that does not grow with its trials.
+    pub async fn sweep(&self, sweep: &SweepId) -> Result<SweepDetail, StoreError> {
+        let sweep = sweep.clone();
+        self.read(move |store| compose::sweep(store, &sweep)).await
+    }
+
+    /// Its winner, or the best point so far; `None` before any.
+    pub async fn best(&self, sweep: &SweepId) -> Result<Option<Best>, StoreError> {
+        let sweep = sweep.clone();
+        self.read(move |store| compose::best(store, &sweep)).await
+    }
+
+    /// One page of trials (at most 1,000): go on with `filter.after` (sort by number), or take `limit`.
+    pub async fn trials(
+        &self,
+        sweep: &SweepId,
+        filter: &TrialFilter,
+    ) -> Result<Vec<TrialSummary>, StoreError> {
+        let (sweep, filter) = (sweep.clone(), filter.clone());
+        self.read(move |store| compose::trials(store, &sweep, &filter))
+            .await
+    }
+
+    /// Everything about one trial.
+    pub async fn trial(
+        &self,
+        sweep: &SweepId,
+        trial: TrialNumber,
+    ) -> Result<TrialDetail, StoreError> {
+        let sweep = sweep.clone();
+        self.read(move |store| compose::trial(store, &sweep, trial))
+            .await
+    }
+
+    /// Events of a sweep, or of one trial, after `after`, oldest first, at most `limit`.
+    pub async fn events(
+        &self,
+        sweep: &SweepId,
+        trial: Option<TrialNumber>,
+        after: u64,
+        limit: u64,
+    ) -> Result<Vec<Event>, StoreError> {
+        let sweep = sweep.clone();
+        self.read(move |store| {
+            let key = compose::find(store, Some(sweep.as_str()))?;
+            store.events(key, trial, after, limit)
+        })
+        .await
+    }
+
+    /// What workers wrote about a trial: attempt and line, oldest first.
+    pub async fn logs(
+        &self,
+        sweep: &SweepId,
+        trial: TrialNumber,
+    ) -> Result<Vec<(AttemptNumber, String)>, StoreError> {
+        let sweep = sweep.clone();
+        self.read(move |store| {
+            let key = compose::find(store, Some(sweep.as_str()))?;
+            store.logs(key, trial)
+        })
+        .await
+    }
+
+    /// Results in order of arrival with a greater `seq`: what the search is replayed from.
+    pub async fn results(
+        &self,
+        sweep: &SweepId,
+        after: u64,
+    ) -> Result<Vec<TrialResult>, StoreError> {
+        let sweep = sweep.clone();
+        self.read(move |store| {
+            let key = compose::find(store, Some(sweep.as_str()))?;
+            store.results(key, after)
+        })
+        .await
+    }
+
+    /// Sweeps that have not ended, oldest first.
+    pub async fn live_sweeps(&self) -> Result<Vec<SweepId>, StoreError> {
+        self.read(|store| {
+            let keys = store.sweep_keys(true)?;
+            keys.into_iter()
+                .map(|key| Ok(store.sweep(key)?.id))
+                .collect()
+        })
+        .await
+    }
+
+    /// Hashes of all blobs that lie in the folder beside the database.
+    pub async fn blobs(&self) -> Result<Vec<Hash>, StoreError> {
+        self.read(|store| store.stored_blobs()).await
+    }
+
+    /// Attempts that run.
+    pub async fn open_attempts(&self) -> Result<Vec<OpenAttempt>, StoreError> {
+        self.read(|store| compose::open_attempts(store)).await
+    }
+}

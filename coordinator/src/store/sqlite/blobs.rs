@@ -1,0 +1,85 @@
+//! `blobs`.
+
+use rusqlite::{Connection, params};
+
+use super::cells::{Cells, all, first, int, run};
+use crate::{
+    ids::{AttemptNumber, Hash, TrialNumber},
+    store::{
+        rows::{Rows, SweepKey},
+        values::{BlobKind, BlobRef},
+    },
+};
+
+const OF_TRIAL: &str = "SELECT trial, hash, size, kind, epoch, stored FROM blobs WHERE sweep = ?1 AND trial = ?2 ORDER BY hash";
+const OF_SWEEP: &str = "SELECT trial, hash, size, kind, epoch, stored FROM blobs WHERE sweep = ?1 ORDER BY trial, hash";
+const STORED: &str = "SELECT DISTINCT hash FROM blobs WHERE stored = 1 ORDER BY hash";
+const NEEDED: &str = "SELECT 1 FROM blobs WHERE hash = ?1 LIMIT 1";
+const PUT: &str = "INSERT INTO blobs (sweep, trial, hash, attempt, kind, size, epoch, stored, at_ms) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (sweep, trial, hash) DO UPDATE SET stored = max(stored, ?8)";
+const DELETE: &str = "DELETE FROM blobs WHERE sweep = ?1 AND trial = ?2 AND hash = ?3";
+
+#[cfg(test)]
+pub(super) const STATEMENTS: &[(&str, usize)] = &[
+    (OF_TRIAL, 2),
+    (OF_SWEEP, 1),
+    (STORED, 0),
+    (NEEDED, 1),
+    (PUT, 9),
+    (DELETE, 3),
+];
+
+fn read(cells: &mut Cells<'_>) -> Rows<(TrialNumber, BlobRef)> {
+    let trial = TrialNumber(cells.number("trial")?);
+    let blob = BlobRef {
+        hash: Hash(cells.get("hash")?),
+        size: cells.number("size")?,
+        kind: cells.word("kind", BlobKind::parse)?,
+        epoch: cells.number("epoch")?,
+        stored: cells.flag("stored")?,
+    };
+    Ok((trial, blob))
+}
+
+pub(super) fn of_trial(c: &Connection, sweep: SweepKey, trial: TrialNumber) -> Rows<Vec<BlobRef>> {
+    let rows = all(c, "blobs", OF_TRIAL, params![sweep.0, int(trial.0)], read)?;
+    Ok(rows.into_iter().map(|(_, blob)| blob).collect())
+}
+
+pub(super) fn of_sweep(c: &Connection, sweep: SweepKey) -> Rows<Vec<(TrialNumber, BlobRef)>> {
+    all(c, "blobs", OF_SWEEP, [sweep.0], read)
+}
+
+pub(super) fn stored(c: &Connection) -> Rows<Vec<Hash>> {
+    all(c, "blobs", STORED, [], |cells| Ok(Hash(cells.get("hash")?)))
+}
+
+pub(super) fn needed(c: &Connection, hash: Hash) -> Rows<bool> {
+    Ok(first(c, "blobs", NEEDED, [hash.0], |_| Ok(()))?.is_some())
+}
+
+pub(super) fn put(
+    c: &Connection,
+    sweep: SweepKey,
+    trial: TrialNumber,
+    attempt: AttemptNumber,
+    blob: BlobRef,
+    at: i64,
+) -> Rows<()> {
+    let params = params![
+        sweep.0,
+        int(trial.0),
+        blob.hash.0,
+        attempt.0,
+        blob.kind.as_str(),
+        int(blob.size),
+        blob.epoch,
+        blob.stored,
+        at,
+    ];
+    run(c, PUT, params).map(drop)
+}
+
+pub(super) fn delete(c: &Connection, sweep: SweepKey, trial: TrialNumber, hash: Hash) -> Rows<()> {
+    run(c, DELETE, params![sweep.0, int(trial.0), hash.0]).map(drop)
+}

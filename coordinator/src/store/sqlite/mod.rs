@@ -1,0 +1,185 @@
+//! The SQLite applier: rows in a file, commands in transactions, a group of them in one commit.
+
+mod attempts;
+mod blobs;
+mod cells;
+mod events;
+mod file;
+mod points;
+mod reports;
+mod rows;
+mod sweeps;
+mod trials;
+
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+};
+
+pub(super) use file::{backup, incarnation, open_for_reading, open_for_writing};
+use rusqlite::Connection;
+
+use super::{
+    StoreError, apply,
+    command::{Command, Reply},
+    rows::{Read, Rows, SweepKey, SweepRow},
+};
+
+/// Every statement with the number of its parameters, for the test that prepares them all.
+#[cfg(test)]
+pub(super) fn statements() -> Vec<(&'static str, usize)> {
+    [
+        sweeps::STATEMENTS,
+        points::STATEMENTS,
+        trials::STATEMENTS,
+        attempts::STATEMENTS,
+        reports::STATEMENTS,
+        events::STATEMENTS,
+        blobs::STATEMENTS,
+        rows::STATEMENTS,
+    ]
+    .concat()
+}
+
+/// One connection's view of the file.
+#[derive(Debug)]
+pub(super) struct Tables {
+    connection: Connection,
+    /// Only the writer's connection remembers sweeps: it is the only one that changes them.
+    sweeps: Option<RefCell<Remembered>>,
+    last_seq: u64,
+}
+
+/// Sweeps as they will be at the end of the group; each is written once per group.
+#[derive(Debug, Default)]
+struct Remembered {
+    rows: BTreeMap<SweepKey, SweepRow>,
+    dirty: BTreeSet<SweepKey>,
+    /// What the command under way has replaced.
+    before: Vec<(SweepKey, Option<SweepRow>)>,
+}
+
+impl Tables {
+    /// Reads only.
+    pub(super) fn reading(connection: Connection) -> Self {
+        Self {
+            connection,
+            sweeps: None,
+            last_seq: 0,
+        }
+    }
+
+    /// The one that writes.
+    pub(super) fn writing(connection: Connection) -> Rows<Self> {
+        attempts::excuse_open(&connection)?;
+        let last_seq = events::last_seq(&connection)?;
+        Ok(Self {
+            connection,
+            sweeps: Some(RefCell::default()),
+            last_seq,
+        })
+    }
+
+    /// Applies a group of commands in one transaction; each command whole or not at all. The outer error: nothing of
+    /// the group is stored.
+    pub(super) fn apply_group(&mut self, commands: &[Command]) -> Rows<Vec<Rows<Reply>>> {
+        self.execute("BEGIN IMMEDIATE")?;
+        match self.in_transaction(commands) {
+            Ok(replies) => Ok(replies),
+            Err(error) => {
+                // After some errors SQLite has rolled back by itself; then there is nothing left to do.
+                if !self.connection.is_autocommit() {
+                    self.execute("ROLLBACK").ok();
+                }
+                self.forget()?;
+                Err(error)
+            }
+        }
+    }
+
+    fn in_transaction(&mut self, commands: &[Command]) -> Rows<Vec<Rows<Reply>>> {
+        let mut replies = Vec::with_capacity(commands.len());
+        for command in commands {
+            replies.push(self.apply_one(command)?);
+        }
+        self.flush()?;
+        self.execute("COMMIT")?;
+        Ok(replies)
+    }
+
+    fn apply_one(&mut self, command: &Command) -> Rows<Rows<Reply>> {
+        self.execute("SAVEPOINT command")?;
+        let last_seq = self.last_seq;
+        let reply = apply::apply(self, command);
+        if let Err(error) = &reply {
+            if let StoreError::DiskFull(_) = error {
+                return Err(error.clone());
+            }
+            self.execute("ROLLBACK TO command")?;
+            self.last_seq = last_seq;
+            self.take_back();
+        }
+        self.execute("RELEASE command")?;
+        if let Some(sweeps) = &self.sweeps {
+            sweeps.borrow_mut().before.clear();
+        }
+        Ok(reply)
+    }
+
+    /// Runs one read on one snapshot of the file.
+    pub(super) fn on_snapshot<T>(&self, read: impl FnOnce(&dyn Read) -> Rows<T>) -> Rows<T> {
+        self.execute("BEGIN")?;
+        let answer = read(self);
+        self.execute("COMMIT")?;
+        answer
+    }
+
+    /// Parameters of a statement, in SQLite's count.
+    #[cfg(test)]
+    pub(super) fn parameters(&self, sql: &str) -> Rows<usize> {
+        Ok(self.connection.prepare(sql)?.parameter_count())
+    }
+
+    fn execute(&self, sql: &'static str) -> Rows<()> {
+        self.connection.prepare_cached(sql)?.execute([])?;
+        Ok(())
+    }
+
+    /// Restores the remembered sweeps to what they were before the command.
+    fn take_back(&self) {
+        let Some(sweeps) = &self.sweeps else { return };
+        let sweeps = &mut *sweeps.borrow_mut();
+        for (key, row) in sweeps.before.drain(..).rev() {
+            match row {
+                Some(row) => sweeps.rows.insert(key, row),
+                None => sweeps.rows.remove(&key),
+            };
+        }
+    }
+
+    /// Writes the sweeps that the group has changed.
+    fn flush(&self) -> Rows<()> {
+        let Some(sweeps) = &self.sweeps else {
+            return Ok(());
+        };
+        let sweeps = &mut *sweeps.borrow_mut();
+        for key in std::mem::take(&mut sweeps.dirty) {
+            if let Some(row) = sweeps.rows.get(&key) {
+                sweeps::update(&self.connection, row)?;
+                if row.state.has_ended() {
+                    sweeps.rows.remove(&key);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// After a rollback the file is what counts.
+    fn forget(&mut self) -> Rows<()> {
+        if self.sweeps.is_some() {
+            self.sweeps = Some(RefCell::default());
+        }
+        self.last_seq = events::last_seq(&self.connection)?;
+        Ok(())
+    }
+}

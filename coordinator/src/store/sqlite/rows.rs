@@ -1,0 +1,349 @@
+//! [`Read`] and [`Write`] over the entities' statements.
+
+use super::{Tables, attempts, blobs, cells::run, events, points, reports, sweeps, trials};
+use crate::{
+    ids::{AttemptNumber, Hash, RequestId, SessionId, TrialNumber},
+    store::{
+        history::{Event, TrialFilter, TrialResult},
+        rows::{
+            AttemptRow, EventRow, Guard, PointRow, PointValue, Read, ReportRow, RoundRow, Rows,
+            SweepKey, SweepRow, TrialRow, Write,
+        },
+        values::{BlobRef, NewRound, WinnerRef},
+    },
+    trial::{AttemptState, TrialState},
+};
+
+// Children first: foreign keys are on.
+const DELETE_SWEEP: [&str; 9] = [
+    "DELETE FROM logs WHERE sweep = ?1",
+    "DELETE FROM blobs WHERE sweep = ?1",
+    "DELETE FROM reports WHERE sweep = ?1",
+    "DELETE FROM attempts WHERE sweep = ?1",
+    "DELETE FROM trials WHERE sweep = ?1",
+    "DELETE FROM points WHERE sweep = ?1",
+    "DELETE FROM rounds WHERE sweep = ?1",
+    "DELETE FROM warnings WHERE sweep = ?1",
+    "DELETE FROM events WHERE sweep = ?1",
+];
+const DELETE_SWEEP_ROW: &str = "DELETE FROM sweeps WHERE id = ?1";
+
+#[cfg(test)]
+pub(super) const STATEMENTS: &[(&str, usize)] = &[
+    (DELETE_SWEEP[0], 1),
+    (DELETE_SWEEP[1], 1),
+    (DELETE_SWEEP[2], 1),
+    (DELETE_SWEEP[3], 1),
+    (DELETE_SWEEP[4], 1),
+    (DELETE_SWEEP[5], 1),
+    (DELETE_SWEEP[6], 1),
+    (DELETE_SWEEP[7], 1),
+    (DELETE_SWEEP[8], 1),
+    (DELETE_SWEEP_ROW, 1),
+];
+
+impl Read for Tables {
+    fn sweep_key(&self, name: &str) -> Rows<Option<SweepKey>> {
+        if let Some(sweeps) = &self.sweeps {
+            let sweeps = sweeps.borrow();
+            let known = sweeps.rows.values().find(|row| row.id.as_str() == name);
+            if let Some(row) = known {
+                return Ok(Some(row.key));
+            }
+        }
+        sweeps::key_by_name(&self.connection, name)
+    }
+
+    fn sweep_keys(&self, live: bool) -> Rows<Vec<SweepKey>> {
+        sweeps::keys(&self.connection, live)
+    }
+
+    fn newest_sweep(&self) -> Rows<Option<SweepKey>> {
+        sweeps::newest(&self.connection)
+    }
+
+    fn sweep_of_identity(&self, identity: &str) -> Rows<Option<SweepKey>> {
+        sweeps::key_by_identity(&self.connection, identity)
+    }
+
+    fn sweep_of_request(&self, request: RequestId) -> Rows<Option<SweepKey>> {
+        sweeps::key_by_request(&self.connection, request)
+    }
+
+    fn sweep(&self, sweep: SweepKey) -> Rows<SweepRow> {
+        let Some(sweeps) = &self.sweeps else {
+            return sweeps::select(&self.connection, sweep);
+        };
+        if let Some(row) = sweeps.borrow().rows.get(&sweep) {
+            return Ok(row.clone());
+        }
+        let row = sweeps::select(&self.connection, sweep)?;
+        if !row.state.has_ended() {
+            sweeps.borrow_mut().rows.insert(sweep, row.clone());
+        }
+        Ok(row)
+    }
+
+    fn rounds(&self, sweep: SweepKey) -> Rows<Vec<RoundRow>> {
+        sweeps::rounds(&self.connection, sweep)
+    }
+
+    fn warnings(&self, sweep: SweepKey) -> Rows<Vec<String>> {
+        sweeps::warnings(&self.connection, sweep)
+    }
+
+    fn best_point(&self, sweep: SweepKey, round: u32) -> Rows<Option<PointRow>> {
+        points::best(&self.connection, sweep, round)
+    }
+
+    fn point(&self, sweep: SweepKey, place: WinnerRef) -> Rows<Option<PointRow>> {
+        points::select(&self.connection, sweep, place)
+    }
+
+    fn trial(&self, sweep: SweepKey, trial: TrialNumber) -> Rows<Option<TrialRow>> {
+        trials::select(&self.connection, sweep, trial)
+    }
+
+    fn trial_notes(&self, sweep: SweepKey, trial: TrialNumber) -> Rows<(String, String)> {
+        trials::notes(&self.connection, sweep, trial)
+    }
+
+    fn trials_of_point(&self, sweep: SweepKey, place: WinnerRef) -> Rows<Vec<TrialRow>> {
+        trials::of_point(&self.connection, sweep, place)
+    }
+
+    fn retries_of(&self, sweep: SweepKey, trial: TrialNumber) -> Rows<Vec<TrialRow>> {
+        trials::retries(&self.connection, sweep, trial)
+    }
+
+    fn trials_in(&self, sweep: SweepKey, states: &[TrialState]) -> Rows<Vec<TrialNumber>> {
+        trials::in_states(&self.connection, sweep, states)
+    }
+
+    fn list_trials(
+        &self,
+        sweep: SweepKey,
+        filter: &TrialFilter,
+        maximize: bool,
+        limit: u64,
+    ) -> Rows<Vec<(TrialRow, String)>> {
+        trials::list(&self.connection, sweep, filter, maximize, limit)
+    }
+
+    fn queue_head(&self, sweep: SweepKey) -> Rows<Option<TrialRow>> {
+        trials::head(&self.connection, sweep)
+    }
+
+    fn queue_held(&self, sweep: SweepKey, checkpoints: &[Hash]) -> Rows<Option<TrialRow>> {
+        trials::held(&self.connection, sweep, checkpoints)
+    }
+
+    fn attempt(
+        &self,
+        sweep: SweepKey,
+        trial: TrialNumber,
+        attempt: AttemptNumber,
+    ) -> Rows<Option<AttemptRow>> {
+        attempts::select(&self.connection, sweep, trial, attempt)
+    }
+
+    fn attempts(&self, sweep: SweepKey, trial: TrialNumber) -> Rows<Vec<AttemptRow>> {
+        attempts::of_trial(&self.connection, sweep, trial)
+    }
+
+    fn open_attempts(
+        &self,
+        session: Option<SessionId>,
+    ) -> Rows<Vec<(SweepKey, TrialNumber, AttemptRow)>> {
+        attempts::open(&self.connection, session)
+    }
+
+    fn granted(
+        &self,
+        session: SessionId,
+        request: RequestId,
+    ) -> Rows<Option<(SweepKey, TrialNumber, AttemptRow)>> {
+        attempts::granted(&self.connection, session, request)
+    }
+
+    fn reports(&self, sweep: SweepKey, trial: TrialNumber) -> Rows<Vec<ReportRow>> {
+        reports::of_trial(&self.connection, sweep, trial)
+    }
+
+    fn reported(
+        &self,
+        sweep: SweepKey,
+        trial: TrialNumber,
+        attempt: AttemptNumber,
+        epoch: u32,
+    ) -> Rows<Option<Option<Hash>>> {
+        reports::hash(&self.connection, sweep, trial, attempt, epoch)
+    }
+
+    fn events(
+        &self,
+        sweep: SweepKey,
+        trial: Option<TrialNumber>,
+        after: u64,
+        limit: u64,
+    ) -> Rows<Vec<Event>> {
+        events::select(&self.connection, sweep, trial, after, limit)
+    }
+
+    fn results(&self, sweep: SweepKey, after: u64) -> Rows<Vec<TrialResult>> {
+        events::results(&self.connection, sweep, after)
+    }
+
+    fn blobs(&self, sweep: SweepKey, trial: TrialNumber) -> Rows<Vec<BlobRef>> {
+        blobs::of_trial(&self.connection, sweep, trial)
+    }
+
+    fn sweep_blobs(&self, sweep: SweepKey) -> Rows<Vec<(TrialNumber, BlobRef)>> {
+        blobs::of_sweep(&self.connection, sweep)
+    }
+
+    fn stored_blobs(&self) -> Rows<Vec<Hash>> {
+        blobs::stored(&self.connection)
+    }
+
+    fn blob_needed(&self, hash: Hash) -> Rows<bool> {
+        blobs::needed(&self.connection, hash)
+    }
+
+    fn logs(&self, sweep: SweepKey, trial: TrialNumber) -> Rows<Vec<(AttemptNumber, String)>> {
+        attempts::logs(&self.connection, sweep, trial)
+    }
+}
+
+impl Write for Tables {
+    fn insert_sweep(&mut self, row: SweepRow) -> Rows<SweepKey> {
+        sweeps::insert(&self.connection, &row)
+    }
+
+    fn put_sweep(&mut self, row: SweepRow) -> Rows<()> {
+        let Some(sweeps) = &self.sweeps else {
+            return sweeps::update(&self.connection, &row);
+        };
+        let sweeps = &mut *sweeps.borrow_mut();
+        let key = row.key;
+        let old = sweeps.rows.insert(key, row.clone());
+        // Which sweeps are live is asked of the file: a changed state must be there at once.
+        if old.as_ref().map(|old| old.state) != Some(row.state) {
+            sweeps::update(&self.connection, &row)?;
+        }
+        sweeps.before.push((key, old));
+        sweeps.dirty.insert(key);
+        Ok(())
+    }
+
+    fn delete_sweep(&mut self, sweep: SweepKey) -> Rows<()> {
+        if let Some(sweeps) = &self.sweeps {
+            let sweeps = &mut *sweeps.borrow_mut();
+            if let Some(old) = sweeps.rows.remove(&sweep) {
+                sweeps.before.push((sweep, Some(old)));
+            }
+        }
+        for sql in DELETE_SWEEP {
+            run(&self.connection, sql, [sweep.0])?;
+        }
+        run(&self.connection, DELETE_SWEEP_ROW, [sweep.0]).map(drop)
+    }
+
+    fn put_round(&mut self, sweep: SweepKey, round: &NewRound) -> Rows<()> {
+        sweeps::put_round(&self.connection, sweep, round)
+    }
+
+    fn add_finished(&mut self, sweep: SweepKey, round: u32, by: i64) -> Rows<()> {
+        sweeps::add_finished(&self.connection, sweep, round, by)
+    }
+
+    fn insert_point(&mut self, sweep: SweepKey, point: &PointRow) -> Rows<bool> {
+        points::insert(&self.connection, sweep, point)
+    }
+
+    fn set_point(&mut self, sweep: SweepKey, place: WinnerRef, value: PointValue) -> Rows<()> {
+        points::set(&self.connection, sweep, place, value)
+    }
+
+    fn insert_trial(&mut self, sweep: SweepKey, trial: &TrialRow) -> Rows<()> {
+        trials::insert(&self.connection, sweep, trial)
+    }
+
+    fn update_trial(&mut self, sweep: SweepKey, guard: Guard, trial: &TrialRow) -> Rows<bool> {
+        trials::update(&self.connection, sweep, guard, trial)
+    }
+
+    fn set_trial_notes(
+        &mut self,
+        sweep: SweepKey,
+        trial: TrialNumber,
+        diagnosis: &str,
+        result: &str,
+    ) -> Rows<()> {
+        trials::set_notes(&self.connection, sweep, trial, diagnosis, result)
+    }
+
+    fn insert_attempt(
+        &mut self,
+        sweep: SweepKey,
+        trial: TrialNumber,
+        attempt: &AttemptRow,
+    ) -> Rows<()> {
+        attempts::insert(&self.connection, sweep, trial, attempt)
+    }
+
+    fn update_attempt(
+        &mut self,
+        sweep: SweepKey,
+        trial: TrialNumber,
+        from: AttemptState,
+        attempt: &AttemptRow,
+    ) -> Rows<bool> {
+        attempts::update(&self.connection, sweep, trial, from, attempt)
+    }
+
+    fn insert_report(
+        &mut self,
+        sweep: SweepKey,
+        trial: TrialNumber,
+        report: &ReportRow,
+    ) -> Rows<()> {
+        reports::insert(&self.connection, sweep, trial, report)
+    }
+
+    fn append_event(&mut self, row: EventRow) -> Rows<()> {
+        events::insert(&self.connection, self.last_seq + 1, &row)?;
+        self.last_seq += 1;
+        Ok(())
+    }
+
+    fn put_blob(
+        &mut self,
+        sweep: SweepKey,
+        trial: TrialNumber,
+        attempt: AttemptNumber,
+        blob: BlobRef,
+        at: i64,
+    ) -> Rows<()> {
+        blobs::put(&self.connection, sweep, trial, attempt, blob, at)
+    }
+
+    fn delete_blob(&mut self, sweep: SweepKey, trial: TrialNumber, hash: Hash) -> Rows<()> {
+        blobs::delete(&self.connection, sweep, trial, hash)
+    }
+
+    fn append_log(
+        &mut self,
+        sweep: SweepKey,
+        trial: TrialNumber,
+        attempt: AttemptNumber,
+        lines: &[String],
+        keep: u64,
+    ) -> Rows<()> {
+        attempts::append_log(&self.connection, sweep, trial, attempt, lines, keep)
+    }
+
+    fn insert_warning(&mut self, sweep: SweepKey, key: &str, text: &str) -> Rows<()> {
+        sweeps::insert_warning(&self.connection, sweep, key, text)
+    }
+}

@@ -1,0 +1,310 @@
+//! `sweeps`, `rounds` and `warnings`.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, params};
+
+use super::cells::{Cells, all, first, int, run};
+use crate::{
+    ids::{Hash, RequestId, SweepId},
+    store::{
+        StoreError,
+        rows::{RoundRow, Rows, SweepKey, SweepRow},
+        values::{DataSet, NewRound, NewSweep, Objective, WinnerRef},
+    },
+    sweep::SweepState,
+};
+
+const KEY_BY_NAME: &str = "SELECT id FROM sweeps WHERE name = ?1";
+const KEY_BY_IDENTITY: &str = "SELECT max(id) FROM sweeps WHERE identity = ?1";
+const KEY_BY_REQUEST: &str = "SELECT id FROM sweeps WHERE request = ?1";
+const KEYS: &str = "SELECT id FROM sweeps ORDER BY id";
+const LIVE_KEYS: &str =
+    "SELECT id FROM sweeps WHERE state IN ('checking', 'running', 'paused') ORDER BY id";
+const NEWEST: &str = "SELECT max(id) FROM sweeps";
+const SELECT: &str = "SELECT id, name, identity, request, seed, trainer, metric, maximize, at_best, target, \
+    data_source, folds, with_check, definition, state, checked, stopping, reason, decisions, next_number, created_ms, ended_ms, \
+    first_grant_ms, last_end_ms, queued, running, counts_json, points, trials, epochs_trained, images_trained, \
+    training_seconds, epochs_planned, trials_planned, data_hash, data_shape_json, data_classes, check_json, \
+    best_round, best_point, test_accuracy FROM sweeps WHERE id = ?1";
+const INSERT: &str = "INSERT INTO sweeps (name, identity, request, seed, trainer, metric, maximize, at_best, target, \
+    data_source, folds, with_check, definition, state, checked, stopping, reason, decisions, next_number, created_ms, queued, \
+    running, counts_json, points, trials, epochs_trained, images_trained, training_seconds, epochs_planned, \
+    trials_planned, check_json) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, 0, '', 0, 1, \
+    ?16, 0, 0, '[0,0,0,0,0,0,0,0]', 0, 0, 0, 0, 0, 0, 0, '')";
+const UPDATE: &str = "UPDATE sweeps SET state = ?2, checked = ?3, stopping = ?4, reason = ?5, decisions = ?6, \
+    next_number = ?7, ended_ms = ?8, first_grant_ms = ?9, last_end_ms = ?10, queued = ?11, running = ?12, \
+    counts_json = ?13, points = ?14, trials = ?15, epochs_trained = ?16, images_trained = ?17, \
+    training_seconds = ?18, epochs_planned = ?19, trials_planned = ?20, data_hash = ?21, data_shape_json = ?22, \
+    data_classes = ?23, check_json = ?24, best_round = ?25, best_point = ?26, test_accuracy = ?27 WHERE id = ?1";
+const SELECT_ROUNDS: &str = "SELECT round, points, finished, rungs_json, repeats, top, box_json FROM rounds \
+    WHERE sweep = ?1 ORDER BY round";
+const PUT_ROUND: &str = "INSERT INTO rounds (sweep, round, points, finished, rungs_json, repeats, top, box_json) \
+    VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7) ON CONFLICT (sweep, round) DO UPDATE SET points = ?3, rungs_json = ?4, \
+    repeats = ?5, top = ?6, box_json = ?7";
+const ADD_FINISHED: &str =
+    "UPDATE rounds SET finished = max(0, finished + ?3) WHERE sweep = ?1 AND round = ?2";
+const SELECT_WARNINGS: &str = "SELECT text FROM warnings WHERE sweep = ?1 ORDER BY nth";
+const INSERT_WARNING: &str = "INSERT OR IGNORE INTO warnings (sweep, key, nth, text) \
+    SELECT ?1, ?2, count(*), ?3 FROM warnings WHERE sweep = ?1";
+
+#[cfg(test)]
+pub(super) const STATEMENTS: &[(&str, usize)] = &[
+    (KEY_BY_NAME, 1),
+    (KEY_BY_IDENTITY, 1),
+    (KEY_BY_REQUEST, 1),
+    (KEYS, 0),
+    (LIVE_KEYS, 0),
+    (NEWEST, 0),
+    (SELECT, 1),
+    (INSERT, 16),
+    (UPDATE, 27),
+    (SELECT_ROUNDS, 1),
+    (PUT_ROUND, 7),
+    (ADD_FINISHED, 3),
+    (SELECT_WARNINGS, 1),
+    (INSERT_WARNING, 3),
+];
+
+fn key(cells: &mut Cells<'_>) -> Rows<Option<SweepKey>> {
+    Ok(cells.get::<Option<i64>>("id")?.map(SweepKey))
+}
+
+pub(super) fn key_by_name(c: &Connection, name: &str) -> Rows<Option<SweepKey>> {
+    Ok(first(c, "sweeps", KEY_BY_NAME, [name], key)?.flatten())
+}
+
+pub(super) fn key_by_identity(c: &Connection, identity: &str) -> Rows<Option<SweepKey>> {
+    Ok(first(c, "sweeps", KEY_BY_IDENTITY, [identity], key)?.flatten())
+}
+
+pub(super) fn key_by_request(c: &Connection, request: RequestId) -> Rows<Option<SweepKey>> {
+    Ok(first(c, "sweeps", KEY_BY_REQUEST, [request.0], key)?.flatten())
+}
+
+pub(super) fn keys(c: &Connection, live: bool) -> Rows<Vec<SweepKey>> {
+    let sql = if live { LIVE_KEYS } else { KEYS };
+    let keys = all(c, "sweeps", sql, [], key)?;
+    Ok(keys.into_iter().flatten().collect())
+}
+
+pub(super) fn newest(c: &Connection) -> Rows<Option<SweepKey>> {
+    Ok(first(c, "sweeps", NEWEST, [], key)?.flatten())
+}
+
+pub(super) fn select(c: &Connection, sweep: SweepKey) -> Rows<SweepRow> {
+    first(c, "sweeps", SELECT, [sweep.0], read)?.ok_or_else(|| StoreError::Damaged {
+        table: "sweeps",
+        column: "id",
+        row: sweep.0.to_string(),
+        problem: "the row is not there".to_owned(),
+    })
+}
+
+fn read(cells: &mut Cells<'_>) -> Rows<SweepRow> {
+    let key = SweepKey(cells.get("id")?);
+    let name: String = cells.get("name")?;
+    let identity = cells.get("identity")?;
+    let request = RequestId(cells.get("request")?);
+    let sweep = read_launched(cells, &name, identity)?;
+    let mut row = SweepRow {
+        key,
+        id: SweepId::new(&name),
+        sweep: Arc::new(sweep),
+        request,
+        state: cells.word("state", SweepState::parse)?,
+        checked: cells.flag("checked")?,
+        stopping: cells.flag("stopping")?,
+        reason: cells.get("reason")?,
+        decisions: cells.number("decisions")?,
+        next_number: cells.number("next_number")?,
+        created: cells.get("created_ms")?,
+        ended: cells.get("ended_ms")?,
+        first_grant: cells.get("first_grant_ms")?,
+        last_end: cells.get("last_end_ms")?,
+        queued: cells.number("queued")?,
+        running: cells.number("running")?,
+        counts: cells.json("counts_json")?,
+        points: cells.number("points")?,
+        trials: cells.number("trials")?,
+        epochs_trained: cells.number("epochs_trained")?,
+        images_trained: cells.number("images_trained")?,
+        training_seconds: cells.get("training_seconds")?,
+        epochs_planned: cells.number("epochs_planned")?,
+        trials_planned: cells.number("trials_planned")?,
+        data: read_data(cells)?,
+        check_json: cells.get::<String>("check_json")?.into(),
+        best: None,
+        test_accuracy: None,
+    };
+    let round = cells.optional_number("best_round")?;
+    let point = cells.optional_number("best_point")?;
+    row.best = round
+        .zip(point)
+        .map(|(round, point)| WinnerRef { round, point });
+    row.test_accuracy = cells.get("test_accuracy")?;
+    Ok(row)
+}
+
+fn read_launched(cells: &mut Cells<'_>, name: &str, identity: String) -> Rows<NewSweep> {
+    let seed: i64 = cells.get("seed")?;
+    Ok(NewSweep {
+        name: name.to_owned(),
+        identity,
+        seed: seed.cast_unsigned(),
+        trainer: cells.get("trainer")?,
+        objective: Objective {
+            metric: cells.get("metric")?,
+            maximize: cells.flag("maximize")?,
+            best: cells.flag("at_best")?,
+            target: cells.get("target")?,
+        },
+        data_source: cells.get("data_source")?,
+        folds: cells.number("folds")?,
+        check: cells.flag("with_check")?,
+        definition: cells.get("definition")?,
+    })
+}
+
+fn read_data(cells: &mut Cells<'_>) -> Rows<Option<DataSet>> {
+    let hash = cells.optional_hash("data_hash")?;
+    let shape: Option<String> = cells.get("data_shape_json")?;
+    let classes: Option<u32> = cells.optional_number("data_classes")?;
+    let (Some(hash), Some(shape), Some(classes)) = (hash, shape, classes) else {
+        return Ok(None);
+    };
+    let shape = serde_json::from_str(&shape)
+        .map_err(|error| cells.damaged("data_shape_json", &error.to_string()))?;
+    Ok(Some(DataSet {
+        hash: Hash(hash.0),
+        shape,
+        classes,
+    }))
+}
+
+pub(super) fn insert(c: &Connection, row: &SweepRow) -> Rows<SweepKey> {
+    let sweep = &row.sweep;
+    run(
+        c,
+        INSERT,
+        params![
+            row.id.as_str(),
+            sweep.identity,
+            row.request.0,
+            sweep.seed.cast_signed(),
+            sweep.trainer,
+            sweep.objective.metric,
+            sweep.objective.maximize,
+            sweep.objective.best,
+            sweep.objective.target,
+            sweep.data_source,
+            sweep.folds,
+            sweep.check,
+            sweep.definition,
+            row.state.as_str(),
+            row.checked,
+            row.created,
+        ],
+    )?;
+    Ok(SweepKey(c.last_insert_rowid()))
+}
+
+pub(super) fn update(c: &Connection, row: &SweepRow) -> Rows<()> {
+    let counts = serde_json::json!(row.counts).to_string();
+    let shape = row
+        .data
+        .as_ref()
+        .map(|data| serde_json::json!(data.shape).to_string());
+    run(
+        c,
+        UPDATE,
+        params![
+            row.key.0,
+            row.state.as_str(),
+            row.checked,
+            row.stopping,
+            row.reason,
+            int(row.decisions),
+            int(row.next_number),
+            row.ended,
+            row.first_grant,
+            row.last_end,
+            int(row.queued),
+            int(row.running),
+            counts,
+            int(row.points),
+            int(row.trials),
+            int(row.epochs_trained),
+            int(row.images_trained),
+            row.training_seconds,
+            int(row.epochs_planned),
+            int(row.trials_planned),
+            row.data.as_ref().map(|data| data.hash.0),
+            shape,
+            row.data.as_ref().map(|data| data.classes),
+            &*row.check_json,
+            row.best.map(|best| best.round),
+            row.best.map(|best| int(best.point)),
+            row.test_accuracy,
+        ],
+    )?;
+    Ok(())
+}
+
+pub(super) fn rounds(c: &Connection, sweep: SweepKey) -> Rows<Vec<RoundRow>> {
+    all(c, "rounds", SELECT_ROUNDS, [sweep.0], |cells| {
+        let round = cells.number("round")?;
+        let points = cells.number("points")?;
+        let finished = cells.number("finished")?;
+        let rungs: Vec<(u32, u64)> = cells.json("rungs_json")?;
+        Ok(RoundRow {
+            planned: NewRound {
+                round,
+                points,
+                rungs: rungs.iter().map(|(epochs, _)| *epochs).collect(),
+                rung_points: rungs.iter().map(|(_, points)| *points).collect(),
+                repeats: cells.number("repeats")?,
+                top: cells.optional_number("top")?,
+                box_json: cells.get("box_json")?,
+            },
+            finished,
+        })
+    })
+}
+
+pub(super) fn put_round(c: &Connection, sweep: SweepKey, round: &NewRound) -> Rows<()> {
+    let rungs: Vec<(u32, u64)> = round
+        .rungs
+        .iter()
+        .enumerate()
+        .map(|(i, epochs)| (*epochs, round.rung_points.get(i).copied().unwrap_or(0)))
+        .collect();
+    run(
+        c,
+        PUT_ROUND,
+        params![
+            sweep.0,
+            round.round,
+            int(round.points),
+            serde_json::json!(rungs).to_string(),
+            round.repeats,
+            round.top,
+            round.box_json,
+        ],
+    )?;
+    Ok(())
+}
+
+pub(super) fn add_finished(c: &Connection, sweep: SweepKey, round: u32, by: i64) -> Rows<()> {
+    run(c, ADD_FINISHED, params![sweep.0, round, by]).map(drop)
+}
+
+pub(super) fn warnings(c: &Connection, sweep: SweepKey) -> Rows<Vec<String>> {
+    all(c, "warnings", SELECT_WARNINGS, [sweep.0], |cells| {
+        cells.get("text")
+    })
+}
+
+pub(super) fn insert_warning(c: &Connection, sweep: SweepKey, key: &str, text: &str) -> Rows<()> {
+    run(c, INSERT_WARNING, params![sweep.0, key, text]).map(drop)
+}

@@ -1,0 +1,446 @@
+//! Leases: who may write what, and what repeating does.
+
+use super::bench::{both, checkpoint, digits, fenced, hash, id};
+use crate::{
+    ids::{AttemptNumber, AttemptRef, RequestId, SessionId, Token, TrialNumber},
+    store::{
+        Outcome, StoreError,
+        command::{
+            CancelTrial, ChangeSweep, CommitBlob, Log, ReturnSession, SweepChange, TakeBack,
+        },
+    },
+    trial::{AttemptState, TrialState},
+};
+
+#[test]
+fn a_trial_is_granted_reported_and_completed() {
+    both(|b| {
+        b.with_trials(2);
+        let granted = b.complete(1, 0.9);
+        assert_eq!(granted.attempt.trial, TrialNumber(1));
+        assert!(granted.pinned_data && granted.data == Some(digits(7)));
+        let trial = b.trial(1);
+        assert_eq!(trial.summary.state, TrialState::Completed);
+        assert_eq!(trial.summary.objective, Some(0.9));
+        assert_eq!((trial.summary.epoch, trial.summary.images), (3, 300));
+        assert_eq!(trial.summary.weights_hash, Some(hash(3)));
+        assert_eq!(trial.curve.len(), 3);
+        assert_eq!(trial.curve[0].metrics[0], ("train_loss".to_owned(), 1.0));
+        let detail = b.detail();
+        assert_eq!(detail.counts, [1, 0, 0, 1, 0, 0, 0, 0]);
+        assert_eq!((detail.epochs_trained, detail.images_trained), (3, 300));
+        assert_eq!(detail.best.unwrap().objective, 0.9);
+        assert_eq!(
+            b.story(1),
+            [
+                "queued >queued",
+                "granted queued>running",
+                "completed running>completed"
+            ]
+        );
+    });
+}
+
+#[test]
+fn the_same_request_gets_the_same_lease() {
+    both(|b| {
+        b.with_trials(2);
+        let first = b.grant_again(1, 200).unwrap();
+        let again = b.grant_again(1, 200).unwrap();
+        assert_eq!(first.attempt, again.attempt);
+        assert!(again.repeated && !first.repeated);
+        assert_eq!(b.state(2), TrialState::Queued);
+    });
+}
+
+#[test]
+fn repeated_reports_and_finishes_have_one_effect() {
+    both(|b| {
+        b.with_trials(1);
+        let granted = b.grant(1).unwrap();
+        assert!(!b.report(&granted.attempt, 1, 0.5).unwrap().repeated);
+        assert!(b.report(&granted.attempt, 1, 0.5).unwrap().repeated);
+        b.report(&granted.attempt, 2, 0.6).unwrap();
+        b.report(&granted.attempt, 3, 0.4).unwrap();
+        assert!(
+            !b.finish(&granted.attempt, Outcome::Completed)
+                .unwrap()
+                .repeated
+        );
+        assert!(
+            b.finish(&granted.attempt, Outcome::Completed)
+                .unwrap()
+                .repeated
+        );
+        // Late duplicates of reports are acknowledged after the end, too.
+        assert!(b.report(&granted.attempt, 2, 0.6).unwrap().repeated);
+        fenced(b.finish(&granted.attempt, Outcome::EndedEarly));
+        fenced(b.report(&granted.attempt, 4, 0.9));
+        assert_eq!(b.detail().epochs_trained, 3);
+        assert_eq!(b.trial(1).summary.objective, Some(0.6));
+        assert_eq!(b.story(1).len(), 3);
+    });
+}
+
+#[test]
+fn another_report_of_the_same_epoch_is_refused() {
+    both(|b| {
+        b.with_trials(1);
+        let granted = b.grant(1).unwrap();
+        b.report(&granted.attempt, 1, 0.5).unwrap();
+        let mut other = b.report_of(&granted.attempt, 1, 0.5);
+        other.weights_hash = Some(hash(99));
+        assert!(matches!(b.apply(other), Err(StoreError::Invalid(_))));
+        assert!(matches!(
+            b.report(&granted.attempt, 4, 0.5),
+            Err(StoreError::Invalid(_))
+        ));
+    });
+}
+
+#[test]
+fn only_the_token_of_the_attempt_opens_it() {
+    both(|b| {
+        b.with_trials(1);
+        let granted = b.grant(1).unwrap();
+        let wrong = AttemptRef {
+            token: Token([0; 16]),
+            ..granted.attempt.clone()
+        };
+        fenced(b.report(&wrong, 1, 0.5));
+        fenced(b.finish(&wrong, Outcome::Completed));
+        fenced(b.release(&wrong, None));
+        let unknown = AttemptRef {
+            attempt: AttemptNumber(2),
+            ..granted.attempt
+        };
+        fenced(b.report(&unknown, 1, 0.5));
+    });
+}
+
+#[test]
+fn a_newer_grant_fences_the_old_attempt() {
+    both(|b| {
+        b.with_trials(1);
+        let old = b.grant(1).unwrap();
+        b.report(&old.attempt, 1, 0.5).unwrap();
+        b.expire(&old.attempt).unwrap();
+        let new = b.grant(2).unwrap();
+        assert_eq!(new.attempt.attempt, AttemptNumber(2));
+        fenced(b.report(&old.attempt, 2, 0.5));
+        fenced(b.finish(&old.attempt, Outcome::Completed));
+        let take_back = TakeBack {
+            attempt: old.attempt.clone(),
+            at: 5,
+        };
+        fenced(b.apply(take_back));
+        // Begun anew: the epoch that is trained again is seen once and counted once.
+        b.report(&new.attempt, 1, 0.5).unwrap();
+        b.report(&new.attempt, 2, 0.6).unwrap();
+        let trial = b.trial(1);
+        assert_eq!(trial.curve.len(), 2);
+        assert!(trial.curve.iter().all(|point| point.attempt.0 == 2));
+        assert_eq!(b.detail().epochs_trained, 2);
+    });
+}
+
+#[test]
+fn a_late_worker_that_nobody_replaced_is_taken_back() {
+    both(|b| {
+        b.with_trials(1);
+        let granted = b.grant(1).unwrap();
+        b.report(&granted.attempt, 1, 0.5).unwrap();
+        b.expire(&granted.attempt).unwrap();
+        assert_eq!(b.state(1), TrialState::Queued);
+        let reported = b.report(&granted.attempt, 2, 0.6).unwrap();
+        assert!(reported.taken_back);
+        assert_eq!(b.state(1), TrialState::Running);
+        assert_eq!(b.trial(1).attempts[0].state, AttemptState::Running);
+        b.expire(&granted.attempt).unwrap();
+        let take_back = TakeBack {
+            attempt: granted.attempt.clone(),
+            at: 5,
+        };
+        b.apply(take_back).unwrap();
+        b.report(&granted.attempt, 3, 0.7).unwrap();
+        b.expire(&granted.attempt).unwrap();
+        b.finish(&granted.attempt, Outcome::Completed).unwrap();
+        assert_eq!(b.state(1), TrialState::Completed);
+        assert_eq!(b.trial(1).summary.attempts, 1);
+    });
+}
+
+#[test]
+fn a_released_trial_resumes_from_its_checkpoint() {
+    both(|b| {
+        b.with_trials(1);
+        let first = b.grant(1).unwrap();
+        b.report(&first.attempt, 1, 0.5).unwrap();
+        b.report(&first.attempt, 2, 0.8).unwrap();
+        let blob = checkpoint(50, 1, true);
+        b.release(&first.attempt, Some(blob)).unwrap();
+        assert!(b.release(&first.attempt, Some(blob)).unwrap().repeated);
+        let second = b.grant(2).unwrap();
+        assert_eq!(second.resume, Some(blob));
+        // What lay beyond the checkpoint was lost with its attempt.
+        let trial = b.trial(1).summary;
+        assert_eq!((trial.epoch, trial.objective), (1, Some(0.5)));
+        b.report(&second.attempt, 2, 0.8).unwrap();
+        b.report(&second.attempt, 3, 0.7).unwrap();
+        let trial = b.trial(1);
+        let joined: Vec<_> = trial.curve.iter().map(|p| (p.epoch, p.attempt.0)).collect();
+        assert_eq!(joined, [(1, 1), (2, 2), (3, 2)]);
+        assert_eq!(trial.summary.objective, Some(0.8));
+        assert_eq!(b.detail().epochs_trained, 3);
+    });
+}
+
+#[test]
+fn a_worker_that_cannot_use_the_checkpoint_begins_anew() {
+    both(|b| {
+        b.with_trials(1);
+        let first = b.grant(1).unwrap();
+        b.report(&first.attempt, 1, 0.5).unwrap();
+        b.release(&first.attempt, Some(checkpoint(50, 1, true)))
+            .unwrap();
+        let second = b.grant(2).unwrap();
+        assert!(second.resume.is_some());
+        b.report(&second.attempt, 1, 0.5).unwrap();
+        b.report(&second.attempt, 2, 0.6).unwrap();
+        assert_eq!(b.trial(1).attempts[1].from_epoch, 0);
+        assert_eq!(b.trial(1).curve.len(), 2);
+    });
+}
+
+#[test]
+fn a_checkpoint_on_a_worker_is_named_to_that_worker_alone() {
+    both(|b| {
+        b.with_trials(2);
+        let first = b.grant(1).unwrap();
+        let commit = CommitBlob {
+            attempt: first.attempt.clone(),
+            blob: checkpoint(50, 1, false),
+            at: 3,
+        };
+        b.report(&first.attempt, 1, 0.5).unwrap();
+        b.apply(commit).unwrap();
+        b.expire(&first.attempt).unwrap();
+        let mut holder = b.ask(1);
+        holder.local_checkpoints = vec![hash(49), hash(50)];
+        // Another worker would have got trial 1 without a checkpoint.
+        let other = b.ask(2);
+        let granted = b.apply(holder).unwrap().unwrap();
+        assert_eq!(granted.resume.map(|blob| blob.hash), Some(hash(50)));
+        let granted = b.apply(other).unwrap().unwrap();
+        assert_eq!(
+            (granted.attempt.trial, granted.resume),
+            (TrialNumber(2), None)
+        );
+    });
+}
+
+#[test]
+fn three_crashes_without_a_new_epoch_poison_a_trial() {
+    both(|b| {
+        b.with_trials(2);
+        let crashed = |message: &str| Outcome::Crashed {
+            message: message.to_owned(),
+            others_connected: false,
+        };
+        for round in 0..3 {
+            let granted = b.grant(1).unwrap();
+            assert_eq!(granted.attempt.trial, TrialNumber(1));
+            // A release between two crashes neither counts nor forgives.
+            b.release(&granted.attempt, None).unwrap();
+            let granted = b.grant(1).unwrap();
+            let state = match round {
+                0 => b.expire(&granted.attempt).unwrap().state,
+                _ => {
+                    b.finish(&granted.attempt, crashed("no memory"))
+                        .unwrap()
+                        .state
+                }
+            };
+            let poisoned = round == 2;
+            assert_eq!(state == TrialState::Failed, poisoned, "crash {round}");
+        }
+        let trial = b.trial(1).summary;
+        assert!(trial.reason.contains("poisoned"), "{}", trial.reason);
+        assert_eq!(b.grant(1).unwrap().attempt.trial, TrialNumber(2));
+    });
+}
+
+#[test]
+fn a_new_epoch_between_crashes_forgives() {
+    both(|b| {
+        b.with_trials(1);
+        for epoch in 1..=3 {
+            let granted = b.grant(1).unwrap();
+            for known in 1..=epoch {
+                b.report(&granted.attempt, known, 0.5).unwrap();
+            }
+            assert_eq!(
+                b.expire(&granted.attempt).unwrap().state,
+                TrialState::Queued
+            );
+        }
+    });
+}
+
+#[test]
+fn crashes_on_one_worker_count_twice_while_others_are_connected() {
+    both(|b| {
+        b.with_trials(1);
+        for _ in 0..4 {
+            let granted = b.grant(1).unwrap();
+            let outcome = Outcome::Crashed {
+                message: "a bad host".to_owned(),
+                others_connected: true,
+            };
+            assert_eq!(
+                b.finish(&granted.attempt, outcome).unwrap().state,
+                TrialState::Queued
+            );
+        }
+        let granted = b.grant(2).unwrap();
+        let outcome = Outcome::Crashed {
+            message: "here too".to_owned(),
+            others_connected: true,
+        };
+        assert_eq!(
+            b.finish(&granted.attempt, outcome).unwrap().state,
+            TrialState::Failed
+        );
+    });
+}
+
+#[test]
+fn a_cancel_is_a_request_that_survives_expiry() {
+    both(|b| {
+        b.with_trials(3);
+        let cancel = |trial| CancelTrial {
+            sweep: id(),
+            trial: TrialNumber(trial),
+            actor: "user".to_owned(),
+            at: 9,
+        };
+        let granted = b.grant(1).unwrap();
+        assert_eq!(b.apply(cancel(1)).unwrap(), TrialState::Running);
+        assert_eq!(b.apply(cancel(1)).unwrap(), TrialState::Running);
+        assert!(b.report(&granted.attempt, 1, 0.5).unwrap().asked.is_some());
+        assert_eq!(
+            b.expire(&granted.attempt).unwrap().state,
+            TrialState::Cancelled
+        );
+        fenced(b.report(&granted.attempt, 2, 0.5));
+        assert_eq!(b.apply(cancel(2)).unwrap(), TrialState::Cancelled);
+        // A result is never thrown away.
+        let granted = b.grant(1).unwrap();
+        b.apply(cancel(3)).unwrap();
+        for epoch in 1..=3 {
+            b.report(&granted.attempt, epoch, 0.5).unwrap();
+        }
+        let ended = b.finish(&granted.attempt, Outcome::Completed).unwrap();
+        assert_eq!(ended.state, TrialState::Completed);
+    });
+}
+
+#[test]
+fn a_session_that_leaves_gives_everything_back() {
+    both(|b| {
+        b.with_trials(3);
+        b.grant(1).unwrap();
+        b.grant(1).unwrap();
+        b.grant(2).unwrap();
+        let left = ReturnSession {
+            session: SessionId([1; 16]),
+            crashed: false,
+            excused: false,
+            others_connected: true,
+            reason: "drained".to_owned(),
+            at: 7,
+        };
+        let returned = b.apply(left.clone()).unwrap();
+        assert_eq!(returned.len(), 2);
+        assert!(returned.iter().all(|r| r.state == TrialState::Queued));
+        assert!(b.apply(left).unwrap().is_empty());
+        assert_eq!(b.detail().running, 1);
+    });
+}
+
+#[test]
+fn an_outcome_before_the_last_report_is_refused() {
+    both(|b| {
+        b.with_trials(1);
+        let granted = b.grant(1).unwrap();
+        b.report(&granted.attempt, 1, 0.5).unwrap();
+        assert!(matches!(
+            b.finish(&granted.attempt, Outcome::Completed),
+            Err(StoreError::Invalid(_))
+        ));
+        assert_eq!(b.state(1), TrialState::Running);
+        b.finish(&granted.attempt, Outcome::EndedEarly).unwrap();
+        assert_eq!(b.state(1), TrialState::Completed);
+    });
+}
+
+#[test]
+fn metrics_that_are_not_finite_come_back_as_nan() {
+    both(|b| {
+        b.with_trials(1);
+        let granted = b.grant(1).unwrap();
+        b.report(&granted.attempt, 1, f64::NAN).unwrap();
+        let outcome = Outcome::Diverged {
+            epoch: 2,
+            reason: "loss is NaN".to_owned(),
+        };
+        b.finish(&granted.attempt, outcome).unwrap();
+        let trial = b.trial(1);
+        assert!(trial.curve[0].metrics[1].1.is_nan());
+        assert_eq!(trial.summary.objective, None);
+        assert_eq!(trial.summary.reason, "in epoch 2: loss is NaN");
+        assert_eq!(b.detail().best, None);
+    });
+}
+
+#[test]
+fn the_last_200_lines_of_log_stay() {
+    both(|b| {
+        b.with_trials(1);
+        let granted = b.grant(1).unwrap();
+        for start in [0, 150] {
+            let lines = (start..start + 150).map(|n| format!("line {n}")).collect();
+            let attempt = granted.attempt.clone();
+            b.apply(Log { attempt, lines }).unwrap();
+        }
+        let key = b.read().sweep_key("s").unwrap().unwrap();
+        let logs = b.read().logs(key, TrialNumber(1)).unwrap();
+        assert_eq!(logs.len(), 200);
+        assert_eq!(logs[0].1, "line 100");
+    });
+}
+
+#[test]
+fn nothing_is_granted_while_paused_and_a_request_id_does_not_outlive_its_attempt() {
+    both(|b| {
+        b.with_trials(2);
+        let granted = b.grant_again(1, 99).unwrap();
+        let change = |change| ChangeSweep {
+            sweep: id(),
+            change,
+            actor: "user".to_owned(),
+            reason: String::new(),
+            at: 8,
+        };
+        b.apply(change(SweepChange::Pause)).unwrap();
+        assert!(b.grant(2).is_none());
+        assert!(b.report(&granted.attempt, 1, 0.5).unwrap().paused);
+        b.release(&granted.attempt, None).unwrap();
+        b.apply(change(SweepChange::Resume)).unwrap();
+        let mut again = b.ask(1);
+        again.request = RequestId([99; 16]);
+        let again = b.apply(again).unwrap().unwrap();
+        assert!(!again.repeated);
+        assert_eq!(again.attempt.attempt, AttemptNumber(2));
+    });
+}

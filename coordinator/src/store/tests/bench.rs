@@ -1,0 +1,316 @@
+//! Both appliers under one set of hands, and the values that the tests say little about.
+
+use crate::{
+    ids::{AttemptRef, Hash, RequestId, SessionId, SweepId, Token, TrialNumber},
+    store::{
+        BlobKind, BlobRef, DataSet, Memory, NewSweep, NewTrial, Objective, OfferedData, Outcome,
+        StoreError,
+        command::{
+            Action, Command, Decide, Decided, Ended, ExpireAttempt, Finish, Grant, Granted,
+            LaunchSweep, Launched, Operation, Release, Report, Reported,
+        },
+        compose,
+        history::{SweepDetail, TrialDetail},
+        rows::{Read, Rows},
+        sqlite::{self, Tables},
+    },
+    trial::{TrialKind, TrialState},
+};
+
+pub(super) enum Disk {
+    Sqlite(Box<Tables>, tempfile::TempDir),
+    Memory(Box<Memory>),
+}
+
+/// An applier, a clock, and a sweep called `s`.
+pub(super) struct Bench {
+    pub disk: Disk,
+    pub at: i64,
+    requests: u8,
+}
+
+/// Runs a test against SQLite and against memory.
+pub(super) fn both(test: impl Fn(&mut Bench)) {
+    test(&mut Bench::new(Bench::memory()));
+    test(&mut Bench::new(Bench::sqlite()));
+}
+
+impl Bench {
+    pub(super) fn memory() -> Disk {
+        Disk::Memory(Box::new(Memory::new([1; 16])))
+    }
+
+    pub(super) fn sqlite() -> Disk {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = sqlite::open_for_writing(&folder.path().join("hone.db")).unwrap();
+        Disk::Sqlite(Box::new(Tables::writing(connection).unwrap()), folder)
+    }
+
+    pub(super) fn new(disk: Disk) -> Self {
+        Self {
+            disk,
+            at: 1_000,
+            requests: 0,
+        }
+    }
+
+    pub(super) fn read(&self) -> &dyn Read {
+        match &self.disk {
+            Disk::Sqlite(tables, _) => &**tables,
+            Disk::Memory(memory) => &**memory,
+        }
+    }
+
+    pub(super) fn apply<O: Operation>(&mut self, operation: O) -> Rows<O::Answer> {
+        let command: Command = operation.into();
+        let reply = match &mut self.disk {
+            Disk::Sqlite(tables, _) => tables
+                .apply_group(std::slice::from_ref(&command))
+                .and_then(|mut replies| replies.remove(0)),
+            Disk::Memory(memory) => memory.apply(&command),
+        };
+        Ok(O::answer(reply?).unwrap())
+    }
+
+    pub(super) fn tick(&mut self) -> i64 {
+        self.at += 1;
+        self.at
+    }
+
+    pub(super) fn launch(&mut self) -> Launched {
+        self.launch_as(sweep("s"))
+    }
+
+    pub(super) fn launch_as(&mut self, sweep: NewSweep) -> Launched {
+        self.requests += 1;
+        let request = RequestId([self.requests; 16]);
+        let at = self.tick();
+        self.apply(LaunchSweep {
+            sweep,
+            again: false,
+            request,
+            at,
+        })
+        .unwrap()
+    }
+
+    pub(super) fn decide(&mut self, actions: Vec<Action>) -> Decided {
+        let number = self.detail().decisions + 1;
+        self.try_decide(number, actions).unwrap()
+    }
+
+    pub(super) fn try_decide(&mut self, number: u64, actions: Vec<Action>) -> Rows<Decided> {
+        let at = self.tick();
+        self.apply(Decide {
+            sweep: id(),
+            number,
+            actions,
+            at,
+        })
+    }
+
+    /// A sweep with trials 1 to `n`, each of a point of its own, to epoch 3.
+    pub(super) fn with_trials(&mut self, n: u64) {
+        self.launch();
+        let trials = (1..=n).map(trial).collect();
+        self.decide(vec![Action::Enqueue(trials)]);
+    }
+
+    pub(super) fn grant(&mut self, worker: u8) -> Option<Granted> {
+        self.requests += 1;
+        let request = self.requests;
+        self.grant_again(worker, request)
+    }
+
+    pub(super) fn grant_again(&mut self, worker: u8, request: u8) -> Option<Granted> {
+        let mut ask = self.ask(worker);
+        ask.request = RequestId([request; 16]);
+        self.apply(ask).unwrap().map(|granted| *granted)
+    }
+
+    pub(super) fn ask(&mut self, worker: u8) -> Grant {
+        self.requests += 1;
+        Grant {
+            session: SessionId([worker; 16]),
+            worker: format!("w{worker}"),
+            request: RequestId([self.requests; 16]),
+            token: Token([self.requests; 16]),
+            trainers: vec!["cnn".to_owned()],
+            data: vec![OfferedData {
+                name: "digits".to_owned(),
+                set: digits(7),
+            }],
+            local_checkpoints: Vec::new(),
+            only_sweep: None,
+            at: self.tick(),
+        }
+    }
+
+    pub(super) fn report(
+        &mut self,
+        attempt: &AttemptRef,
+        epoch: u32,
+        value: f64,
+    ) -> Rows<Reported> {
+        let report = self.report_of(attempt, epoch, value);
+        self.apply(report)
+    }
+
+    pub(super) fn report_of(&mut self, attempt: &AttemptRef, epoch: u32, value: f64) -> Report {
+        Report {
+            attempt: attempt.clone(),
+            epoch,
+            metrics: vec![
+                ("train_loss".to_owned(), 1.0 / f64::from(epoch)),
+                ("val_accuracy".to_owned(), value),
+            ],
+            layers: vec![1, 2],
+            weights_hash: Some(hash(epoch as u8)),
+            seconds: 0.5,
+            images: 100,
+            at: self.tick(),
+        }
+    }
+
+    pub(super) fn finish(&mut self, attempt: &AttemptRef, outcome: Outcome) -> Rows<Ended> {
+        let at = self.tick();
+        self.apply(Finish {
+            attempt: attempt.clone(),
+            outcome,
+            weights: None,
+            diagnosis_json: String::new(),
+            result_json: String::new(),
+            at,
+        })
+    }
+
+    /// Grants the next trial, reports epochs 1 to 3 and completes it.
+    pub(super) fn complete(&mut self, worker: u8, value: f64) -> Granted {
+        let granted = self.grant(worker).unwrap();
+        for epoch in 1..=granted.to_epoch {
+            self.report(&granted.attempt, epoch, value * f64::from(epoch) / 3.0)
+                .unwrap();
+        }
+        self.finish(&granted.attempt, Outcome::Completed).unwrap();
+        granted
+    }
+
+    pub(super) fn release(
+        &mut self,
+        attempt: &AttemptRef,
+        checkpoint: Option<BlobRef>,
+    ) -> Rows<Ended> {
+        let at = self.tick();
+        self.apply(Release {
+            attempt: attempt.clone(),
+            checkpoint,
+            reason: "drained".to_owned(),
+            at,
+        })
+    }
+
+    pub(super) fn expire(&mut self, attempt: &AttemptRef) -> Rows<Ended> {
+        let at = self.tick();
+        self.apply(ExpireAttempt {
+            sweep: attempt.sweep.clone(),
+            trial: attempt.trial,
+            attempt: attempt.attempt,
+            others_connected: false,
+            at,
+        })
+    }
+
+    pub(super) fn detail(&self) -> SweepDetail {
+        compose::sweep(self.read(), &id()).unwrap()
+    }
+
+    pub(super) fn trial(&self, number: u64) -> TrialDetail {
+        compose::trial(self.read(), &id(), TrialNumber(number)).unwrap()
+    }
+
+    pub(super) fn state(&self, number: u64) -> TrialState {
+        self.trial(number).summary.state
+    }
+
+    /// Events of a trial as `from>to`.
+    pub(super) fn story(&self, number: u64) -> Vec<String> {
+        let key = compose::find(self.read(), Some("s")).unwrap();
+        let events = self
+            .read()
+            .events(key, Some(TrialNumber(number)), 0, 1000)
+            .unwrap();
+        events
+            .iter()
+            .map(|event| format!("{} {}>{}", event.event, event.from, event.to))
+            .collect()
+    }
+}
+
+pub(super) fn id() -> SweepId {
+    SweepId::new("s")
+}
+
+pub(super) fn fenced<T: std::fmt::Debug>(result: Rows<T>) {
+    assert_eq!(result.unwrap_err(), StoreError::Fenced);
+}
+
+pub(super) fn hash(n: u8) -> Hash {
+    Hash([n; 32])
+}
+
+pub(super) fn digits(n: u8) -> DataSet {
+    DataSet {
+        hash: hash(n),
+        shape: vec![8, 8, 1],
+        classes: 10,
+    }
+}
+
+pub(super) fn checkpoint(n: u8, epoch: u32, stored: bool) -> BlobRef {
+    BlobRef {
+        hash: hash(n),
+        size: 10,
+        kind: BlobKind::Checkpoint,
+        epoch,
+        stored,
+    }
+}
+
+pub(super) fn sweep(name: &str) -> NewSweep {
+    NewSweep {
+        name: name.to_owned(),
+        identity: format!("identity of {name}"),
+        seed: u64::MAX,
+        trainer: "cnn".to_owned(),
+        objective: Objective {
+            metric: "val_accuracy".to_owned(),
+            maximize: true,
+            best: true,
+            target: None,
+        },
+        data_source: Some("digits".to_owned()),
+        folds: 1,
+        check: false,
+        definition: vec![1, 2, 3],
+    }
+}
+
+pub(super) fn trial(number: u64) -> NewTrial {
+    NewTrial {
+        number: TrialNumber(number),
+        kind: TrialKind::Search,
+        round: 1,
+        point: number - 1,
+        repeat: 0,
+        fold: 0,
+        params_json: format!("{{\"train.learning_rate\":0.{number}}}"),
+        spec_json: format!("{{\"train\":{{\"learning_rate\":0.{number}}}}}"),
+        seed: number * 17,
+        to_epoch: 3,
+        full_epochs: 9,
+        queue_order: 1,
+        waits_at_end: false,
+        keep_weights: false,
+        weights_of: None,
+    }
+}

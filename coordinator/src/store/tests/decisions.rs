@@ -1,0 +1,319 @@
+//! What the search decides, and what it is replayed from.
+
+use super::bench::{both, checkpoint, hash, id, trial};
+use crate::{
+    ids::TrialNumber,
+    store::{
+        BlobKind, BlobRef, NewRound, NewTrial, Outcome, StoreError, WinnerRef,
+        command::{Action, CollectBlobs, CommitBlob, RetryTrial},
+        compose,
+    },
+    sweep::SweepState,
+    trial::{TrialKind, TrialState},
+};
+
+fn round(round: u32, points: u64) -> Action {
+    Action::Round(NewRound {
+        round,
+        points,
+        rungs: vec![1, 3],
+        rung_points: vec![points, 1],
+        repeats: 1,
+        top: None,
+        box_json: "[]".to_owned(),
+    })
+}
+
+#[test]
+fn a_decision_is_applied_once_and_in_order() {
+    both(|b| {
+        b.launch();
+        let actions = vec![Action::Enqueue(vec![trial(1)])];
+        assert!(b.try_decide(1, actions.clone()).unwrap().applied);
+        assert!(!b.try_decide(1, actions.clone()).unwrap().applied);
+        assert!(matches!(
+            b.try_decide(3, actions.clone()),
+            Err(StoreError::Invalid(_))
+        ));
+        // Decided again under a new number, as after a restart: nothing happens twice.
+        assert!(b.try_decide(2, actions).unwrap().applied);
+        assert_eq!(b.detail().summary.trials, 1);
+        assert_eq!(b.story(1).len(), 1);
+    });
+}
+
+#[test]
+fn a_decision_is_applied_whole_or_not_at_all() {
+    both(|b| {
+        b.launch();
+        let prune = Action::Prune {
+            trial: TrialNumber(9),
+            reason: String::new(),
+        };
+        let bad = vec![Action::Enqueue(vec![trial(1)]), prune];
+        assert!(matches!(
+            b.try_decide(1, bad),
+            Err(StoreError::NotFound { .. })
+        ));
+        let detail = b.detail();
+        assert_eq!(
+            (detail.decisions, detail.summary.trials, detail.queued),
+            (0, 0, 0)
+        );
+        b.decide(vec![Action::Enqueue(vec![trial(1)])]);
+        assert_eq!(b.detail().summary.points, 1);
+    });
+}
+
+#[test]
+fn trials_wait_at_a_rung_and_are_promoted_or_pruned() {
+    both(|b| {
+        b.launch();
+        let at_rung = |number| NewTrial {
+            to_epoch: 1,
+            waits_at_end: true,
+            ..trial(number)
+        };
+        b.decide(vec![
+            round(1, 2),
+            Action::Enqueue(vec![at_rung(1), at_rung(2)]),
+        ]);
+        for n in [1, 2] {
+            let granted = b.grant(1).unwrap();
+            assert!(granted.waits_at_end);
+            b.report(&granted.attempt, 1, f64::from(n) / 10.0).unwrap();
+            let outcome = Outcome::ReachedRung {
+                checkpoint: Some(checkpoint(n, 1, true)),
+            };
+            let ended = b.finish(&granted.attempt, outcome).unwrap();
+            assert_eq!(ended.state, TrialState::Waiting);
+        }
+        assert_eq!(b.detail().rounds[0].points_finished, 0);
+        assert_eq!(b.detail().rounds[0].best, Some(0.2));
+        let promote = Action::Promote {
+            trial: TrialNumber(2),
+            to_epoch: 3,
+            queue_order: 0,
+            waits_at_end: false,
+            keep_weights: true,
+        };
+        let prune = Action::Prune {
+            trial: TrialNumber(1),
+            reason: "1 of 2 goes on".to_owned(),
+        };
+        b.decide(vec![promote.clone(), prune.clone()]);
+        b.decide(vec![promote, prune]);
+        assert_eq!(b.state(1), TrialState::Pruned);
+        // A promoted trial keeps its point's value until it has a new one.
+        assert_eq!(b.detail().best.unwrap().objective, 0.2);
+        let granted = b.grant(1).unwrap();
+        assert_eq!((granted.to_epoch, granted.keep_weights), (3, true));
+        assert_eq!(granted.resume, Some(checkpoint(2, 1, true)));
+        b.report(&granted.attempt, 2, 0.6).unwrap();
+        b.report(&granted.attempt, 3, 0.5).unwrap();
+        b.finish(&granted.attempt, Outcome::Completed).unwrap();
+        assert_eq!(b.detail().rounds[0].points_finished, 2);
+        let key = b.read().sweep_key("s").unwrap().unwrap();
+        let results = b.read().results(key, 0).unwrap();
+        let told: Vec<_> = results
+            .iter()
+            .map(|r| (r.number.0, r.state, r.epoch, r.objective))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                (1, TrialState::Waiting, 1, Some(0.1)),
+                (2, TrialState::Waiting, 1, Some(0.2)),
+                (1, TrialState::Pruned, 1, Some(0.1)),
+                (2, TrialState::Completed, 3, Some(0.6)),
+            ]
+        );
+        assert_eq!(b.read().results(key, results[2].seq).unwrap().len(), 1);
+    });
+}
+
+#[test]
+fn a_point_is_the_mean_of_its_repeats() {
+    both(|b| {
+        b.launch();
+        let repeat = |number, repeat| NewTrial {
+            point: 0,
+            repeat,
+            ..trial(number)
+        };
+        b.decide(vec![
+            round(1, 1),
+            Action::Enqueue(vec![repeat(1, 0), repeat(2, 1), repeat(3, 2)]),
+        ]);
+        for value in [0.9, 0.6] {
+            b.complete(1, value);
+        }
+        assert_eq!(b.detail().rounds[0].points_finished, 0);
+        let granted = b.grant(1).unwrap();
+        let outcome = Outcome::Failed {
+            message: "no such class".to_owned(),
+        };
+        b.finish(&granted.attempt, outcome).unwrap();
+        assert_eq!(b.detail().rounds[0].points_finished, 1);
+        let best = b.detail().best.unwrap();
+        assert_eq!((best.repeats, best.trials.len(), best.epochs), (2, 2, 3));
+        assert!((best.objective - 0.75).abs() < 1e-12);
+        // sqrt(2 * 0.15^2 / 1)
+        assert!((best.spread.unwrap() - 0.212_132_034).abs() < 1e-6);
+        let retry = RetryTrial {
+            sweep: id(),
+            trial: TrialNumber(3),
+            actor: "user".to_owned(),
+            at: 6,
+        };
+        assert_eq!(b.apply(retry.clone()).unwrap(), TrialNumber(4));
+        assert_eq!(b.apply(retry).unwrap(), TrialNumber(4));
+        assert_eq!(b.detail().rounds[0].points_finished, 0);
+        b.complete(1, 0.75);
+        let detail = b.detail();
+        assert_eq!(detail.rounds[0].points_finished, 1);
+        assert_eq!(detail.best.unwrap().repeats, 3);
+        assert_eq!(b.trial(4).summary.retry_of, Some(TrialNumber(3)));
+        assert_eq!(b.trial(4).seed, b.trial(3).seed);
+    });
+}
+
+#[test]
+fn a_point_with_a_diverged_trial_has_no_value() {
+    both(|b| {
+        b.launch();
+        let second = NewTrial {
+            point: 0,
+            repeat: 1,
+            ..trial(2)
+        };
+        b.decide(vec![round(1, 1), Action::Enqueue(vec![trial(1), second])]);
+        b.complete(1, 0.9);
+        assert_eq!(b.detail().summary.best, Some(0.9));
+        let granted = b.grant(1).unwrap();
+        let outcome = Outcome::Diverged {
+            epoch: 1,
+            reason: "loss is NaN".to_owned(),
+        };
+        b.finish(&granted.attempt, outcome).unwrap();
+        assert_eq!(b.detail().summary.best, None);
+        assert_eq!(b.detail().rounds[0].points_finished, 1);
+    });
+}
+
+#[test]
+fn the_search_names_the_winner_and_ends_the_sweep() {
+    both(|b| {
+        b.with_trials(3);
+        b.complete(1, 0.5);
+        b.complete(1, 0.9);
+        let granted = b.grant(1).unwrap();
+        let winner = WinnerRef { round: 1, point: 0 };
+        let complete = Action::Complete {
+            winner: Some(winner),
+            reason: "the plan is done".to_owned(),
+        };
+        let warn = Action::Warn {
+            key: "edge".to_owned(),
+            text: "the best rate lies at the edge".to_owned(),
+        };
+        b.decide(vec![
+            warn.clone(),
+            warn,
+            Action::TestAccuracy(0.4),
+            complete,
+        ]);
+        let detail = b.detail();
+        assert_eq!(detail.summary.state, SweepState::Completed);
+        let best = detail.best.unwrap();
+        assert_eq!((best.place, best.objective), (winner, 0.5));
+        assert_eq!(best.test_accuracy, Some(0.4));
+        assert_eq!(detail.warnings.len(), 1);
+        // What still ran is asked to end, and its report is taken.
+        assert!(b.report(&granted.attempt, 1, 0.1).unwrap().asked.is_some());
+        b.finish(&granted.attempt, Outcome::Ended).unwrap();
+        assert_eq!(b.state(3), TrialState::Pruned);
+        assert!(b.grant(1).is_none());
+    });
+}
+
+#[test]
+fn nothing_but_the_check_runs_before_it_has_passed() {
+    both(|b| {
+        let mut with_check = super::bench::sweep("s");
+        with_check.check = true;
+        b.launch_as(with_check);
+        let check = NewTrial {
+            kind: TrialKind::Check,
+            round: 0,
+            point: 0,
+            queue_order: 0,
+            ..trial(1)
+        };
+        b.decide(vec![Action::Enqueue(vec![check, trial(2)])]);
+        let granted = b.grant(1).unwrap();
+        assert_eq!(granted.kind, TrialKind::Check);
+        assert!(b.grant(2).is_none());
+        let finish = crate::store::command::Finish {
+            attempt: granted.attempt.clone(),
+            outcome: Outcome::Completed,
+            weights: None,
+            diagnosis_json: String::new(),
+            result_json: "{\"passed\":true}".to_owned(),
+            at: 4,
+        };
+        b.apply(finish).unwrap();
+        assert_eq!(b.detail().check_json, "{\"passed\":true}");
+        assert!(b.grant(2).is_none());
+        b.decide(vec![Action::CheckPassed]);
+        assert_eq!(b.detail().summary.state, SweepState::Running);
+        assert_eq!(b.grant(2).unwrap().attempt.trial, TrialNumber(2));
+        // Check and test stand outside points and counts.
+        assert_eq!(
+            (b.detail().summary.trials, b.detail().summary.points),
+            (1, 1)
+        );
+    });
+}
+
+#[test]
+fn at_the_end_only_the_finalists_weights_stay() {
+    both(|b| {
+        b.with_trials(2);
+        let weights = |n| BlobRef {
+            hash: hash(n),
+            size: 5,
+            kind: BlobKind::Weights,
+            epoch: 3,
+            stored: true,
+        };
+        for n in [1, 2] {
+            let granted = b.grant(1).unwrap();
+            for epoch in 1..=3 {
+                b.report(&granted.attempt, epoch, f64::from(n) / 10.0)
+                    .unwrap();
+            }
+            for blob in [weights(n), checkpoint(n + 10, 3, true)] {
+                let attempt = granted.attempt.clone();
+                b.apply(CommitBlob {
+                    attempt,
+                    blob,
+                    at: 3,
+                })
+                .unwrap();
+            }
+            b.finish(&granted.attempt, Outcome::Completed).unwrap();
+        }
+        let collect = CollectBlobs { sweep: id() };
+        assert_eq!(b.apply(collect.clone()).unwrap(), [hash(11), hash(12)]);
+        let winner = Some(WinnerRef { round: 1, point: 1 });
+        let reason = String::new();
+        b.decide(vec![Action::Complete { winner, reason }]);
+        assert_eq!(b.apply(collect.clone()).unwrap(), [hash(1)]);
+        assert_eq!(b.apply(collect).unwrap(), []);
+        let blobs = compose::trial(b.read(), &id(), TrialNumber(2))
+            .unwrap()
+            .blobs;
+        assert_eq!(blobs, [weights(2)]);
+    });
+}

@@ -1,0 +1,139 @@
+//! The file: who may open it, what is refused, and that reading changes nothing.
+
+use std::{fs, path::Path};
+
+use super::bench::{Bench, Disk, id};
+use crate::store::{OpenError, Reader, Store, StoreError, serving_address, sqlite};
+
+async fn open(path: &Path) -> Result<Store, OpenError> {
+    Store::open(path, "127.0.0.1:7700").await
+}
+
+#[test]
+fn every_statement_is_valid_and_its_parameters_are_counted() {
+    let Disk::Sqlite(tables, _folder) = Bench::sqlite() else {
+        unreachable!()
+    };
+    let statements = sqlite::statements();
+    assert!(statements.len() > 50);
+    for (sql, parameters) in statements {
+        let found = tables.parameters(sql);
+        assert_eq!(found, Ok(parameters), "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn a_second_coordinator_is_told_who_holds_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("hone.db");
+    assert_eq!(serving_address(&path), None);
+    let store = open(&path).await.unwrap();
+    assert_eq!(serving_address(&path).as_deref(), Some("127.0.0.1:7700"));
+    let error = open(&path).await.unwrap_err().to_string();
+    assert!(error.contains("127.0.0.1:7700"), "{error}");
+    assert!(error.contains(&std::process::id().to_string()), "{error}");
+    store.close().await;
+    let incarnation = store.incarnation();
+    drop(store);
+    assert_eq!(serving_address(&path), None);
+    let again = open(&path).await.unwrap();
+    assert_eq!(again.incarnation(), incarnation);
+}
+
+#[tokio::test]
+async fn files_of_others_and_of_a_newer_hone_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = folder.path().join("text.db");
+    fs::write(
+        &text,
+        "not a database, but long enough to have a header of one".repeat(20),
+    )
+    .unwrap();
+    let error = open(&text).await.unwrap_err().to_string();
+    assert!(error.contains("not an SQLite database"), "{error}");
+    let other = folder.path().join("other.db");
+    let connection = rusqlite::Connection::open(&other).unwrap();
+    connection.execute_batch("CREATE TABLE t (a)").unwrap();
+    drop(connection);
+    let error = open(&other).await.unwrap_err().to_string();
+    assert!(error.contains("another program"), "{error}");
+    let newer = folder.path().join("newer.db");
+    drop(open(&newer).await.unwrap());
+    let connection = rusqlite::Connection::open(&newer).unwrap();
+    connection.pragma_update(None, "user_version", 99).unwrap();
+    drop(connection);
+    for error in [
+        open(&newer).await.unwrap_err(),
+        Reader::open(&newer).await.unwrap_err(),
+    ] {
+        let error = error.to_string();
+        assert!(
+            error.contains("newer hone") && error.contains("99"),
+            "{error}"
+        );
+    }
+    let missing = Reader::open(&folder.path().join("none.db")).await;
+    assert!(matches!(missing, Err(OpenError::Missing { .. })));
+    let nowhere = open(&folder.path().join("no/such/hone.db")).await;
+    assert!(matches!(nowhere, Err(OpenError::Io { .. })));
+}
+
+#[tokio::test]
+async fn reading_needs_no_coordinator_and_changes_nothing() {
+    let Disk::Sqlite(tables, folder) = Bench::sqlite() else {
+        unreachable!()
+    };
+    let folder_path = folder.path().to_owned();
+    let mut bench = Bench::new(Disk::Sqlite(tables, folder));
+    bench.with_trials(3);
+    bench.complete(1, 0.5);
+    let files = |folder: &Path| -> Vec<(String, Vec<u8>)> {
+        let mut files: Vec<_> = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap())
+            .filter(|entry| !entry.file_name().to_string_lossy().ends_with("-shm"))
+            .map(|entry| {
+                let name = entry.file_name().to_string_lossy().into_owned();
+                (name, fs::read(entry.path()).unwrap())
+            })
+            .collect();
+        files.sort();
+        files
+    };
+    // A copy taken under the writer: the newest changes are in the -wal file alone.
+    let copy = tempfile::tempdir().unwrap();
+    for (name, bytes) in files(&folder_path) {
+        fs::write(copy.path().join(name), bytes).unwrap();
+    }
+    let before = files(copy.path());
+    assert!(before.iter().any(|(name, _)| name == "hone.db-wal"));
+    let reader = Reader::open(&copy.path().join("hone.db")).await.unwrap();
+    let detail = reader.sweep(&id()).await.unwrap();
+    assert_eq!(detail.counts[3], 1);
+    assert_eq!(reader.find_sweep(None).await.unwrap(), id());
+    drop(reader);
+    assert_eq!(files(copy.path()), before);
+}
+
+#[tokio::test]
+async fn a_damaged_row_is_named_and_not_a_panic() {
+    let Disk::Sqlite(tables, folder) = Bench::sqlite() else {
+        unreachable!()
+    };
+    let path = folder.path().join("hone.db");
+    let mut bench = Bench::new(Disk::Sqlite(tables, folder));
+    bench.with_trials(1);
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection
+        .execute_batch(
+            "PRAGMA ignore_check_constraints = ON; UPDATE trials SET state = 'lost in space';
+             UPDATE sweeps SET counts_json = '[1,';",
+        )
+        .unwrap();
+    let reader = Reader::open(&path).await.unwrap();
+    let error = reader.trial(&id(), crate::ids::TrialNumber(1)).await;
+    let error = error.unwrap_err();
+    assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
+    let error = reader.sweep(&id()).await.unwrap_err().to_string();
+    assert!(error.contains("sweeps.counts_json"), "{error}");
+}

@@ -1,0 +1,7 @@
+//! The conformance suite: each test runs against both appliers.
+
+mod attempts;
+mod bench;
+mod decisions;
+mod files;
+mod sweeps;

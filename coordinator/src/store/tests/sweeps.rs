@@ -1,0 +1,249 @@
+//! Sweeps: launching, the same file again, fairness, stopping, removing.
+
+use super::bench::{both, digits, fenced, hash, id, sweep, trial};
+use crate::{
+    ids::{RequestId, SweepId, TrialNumber},
+    store::{
+        OfferedData, Outcome, StoreError, TrialFilter, TrialSort,
+        command::{
+            Action, ChangeSweep, Decide, LaunchOutcome, LaunchSweep, RemoveSweep, RetryTrial,
+            SweepChange,
+        },
+        compose,
+    },
+    sweep::SweepState,
+    trial::TrialState,
+};
+
+fn change(change: SweepChange) -> ChangeSweep {
+    ChangeSweep {
+        sweep: id(),
+        change,
+        actor: "user".to_owned(),
+        reason: "enough".to_owned(),
+        at: 77,
+    }
+}
+
+#[test]
+fn the_same_file_goes_on_and_other_content_gets_another_name() {
+    both(|b| {
+        let first = b.launch();
+        assert_eq!(
+            (first.outcome, first.renamed),
+            (LaunchOutcome::Started, false)
+        );
+        b.apply(change(SweepChange::Pause)).unwrap();
+        let again = b.launch();
+        assert_eq!(
+            (again.sweep, again.outcome),
+            (id(), LaunchOutcome::Continued)
+        );
+        assert_eq!(b.detail().summary.state, SweepState::Running);
+        let mut other = sweep("s");
+        other.identity = "other content".to_owned();
+        let renamed = b.launch_as(other);
+        assert_eq!((renamed.sweep.as_str(), renamed.renamed), ("s-2", true));
+        b.apply(change(SweepChange::Stop)).unwrap();
+        assert_eq!(b.launch().outcome, LaunchOutcome::Ended);
+        let anew = LaunchSweep {
+            sweep: sweep("s"),
+            again: true,
+            request: RequestId([250; 16]),
+            at: 80,
+        };
+        assert_eq!(b.apply(anew.clone()).unwrap().sweep.as_str(), "s-3");
+        // The same call again has no second effect.
+        assert_eq!(b.apply(anew).unwrap().sweep.as_str(), "s-3");
+        assert_eq!(compose::sweeps(b.read()).unwrap().len(), 3);
+        assert!(matches!(
+            b.apply(LaunchSweep {
+                sweep: sweep("a/b"),
+                again: false,
+                request: RequestId([251; 16]),
+                at: 81,
+            }),
+            Err(StoreError::Invalid(_))
+        ));
+    });
+}
+
+#[test]
+fn a_failed_sweep_starts_anew() {
+    both(|b| {
+        b.with_trials(2);
+        let granted = b.grant(1).unwrap();
+        b.apply(change(SweepChange::Fail)).unwrap();
+        assert_eq!(b.detail().summary.state, SweepState::Failed);
+        assert_eq!(b.detail().reason, "enough");
+        assert_eq!(b.state(2), TrialState::Cancelled);
+        b.finish(&granted.attempt, Outcome::Ended).unwrap();
+        assert_eq!(b.state(1), TrialState::Cancelled);
+        let again = b.launch();
+        assert_eq!(
+            (again.sweep.as_str(), again.outcome),
+            ("s-2", LaunchOutcome::Started)
+        );
+    });
+}
+
+#[test]
+fn a_stop_waits_for_the_trials_that_run() {
+    both(|b| {
+        b.with_trials(3);
+        let granted = b.grant(1).unwrap();
+        assert_eq!(
+            b.apply(change(SweepChange::Stop)).unwrap(),
+            SweepState::Running
+        );
+        assert!(b.detail().stopping);
+        assert_eq!(b.detail().counts, [0, 1, 0, 0, 0, 0, 2, 0]);
+        assert!(b.grant(2).is_none());
+        // A decision made before the stop was known brings nothing new.
+        b.decide(vec![Action::Enqueue(vec![trial(4)])]);
+        assert_eq!(b.detail().summary.trials, 3);
+        let ended = b.finish(&granted.attempt, Outcome::Ended).unwrap();
+        assert_eq!(
+            (ended.state, ended.sweep),
+            (TrialState::Cancelled, SweepState::Stopped)
+        );
+        assert_eq!(b.detail().reason, "enough");
+        assert_eq!(
+            b.apply(change(SweepChange::Stop)).unwrap(),
+            SweepState::Stopped
+        );
+        assert!(matches!(
+            b.apply(change(SweepChange::Pause)),
+            Err(StoreError::Refused(_))
+        ));
+        b.apply(change(SweepChange::Extend)).unwrap();
+        b.decide(vec![Action::Enqueue(vec![trial(4)])]);
+        assert_eq!(b.grant(1).unwrap().attempt.trial, TrialNumber(4));
+    });
+}
+
+#[test]
+fn a_free_slot_goes_to_the_sweep_with_the_fewest_running_trials() {
+    both(|b| {
+        b.with_trials(4);
+        b.launch_as(sweep("t"));
+        let trials = (1..=4).map(trial).collect();
+        b.apply(Decide {
+            sweep: SweepId::new("t"),
+            number: 1,
+            actions: vec![Action::Enqueue(trials)],
+            at: 5,
+        })
+        .unwrap();
+        let mut got = Vec::new();
+        for worker in 0..4 {
+            got.push(b.grant(worker).unwrap().attempt.sweep.to_string());
+        }
+        assert_eq!(got, ["s", "t", "s", "t"]);
+        let mut only = b.ask(9);
+        only.only_sweep = Some(SweepId::new("t"));
+        assert_eq!(b.apply(only).unwrap().unwrap().attempt.sweep.as_str(), "t");
+    });
+}
+
+#[test]
+fn trials_go_to_workers_that_have_the_trainer_and_the_pinned_data() {
+    both(|b| {
+        b.with_trials(3);
+        let mut other = b.ask(1);
+        other.trainers = vec!["mine".to_owned()];
+        assert!(b.apply(other).unwrap().is_none());
+        let mut none = b.ask(1);
+        none.data.clear();
+        assert!(b.apply(none).unwrap().is_none());
+        b.grant(1).unwrap();
+        assert_eq!(b.detail().data, Some(digits(7)));
+        let mut changed = b.ask(2);
+        changed.data[0].set = digits(8);
+        assert!(b.apply(changed).unwrap().is_none());
+        let mut renamed = b.ask(2);
+        renamed.data = vec![OfferedData {
+            name: "my-digits".to_owned(),
+            set: digits(7),
+        }];
+        let granted = b.apply(renamed).unwrap().unwrap();
+        assert!(!granted.pinned_data);
+        assert_eq!(granted.data.unwrap().hash, hash(7));
+    });
+}
+
+#[test]
+fn a_removed_sweep_leaves_nothing_and_fences_its_workers() {
+    both(|b| {
+        b.with_trials(2);
+        let done = b.complete(1, 0.5);
+        let remove = RemoveSweep { sweep: id() };
+        assert!(matches!(
+            b.apply(remove.clone()),
+            Err(StoreError::Refused(_))
+        ));
+        b.apply(change(SweepChange::Stop)).unwrap();
+        b.apply(remove.clone()).unwrap();
+        assert!(matches!(
+            b.apply(remove),
+            Err(StoreError::NotFound { what: "sweep", .. })
+        ));
+        fenced(b.report(&done.attempt, 1, 0.5));
+        assert!(compose::sweeps(b.read()).unwrap().is_empty());
+        let latest = compose::find(b.read(), None);
+        assert!(matches!(latest, Err(StoreError::NotFound { .. })));
+    });
+}
+
+#[test]
+fn listings_sort_filter_and_page() {
+    both(|b| {
+        b.with_trials(4);
+        b.complete(1, 0.5);
+        b.complete(1, 0.9);
+        b.complete(1, 0.7);
+        let list = |b: &super::bench::Bench, filter: TrialFilter| -> Vec<u64> {
+            let trials = compose::trials(b.read(), &id(), &filter).unwrap();
+            trials.iter().map(|trial| trial.number.0).collect()
+        };
+        let sorted = |sort| TrialFilter {
+            sort,
+            ..TrialFilter::default()
+        };
+        assert_eq!(list(b, TrialFilter::default()), [1, 2, 3, 4]);
+        assert_eq!(list(b, sorted(TrialSort::Objective)), [2, 3, 1, 4]);
+        assert_eq!(list(b, sorted(TrialSort::Recent)), [3, 2, 1, 4]);
+        let completed = TrialFilter {
+            states: vec![TrialState::Completed],
+            limit: Some(2),
+            after: 1,
+            ..TrialFilter::default()
+        };
+        assert_eq!(list(b, completed), [2, 3]);
+        let round = TrialFilter {
+            round: Some(2),
+            ..TrialFilter::default()
+        };
+        assert!(list(b, round).is_empty());
+    });
+}
+
+#[test]
+fn what_has_not_ended_cannot_be_tried_again() {
+    both(|b| {
+        b.with_trials(1);
+        let retry = RetryTrial {
+            sweep: id(),
+            trial: TrialNumber(1),
+            actor: "user".to_owned(),
+            at: 4,
+        };
+        assert!(matches!(
+            b.apply(retry.clone()),
+            Err(StoreError::Refused(_))
+        ));
+        b.complete(1, 0.5);
+        b.apply(change(SweepChange::Stop)).unwrap();
+        assert!(matches!(b.apply(retry), Err(StoreError::Refused(_))));
+    });
+}
