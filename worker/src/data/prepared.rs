@@ -1,6 +1,6 @@
 //! A set that is ready for training: batches come out of it.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use super::{
     Augment, AugmentKey, Change, Config, DataError, DataSet, Images, Preprocess, Shape, Split,
@@ -28,7 +28,7 @@ pub struct Prepared {
     /// `pca` and `whiten`: the images that the split names, made once; a row of the matrix for every pixel of every batch
     /// would cost more than the training.
     rotated: Option<Rotated>,
-    rotated_test: OnceLock<Rotated>,
+    rotated_test: Option<Rotated>,
 }
 
 impl Prepared {
@@ -46,16 +46,20 @@ impl Prepared {
         preprocess: Preprocess,
     ) -> Result<Prepared, DataError> {
         preprocess.check(set.shape.features())?;
-        let rotated = preprocess.kind.rotates().then(|| {
+        let (mut rotated, mut rotated_test) = (None, None);
+        if preprocess.kind.rotates() {
             let images = split.train.iter().chain(&split.validation).copied();
-            Rotated::new(&preprocess, &set.train, images)
-        });
+            rotated = Some(Rotated::new(&preprocess, &set.train, images)?);
+            if let Some(test) = &set.test {
+                rotated_test = Some(Rotated::new(&preprocess, test, 0..test.len() as u32)?);
+            }
+        }
         Ok(Prepared {
             set,
             split,
             preprocess,
             rotated,
-            rotated_test: OnceLock::new(),
+            rotated_test,
         })
     }
 
@@ -128,18 +132,15 @@ impl Prepared {
 
     fn image(&self, part: Part, source: &Images, image: u32, to: &mut [f32]) {
         let features = to.len();
-        match (&self.rotated, part) {
-            (None, _) => {
+        let rotated = match part {
+            Part::Train => &self.rotated,
+            Part::Test => &self.rotated_test,
+        };
+        match rotated {
+            Some(rotated) => to.copy_from_slice(rotated.image(image)),
+            None => {
                 let pixels = &source.pixels[image as usize * features..][..features];
                 self.preprocess.scale(pixels, to);
-            }
-            (Some(rotated), Part::Train) => to.copy_from_slice(rotated.image(image)),
-            (Some(_), Part::Test) => {
-                let all = 0..source.len() as u32;
-                let test = self
-                    .rotated_test
-                    .get_or_init(|| Rotated::new(&self.preprocess, source, all));
-                to.copy_from_slice(test.image(image));
             }
         }
     }

@@ -1,6 +1,10 @@
 //! The shared f32 copy of a set under `pca` or `whiten`.
 
-use super::{Images, Preprocess, parallel::pieces};
+use std::num::NonZero;
+
+use hone_kernels::{Compute, Isa, Linear};
+
+use super::{DataError, Images, Preprocess};
 
 /// Preprocessed images.
 #[derive(Debug)]
@@ -13,77 +17,48 @@ pub(super) struct Rotated {
 }
 
 /// So many images share one pass over the matrix.
-const BLOCK: usize = 32;
+const BLOCK: usize = 1024;
 
 impl Rotated {
-    /// Multiplies the centred `images` of `source` by the fitted matrix.
+    /// Multiplies the centred `images` of `source` by the fitted matrix, on all cores: every trial waits for it.
     pub(super) fn new(
         preprocess: &Preprocess,
         source: &Images,
         images: impl Iterator<Item = u32>,
-    ) -> Rotated {
+    ) -> Result<Rotated, DataError> {
         let features = preprocess.subtract.len();
         let mut rows = vec![u32::MAX; source.len()];
         let images: Vec<u32> = images.collect();
         for (row, &image) in images.iter().enumerate() {
             rows[image as usize] = row as u32;
         }
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let compute = Compute::new(Isa::best(), cores)
+            .map_err(|error| DataError::Stored(format!("no threads to apply it with: {error}")))?;
+        let mut linear = Linear::new(features, features);
         let mut values = vec![0.0; images.len() * features];
-        pieces(&mut values, BLOCK * features, |block, values| {
-            let mut centred = vec![0.0; values.len()];
-            for (&image, centred) in images[block * BLOCK..]
-                .iter()
-                .zip(centred.chunks_exact_mut(features))
-            {
+        let mut centred = vec![0.0; BLOCK.min(images.len()) * features];
+        for (images, values) in images
+            .chunks(BLOCK)
+            .zip(values.chunks_mut(BLOCK * features))
+        {
+            let centred = &mut centred[..values.len()];
+            for (&image, centred) in images.iter().zip(centred.chunks_exact_mut(features)) {
                 let pixels = &source.pixels[image as usize * features..][..features];
                 preprocess.scale(pixels, centred);
             }
-            multiply(&centred, &preprocess.rotate, features, values);
-        });
-        Rotated {
+            linear.forward(&compute, centred, &preprocess.rotate, values);
+        }
+        Ok(Rotated {
             features,
             rows,
             values,
-        }
+        })
     }
 
     /// One image.
     pub(super) fn image(&self, image: u32) -> &[f32] {
         let row = self.rows[image as usize] as usize;
         &self.values[row * self.features..][..self.features]
-    }
-}
-
-/// Features of the result that stay in registers while their sums run.
-const WIDTH: usize = 32;
-
-/// `to = images × matrix`, each sum in the order of the features, so that its bits do not depend on the machine.
-fn multiply(images: &[f32], matrix: &[f32], features: usize, to: &mut [f32]) {
-    for first in (0..features).step_by(WIDTH) {
-        let pairs = images
-            .chunks_exact(features)
-            .zip(to.chunks_exact_mut(features));
-        for (image, to) in pairs {
-            let to = &mut to[first..features.min(first + WIDTH)];
-            match <&mut [f32; WIDTH]>::try_from(&mut *to) {
-                // With a length that the compiler knows, the sums stay in registers.
-                Ok(to) => {
-                    let mut sums = [0.0; WIDTH];
-                    columns(image, &matrix[first..], features, &mut sums);
-                    *to = sums;
-                }
-                Err(_) => columns(image, &matrix[first..], features, to),
-            }
-        }
-    }
-}
-
-/// Adds one image's products with the first columns of a matrix whose rows lie `stride` apart.
-#[inline(always)]
-fn columns(image: &[f32], matrix: &[f32], stride: usize, sums: &mut [f32]) {
-    for (&factor, row) in image.iter().zip(matrix.chunks(stride)) {
-        for (sum, &value) in sums.iter_mut().zip(row) {
-            *sum += factor * value;
-        }
     }
 }

@@ -56,7 +56,7 @@ pub(super) fn fit(
 /// Σ wᵢ vᵢ vᵢᵀ. A row is computed whole, in the order of the components.
 fn sum_of_products(vectors: &[f64], weights: &[f64], features: usize) -> Vec<f32> {
     let mut matrix = vec![0.0; features * features];
-    const ROWS: usize = 8;
+    const ROWS: usize = 32;
     pieces(&mut matrix, ROWS * features, |index, rows| {
         let mut sums = vec![0.0; rows.len()];
         for (vector, weight) in vectors.chunks(features).zip(weights) {
