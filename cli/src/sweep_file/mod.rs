@@ -470,4 +470,6 @@ fn default_of(
 }
 
 #[cfg(test)]
+mod examples;
+#[cfg(test)]
 mod tests;
