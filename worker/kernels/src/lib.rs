@@ -22,6 +22,7 @@ mod conv;
 mod geometry;
 mod linear;
 mod loss;
+mod peak;
 mod pool;
 
 pub use activation::Activation;
@@ -33,5 +34,6 @@ pub use isa::{Isa, IsaError};
 pub use linear::Linear;
 pub use loss::{Loss, softmax_cross_entropy};
 pub use norm::{Moments, NormGradient};
+pub use peak::Peak;
 pub use pool::{Pool, global_average, global_average_back, maxout, maxout_back};
 pub use view::{Affine, Behind, Delta, Extent, NormBack, View};

@@ -57,6 +57,11 @@ impl Default for Lens {
 }
 
 impl Lens {
+    /// That adds a bias.
+    pub fn with_bias(bias: Range<usize>) -> Self {
+        Self { shift: Shift::Bias(bias), ..Self::default() }
+    }
+
     /// Whether batch moments are wanted in training.
     pub fn normalises(&self) -> bool {
         matches!(self.shift, Shift::Norm(_))

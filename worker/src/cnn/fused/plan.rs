@@ -150,7 +150,7 @@ impl Plan {
         let geometry = Geometry { input, filters, size: conv.size, stride: conv.stride, pad: conv.pad };
         let kernel = Conv::new(geometry, self.tensors[at].gradient.is_some());
         let mut tensor = self.made(geometry.output(), false);
-        tensor.lens = conv.bias.clone().map(|bias| Lens { shift: Shift::Bias(bias), ..Lens::default() });
+        tensor.lens = conv.bias.clone().map(Lens::with_bias);
         self.step(Action::Conv { conv: Box::new(kernel), weight: conv.weight.clone() }, at, layer, tensor)
     }
 
@@ -159,7 +159,7 @@ impl Plan {
         let inputs = self.tensors[at].extent.len();
         let outputs = linear.weight.len() / inputs;
         let mut tensor = self.made(extent(Shape::flat(outputs)), true);
-        tensor.lens = linear.bias.clone().map(|bias| Lens { shift: Shift::Bias(bias), ..Lens::default() });
+        tensor.lens = linear.bias.clone().map(Lens::with_bias);
         let action = Action::Linear { linear: Linear::new(inputs, outputs), weight: linear.weight.clone() };
         self.step(action, at, layer, tensor)
     }

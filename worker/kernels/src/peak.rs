@@ -1,0 +1,48 @@
+//! The arithmetic that this machine can do: the measure of every other kernel.
+
+use crate::{
+    Isa,
+    product::{Left, Packed, Right, Run, product},
+};
+
+const ROWS: usize = 48;
+const TERMS: usize = 256;
+const COLUMNS: usize = 16;
+
+/// A product small enough to stay in the first-level cache.
+#[derive(Debug)]
+pub struct Peak {
+    isa: Isa,
+    a: Vec<f32>,
+    b: Packed,
+    c: Vec<f32>,
+    rows: Vec<usize>,
+    out: Vec<usize>,
+}
+
+impl Peak {
+    /// For one path.
+    pub fn new(isa: Isa) -> Self {
+        let mut b = Packed::default();
+        b.fill(isa, TERMS, COLUMNS, |_, row| row.fill(0.5));
+        Self {
+            isa,
+            a: vec![0.5; ROWS * TERMS],
+            b,
+            c: vec![0.0; ROWS * COLUMNS],
+            rows: (0..ROWS).map(|r| r * TERMS).collect(),
+            out: (0..ROWS).map(|r| r * COLUMNS).collect(),
+        }
+    }
+
+    /// Computes it `times` times; the number of floating-point operations, two for each multiply-add.
+    pub fn run(&mut self, times: usize) -> u64 {
+        let runs = [Run { a: 0, b: 0, terms: TERMS }];
+        let left = Left { rows: &self.rows, step: 1, runs: &runs, out: &self.out };
+        for _ in 0..times {
+            // SAFETY: the tables were made for these buffers.
+            unsafe { product(self.isa, self.a.as_ptr(), &left, &Right::Packed(&self.b), self.c.as_mut_ptr(), false) };
+        }
+        (2 * ROWS * TERMS * COLUMNS * times) as u64
+    }
+}
