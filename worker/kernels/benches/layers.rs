@@ -2,12 +2,18 @@
 //!
 //! `HONE_ISA` picks the path. Rounds alternate between the layers, so that a busy machine treats all alike.
 
-#![expect(clippy::disallowed_methods, reason = "a stopwatch is what a benchmark is")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a stopwatch is what a benchmark is"
+)]
 #![allow(missing_docs, reason = "a program")]
 
 use std::time::Instant;
 
-use hone_kernels::{Activation, Affine, Behind, Compute, Conv, Delta, Extent, Geometry, Isa, Moments, NormBack, NormGradient, Peak, Sink, Source, View};
+use hone_kernels::{
+    Activation, Affine, Behind, Compute, Conv, Delta, Extent, Geometry, Isa, Moments, NormBack,
+    NormGradient, Peak, Sink, Source, View,
+};
 
 const IMAGES: usize = 64;
 const ROUNDS: usize = 15;
@@ -20,11 +26,39 @@ struct Layer {
     lens: bool,
 }
 
-fn layer(name: &'static str, side: usize, channels: usize, window: usize, filters: usize, size: usize, stride: usize) -> Layer {
-    let stored = Extent { height: side, width: side, channels };
-    let input = Extent { height: side / window, width: side / window, channels };
-    let geometry = Geometry { input, filters, size, stride, pad: size / 2 };
-    Layer { name, stored, window, geometry, lens: channels > 3 }
+fn layer(
+    name: &'static str,
+    side: usize,
+    channels: usize,
+    window: usize,
+    filters: usize,
+    size: usize,
+    stride: usize,
+) -> Layer {
+    let stored = Extent {
+        height: side,
+        width: side,
+        channels,
+    };
+    let input = Extent {
+        height: side / window,
+        width: side / window,
+        channels,
+    };
+    let geometry = Geometry {
+        input,
+        filters,
+        size,
+        stride,
+        pad: size / 2,
+    };
+    Layer {
+        name,
+        stored,
+        window,
+        geometry,
+        lens: channels > 3,
+    }
 }
 
 fn median(mut times: Vec<f64>) -> f64 {
@@ -33,7 +67,9 @@ fn median(mut times: Vec<f64>) -> f64 {
 }
 
 fn noise(n: usize) -> Vec<f32> {
-    (0..n as u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 8) as f32 / 8_388_608.0 - 1.0).collect()
+    (0..n as u32)
+        .map(|i| (i.wrapping_mul(2_654_435_761) >> 8) as f32 / 8_388_608.0 - 1.0)
+        .collect()
 }
 
 struct Bench {
@@ -61,7 +97,11 @@ impl Bench {
             affine,
             conv: Conv::new(g, layer.lens),
             out: vec![0.0; IMAGES * g.output().len()],
-            norm: NormGradient { a: vec![1.0; row], b: vec![0.1; row], c: vec![0.2; row] },
+            norm: NormGradient {
+                a: vec![1.0; row],
+                b: vec![0.1; row],
+                c: vec![0.2; row],
+            },
             forward: Vec::new(),
             backward: Vec::new(),
             layer,
@@ -70,21 +110,55 @@ impl Bench {
 
     fn round(&mut self, compute: &Compute) {
         let g = self.layer.geometry;
-        let view = View { extent: self.layer.stored, affine: &self.affine, activation: Activation::Relu, window: self.layer.window, dropout: None };
-        let source = Source { raw: &self.raw, view: self.layer.lens.then_some(view) };
+        let view = View {
+            extent: self.layer.stored,
+            affine: &self.affine,
+            activation: Activation::Relu,
+            window: self.layer.window,
+            dropout: None,
+        };
+        let source = Source {
+            raw: &self.raw,
+            view: self.layer.lens.then_some(view),
+        };
         let started = Instant::now();
-        self.conv.forward(compute, &source, &self.weight, &mut self.out, Some(&mut Moments::default()));
+        self.conv.forward(
+            compute,
+            &source,
+            &self.weight,
+            &mut self.out,
+            Some(&mut Moments::default()),
+        );
         self.forward.push(started.elapsed().as_secs_f64());
         let NormGradient { a, b, c } = &self.norm;
-        let norm = NormBack { raw: &self.out, a, b, c };
+        let norm = NormBack {
+            raw: &self.out,
+            a,
+            b,
+            c,
+        };
         let arrived = noise(self.out.len());
-        let delta = Delta { extent: g.output(), gradient: &arrived, window: 1, choice: &[], norm: Some(norm) };
+        let delta = Delta {
+            extent: g.output(),
+            gradient: &arrived,
+            window: 1,
+            choice: &[],
+            norm: Some(norm),
+        };
         let mut weight = vec![0.0; g.weights()];
         let mut gradient = vec![0.0; IMAGES * g.input.len()];
         let mut behind = Behind::default();
-        let sink = if self.layer.lens { Sink::Through { gradient: &mut gradient, behind: &mut behind } } else { Sink::None };
+        let sink = if self.layer.lens {
+            Sink::Through {
+                gradient: &mut gradient,
+                behind: &mut behind,
+            }
+        } else {
+            Sink::None
+        };
         let started = Instant::now();
-        self.conv.backward(compute, &source, &self.weight, &delta, &mut weight, sink);
+        self.conv
+            .backward(compute, &source, &self.weight, &delta, &mut weight, sink);
         self.backward.push(started.elapsed().as_secs_f64());
     }
 }
@@ -102,7 +176,10 @@ fn main() {
         layer("pool, conv 64-128", 16, 64, 2, 128, 3, 1),
         layer("conv 128-128 on 4x4", 4, 128, 1, 128, 3, 1),
         layer("conv 10-10", 28, 10, 1, 10, 3, 1),
-    ].into_iter().map(Bench::new).collect();
+    ]
+    .into_iter()
+    .map(Bench::new)
+    .collect();
     let mut best: f64 = 0.0;
     for _ in 0..ROUNDS {
         let started = Instant::now();
@@ -111,14 +188,24 @@ fn main() {
         layers.iter_mut().for_each(|layer| layer.round(&compute));
     }
     println!("{} at most {:.1} GFLOP/s", isa.name(), best / 1e9);
-    for Bench { layer, forward, backward, .. } in layers {
+    for Bench {
+        layer,
+        forward,
+        backward,
+        ..
+    } in layers
+    {
         let g = layer.geometry;
         let work = 2.0 * (IMAGES * g.output().height * g.output().width * g.weights()) as f64;
         let (forward, backward) = (median(forward), median(backward));
         let back_work = if layer.lens { 2.0 * work } else { work };
         println!(
             "{:22} forward {:7.2} ms {:3.0} %   backward {:7.2} ms {:3.0} %",
-            layer.name, forward * 1e3, work / forward / best * 100.0, backward * 1e3, back_work / backward / best * 100.0,
+            layer.name,
+            forward * 1e3,
+            work / forward / best * 100.0,
+            backward * 1e3,
+            back_work / backward / best * 100.0,
         );
     }
 }

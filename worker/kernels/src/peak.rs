@@ -37,11 +37,29 @@ impl Peak {
 
     /// Computes it `times` times; the number of floating-point operations, two for each multiply-add.
     pub fn run(&mut self, times: usize) -> u64 {
-        let runs = [Run { a: 0, b: 0, terms: TERMS }];
-        let left = Left { rows: &self.rows, step: 1, runs: &runs, out: &self.out };
+        let runs = [Run {
+            a: 0,
+            b: 0,
+            terms: TERMS,
+        }];
+        let left = Left {
+            rows: &self.rows,
+            step: 1,
+            runs: &runs,
+            out: &self.out,
+        };
         for _ in 0..times {
             // SAFETY: the tables were made for these buffers.
-            unsafe { product(self.isa, self.a.as_ptr(), &left, &Right::Packed(&self.b), self.c.as_mut_ptr(), false) };
+            unsafe {
+                product(
+                    self.isa,
+                    self.a.as_ptr(),
+                    &left,
+                    &Right::Packed(&self.b),
+                    self.c.as_mut_ptr(),
+                    false,
+                )
+            };
         }
         (2 * ROWS * TERMS * COLUMNS * times) as u64
     }

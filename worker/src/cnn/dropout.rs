@@ -1,28 +1,17 @@
 //! Dropout masks: a number a value, out of a key and the value's place, so that no order and no thread count matters.
 
-/// Whether the value at `place` of dropout layer `layer` is kept; `rate` is the probability of being dropped.
-///
-/// The mixing is that of SplitMix64 (Steele et al. 2014).
-pub fn keeps(mask_key: u64, layer: u64, place: u64, rate: f64) -> bool {
-    let mut bits = mask_key ^ layer.wrapping_mul(0xD1B5_4A32_D192_ED03);
-    bits = bits.wrapping_add(place.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
-    bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    bits ^= bits >> 31;
-    (bits >> 32) as f64 >= rate * 4_294_967_296.0
+use hone_kernels::Dropout;
+
+/// The masks of dropout layer `layer` in one step; `rate` is the probability of being dropped.
+pub fn of_layer(mask_key: u64, layer: u64, rate: f64) -> Dropout {
+    Dropout::new(mask_key ^ layer.wrapping_mul(0xD1B5_4A32_D192_ED03), rate)
 }
 
-/// The mask of one layer: 0 where dropped, else 1/(1 − rate).
+/// The mask of one layer, written out: 0 where dropped, else 1/(1 − rate).
 pub fn mask(mask_key: u64, layer: u64, rate: f64, length: usize) -> Vec<f32> {
-    let kept = (1.0 / (1.0 - rate)) as f32;
+    let dropout = of_layer(mask_key, layer, rate);
     (0..length as u64)
-        .map(|place| {
-            if keeps(mask_key, layer, place, rate) {
-                kept
-            } else {
-                0.0
-            }
-        })
+        .map(|place| dropout.factor(place))
         .collect()
 }
 

@@ -1,7 +1,7 @@
 //! The built-in trainer: convolutional networks for image classification.
 //!
 //! In reading order: what the sweep file can say ([`config`]), the layer list made of it ([`architecture`]), its first
-//! weights ([`init`]), what runs it ([`executor`], [`reference`]), what moves the weights ([`optimizer`],
+//! weights ([`init`]), what runs it ([`executor`]: [`fused`] and [`reference`]), what moves the weights ([`optimizer`],
 //! [`schedule`]), and the trainer around it all ([`trainer`]).
 
 pub mod architecture;
@@ -9,6 +9,7 @@ pub mod config;
 pub mod dropout;
 pub mod evaluate;
 pub mod executor;
+pub mod fused;
 pub mod init;
 pub mod optimizer;
 pub mod reference;

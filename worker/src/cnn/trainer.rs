@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use super::{
     Architecture, Config, architecture::Shape, evaluate::evaluate, executor::Executor,
-    reference::Reference, saved_net::SavedNet, training::CnnTraining,
+    fused::Fused, saved_net::SavedNet, training::CnnTraining,
 };
 use crate::{
     data::{DataError, DataSet, Library, Part},
@@ -33,9 +33,11 @@ impl CnnTrainer {
     }
 
     /// The executor of this process, with buffers of its own.
-    pub fn executor(&self, architecture: &Architecture) -> Box<dyn Executor> {
-        let _ = self.threads;
-        Box::new(Reference::new(architecture.clone()))
+    ///
+    /// # Errors
+    /// `HONE_ISA` names what this processor lacks, or there are no threads left.
+    pub fn executor(&self, architecture: &Architecture) -> Result<Box<dyn Executor>, TrainError> {
+        Ok(Box::new(Fused::new(architecture.clone(), self.threads)?))
     }
 
     /// As [`Trainer::start`], with the type that the command line's verbs need.
@@ -47,7 +49,7 @@ impl CnnTrainer {
         let config = parse(trial)?;
         let prepared = self.library.prepare(&config.data, trial.fold)?;
         let architecture = lay_out(&config, &prepared.set)?;
-        let executor = self.executor(&architecture);
+        let executor = self.executor(&architecture)?;
         let mut training = CnnTraining::new(config, trial, prepared, architecture, executor);
         if let Some(path) = resume {
             training.resume(path)?;
@@ -79,7 +81,7 @@ impl Trainer for CnnTrainer {
         let images: Vec<u32> = (0..test.len() as u32).collect();
         let net = SavedNet::open(weights)?;
         let prepared = net.prepare(set)?;
-        let mut executor = self.executor(&net.architecture);
+        let mut executor = self.executor(&net.architecture)?;
         let weights = (&net.parameters[..], &net.statistics[..]);
         let Some(score) = evaluate(
             &mut *executor,

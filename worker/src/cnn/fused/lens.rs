@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use hone_kernels::{
-    Activation as Curve, Affine, Behind, Compute, Delta, Dropout, Extent, Moments, NormBack, NormGradient, View,
+    Activation as Curve, Affine, Behind, Compute, Delta, Dropout, Extent, Moments, NormBack,
+    NormGradient, View,
 };
 
 use crate::cnn::{
@@ -59,7 +60,10 @@ impl Default for Lens {
 impl Lens {
     /// That adds a bias.
     pub fn with_bias(bias: Range<usize>) -> Self {
-        Self { shift: Shift::Bias(bias), ..Self::default() }
+        Self {
+            shift: Shift::Bias(bias),
+            ..Self::default()
+        }
     }
 
     /// Whether batch moments are wanted in training.
@@ -82,26 +86,49 @@ impl Lens {
 
     /// Before anyone looks through it, once the tensor and in training its moments are there. Moves the running
     /// statistics.
-    pub fn train(&mut self, extent: Extent, places: usize, parameters: &[f32], statistics: &mut [f32], training: Training) {
+    pub fn train(
+        &mut self,
+        extent: Extent,
+        places: usize,
+        parameters: &[f32],
+        statistics: &mut [f32],
+        training: Training,
+    ) {
         if let Shift::Norm(norm) = &self.shift {
             let unbiased = places as f64 / (places as f64 - 1.0).max(1.0);
             let Moments { mean, variance, .. } = &self.moments;
             move_towards(&mut statistics[norm.mean.clone()], mean, 1.0);
             move_towards(&mut statistics[norm.variance.clone()], variance, unbiased);
-            let (gamma, beta) = (&parameters[norm.gamma.clone()], &parameters[norm.beta.clone()]);
-            self.affine.normalise(extent, mean, variance, gamma, beta, BATCH_NORM_EPSILON);
+            let (gamma, beta) = (
+                &parameters[norm.gamma.clone()],
+                &parameters[norm.beta.clone()],
+            );
+            self.affine
+                .normalise(extent, mean, variance, gamma, beta, BATCH_NORM_EPSILON);
         }
         self.rest(extent, parameters);
-        self.masks = self.dropout.map(|(rate, index)| dropout::of_layer(training.mask_key, index, rate));
+        self.masks = self
+            .dropout
+            .map(|(rate, index)| dropout::of_layer(training.mask_key, index, rate));
     }
 
     /// The same, in evaluation.
     pub fn evaluate(&mut self, extent: Extent, parameters: &[f32], statistics: &[f32]) {
         if let Shift::Norm(norm) = &self.shift {
-            let wide = |range: &Range<usize>| statistics[range.clone()].iter().copied().map(f64::from).collect::<Vec<_>>();
-            let (gamma, beta) = (&parameters[norm.gamma.clone()], &parameters[norm.beta.clone()]);
+            let wide = |range: &Range<usize>| {
+                statistics[range.clone()]
+                    .iter()
+                    .copied()
+                    .map(f64::from)
+                    .collect::<Vec<_>>()
+            };
+            let (gamma, beta) = (
+                &parameters[norm.gamma.clone()],
+                &parameters[norm.beta.clone()],
+            );
             let (mean, variance) = (wide(&norm.mean), wide(&norm.variance));
-            self.affine.normalise(extent, &mean, &variance, gamma, beta, BATCH_NORM_EPSILON);
+            self.affine
+                .normalise(extent, &mean, &variance, gamma, beta, BATCH_NORM_EPSILON);
         }
         self.rest(extent, parameters);
         self.masks = None;
@@ -110,25 +137,39 @@ impl Lens {
     fn rest(&mut self, extent: Extent, parameters: &[f32]) {
         match &self.shift {
             Shift::None => self.affine.shift_only(extent, None),
-            Shift::Bias(bias) => self.affine.shift_only(extent, Some(&parameters[bias.clone()])),
+            Shift::Bias(bias) => self
+                .affine
+                .shift_only(extent, Some(&parameters[bias.clone()])),
             Shift::Norm(_) => {}
         }
         match &self.activation {
             Some(Activation::LeakyRelu { slope }) => self.affine.slopes(extent, |_| *slope as f32),
             Some(Activation::Elu { alpha }) => self.affine.slopes(extent, |_| *alpha as f32),
-            Some(Activation::Prelu { slope }) => self.affine.slopes(extent, |c| parameters[slope.start + c]),
+            Some(Activation::Prelu { slope }) => {
+                self.affine.slopes(extent, |c| parameters[slope.start + c])
+            }
             _ => self.affine.slopes(extent, |_| 0.0),
         }
     }
 
     /// As the readers see it.
     pub fn view(&self, extent: Extent) -> View<'_> {
-        View { extent, affine: &self.affine, activation: self.curve(), window: self.window, dropout: self.masks }
+        View {
+            extent,
+            affine: &self.affine,
+            activation: self.curve(),
+            window: self.window,
+            dropout: self.masks,
+        }
     }
 
     /// Without pool and dropout: the activation's values, for the diagnosis.
     pub fn bare_view(&self, extent: Extent) -> View<'_> {
-        View { window: 1, dropout: None, ..self.view(extent) }
+        View {
+            window: 1,
+            dropout: None,
+            ..self.view(extent)
+        }
     }
 
     /// Once the readers' gradient has gone back through the view: the gradients of what is learned here.
@@ -140,7 +181,8 @@ impl Lens {
             Shift::Norm(norm) => {
                 let mut gamma = vec![0.0; extent.channels];
                 let beta = &mut gradient[norm.beta.clone()];
-                self.norm.compute(extent, places, &self.affine, &self.behind, &mut gamma, beta);
+                self.norm
+                    .compute(extent, places, &self.affine, &self.behind, &mut gamma, beta);
                 gradient[norm.gamma.clone()].copy_from_slice(&gamma);
             }
         }
@@ -153,7 +195,13 @@ impl Lens {
     pub fn delta<'a>(&'a self, extent: Extent, raw: &'a [f32], gradient: &'a [f32]) -> Delta<'a> {
         let NormGradient { a, b, c } = &self.norm;
         let norm = self.normalises().then_some(NormBack { raw, a, b, c });
-        Delta { extent, gradient, window: self.window, choice: &self.behind.choice, norm }
+        Delta {
+            extent,
+            gradient,
+            window: self.window,
+            choice: &self.behind.choice,
+            norm,
+        }
     }
 
     /// Whether that gradient is the buffer itself.
@@ -164,7 +212,8 @@ impl Lens {
     /// Recomputes nothing and goes back in place; for tensors whose reader did not do so itself.
     pub fn back(&mut self, compute: &Compute, extent: Extent, raw: &[f32], gradient: &mut [f32]) {
         let mut behind = std::mem::take(&mut self.behind);
-        self.view(extent).backward(compute, raw, gradient, &mut behind);
+        self.view(extent)
+            .backward(compute, raw, gradient, &mut behind);
         self.behind = behind;
     }
 }

@@ -53,7 +53,8 @@ impl Fused {
 
     /// The same, on a path of the caller's.
     pub fn on(architecture: Architecture, isa: Isa, threads: usize) -> Result<Self, TrainError> {
-        let compute = Compute::new(isa, threads).map_err(|error| TrainError::Worker(error.to_string()))?;
+        let compute =
+            Compute::new(isa, threads).map_err(|error| TrainError::Worker(error.to_string()))?;
         let plan = Plan::new(&architecture);
         Ok(Self {
             data: vec![Vec::new(); plan.tensors.len()],
@@ -103,18 +104,32 @@ impl Executor for Fused {
         gradient: &mut [f32],
     ) -> Result<Outcome, TrainError> {
         let count = batch.labels.len();
-        self.forward(parameters, batch.images, count, Mode::Train { statistics, training });
+        self.forward(
+            parameters,
+            batch.images,
+            count,
+            Mode::Train {
+                statistics,
+                training,
+            },
+        );
         let logits = self.logits_at();
         let Some(slot) = self.plan.tensors[logits].gradient else {
-            return Err(TrainError::Trial(String::from("a network without a layer to train")));
+            return Err(TrainError::Trial(String::from(
+                "a network without a layer to train",
+            )));
         };
         let buffer = &mut self.gradients[slot];
         buffer.clear();
         buffer.extend_from_slice(&self.data[logits]);
         let smoothing = training.label_smoothing as f32;
-        let loss = softmax_cross_entropy(buffer, batch.labels, self.architecture.classes, smoothing);
+        let loss =
+            softmax_cross_entropy(buffer, batch.labels, self.architecture.classes, smoothing);
         self.backward(parameters, batch.images, count, gradient);
-        Ok(Outcome { loss: loss.sum / count as f64, correct: loss.correct })
+        Ok(Outcome {
+            loss: loss.sum / count as f64,
+            correct: loss.correct,
+        })
     }
 
     fn logits(
@@ -125,7 +140,10 @@ impl Executor for Fused {
         logits: &mut [f32],
     ) -> Result<(), TrainError> {
         let classes = self.architecture.classes;
-        for (images, logits) in self.portions(images).zip(logits.chunks_mut(PORTION * classes)) {
+        for (images, logits) in self
+            .portions(images)
+            .zip(logits.chunks_mut(PORTION * classes))
+        {
             let count = logits.len() / classes;
             self.forward(parameters, images, count, Mode::Evaluate { statistics });
             logits.copy_from_slice(&self.data[self.logits_at()]);

@@ -30,7 +30,14 @@ impl Tensor {
     /// Of a whole batch: extent, and how many of them.
     pub fn batched(&self, images: usize) -> (Extent, usize) {
         if self.flat {
-            (Extent { height: images, width: 1, channels: self.extent.len() }, 1)
+            (
+                Extent {
+                    height: images,
+                    width: 1,
+                    channels: self.extent.len(),
+                },
+                1,
+            )
         } else {
             (self.extent, images)
         }
@@ -46,8 +53,14 @@ impl Tensor {
 /// What makes one tensor of another.
 #[derive(Debug)]
 pub(super) enum Action {
-    Conv { conv: Box<Conv>, weight: Range<usize> },
-    Linear { linear: Linear, weight: Range<usize> },
+    Conv {
+        conv: Box<Conv>,
+        weight: Range<usize>,
+    },
+    Linear {
+        linear: Linear,
+        weight: Range<usize>,
+    },
     /// Writes out what is seen.
     Materialise,
     Pool(Pool),
@@ -81,8 +94,18 @@ const LARGEST_WINDOW: usize = 15;
 
 impl Plan {
     pub fn new(architecture: &Architecture) -> Self {
-        let mut plan = Self { tensors: Vec::new(), steps: Vec::new(), gradients: 0 };
-        plan.tensors.push(Tensor { extent: extent(architecture.input), flat: false, lens: None, gradient: None, observed: None });
+        let mut plan = Self {
+            tensors: Vec::new(),
+            steps: Vec::new(),
+            gradients: 0,
+        };
+        plan.tensors.push(Tensor {
+            extent: extent(architecture.input),
+            flat: false,
+            lens: None,
+            gradient: None,
+            observed: None,
+        });
         let mut at = 0;
         let mut remembered = 0;
         for (index, layer) in architecture.layers.iter().enumerate() {
@@ -101,8 +124,15 @@ impl Plan {
                 Op::Pool(pool) => plan.pool(at, index, pool),
                 Op::GlobalPool => plan.flatten(at, index, Action::GlobalPool, layer.output),
                 Op::Flatten => plan.materialised(at, index),
-                Op::Dropout { rate, index: number } => {
-                    if plan.tensors[at].lens.as_ref().is_some_and(|lens| lens.dropout.is_some()) {
+                Op::Dropout {
+                    rate,
+                    index: number,
+                } => {
+                    if plan.tensors[at]
+                        .lens
+                        .as_ref()
+                        .is_some_and(|lens| lens.dropout.is_some())
+                    {
                         at = plan.materialised(at, index);
                     }
                     plan.lens(at).dropout = Some((*rate, *number));
@@ -112,7 +142,9 @@ impl Plan {
                     remembered = plan.materialised(at, index);
                     remembered
                 }
-                Op::ResidualAdd { projection } => plan.add(at, index, remembered, projection.as_ref()),
+                Op::ResidualAdd { projection } => {
+                    plan.add(at, index, remembered, projection.as_ref())
+                }
             };
             if let Some(kind) = observed(architecture, index) {
                 plan.tensors[at].observed = Some((index, kind));
@@ -134,24 +166,49 @@ impl Plan {
     fn step(&mut self, action: Action, input: usize, layer: usize, tensor: Tensor) -> usize {
         let output = self.tensors.len();
         self.tensors.push(tensor);
-        self.steps.push(Step { action, input, output, layer });
+        self.steps.push(Step {
+            action,
+            input,
+            output,
+            layer,
+        });
         output
     }
 
     /// A tensor with a gradient buffer of its own.
     fn made(&mut self, extent: Extent, flat: bool) -> Tensor {
         let gradient = self.buffer();
-        Tensor { extent, flat, lens: None, gradient, observed: None }
+        Tensor {
+            extent,
+            flat,
+            lens: None,
+            gradient,
+            observed: None,
+        }
     }
 
     fn conv(&mut self, at: usize, layer: usize, conv: &architecture::Conv) -> usize {
         let input = self.seen_extent(at);
         let filters = conv.weight.len() / (conv.size * conv.size * input.channels);
-        let geometry = Geometry { input, filters, size: conv.size, stride: conv.stride, pad: conv.pad };
+        let geometry = Geometry {
+            input,
+            filters,
+            size: conv.size,
+            stride: conv.stride,
+            pad: conv.pad,
+        };
         let kernel = Conv::new(geometry, self.tensors[at].gradient.is_some());
         let mut tensor = self.made(geometry.output(), false);
         tensor.lens = conv.bias.clone().map(Lens::with_bias);
-        self.step(Action::Conv { conv: Box::new(kernel), weight: conv.weight.clone() }, at, layer, tensor)
+        self.step(
+            Action::Conv {
+                conv: Box::new(kernel),
+                weight: conv.weight.clone(),
+            },
+            at,
+            layer,
+            tensor,
+        )
     }
 
     fn linear(&mut self, at: usize, layer: usize, linear: &architecture::Linear) -> usize {
@@ -160,14 +217,21 @@ impl Plan {
         let outputs = linear.weight.len() / inputs;
         let mut tensor = self.made(extent(Shape::flat(outputs)), true);
         tensor.lens = linear.bias.clone().map(Lens::with_bias);
-        let action = Action::Linear { linear: Linear::new(inputs, outputs), weight: linear.weight.clone() };
+        let action = Action::Linear {
+            linear: Linear::new(inputs, outputs),
+            weight: linear.weight.clone(),
+        };
         self.step(action, at, layer, tensor)
     }
 
     fn seen_extent(&self, at: usize) -> Extent {
         let tensor = &self.tensors[at];
         let window = tensor.lens.as_ref().map_or(1, |lens| lens.window);
-        Extent { height: tensor.extent.height / window, width: tensor.extent.width / window, ..tensor.extent }
+        Extent {
+            height: tensor.extent.height / window,
+            width: tensor.extent.width / window,
+            ..tensor.extent
+        }
     }
 
     /// What is seen of it, as a tensor of its own; itself if it has no lens. Both have one gradient buffer, in which the
@@ -176,13 +240,30 @@ impl Plan {
         if self.tensors[at].lens.is_none() {
             return at;
         }
-        let (extent, flat, gradient) = (self.seen_extent(at), self.tensors[at].flat, self.tensors[at].gradient);
-        self.step(Action::Materialise, at, layer, Tensor { extent, flat, lens: None, gradient, observed: None })
+        let (extent, flat, gradient) = (
+            self.seen_extent(at),
+            self.tensors[at].flat,
+            self.tensors[at].gradient,
+        );
+        self.step(
+            Action::Materialise,
+            at,
+            layer,
+            Tensor {
+                extent,
+                flat,
+                lens: None,
+                gradient,
+                observed: None,
+            },
+        )
     }
 
     fn maxout(&mut self, at: usize, layer: usize, pieces: usize) -> usize {
         let at = self.materialised(at, layer);
-        let Tensor { mut extent, flat, .. } = self.tensors[at];
+        let Tensor {
+            mut extent, flat, ..
+        } = self.tensors[at];
         extent.channels /= pieces;
         let tensor = self.made(extent, flat);
         self.step(Action::Maxout(pieces), at, layer, tensor)
@@ -190,13 +271,26 @@ impl Plan {
 
     fn pool(&mut self, at: usize, layer: usize, pool: &architecture::Pool) -> usize {
         let max = pool.kind == PoolKind::Max;
-        let free = self.tensors[at].lens.as_ref().is_none_or(|lens| lens.window == 1 && lens.dropout.is_none());
-        if max && free && pool.window == pool.stride && pool.window <= LARGEST_WINDOW && self.tensors[at].gradient.is_some() {
+        let free = self.tensors[at]
+            .lens
+            .as_ref()
+            .is_none_or(|lens| lens.window == 1 && lens.dropout.is_none());
+        if max
+            && free
+            && pool.window == pool.stride
+            && pool.window <= LARGEST_WINDOW
+            && self.tensors[at].gradient.is_some()
+        {
             self.lens(at).window = pool.window;
             return at;
         }
         let at = self.materialised(at, layer);
-        let pool = Pool { input: self.tensors[at].extent, window: pool.window, stride: pool.stride, average: !max };
+        let pool = Pool {
+            input: self.tensors[at].extent,
+            window: pool.window,
+            stride: pool.stride,
+            average: !max,
+        };
         let tensor = self.made(pool.output(), false);
         self.step(Action::Pool(pool), at, layer, tensor)
     }
@@ -208,7 +302,13 @@ impl Plan {
     }
 
     /// The sum's gradient is that of both terms: the first, and a projection, share its buffer.
-    fn add(&mut self, at: usize, layer: usize, remembered: usize, projection: Option<&architecture::Conv>) -> usize {
+    fn add(
+        &mut self,
+        at: usize,
+        layer: usize,
+        remembered: usize,
+        projection: Option<&architecture::Conv>,
+    ) -> usize {
         let left = self.materialised(at, layer);
         let right = match projection {
             Some(conv) => self.conv(remembered, layer, conv),
@@ -219,10 +319,25 @@ impl Plan {
             self.tensors[right].gradient = gradient;
         }
         let extent = self.tensors[left].extent;
-        self.step(Action::Add(right), left, layer, Tensor { extent, flat: false, lens: None, gradient, observed: None })
+        self.step(
+            Action::Add(right),
+            left,
+            layer,
+            Tensor {
+                extent,
+                flat: false,
+                lens: None,
+                gradient,
+                observed: None,
+            },
+        )
     }
 }
 
 fn extent(shape: Shape) -> Extent {
-    Extent { height: shape.height, width: shape.width, channels: shape.channels }
+    Extent {
+        height: shape.height,
+        width: shape.width,
+        channels: shape.channels,
+    }
 }

@@ -35,25 +35,45 @@ impl Sums {
     fn statistics(&self) -> ActivationStatistics {
         let count = self.count.max(1) as f64;
         let mean = self.sum / count;
-        let dead = self.alive.iter().filter(|alive| !**alive).count() as f64 / self.alive.len().max(1) as f64;
+        let dead = self.alive.iter().filter(|alive| !**alive).count() as f64
+            / self.alive.len().max(1) as f64;
         ActivationStatistics {
             layer: self.layer,
             mean,
             deviation: (self.squares / count - mean * mean).max(0.0).sqrt(),
             dead: (self.kind == Observed::CanDie).then_some(dead),
-            saturated: matches!(self.kind, Observed::Sigmoid | Observed::Tanh).then_some(self.outer as f64 / count),
+            saturated: matches!(self.kind, Observed::Sigmoid | Observed::Tanh)
+                .then_some(self.outer as f64 / count),
         }
     }
 }
 
 impl Fused {
     /// Statistics of every observed layer, in evaluation mode, a few images at a time.
-    pub(super) fn observe(&mut self, parameters: &[f32], statistics: &[f32], images: &[f32]) -> Vec<ActivationStatistics> {
-        let mut sums: Vec<Option<Sums>> = self.plan.tensors.iter().map(|tensor| {
-            let (layer, kind) = tensor.observed?;
-            let alive = vec![false; tensor.extent.channels];
-            Some(Sums { layer, kind, count: 0, sum: 0.0, squares: 0.0, outer: 0, alive })
-        }).collect();
+    pub(super) fn observe(
+        &mut self,
+        parameters: &[f32],
+        statistics: &[f32],
+        images: &[f32],
+    ) -> Vec<ActivationStatistics> {
+        let mut sums: Vec<Option<Sums>> = self
+            .plan
+            .tensors
+            .iter()
+            .map(|tensor| {
+                let (layer, kind) = tensor.observed?;
+                let alive = vec![false; tensor.extent.channels];
+                Some(Sums {
+                    layer,
+                    kind,
+                    count: 0,
+                    sum: 0.0,
+                    squares: 0.0,
+                    outer: 0,
+                    alive,
+                })
+            })
+            .collect();
         for images in self.portions(images) {
             let count = images.len() / self.architecture.input.len();
             self.forward(parameters, images, count, Mode::Evaluate { statistics });
@@ -74,7 +94,11 @@ impl Fused {
         match &tensor.lens {
             Some(lens) => {
                 self.spare.resize(self.data[index].len(), 0.0);
-                lens.bare_view(extent).materialise(&self.compute, &self.data[index], &mut self.spare);
+                lens.bare_view(extent).materialise(
+                    &self.compute,
+                    &self.data[index],
+                    &mut self.spare,
+                );
                 sums.add(&self.spare);
             }
             None => sums.add(&self.data[index]),

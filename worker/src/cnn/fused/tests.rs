@@ -37,7 +37,10 @@ impl Draw {
     }
 
     fn floats(&mut self, n: usize, size: f32) -> Vec<f32> {
-        (0..n).map(|_| (self.next() >> 40) as f32 / 8_388_608.0 - 1.0).map(|x| x * size).collect()
+        (0..n)
+            .map(|_| (self.next() >> 40) as f32 / 8_388_608.0 - 1.0)
+            .map(|x| x * size)
+            .collect()
     }
 }
 
@@ -59,9 +62,17 @@ fn block(draw: &mut Draw) -> ConvBlock {
     ConvBlock {
         size: 1 + draw.below(7),
         stride: draw.of(&[1, 1, 1, 2, 3]),
-        pad: if draw.one_in(3) { Padding::Zeros(draw.below(4)) } else { Padding::Same },
+        pad: if draw.one_in(3) {
+            Padding::Zeros(draw.below(4))
+        } else {
+            Padding::Same
+        },
         pool,
-        pool_stride: if pool > 0 && draw.one_in(3) { Some(1 + draw.below(3)) } else { None },
+        pool_stride: if pool > 0 && draw.one_in(3) {
+            Some(1 + draw.below(3))
+        } else {
+            None
+        },
         pool_kind: draw.of(&[PoolKind::Max, PoolKind::Max, PoolKind::Average]),
         residual: draw.one_in(3),
         dropout: draw.of(&[0.0, 0.0, 0.3]),
@@ -76,7 +87,11 @@ fn model(draw: &mut Draw, activation: ActivationKind) -> Model {
         global_pool: draw.one_in(3),
         hidden: (0..draw.below(3)).map(|_| 1 + draw.below(30)).collect(),
         activation,
-        batch_norm: draw.of(&[BatchNormWhere::Everywhere, BatchNormWhere::Conv, BatchNormWhere::Nowhere]),
+        batch_norm: draw.of(&[
+            BatchNormWhere::Everywhere,
+            BatchNormWhere::Conv,
+            BatchNormWhere::Nowhere,
+        ]),
         dropout: draw.of(&[0.0, 0.4]),
         ..Model::default()
     }
@@ -97,7 +112,8 @@ fn case(seed: u64) -> Case {
     loop {
         let input = Shape::from([5 + draw.below(9), 5 + draw.below(9), 1 + draw.below(4)]);
         let classes = 2 + draw.below(10);
-        let Ok(architecture) = Architecture::new(&model(&mut draw, activation), input, classes) else {
+        let Ok(architecture) = Architecture::new(&model(&mut draw, activation), input, classes)
+        else {
             continue;
         };
         let count = 5 + draw.below(20);
@@ -105,13 +121,18 @@ fn case(seed: u64) -> Case {
         for parameter in &architecture.parameters {
             // He's scale, so that signals keep their size in deep nets.
             let scale = (3.0 / parameter.fan_in.max(3) as f32).sqrt();
-            parameters[parameter.range.clone()].iter_mut().for_each(|weight| *weight *= scale);
+            parameters[parameter.range.clone()]
+                .iter_mut()
+                .for_each(|weight| *weight *= scale);
         }
         return Case {
             parameters,
             images: draw.floats(count * input.len(), 1.0),
             labels: (0..count).map(|_| draw.below(classes) as u32).collect(),
-            training: Training { mask_key: draw.next(), label_smoothing: draw.of(&[0.0, 0.1]) },
+            training: Training {
+                mask_key: draw.next(),
+                label_smoothing: draw.of(&[0.0, 0.1]),
+            },
             architecture,
         };
     }
@@ -129,11 +150,30 @@ impl Case {
     fn run(&self, executor: &mut dyn Executor) -> Result {
         let mut statistics = self.architecture.fresh_statistics();
         let mut gradient = vec![f32::NAN; self.architecture.parameter_count];
-        let batch = Batch { images: &self.images, labels: &self.labels };
-        let outcome = executor.step(&self.parameters, &mut statistics, batch, self.training, &mut gradient).unwrap();
+        let batch = Batch {
+            images: &self.images,
+            labels: &self.labels,
+        };
+        let outcome = executor
+            .step(
+                &self.parameters,
+                &mut statistics,
+                batch,
+                self.training,
+                &mut gradient,
+            )
+            .unwrap();
         let mut logits = vec![0.0; self.labels.len() * self.architecture.classes];
-        executor.logits(&self.parameters, &statistics, &self.images, &mut logits).unwrap();
-        Result { loss: outcome.loss, correct: outcome.correct, gradient, statistics, logits }
+        executor
+            .logits(&self.parameters, &statistics, &self.images, &mut logits)
+            .unwrap();
+        Result {
+            loss: outcome.loss,
+            correct: outcome.correct,
+            gradient,
+            statistics,
+            logits,
+        }
     }
 }
 
@@ -153,17 +193,40 @@ fn random_networks_agree_with_the_reference_in_f64() {
         let mut fused = Fused::on(case.architecture.clone(), Isa::best(), 1).unwrap();
         let mut reference = Reference::with(case.architecture.clone(), Device::Cpu, DType::F64);
         let (ours, right) = (case.run(&mut fused), case.run(&mut reference));
-        let names: Vec<_> = case.architecture.layers.iter().map(|layer| layer.name.as_str()).collect();
-        assert!((ours.loss - right.loss).abs() < 1e-4 * right.loss.abs().max(1.0), "{seed} {names:?}: {} {}", ours.loss, right.loss);
+        let names: Vec<_> = case
+            .architecture
+            .layers
+            .iter()
+            .map(|layer| layer.name.as_str())
+            .collect();
+        assert!(
+            (ours.loss - right.loss).abs() < 1e-4 * right.loss.abs().max(1.0),
+            "{seed} {names:?}: {} {}",
+            ours.loss,
+            right.loss
+        );
         assert_eq!(ours.correct, right.correct, "{seed} {names:?}");
         let whole = length(&right.gradient);
         for parameter in &case.architecture.parameters {
-            let (a, b) = (&ours.gradient[parameter.range.clone()], &right.gradient[parameter.range.clone()]);
+            let (a, b) = (
+                &ours.gradient[parameter.range.clone()],
+                &right.gradient[parameter.range.clone()],
+            );
             let (apart, size) = (distance(a, b), length(b));
-            assert!(apart <= 2e-3 * size + 1e-4 * whole, "{seed} {names:?} {}: {apart} of {size}", parameter.name);
+            assert!(
+                apart <= 2e-3 * size + 1e-4 * whole,
+                "{seed} {names:?} {}: {apart} of {size}",
+                parameter.name
+            );
         }
-        for (what, a, b) in [("statistics", &ours.statistics, &right.statistics), ("logits", &ours.logits, &right.logits)] {
-            assert!(distance(a, b) <= 1e-4 * (length(b) + 1.0), "{seed} {names:?} {what}");
+        for (what, a, b) in [
+            ("statistics", &ours.statistics, &right.statistics),
+            ("logits", &ours.logits, &right.logits),
+        ] {
+            assert!(
+                distance(a, b) <= 1e-4 * (length(b) + 1.0),
+                "{seed} {names:?} {what}"
+            );
         }
     }
 }
@@ -174,16 +237,25 @@ fn threads_paths_and_kept_buffers_change_no_bit() {
         let case = case(seed);
         let bits = |result: &Result| {
             let all = [&result.gradient, &result.statistics, &result.logits];
-            all.iter().flat_map(|part| part.iter().map(|x| x.to_bits())).collect::<Vec<_>>()
+            all.iter()
+                .flat_map(|part| part.iter().map(|x| x.to_bits()))
+                .collect::<Vec<_>>()
         };
         let mut first = Fused::on(case.architecture.clone(), Isa::best(), 1).unwrap();
         let expected = bits(&case.run(&mut first));
-        assert!(expected == bits(&case.run(&mut first)), "{seed}: a second time");
+        assert!(
+            expected == bits(&case.run(&mut first)),
+            "{seed}: a second time"
+        );
         let mut threads = Fused::on(case.architecture.clone(), Isa::best(), 3).unwrap();
         assert!(expected == bits(&case.run(&mut threads)), "{seed}: threads");
         for isa in Isa::all().filter(|isa| isa.name() != "libm") {
             let mut other = Fused::on(case.architecture.clone(), isa, 1).unwrap();
-            assert!(expected == bits(&case.run(&mut other)), "{seed}: {}", isa.name());
+            assert!(
+                expected == bits(&case.run(&mut other)),
+                "{seed}: {}",
+                isa.name()
+            );
         }
     }
 }
@@ -195,15 +267,27 @@ fn activations_look_as_in_the_reference() {
         let statistics = case.architecture.fresh_statistics();
         let mut fused = Fused::on(case.architecture.clone(), Isa::best(), 1).unwrap();
         let mut reference = Reference::new(case.architecture.clone());
-        let ours = fused.probe(&case.parameters, &statistics, &case.images).unwrap();
-        let right = reference.probe(&case.parameters, &statistics, &case.images).unwrap();
+        let ours = fused
+            .probe(&case.parameters, &statistics, &case.images)
+            .unwrap();
+        let right = reference
+            .probe(&case.parameters, &statistics, &case.images)
+            .unwrap();
         assert_eq!(ours.len(), right.len());
         for (a, b) in ours.iter().zip(&right) {
             assert_eq!(a.layer, b.layer);
             let close = |a: f64, b: f64| (a - b).abs() <= 1e-3 * (b.abs() + 0.01);
-            let near = |a: Option<f64>, b: Option<f64>| a.is_some() == b.is_some() && close(a.unwrap_or(0.0), b.unwrap_or(0.0));
-            assert!(close(a.mean, b.mean) && close(a.deviation, b.deviation), "{seed}: {a:?} {b:?}");
-            assert!(near(a.dead, b.dead) && near(a.saturated, b.saturated), "{seed}: {a:?} {b:?}");
+            let near = |a: Option<f64>, b: Option<f64>| {
+                a.is_some() == b.is_some() && close(a.unwrap_or(0.0), b.unwrap_or(0.0))
+            };
+            assert!(
+                close(a.mean, b.mean) && close(a.deviation, b.deviation),
+                "{seed}: {a:?} {b:?}"
+            );
+            assert!(
+                near(a.dead, b.dead) && near(a.saturated, b.saturated),
+                "{seed}: {a:?} {b:?}"
+            );
         }
     }
 }

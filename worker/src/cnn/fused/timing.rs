@@ -27,7 +27,10 @@ impl Timing {
         &self.layers
     }
 
-    #[expect(clippy::disallowed_methods, reason = "a stopwatch for people: no result depends on it")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a stopwatch for people: no result depends on it"
+    )]
     pub fn start(&self) -> Option<Instant> {
         (!self.layers.is_empty()).then(Instant::now)
     }

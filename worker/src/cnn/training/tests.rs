@@ -173,7 +173,7 @@ fn the_kept_weights_are_those_of_the_best_epoch() {
     assert_eq!(accuracy(&reports[net.about.epoch as usize - 1]), best);
     let prepared = Arc::clone(&training.prepared);
     let weights = (&net.parameters[..], &net.statistics[..]);
-    let mut executor = trainer.executor(&net.architecture);
+    let mut executor = trainer.executor(&net.architecture).unwrap();
     let images = &prepared.split.validation;
     let score = evaluate(
         &mut *executor,
