@@ -4,7 +4,7 @@
 //! from the start, to the same bits.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     fs::{self, File},
     io::{self, Read},
     path::{Path, PathBuf},
@@ -31,8 +31,17 @@ const NAMED: usize = 256;
 pub(crate) struct Checkpoints {
     directory: PathBuf,
     budget: u64,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
     /// Files in use by attempts under way, which the budget does not take.
-    held: Mutex<HashMap<[u8; 32], usize>>,
+    held: HashMap<[u8; 32], usize>,
+    /// The newest last. Kept here, since a slot that asks for work must not read a directory of thousands of files.
+    recent: VecDeque<[u8; 32]>,
+    /// Bytes written since the directory was last looked through.
+    written: u64,
 }
 
 /// Keeps a file from being collected.
@@ -50,11 +59,19 @@ impl Drop for Held<'_> {
 
 impl Checkpoints {
     pub(crate) fn new(directory: PathBuf, budget: u64) -> Self {
-        Self {
+        let checkpoints = Self {
             directory,
             budget,
-            held: Mutex::default(),
-        }
+            known: Mutex::default(),
+        };
+        let mut files = checkpoints.files();
+        files.sort_by_key(|file| file.modified);
+        let newest = files.iter().rev().take(NAMED).rev();
+        checkpoints
+            .lock()
+            .recent
+            .extend(newest.map(|file| file.hash));
+        checkpoints
     }
 
     /// Makes `temporary` durable under its hash and takes it into use: it stays until [`release`](Self::release) and
@@ -76,7 +93,9 @@ impl Checkpoints {
         self.hold(hash);
         fs::rename(temporary, self.path(&hash))?;
         File::open(&self.directory)?.sync_all()?;
-        self.collect();
+        if self.has_come(hash, size) {
+            self.collect();
+        }
         Ok(Blob {
             hash,
             size,
@@ -101,11 +120,9 @@ impl Checkpoints {
         None
     }
 
-    /// Hashes of the newest files here.
+    /// Hashes of the newest files, as far as this process knows.
     pub(crate) fn newest(&self) -> Vec<[u8; 32]> {
-        let mut files = self.files();
-        files.sort_by_key(|file| std::cmp::Reverse(file.modified));
-        files.iter().take(NAMED).map(|file| file.hash).collect()
+        self.lock().recent.iter().rev().copied().collect()
     }
 
     /// Where the file with this hash lies, or would.
@@ -124,7 +141,7 @@ impl Checkpoints {
 
     /// Ends one use of a file.
     pub(crate) fn release(&self, hash: &[u8; 32]) {
-        let mut held = self.lock();
+        let held = &mut self.lock().held;
         if let Some(uses) = held.get_mut(hash) {
             *uses -= 1;
             if *uses == 0 {
@@ -135,7 +152,9 @@ impl Checkpoints {
 
     /// Removes a file that nobody will ask for again, unless it is in use elsewhere.
     pub(crate) fn remove(&self, hash: &[u8; 32]) {
-        if !self.lock().contains_key(hash) {
+        let mut known = self.lock();
+        if !known.held.contains_key(hash) {
+            known.recent.retain(|recent| recent != hash);
             let _ = fs::remove_file(self.path(hash));
         }
     }
@@ -149,20 +168,34 @@ impl Checkpoints {
         let mut files = self.files();
         files.sort_by_key(|file| std::cmp::Reverse(file.modified));
         let oldest = SystemTime::now() - OLDEST;
-        let held = self.lock();
+        let mut known = self.lock();
+        known.written = 0;
         let mut used = 0;
         for file in files {
             used += file.size;
             let unwanted = used > self.budget || file.modified < oldest;
-            if unwanted && !held.contains_key(&file.hash) {
+            if unwanted && !known.held.contains_key(&file.hash) {
                 used -= file.size;
+                known.recent.retain(|recent| *recent != file.hash);
                 let _ = fs::remove_file(self.path(&file.hash));
             }
         }
     }
 
     fn hold(&self, hash: [u8; 32]) {
-        *self.lock().entry(hash).or_default() += 1;
+        *self.lock().held.entry(hash).or_default() += 1;
+    }
+
+    /// Remembers a new file; returns whether it is time to look through the directory.
+    fn has_come(&self, hash: [u8; 32], size: u64) -> bool {
+        let mut known = self.lock();
+        known.recent.retain(|recent| *recent != hash);
+        known.recent.push_back(hash);
+        if known.recent.len() > NAMED {
+            known.recent.pop_front();
+        }
+        known.written += size;
+        known.written > self.budget / 16
     }
 
     fn files(&self) -> Vec<Kept> {
@@ -183,8 +216,8 @@ impl Checkpoints {
             .collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<[u8; 32], usize>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
