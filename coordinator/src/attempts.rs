@@ -109,7 +109,7 @@ impl State {
     ) -> Result<Directive, Error> {
         let attempt = report.attempt.clone();
         let epoch = report.epoch;
-        let reported: Reported = self.store.apply(report).await?;
+        let reported: Reported = self.store.apply(report.clone()).await?;
         if let Some(blob) = checkpoint {
             let commit = CommitBlob {
                 attempt: attempt.clone(),
@@ -128,6 +128,9 @@ impl State {
             }
             leases.touch(&attempt, self.clock.now())
         };
+        if !reported.repeated {
+            self.tell_driver_of_epoch(&report);
+        }
         Ok(match directive(reported.asked, reported.paused) {
             Directive::Continue => wanted,
             other => other,

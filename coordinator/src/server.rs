@@ -148,6 +148,18 @@ impl Coordinator {
         }
     }
 
+    /// Worker processes that hold an attempt, with their names: after a restart, those of the former coordinator.
+    pub async fn holders(&self) -> Result<Vec<([u8; 16], String)>, Error> {
+        let open = self.state.store.read().open_attempts().await?;
+        let mut holders: Vec<_> = open
+            .into_iter()
+            .map(|attempt| (attempt.session.0, attempt.worker))
+            .collect();
+        holders.sort();
+        holders.dedup();
+        Ok(holders)
+    }
+
     /// A worker process of this coordinator's owner is gone: what it held is free at once. `excused`: it died with a
     /// former coordinator, so it is no crash of its trials.
     pub async fn gone(

@@ -16,11 +16,11 @@ use crate::{
     blobs::Blobs,
     clock::Clock,
     config::{Limits, Timing},
-    ids::SweepId,
+    ids::{SweepId, TrialNumber},
     leases::Leases,
     secrets::Secrets,
     session::Sessions,
-    store::Store,
+    store::{Store, command::Report},
     sweep::SweepState,
 };
 
@@ -33,6 +33,16 @@ pub(crate) struct LiveSweep {
     pub trainer: String,
     /// The data set it wants, if its trainer takes one.
     pub data_source: Option<String>,
+    /// The metric whose value after each epoch its search compares; `None`: only ends count.
+    pub reports: Option<String>,
+}
+
+/// A trial's value after one epoch, for a search that compares them.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct EpochValue {
+    pub trial: TrialNumber,
+    pub epoch: u32,
+    pub value: f64,
 }
 
 /// Shared by services, driver and reaper, behind an `Arc`.
@@ -53,6 +63,7 @@ pub(crate) struct State {
     only_sweep: Mutex<Option<SweepId>>,
     live: watch::Sender<BTreeMap<SweepId, LiveSweep>>,
     dirty: Mutex<BTreeSet<SweepId>>,
+    values: Mutex<BTreeMap<SweepId, Vec<EpochValue>>>,
     bell: Notify,
     draining: AtomicBool,
 }
@@ -78,6 +89,7 @@ impl State {
             only_sweep: Mutex::new(config.only_sweep.as_deref().map(SweepId::new)),
             live: watch::Sender::default(),
             dirty: Mutex::default(),
+            values: Mutex::default(),
             bell: Notify::new(),
             draining: AtomicBool::new(false),
         }
@@ -116,6 +128,32 @@ impl State {
     pub(crate) fn tell_driver(&self, sweep: &SweepId) {
         self.dirty().insert(sweep.clone());
         self.bell.notify_one();
+    }
+
+    /// A report came: the driver hears of it if the sweep's search compares epochs.
+    pub(crate) fn tell_driver_of_epoch(&self, report: &Report) {
+        let sweep = &report.attempt.sweep;
+        let metric = self.live.borrow().get(sweep).and_then(|live| live.reports.clone());
+        let value = metric.and_then(|metric| {
+            let found = report.metrics.iter().find(|(name, _)| *name == metric);
+            found.map(|(_, value)| *value)
+        });
+        let Some(value) = value else { return };
+        self.values().entry(sweep.clone()).or_default().push(EpochValue {
+            trial: report.attempt.trial,
+            epoch: report.epoch,
+            value,
+        });
+        self.tell_driver(sweep);
+    }
+
+    /// Takes what was reported of a sweep since the last time.
+    pub(crate) fn told_epochs(&self, sweep: &SweepId) -> Vec<EpochValue> {
+        self.values().remove(sweep).unwrap_or_default()
+    }
+
+    fn values(&self) -> MutexGuard<'_, BTreeMap<SweepId, Vec<EpochValue>>> {
+        self.values.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Something changed that concerns every sweep.

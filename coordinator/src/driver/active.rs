@@ -40,6 +40,8 @@ pub struct ActiveSweep {
     failed: u32,
     best: Option<WinnerRef>,
     end: Option<End>,
+    /// Objective so far of trials whose epochs are compared.
+    running: BTreeMap<TrialNumber, f64>,
     /// Results of test trials.
     tests: BTreeMap<TrialNumber, Option<f64>>,
 }
@@ -79,6 +81,7 @@ impl ActiveSweep {
             failed: 0,
             best: None,
             end: None,
+            running: BTreeMap::new(),
             tests: BTreeMap::new(),
         })
     }
@@ -93,6 +96,28 @@ impl ActiveSweep {
         self.search.apply(&search::TrialResult {
             trial: number.0,
             event: TrialEvent::Known,
+        });
+    }
+
+    /// The metric whose value after each epoch the search compares; `None`: only ends count.
+    pub fn reports(&self) -> Option<String> {
+        let rounds = &self.search.plan().rounds;
+        let compares = rounds.iter().any(|round| round.pruner != search::Pruner::None);
+        compares.then(|| self.plan.search.objective.metric.clone())
+    }
+
+    /// Takes in the value after one epoch. Epochs of a trial come in order.
+    pub fn epoch(&mut self, trial: TrialNumber, epoch: u32, value: f64) {
+        let objective = &self.plan.search.objective;
+        let values = self.running.entry(trial).or_insert(value);
+        *values = objective.of_curve([*values, value]).unwrap_or(value);
+        let event = TrialEvent::Report {
+            epoch,
+            objective: *values,
+        };
+        self.search.apply(&search::TrialResult {
+            trial: trial.0,
+            event,
         });
     }
 

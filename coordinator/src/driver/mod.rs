@@ -3,6 +3,7 @@
 
 mod actions;
 mod active;
+mod load;
 mod results;
 mod spec;
 
@@ -14,14 +15,13 @@ use crate::{
     Error,
     ids::SweepId,
     leases::{Directive, TrialKey},
-    rpc, search,
+    search,
     state::{LiveSweep, State},
     store::{
-        StoreError, SweepDetail, TrialFilter,
-        command::{Action, ChangeSweep, Decide, SweepChange},
+        StoreError, SweepDetail,
+        command::{Action, ChangeSweep, CollectBlobs, Decide, SweepChange},
     },
     sweep::SweepState,
-    trial::TrialState,
 };
 use active::ActiveSweep;
 
@@ -56,8 +56,6 @@ const LEAST_QUEUED: u64 = 64;
 const QUEUED_PER_SLOT: u64 = 4;
 /// How long to wait after the store could not take a decision.
 const RETRY: Duration = Duration::from_millis(500);
-/// Trials read at once when a sweep is loaded.
-const PAGE: u64 = 1000;
 
 /// Drives every live sweep until the coordinator shuts down.
 pub(crate) async fn drive(state: Arc<State>) {
@@ -96,13 +94,14 @@ impl Driver {
         };
         if detail.summary.state.has_ended() {
             self.forget(id);
+            self.collect(id).await;
             return Ok(());
         }
-        self.publish(id, &detail);
         let mut sweep = match self.active.remove(id) {
             Some(sweep) => sweep,
-            None => self.load(id, &detail).await?,
+            None => load::load(&self.state, id, &detail).await?,
         };
+        self.publish(&detail, sweep.reports());
         let decided = self.step(&mut sweep, &detail).await;
         self.active.insert(id.clone(), sweep);
         if decided?.is_some_and(|state| state != detail.summary.state) {
@@ -118,6 +117,9 @@ impl Driver {
         detail: &SweepDetail,
     ) -> Result<Option<SweepState>, Error> {
         let id = &detail.summary.sweep;
+        for told in self.state.told_epochs(id) {
+            sweep.epoch(told.trial, told.epoch, told.value);
+        }
         for result in self.state.store.read().results(id, sweep.seen()).await? {
             sweep.apply(&result);
         }
@@ -192,38 +194,14 @@ impl Driver {
         }
     }
 
-    /// A sweep from the store: its definition, and the trials that it has.
-    async fn load(&self, id: &SweepId, detail: &SweepDetail) -> Result<ActiveSweep, Error> {
-        let definition = rpc::convert::definition::stored(&detail.sweep.definition)?;
-        let (_, plan) = rpc::convert::definition::parse(definition)?;
-        let checked = !plan.check || !detail.check_json.is_empty();
-        let mut sweep = ActiveSweep::new(id.clone(), plan, detail.decisions, checked)
-            .map_err(|error| Error::Broken(error.to_string()))?;
-        let mut filter = TrialFilter {
-            limit: Some(PAGE),
-            states: vec![TrialState::Queued, TrialState::Running],
-            ..TrialFilter::default()
-        };
-        loop {
-            let page = self.state.store.read().trials(id, &filter).await?;
-            for trial in &page {
-                sweep.known(trial.number);
-                filter.after = trial.number.0;
-            }
-            if (page.len() as u64) < PAGE {
-                break;
-            }
-        }
-        tracing::info!(sweep = %id, state = detail.summary.state.as_str(), "sweep loaded");
-        Ok(sweep)
-    }
-
     /// Tells the granting side what is live.
-    fn publish(&self, id: &SweepId, detail: &SweepDetail) {
+    fn publish(&self, detail: &SweepDetail, reports: Option<String>) {
+        let id = &detail.summary.sweep;
         let now = LiveSweep {
             state: detail.summary.state,
             trainer: detail.sweep.trainer.clone(),
             data_source: detail.sweep.data_source.clone(),
+            reports,
         };
         let changed = self
             .state
@@ -231,6 +209,18 @@ impl Driver {
             .send_if_modified(|live| live.insert(id.clone(), now.clone()).as_ref() != Some(&now));
         if changed {
             self.state.queued.notify_waiters();
+        }
+    }
+
+    /// Blobs that nothing needs any more go: of an ended sweep all but the winner's.
+    async fn collect(&self, id: &SweepId) {
+        let command = CollectBlobs { sweep: id.clone() };
+        let removed = match self.state.store.apply(command).await {
+            Ok(unused) => self.state.remove_blobs(unused).await,
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = removed {
+            tracing::warn!(sweep = %id, %error, "blobs not collected");
         }
     }
 

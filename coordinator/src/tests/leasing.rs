@@ -52,10 +52,8 @@ async fn a_silent_worker_loses_its_trial_after_the_lease_and_is_fenced_once_anot
         .turn_until(&sweep, number(&lease), v1::TrialState::Queued)
         .await;
     assert!(took >= LEASE, "expired after {took:?}");
-    assert!(
-        took <= LEASE + Duration::from_secs(10),
-        "expired after {took:?}"
-    );
+    // The clock runs on while the loss is written, so the bound is loose.
+    assert!(took < 2 * LEASE, "expired after {took:?}");
     let other = coordinator.worker("other").await;
     let second = other.acquire().await;
     assert_eq!(number(&second), number(&lease));
