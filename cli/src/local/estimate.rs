@@ -51,7 +51,7 @@ pub fn measure(file: &SweepFile, setup: &WorkerSetup) -> anyhow::Result<Option<E
     };
     let architecture = Architecture::new(&config.model, shape.into(), classes)?;
     let trainer = CnnTrainer::new(library, usize::from(setup.threads));
-    let mut executor = trainer.executor(&architecture);
+    let mut executor = trainer.executor(&architecture)?;
     let mut parameters = initial_parameters(&architecture, &config.model, 0);
     let mut statistics = architecture.fresh_statistics();
     let mut gradient = vec![0.0; parameters.len()];
