@@ -53,7 +53,8 @@ fn main() {
                         .map(|seed| {
                             let sweep = contender.sweep(task, budget, seed);
                             let most = contender.most_epochs(budget);
-                            let played = play::play(task, sweep, most).expect("the contenders' sweeps are sound");
+                            let played = play::play(task, sweep, most)
+                                .expect("the contenders' sweeps are sound");
                             epochs += played.epochs as f64;
                             played.regret
                         })
@@ -71,7 +72,10 @@ fn main() {
 }
 
 fn print(budget: u64, rows: &[(String, Regrets, f64)]) {
-    println!("\nB = {budget} full trainings, {} seeds: regret as a ratio to random's\n", rows[0].1[0].len());
+    println!(
+        "\nB = {budget} full trainings, {} seeds: regret as a ratio to random's\n",
+        rows[0].1[0].len()
+    );
     print!("| strategy | all tasks | 95 % | wins | trainings |");
     TASKS.iter().for_each(|task| print!(" {} |", task.name));
     println!("\n|---|---|---|---|---|{}", "---|".repeat(TASKS.len()));
@@ -83,7 +87,10 @@ fn print(budget: u64, rows: &[(String, Regrets, f64)]) {
             comparison.mean,
             100.0 * comparison.wins
         );
-        comparison.ratios.iter().for_each(|ratio| print!(" {ratio:.2} |"));
+        comparison
+            .ratios
+            .iter()
+            .for_each(|ratio| print!(" {ratio:.2} |"));
         println!();
     }
 }
@@ -98,7 +105,9 @@ fn peers(file: &str, budget: u64) -> Vec<(String, Regrets, f64)> {
             && of_budget.parse() == Ok(budget)
             && let (Ok(task), Ok(loss)) = (task.parse::<usize>(), loss.parse::<f64>())
         {
-            let regrets = by_name.entry(name.to_owned()).or_insert_with(|| vec![Vec::new(); TASKS.len()]);
+            let regrets = by_name
+                .entry(name.to_owned())
+                .or_insert_with(|| vec![Vec::new(); TASKS.len()]);
             regrets[task].push(play::regret((!loss.is_nan()).then_some(loss)));
         }
     }
@@ -106,7 +115,10 @@ fn peers(file: &str, budget: u64) -> Vec<(String, Regrets, f64)> {
         .into_iter()
         .map(|(name, regrets)| {
             let least = regrets.iter().map(Vec::len).min().unwrap_or(0);
-            let even = regrets.into_iter().map(|of_task| of_task[..least].to_vec()).collect();
+            let even = regrets
+                .into_iter()
+                .map(|of_task| of_task[..least].to_vec())
+                .collect();
             (format!("Optuna {name}"), even, budget as f64)
         })
         .filter(|(_, regrets, _): &(String, Regrets, f64)| !regrets[0].is_empty())

@@ -40,7 +40,9 @@ pub fn play(task: &Task, definition: Definition, most_epochs: u64) -> Result<Pla
                     trials.push((trial.number, shares(&space, &trial.params)));
                     queue.push_back(Run::first(&trial, trials.len() - 1, trial_seed));
                 }
-                Decision::Promote(promotion) => queue.push_front(resumed(&trials, seed, &promotion)),
+                Decision::Promote(promotion) => {
+                    queue.push_front(resumed(&trials, seed, &promotion))
+                }
                 Decision::Finish { winner: found, .. } => winner = found,
                 Decision::Prune { .. } | Decision::NarrowTo { .. } | Decision::Warn(_) => {}
             }
@@ -123,7 +125,10 @@ fn train(task: &Task, u: &[f64], run: &Run, search: &mut Search) -> (TrialEvent,
         last = loss;
         search.apply(&TrialResult {
             trial: run.number,
-            event: TrialEvent::Report { epoch, objective: loss },
+            event: TrialEvent::Report {
+                epoch,
+                objective: loss,
+            },
         });
         let out = Decision::Prune { trial: run.number };
         if search.decide(0).contains(&out) {
@@ -131,8 +136,14 @@ fn train(task: &Task, u: &[f64], run: &Run, search: &mut Search) -> (TrialEvent,
         }
     }
     let event = match run.waits {
-        true => TrialEvent::AtRung { epoch: run.to, objective: last },
-        false => TrialEvent::Completed { epoch: run.to, objective: last },
+        true => TrialEvent::AtRung {
+            epoch: run.to,
+            objective: last,
+        },
+        false => TrialEvent::Completed {
+            epoch: run.to,
+            objective: last,
+        },
     };
     (event, u64::from(run.to - from))
 }

@@ -49,7 +49,10 @@ fn ratios(a: &Regrets, b: &Regrets, of_a: &[usize], of_b: &[usize]) -> Vec<f64> 
     let mean = |values: &[f64], chosen: &[usize]| {
         chosen.iter().map(|&i| values[i]).sum::<f64>() / chosen.len() as f64
     };
-    a.iter().zip(b).map(|(a, b)| mean(a, of_a) / mean(b, of_b)).collect()
+    a.iter()
+        .zip(b)
+        .map(|(a, b)| mean(a, of_a) / mean(b, of_b))
+        .collect()
 }
 
 fn geometric_mean(values: &[f64]) -> f64 {

@@ -15,17 +15,50 @@ pub struct Contender {
 
 /// All of them; the first is what the others are compared with.
 pub const CONTENDERS: [Contender; 11] = [
-    Contender { name: "random", make: |b| planned(PlannedKind::Random, b, Sampler::Random) },
-    Contender { name: "random, twice the budget", make: |b| planned(PlannedKind::Random, 2 * b, Sampler::Random) },
-    Contender { name: "Sobol", make: |b| planned(PlannedKind::Random, b, Sampler::Sobol) },
-    Contender { name: "TPE", make: |b| planned(PlannedKind::Random, b, Sampler::Tpe) },
-    Contender { name: "TPE, median", make: |b| pruned(b, Sampler::Tpe, Pruner::Median) },
-    Contender { name: "TPE, ASHA", make: |b| pruned(b, Sampler::Tpe, Pruner::Asha) },
-    Contender { name: "early cut", make: |b| planned(PlannedKind::EarlyCut, b, Sampler::Sobol) },
-    Contender { name: "coarse to fine", make: coarse_to_fine },
-    Contender { name: "zoom", make: |b| planned(PlannedKind::Zoom, b, Sampler::Sobol) },
-    Contender { name: "zoom, hedge", make: |b| zoom(b, true, Some(Finish { top: 3, repeats: 3 })) },
-    Contender { name: "zoom, no finish", make: |b| zoom(b, false, None) },
+    Contender {
+        name: "random",
+        make: |b| planned(PlannedKind::Random, b, Sampler::Random),
+    },
+    Contender {
+        name: "random, twice the budget",
+        make: |b| planned(PlannedKind::Random, 2 * b, Sampler::Random),
+    },
+    Contender {
+        name: "Sobol",
+        make: |b| planned(PlannedKind::Random, b, Sampler::Sobol),
+    },
+    Contender {
+        name: "TPE",
+        make: |b| planned(PlannedKind::Random, b, Sampler::Tpe),
+    },
+    Contender {
+        name: "TPE, median",
+        make: |b| pruned(b, Sampler::Tpe, Pruner::Median),
+    },
+    Contender {
+        name: "TPE, ASHA",
+        make: |b| pruned(b, Sampler::Tpe, Pruner::Asha),
+    },
+    Contender {
+        name: "early cut",
+        make: |b| planned(PlannedKind::EarlyCut, b, Sampler::Sobol),
+    },
+    Contender {
+        name: "coarse to fine",
+        make: coarse_to_fine,
+    },
+    Contender {
+        name: "zoom",
+        make: |b| planned(PlannedKind::Zoom, b, Sampler::Sobol),
+    },
+    Contender {
+        name: "zoom, hedge",
+        make: |b| zoom(b, true, Some(Finish { top: 3, repeats: 3 })),
+    },
+    Contender {
+        name: "zoom, no finish",
+        make: |b| zoom(b, false, None),
+    },
 ];
 
 impl Contender {
@@ -75,9 +108,14 @@ fn planned(kind: PlannedKind, epochs: u64, sampler: Sampler) -> (Strategy, Sampl
 fn zoom(epochs: u64, hedge: bool, finish: Option<Finish>) -> (Strategy, Sampler) {
     let (strategy, sampler) = planned(PlannedKind::Zoom, epochs, Sampler::Sobol);
     match strategy {
-        Strategy::Planned(planned) => {
-            (Strategy::Planned(Planned { hedge, finish, ..planned }), sampler)
-        }
+        Strategy::Planned(planned) => (
+            Strategy::Planned(Planned {
+                hedge,
+                finish,
+                ..planned
+            }),
+            sampler,
+        ),
         written => (written, sampler),
     }
 }
