@@ -120,7 +120,7 @@ fn new_round(sweep: &SweepPlan, round: &RoundPlan, within: Option<&SearchBox>) -
         repeats: round.repeats,
         top: match round.source {
             PointSource::Top(top) => Some(top),
-            PointSource::Drawn { .. } => None,
+            PointSource::Drawn { .. } | PointSource::Proposed => None,
         },
         box_json: within.map_or_else(String::new, |within| box_json(sweep, within)),
     }

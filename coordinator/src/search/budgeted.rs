@@ -10,7 +10,14 @@ use super::{
 const LEAST_SHARE: f64 = 0.9;
 /// Percent of the budget that the finish may take.
 const FINISH_PERCENT: u64 = 15;
-/// Percent of each round's budget for the bracket that starts late.
+/// Full trainings below which zoom is one round of halving.
+const LEAST_FOR_TWO_ROUNDS: u64 = 19;
+/// Full trainings from which on the proposals get most of the budget.
+const MANY_TRAININGS: u64 = 30;
+/// Percent of the budget for the wide round, below and above that.
+const WIDE_PERCENT_OF_FEW: u64 = 50;
+const WIDE_PERCENT: u64 = 35;
+/// Percent of a halving round's budget for the bracket that starts late.
 const HEDGE_PERCENT: u64 = 20;
 
 /// The plan of a budget.
@@ -108,57 +115,52 @@ fn one_round(
     Ok(assemble(definition, planned, &[vec![bracket]], finish))
 }
 
-/// Zooming successive halving: up to three rounds, fewer when they could not keep `parallel` workers busy.
+/// Zooming successive halving: a wide round of halving, then one of full trainings on what TPE proposes of its survivors. One round of
+/// halving where the budget is small, or where two could not keep `parallel` workers busy.
 fn zoom(definition: &Definition, planned: &Planned, budget: u64) -> Result<Plan, DefinitionError> {
     let full = u64::from(planned.full_epochs) * u64::from(definition.folds);
-    let most = match budget {
-        b if b < 19 * full => 1,
-        b if b < 30 * full => 2,
-        _ => 3,
-    };
-    let with_rounds = |rounds| zoom_rounds(definition, planned, budget, rounds);
-    for rounds in (1..=most).rev() {
-        let mut plan = with_rounds(rounds);
-        if rounds == 1 || simulate::share_used(definition, &plan, planned.parallel) >= LEAST_SHARE {
-            if rounds < most {
-                plan.notes.push(format!(
-                    "{rounds} instead of {most} rounds, so that {} trials can run at once",
-                    planned.parallel
-                ));
-            }
-            return Ok(plan);
-        }
-    }
-    Ok(with_rounds(1))
-}
-
-fn zoom_rounds(definition: &Definition, planned: &Planned, budget: u64, rounds: u64) -> Plan {
     let finish = affordable_finish(definition, planned, budget);
     let left = budget - finish_cost(definition, planned, finish);
-    let folds = u64::from(definition.folds);
-    let levels = rung_epochs(planned.full_epochs, planned.eta);
-    let mut brackets = Vec::new();
-    for round in 0..rounds {
-        let share = match (rounds, round) {
-            (1, _) => left,
-            (_, 0) => left / 2,
-            _ => (left - left / 2) / (rounds - 1),
-        } / folds;
-        let late = share * HEDGE_PERCENT / 100;
-        let hedged = planned.hedge && levels.len() > 2 && late >= u64::from(planned.full_epochs);
-        let mut of_round = vec![widest_bracket(
-            &levels,
-            planned.eta,
-            if hedged { share - late } else { share },
-        )];
-        if hedged {
-            let mut bracket = widest_bracket(&levels[1..], planned.eta, late);
-            bracket.first_point = of_round[0].points();
-            of_round.push(bracket);
-        }
-        brackets.push(of_round);
+    let halving = halving_round(definition, planned, left);
+    if budget < LEAST_FOR_TWO_ROUNDS * full {
+        return Ok(assemble(definition, planned, &[halving], finish));
     }
-    assemble(definition, planned, &brackets, finish)
+    let percent = if budget < MANY_TRAININGS * full {
+        WIDE_PERCENT_OF_FEW
+    } else {
+        WIDE_PERCENT
+    };
+    let wide = halving_round(definition, planned, left * percent / 100);
+    let spent: u64 = wide.iter().map(Bracket::epochs).sum::<u64>() * u64::from(definition.folds);
+    let trainings = widest_bracket(
+        &[planned.full_epochs],
+        planned.eta,
+        (left - spent) / u64::from(definition.folds),
+    );
+    let plan = assemble(definition, planned, &[wide, vec![trainings]], finish);
+    if simulate::share_used(definition, &plan, planned.parallel) >= LEAST_SHARE {
+        return Ok(plan);
+    }
+    let mut plan = assemble(definition, planned, &[halving], finish);
+    plan.notes.push(format!(
+        "one round instead of two, so that {} trials can run at once",
+        planned.parallel
+    ));
+    Ok(plan)
+}
+
+/// One bracket, and with `hedge` a second one that starts later.
+fn halving_round(definition: &Definition, planned: &Planned, epochs: u64) -> Vec<Bracket> {
+    let share = epochs / u64::from(definition.folds);
+    let levels = rung_epochs(planned.full_epochs, planned.eta);
+    let late = share * HEDGE_PERCENT / 100;
+    if !planned.hedge || levels.len() < 3 || late < u64::from(planned.full_epochs) {
+        return vec![widest_bracket(&levels, planned.eta, share)];
+    }
+    let first = widest_bracket(&levels, planned.eta, share - late);
+    let mut second = widest_bracket(&levels[1..], planned.eta, late);
+    second.first_point = first.points();
+    vec![first, second]
 }
 
 /// ⌈R/eta²⌉, ⌈R/eta⌉, R, without repeats.
@@ -237,13 +239,13 @@ fn assemble(
     let mut first_trial = 1;
     let mut epochs = finish_cost(definition, planned, finish);
     for of_round in brackets {
-        let from_whole = match rounds.len() {
-            0 => 0,
-            _ => of_round[0].points().div_ceil(5),
+        let source = match rounds.len() {
+            0 => PointSource::Drawn { from_whole: 0 },
+            _ => PointSource::Proposed,
         };
         let round = RoundPlan {
             number: rounds.len() as u32 + 1,
-            source: PointSource::Drawn { from_whole },
+            source,
             brackets: of_round.clone(),
             repeats: 1,
             full_epochs: planned.full_epochs,
@@ -308,27 +310,28 @@ mod tests {
             ..zoom(180, 9)
         })
         .unwrap();
-        // 180 − 27 for the finish = 153: 76 and 77. 35 + 11 × 2 + 3 × 6 = 75; one point more costs 36 + 12 × 2 + 4 × 6 = 84.
-        assert_eq!(plan.rounds.len(), 2);
+        // 180 − 27 for the finish = 153, half of it 76: 35 + 11 × 2 + 3 × 6 = 75; one point more costs 36 + 12 × 2 + 4 × 6 = 84.
+        assert_eq!(points(&plan), [vec![35, 11, 3], vec![8]]);
         assert_eq!(plan.finish.unwrap().extra, 1);
         assert!(plan.epochs <= 180, "{}", plan.epochs);
-        for round in &plan.rounds {
-            let rungs: Vec<u32> = round.brackets[0].rungs.iter().map(|r| r.epochs).collect();
-            assert_eq!(rungs, [1, 3, 9]);
-        }
-        assert_eq!(points(&plan), [[35, 11, 3], [35, 11, 3]]);
+        let rungs: Vec<u32> = plan.rounds[0].brackets[0]
+            .rungs
+            .iter()
+            .map(|r| r.epochs)
+            .collect();
+        assert_eq!(rungs, [1, 3, 9]);
     }
 
     #[test]
-    fn sixty_trainings_make_three_rounds_of_which_the_first_is_the_largest() {
+    fn sixty_trainings_leave_most_to_the_proposals() {
         let plan = plan_of(Planned {
             parallel: 1,
             ..zoom(540, 9)
         })
         .unwrap();
-        let n: Vec<u64> = plan.rounds.iter().map(RoundPlan::points).collect();
-        assert_eq!(n.len(), 3);
-        assert!(n[0] > n[1] && n[1] == n[2], "{n:?}");
+        assert_eq!(plan.rounds.len(), 2);
+        assert_eq!(plan.rounds[1].source, PointSource::Proposed);
+        assert!(plan.rounds[1].points() * 9 > 270, "{plan:?}");
         assert_eq!(plan.finish.unwrap().extra, 2);
         assert!(plan.epochs <= 540 && plan.epochs > 500, "{}", plan.epochs);
     }
@@ -384,7 +387,7 @@ mod tests {
             ..zoom(540, 9)
         })
         .unwrap();
-        assert_eq!((narrow.rounds.len(), wide.rounds.len()), (3, 1));
+        assert_eq!((narrow.rounds.len(), wide.rounds.len()), (2, 1));
         assert!(
             wide.notes[0].contains("64 trials can run at once"),
             "{:?}",
@@ -393,18 +396,16 @@ mod tests {
     }
 
     #[test]
-    fn a_fifth_of_each_round_starts_late_with_hedge() {
+    fn a_fifth_of_the_halving_starts_late_with_hedge() {
         let plan = plan_of(Planned {
             hedge: true,
             parallel: 1,
             ..zoom(540, 9)
         })
         .unwrap();
-        for round in &plan.rounds {
-            let late = &round.brackets[1];
-            assert_eq!(late.rungs[0].epochs, 3);
-            assert_eq!(late.first_point, round.brackets[0].points());
-        }
+        let late = &plan.rounds[0].brackets[1];
+        assert_eq!(late.rungs[0].epochs, 3);
+        assert_eq!(late.first_point, plan.rounds[0].brackets[0].points());
         assert!(plan.epochs <= 540);
     }
 }

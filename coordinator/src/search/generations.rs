@@ -1,4 +1,4 @@
-//! The points of a TPE round: proposed in generations, each of which sees exactly the generations before.
+//! The points that TPE proposes: in generations, each of which sees exactly the results before it.
 
 use super::{
     definition::{Definition, Sampler},
@@ -8,6 +8,11 @@ use super::{
     tpe::{self, Fit, Observation},
 };
 
+/// Share of the results that a plain TPE round calls good.
+const GOOD: f64 = 0.1;
+/// Share after halving, which has thrown out the bad ones already.
+const GOOD_OF_SURVIVORS: f64 = 0.25;
+
 /// Coordinates of the points proposed so far, in the round's box.
 #[derive(Debug)]
 pub(super) struct Generations {
@@ -16,17 +21,32 @@ pub(super) struct Generations {
     coordinates: Vec<Vec<f64>>,
     /// Points 0 to this one (exclusive) are through.
     through: u64,
+    /// Results of earlier rounds in the coordinates of this round's box; values turned so that smaller is better.
+    earlier: Vec<(Vec<f64>, Option<f64>)>,
+    good_share: f64,
+    /// The results of earlier rounds are not known yet.
+    waits: bool,
 }
 
 impl Generations {
-    /// Generations of `size` points, for the round with this number.
-    pub fn new(round: u32, size: u64) -> Generations {
+    /// Generations of `size` points, for the round with this number. `learns`: nothing is proposed before [`Generations::learn`].
+    pub fn new(round: u32, size: u64, learns: bool) -> Generations {
         Generations {
             round,
             size,
             coordinates: Vec::new(),
             through: 0,
+            earlier: Vec::new(),
+            good_share: GOOD,
+            waits: learns,
         }
+    }
+
+    /// Takes in what earlier rounds have shown. `survivors`: all of it comes from the top rung.
+    pub fn learn(&mut self, earlier: Vec<(Vec<f64>, Option<f64>)>, survivors: bool) {
+        self.good_share = if survivors { GOOD_OF_SURVIVORS } else { GOOD };
+        self.earlier = earlier;
+        self.waits = false;
     }
 
     /// Proposes all that the results so far allow.
@@ -34,9 +54,9 @@ impl Generations {
         while self.through < state.points() && state.is_through(self.through) {
             self.through += 1;
         }
-        while (self.coordinates.len() as u64) < state.points() {
-            let next = self.coordinates.len() as u64;
-            if next < tpe::START {
+        while !self.waits && self.proposed() < state.points() {
+            let next = self.proposed();
+            if next + (self.earlier.len() as u64) < tpe::START {
                 let dimensions = definition.space.dimensions();
                 let drawn = sampler::coordinates(
                     Sampler::Tpe,
@@ -54,24 +74,37 @@ impl Generations {
             if self.through < seen {
                 return;
             }
-            let observations: Vec<Observation> = (0..seen)
-                .filter_map(|point| {
-                    let value = match state.standing(point, &definition.objective)? {
-                        PointOutcome::Value(value) => Some(value),
-                        PointOutcome::Pruned(_) | PointOutcome::Diverged => None,
-                        PointOutcome::Failed => return None,
-                    };
-                    let coordinates = &self.coordinates[point as usize];
-                    Some(Observation { coordinates, value })
-                })
-                .collect();
-            let fit = Fit::new(definition, self.round, generation, observations);
+            let fit = self.fit(definition, state, generation, seen);
             let end = ((generation + 1) * self.size).min(state.points());
             for index in next..end {
                 self.coordinates
                     .push(tpe::propose(definition, self.round, index, &fit));
             }
         }
+    }
+
+    fn fit(&self, definition: &Definition, state: &RoundState, generation: u64, seen: u64) -> Fit {
+        let earlier = self.earlier.iter().map(|(coordinates, value)| Observation {
+            coordinates,
+            value: *value,
+        });
+        let own = (0..seen).filter_map(|point| {
+            let value = match state.standing(point, &definition.objective)? {
+                PointOutcome::Value(value) => Some(value),
+                PointOutcome::Pruned(_) | PointOutcome::Diverged => None,
+                PointOutcome::Failed => return None,
+            };
+            let coordinates = &self.coordinates[point as usize];
+            Some(Observation { coordinates, value })
+        });
+        let observations = earlier.chain(own).collect();
+        Fit::new(
+            definition,
+            self.round,
+            generation,
+            self.good_share,
+            observations,
+        )
     }
 
     /// Points whose values are known.

@@ -52,6 +52,8 @@ pub enum PointSource {
     },
     /// The best so many of the round before, trained afresh.
     Top(u32),
+    /// Proposed by TPE in generations, after what all rounds before and the generations before have shown.
+    Proposed,
 }
 
 /// Points that compete with each other: one bracket of successive halving, or a plain round with one rung.

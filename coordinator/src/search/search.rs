@@ -1,6 +1,6 @@
 //! The fold itself: results in, decisions out.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ use super::{
     definition::{Definition, DefinitionError, Pruner, Sampler},
     edge,
     generations::Generations,
-    halving::Standing,
+    halving::{PointOutcome, Standing},
     narrow,
     plan::{Plan, PointSource, TrialKey},
     planner,
@@ -20,6 +20,9 @@ use super::{
     space::Params,
     winner::{self, Candidate, Winner},
 };
+
+/// With fewer results on the top rung, proposals learn from the lower rungs too.
+const LEAST_SURVIVORS: usize = 5;
 
 /// A point: position of its round among the rounds (not its number), and its index there.
 type Place = (usize, u64);
@@ -93,9 +96,14 @@ impl Search {
         boxes[0] = Some(SearchBox::whole(&definition.space));
         let proposes = definition.sampler == Sampler::Tpe;
         let generations = plan.rounds.iter().map(|round| {
-            let drawn = matches!(round.source, PointSource::Drawn { .. });
             let size = u64::from(definition.parallel());
-            (proposes && drawn).then(|| Generations::new(round.number, size))
+            match round.source {
+                PointSource::Proposed => Some(Generations::new(round.number, size, true)),
+                PointSource::Drawn { .. } if proposes => {
+                    Some(Generations::new(round.number, size, false))
+                }
+                PointSource::Drawn { .. } | PointSource::Top(_) => None,
+            }
         });
         let pruners = plan.rounds.iter().map(|round| {
             let prunes = round.pruner != Pruner::None;
@@ -377,6 +385,18 @@ impl Search {
                 });
                 self.boxes[self.current] = Some(within);
             }
+            PointSource::Proposed => {
+                let within = SearchBox::whole(&self.definition.space);
+                self.outbox.push_back(Decision::NarrowTo {
+                    round: next.number,
+                    within: within.clone(),
+                });
+                let (earlier, survivors) = self.lessons(&within);
+                if let Some(generations) = &mut self.generations[self.current] {
+                    generations.learn(earlier, survivors);
+                }
+                self.boxes[self.current] = Some(within);
+            }
             PointSource::Top(top) => {
                 let best: Vec<Place> = self.rounds[closed]
                     .ranked_from_top(0)
@@ -389,6 +409,43 @@ impl Search {
                 self.tops[self.current] = Some(best);
             }
         }
+    }
+
+    /// What the rounds so far teach a round of proposals: coordinates in its box, and values (`None`: diverged).
+    ///
+    /// The top rung's results; where those are few, the lower rungs' too, each rung behind the one above. `true`: the top rung's alone.
+    fn lessons(&self, within: &SearchBox) -> (Vec<(Vec<f64>, Option<f64>)>, bool) {
+        let rounds = 0..self.current;
+        let survivors = self.ranked(rounds.clone(), 0).len() >= LEAST_SURVIVORS;
+        let levels = if survivors {
+            1
+        } else {
+            rounds
+                .clone()
+                .map(|i| self.rounds[i].levels())
+                .max()
+                .unwrap_or(1)
+        };
+        let mut seen: HashSet<Place> = HashSet::new();
+        let mut lessons = Vec::new();
+        for down in 0..levels {
+            let rung = rounds.clone().flat_map(|i| {
+                let standings = self.rounds[i].ranked_from_top(down);
+                standings.into_iter().map(move |standing| (i, standing))
+            });
+            for (i, standing) in rung {
+                if standing.outcome == PointOutcome::Failed || !seen.insert((i, standing.point)) {
+                    continue;
+                }
+                let params = self.params((i, standing.point));
+                let coordinates = within.coordinates(&self.definition.space, &params);
+                // Values of one sweep are far nearer to each other than a rung is to the next one here.
+                let value = (!standing.outcome.is_over())
+                    .then(|| standing.outcome.number() + 1e9 * down as f64);
+                lessons.push((coordinates, value));
+            }
+        }
+        (lessons, survivors)
     }
 
     /// The points that the next box is made of.
@@ -607,8 +664,9 @@ impl Search {
         if self.definition.sampler == Sampler::Grid {
             return sampler::grid_params(space, &self.grid, point);
         }
-        let PointSource::Drawn { from_whole } = self.plan.rounds[round].source else {
-            return Params::new();
+        let from_whole = match self.plan.rounds[round].source {
+            PointSource::Drawn { from_whole } => from_whole,
+            PointSource::Proposed | PointSource::Top(_) => 0,
         };
         let is_whole = round > 0 && point < from_whole;
         let index = if round > 0 && !is_whole {

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{
     domain::{Domain, Kind, choice_index},
-    space::Space,
+    space::{Params, Space},
 };
 
 /// The part of the space that a round draws from: one [`AxisBox`] per domain, in order of path.
@@ -42,6 +42,19 @@ impl SearchBox {
         SearchBox { axes }
     }
 
+    /// Where params lie in the box, as a sampler's coordinates: the counterpart of [`Space::params`]. The middle for the inactive.
+    pub(super) fn coordinates(&self, space: &Space, params: &Params) -> Vec<f64> {
+        let shares = space.shares(params);
+        self.axes
+            .iter()
+            .zip(shares)
+            .zip(space.domains())
+            .map(|((axis, share), domain)| {
+                share.map_or(0.5, |share| axis.coordinate(domain, share))
+            })
+            .collect()
+    }
+
     /// One per domain, in order of path.
     pub fn axes(&self) -> &[AxisBox] {
         &self.axes
@@ -70,6 +83,20 @@ impl AxisBox {
                 values[kept[choice_index(coordinate, kept.len())]].clone()
             }
             (AxisBox::Choice { .. }, Kind::Range(_)) => domain.value(coordinate),
+        }
+    }
+
+    fn coordinate(&self, domain: &Domain, share: f64) -> f64 {
+        match (self, &domain.kind) {
+            (AxisBox::Range { low, high }, _) if high > low => {
+                ((share - low) / (high - low)).clamp(0.0, 1.0)
+            }
+            (AxisBox::Choice { kept }, Kind::Choice(values)) => {
+                let index = choice_index(share, values.len());
+                let position = kept.iter().position(|&kept| kept == index);
+                position.map_or(0.5, |at| (at as f64 + 0.5) / kept.len() as f64)
+            }
+            _ => 0.5,
         }
     }
 

@@ -14,7 +14,7 @@ use super::{
 pub(super) const START: u64 = 10;
 /// Proposals of which the best is taken.
 const CANDIDATES: usize = 24;
-/// The good ones: a tenth, at most so many.
+/// The good ones are at most so many.
 const MOST_GOOD: usize = 25;
 /// A fit takes in at most so many results, so that a decision does not grow with the sweep.
 const MOST_FITTED: usize = 500;
@@ -52,18 +52,19 @@ pub(super) struct Fit {
 }
 
 impl Fit {
-    /// Splits the observations and fits both parts. `generation` only seeds the sample when there are too many.
+    /// Calls the best `good_share` of the observations good, and fits both parts. `generation` only seeds the sample when there are too many.
     pub fn new(
         definition: &Definition,
         round: u32,
         generation: u64,
+        good_share: f64,
         mut observations: Vec<Observation>,
     ) -> Fit {
         observations.sort_by(|a, b| match (a.value, b.value) {
             (Some(a), Some(b)) => a.total_cmp(&b),
             (a, b) => a.is_none().cmp(&b.is_none()),
         });
-        let good = observations.len().div_ceil(10).min(MOST_GOOD);
+        let good = ((observations.len() as f64 * good_share).ceil() as usize).min(MOST_GOOD);
         let mut others = observations.split_off(good);
         let ids = [u64::from(round), generation];
         let mut rng = keyed::generator(definition.seed, Purpose::Subsample, &ids);

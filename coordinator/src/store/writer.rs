@@ -128,7 +128,6 @@ fn run(mut tables: Tables, queue: &Queue) {
             }
         }
     }
-    tables.close();
 }
 
 type Group = (Vec<Command>, Vec<oneshot::Sender<Rows<Reply>>>);

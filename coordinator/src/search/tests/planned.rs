@@ -36,16 +36,12 @@ fn zoom_spends_its_budget_and_recommends_a_finalist() {
 
 #[test]
 fn two_to_four_workers_are_kept_busy() {
-    let search = Search::new(sweep(Planned {
-        parallel: 1,
-        ..zoom(540, 9)
-    }))
-    .unwrap();
-    assert_eq!(search.plan().rounds.len(), 3);
+    let search = Search::new(sweep(zoom(540, 9))).unwrap();
+    assert_eq!(search.plan().rounds.len(), 2);
     let shares = shares_used(&search, &[1, 2, 4, 8, 16]);
     let of = |i: usize| shares[i].1;
     assert!((of(0) - 1.0).abs() < 1e-9, "{shares:?}");
-    assert!(of(1) > 0.95 && of(2) > 0.85 && of(4) < of(3), "{shares:?}");
+    assert!(of(1) > 0.95 && of(2) > 0.9 && of(4) < of(2), "{shares:?}");
 }
 
 #[test]

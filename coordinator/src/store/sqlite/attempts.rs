@@ -1,9 +1,8 @@
 //! `attempts` and `logs`.
 
-use super::{
-    cells::{Cells, all, first, int, run},
-    db::{Db, params},
-};
+use rusqlite::{Connection, params};
+
+use super::cells::{Cells, all, first, int, run};
 use crate::{
     ids::{AttemptNumber, Hash, RequestId, SessionId, Token, TrialNumber},
     store::rows::{AttemptRow, Rows, SweepKey},
@@ -101,7 +100,7 @@ fn read(cells: &mut Cells<'_>) -> Rows<Placed> {
 }
 
 pub(super) fn select(
-    c: &Db,
+    c: &Connection,
     sweep: SweepKey,
     trial: TrialNumber,
     attempt: AttemptNumber,
@@ -110,7 +109,11 @@ pub(super) fn select(
     Ok(first(c, "attempts", SELECT, params, read)?.map(|(.., row)| row))
 }
 
-pub(super) fn of_trial(c: &Db, sweep: SweepKey, trial: TrialNumber) -> Rows<Vec<AttemptRow>> {
+pub(super) fn of_trial(
+    c: &Connection,
+    sweep: SweepKey,
+    trial: TrialNumber,
+) -> Rows<Vec<AttemptRow>> {
     let rows = all(
         c,
         "attempts",
@@ -121,24 +124,33 @@ pub(super) fn of_trial(c: &Db, sweep: SweepKey, trial: TrialNumber) -> Rows<Vec<
     Ok(rows.into_iter().map(|(.., row)| row).collect())
 }
 
-pub(super) fn open(c: &Db, session: Option<SessionId>) -> Rows<Vec<Placed>> {
+pub(super) fn open(c: &Connection, session: Option<SessionId>) -> Rows<Vec<Placed>> {
     match session {
-        Some(session) => all(c, "attempts", OPEN_OF_SESSION, params![session.0], read),
-        None => all(c, "attempts", OPEN, params![], read),
+        Some(session) => all(c, "attempts", OPEN_OF_SESSION, [session.0], read),
+        None => all(c, "attempts", OPEN, [], read),
     }
 }
 
-pub(super) fn granted(c: &Db, session: SessionId, request: RequestId) -> Rows<Option<Placed>> {
+pub(super) fn granted(
+    c: &Connection,
+    session: SessionId,
+    request: RequestId,
+) -> Rows<Option<Placed>> {
     first(c, "attempts", GRANTED, params![session.0, request.0], read)
 }
 
-pub(super) fn insert(c: &Db, sweep: SweepKey, trial: TrialNumber, row: &AttemptRow) -> Rows<()> {
+pub(super) fn insert(
+    c: &Connection,
+    sweep: SweepKey,
+    trial: TrialNumber,
+    row: &AttemptRow,
+) -> Rows<()> {
     let params = params![
         sweep.0,
         int(trial.0),
         row.attempt.0,
         row.session.0,
-        &row.worker,
+        row.worker,
         row.request.0,
         row.token.0,
         row.state.as_str(),
@@ -152,7 +164,7 @@ pub(super) fn insert(c: &Db, sweep: SweepKey, trial: TrialNumber, row: &AttemptR
 }
 
 pub(super) fn update(
-    c: &Db,
+    c: &Connection,
     sweep: SweepKey,
     trial: TrialNumber,
     from: AttemptState,
@@ -164,7 +176,7 @@ pub(super) fn update(
         row.attempt.0,
         row.state.as_str(),
         row.ended,
-        &row.reason,
+        row.reason,
         row.from_epoch,
         row.resume.map(|hash| hash.0),
         row.excused,
@@ -175,12 +187,12 @@ pub(super) fn update(
 }
 
 /// Attempts that were open when the coordinator ended are no crashes.
-pub(super) fn excuse_open(c: &Db) -> Rows<()> {
-    run(c, EXCUSE, params![]).map(drop)
+pub(super) fn excuse_open(c: &Connection) -> Rows<()> {
+    run(c, EXCUSE, []).map(drop)
 }
 
 pub(super) fn logs(
-    c: &Db,
+    c: &Connection,
     sweep: SweepKey,
     trial: TrialNumber,
 ) -> Rows<Vec<(AttemptNumber, String)>> {
@@ -191,7 +203,7 @@ pub(super) fn logs(
 }
 
 pub(super) fn append_log(
-    c: &Db,
+    c: &Connection,
     sweep: SweepKey,
     trial: TrialNumber,
     attempt: AttemptNumber,

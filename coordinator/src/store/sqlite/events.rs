@@ -1,9 +1,8 @@
 //! `events`, and the results that the search is replayed from.
 
-use super::{
-    cells::{Cells, all, first, int, run},
-    db::{Db, params},
-};
+use rusqlite::{Connection, params};
+
+use super::cells::{Cells, all, first, int, run};
 use crate::{
     ids::{AttemptNumber, SweepId, TrialNumber},
     store::{
@@ -64,7 +63,7 @@ fn read(cells: &mut Cells<'_>) -> Rows<Event> {
 }
 
 pub(super) fn select(
-    c: &Db,
+    c: &Connection,
     sweep: SweepKey,
     trial: Option<TrialNumber>,
     after: u64,
@@ -82,7 +81,7 @@ pub(super) fn select(
     }
 }
 
-pub(super) fn results(c: &Db, sweep: SweepKey, after: u64) -> Rows<Vec<TrialResult>> {
+pub(super) fn results(c: &Connection, sweep: SweepKey, after: u64) -> Rows<Vec<TrialResult>> {
     all(
         c,
         "events",
@@ -119,14 +118,11 @@ pub(super) fn results(c: &Db, sweep: SweepKey, after: u64) -> Rows<Vec<TrialResu
     )
 }
 
-pub(super) fn last_seq(c: &Db) -> Rows<u64> {
-    Ok(first(c, "events", LAST_SEQ, params![], |cells| {
-        cells.number("seq")
-    })?
-    .unwrap_or(0))
+pub(super) fn last_seq(c: &Connection) -> Rows<u64> {
+    Ok(first(c, "events", LAST_SEQ, [], |cells| cells.number("seq"))?.unwrap_or(0))
 }
 
-pub(super) fn insert(c: &Db, seq: u64, row: &EventRow) -> Rows<()> {
+pub(super) fn insert(c: &Connection, seq: u64, row: &EventRow) -> Rows<()> {
     let EventRow {
         sweep,
         event,
@@ -138,11 +134,11 @@ pub(super) fn insert(c: &Db, seq: u64, row: &EventRow) -> Rows<()> {
         event.at,
         event.trial.map(|trial| int(trial.0)),
         event.attempt.map(|attempt| attempt.0),
-        &event.actor,
-        &event.event,
-        &event.from,
-        &event.to,
-        &event.reason,
+        event.actor,
+        event.event,
+        event.from,
+        event.to,
+        event.reason,
         result.map(|(epoch, ..)| epoch),
         result.map(|(_, to_epoch, _)| to_epoch),
         result.and_then(|(.., objective)| objective),

@@ -1,9 +1,8 @@
 //! `reports`.
 
-use super::{
-    cells::{Cells, all, first, int, run},
-    db::{Db, params},
-};
+use rusqlite::{Connection, params};
+
+use super::cells::{Cells, all, first, int, run};
 use crate::{
     ids::{AttemptNumber, Hash, TrialNumber},
     store::{
@@ -45,12 +44,16 @@ fn read(cells: &mut Cells<'_>) -> Rows<ReportRow> {
     })
 }
 
-pub(super) fn of_trial(c: &Db, sweep: SweepKey, trial: TrialNumber) -> Rows<Vec<ReportRow>> {
+pub(super) fn of_trial(
+    c: &Connection,
+    sweep: SweepKey,
+    trial: TrialNumber,
+) -> Rows<Vec<ReportRow>> {
     all(c, "reports", OF_TRIAL, params![sweep.0, int(trial.0)], read)
 }
 
 pub(super) fn hash(
-    c: &Db,
+    c: &Connection,
     sweep: SweepKey,
     trial: TrialNumber,
     attempt: AttemptNumber,
@@ -62,7 +65,12 @@ pub(super) fn hash(
     })
 }
 
-pub(super) fn insert(c: &Db, sweep: SweepKey, trial: TrialNumber, row: &ReportRow) -> Rows<()> {
+pub(super) fn insert(
+    c: &Connection,
+    sweep: SweepKey,
+    trial: TrialNumber,
+    row: &ReportRow,
+) -> Rows<()> {
     // JSON has no NaN: serde_json writes null for what is not finite.
     let metrics = serde_json::to_string(&row.point.metrics).unwrap_or_else(|_| "[]".to_owned());
     let params = params![
@@ -72,7 +80,7 @@ pub(super) fn insert(c: &Db, sweep: SweepKey, trial: TrialNumber, row: &ReportRo
         row.point.epoch,
         row.objective,
         metrics,
-        row.point.layers.as_slice(),
+        row.point.layers,
         row.point.weights_hash.map(|hash| hash.0),
         row.point.seconds,
         int(row.images),

@@ -1,8 +1,6 @@
 //! [`Read`] and [`Write`] over the entities' statements.
 
-use super::{
-    Tables, attempts, blobs, cells::run, db::params, events, points, reports, sweeps, trials,
-};
+use super::{Tables, attempts, blobs, cells::run, events, points, reports, sweeps, trials};
 use crate::{
     ids::{AttemptNumber, Hash, RequestId, SessionId, TrialNumber},
     store::{
@@ -53,33 +51,33 @@ impl Read for Tables {
                 return Ok(Some(row.key));
             }
         }
-        sweeps::key_by_name(&self.db, name)
+        sweeps::key_by_name(&self.connection, name)
     }
 
     fn sweep_keys(&self, live: bool) -> Rows<Vec<SweepKey>> {
-        sweeps::keys(&self.db, live)
+        sweeps::keys(&self.connection, live)
     }
 
     fn newest_sweep(&self) -> Rows<Option<SweepKey>> {
-        sweeps::newest(&self.db)
+        sweeps::newest(&self.connection)
     }
 
     fn sweep_of_identity(&self, identity: &str) -> Rows<Option<SweepKey>> {
-        sweeps::key_by_identity(&self.db, identity)
+        sweeps::key_by_identity(&self.connection, identity)
     }
 
     fn sweep_of_request(&self, request: RequestId) -> Rows<Option<SweepKey>> {
-        sweeps::key_by_request(&self.db, request)
+        sweeps::key_by_request(&self.connection, request)
     }
 
     fn sweep(&self, sweep: SweepKey) -> Rows<SweepRow> {
         let Some(sweeps) = &self.sweeps else {
-            return sweeps::select(&self.db, sweep);
+            return sweeps::select(&self.connection, sweep);
         };
         if let Some(row) = sweeps.borrow().rows.get(&sweep) {
             return Ok(row.clone());
         }
-        let row = sweeps::select(&self.db, sweep)?;
+        let row = sweeps::select(&self.connection, sweep)?;
         if !row.state.has_ended() {
             sweeps.borrow_mut().rows.insert(sweep, row.clone());
         }
@@ -87,39 +85,39 @@ impl Read for Tables {
     }
 
     fn rounds(&self, sweep: SweepKey) -> Rows<Vec<RoundRow>> {
-        sweeps::rounds(&self.db, sweep)
+        sweeps::rounds(&self.connection, sweep)
     }
 
     fn warnings(&self, sweep: SweepKey) -> Rows<Vec<String>> {
-        sweeps::warnings(&self.db, sweep)
+        sweeps::warnings(&self.connection, sweep)
     }
 
     fn best_point(&self, sweep: SweepKey, round: u32) -> Rows<Option<PointRow>> {
-        points::best(&self.db, sweep, round)
+        points::best(&self.connection, sweep, round)
     }
 
     fn point(&self, sweep: SweepKey, place: WinnerRef) -> Rows<Option<PointRow>> {
-        points::select(&self.db, sweep, place)
+        points::select(&self.connection, sweep, place)
     }
 
     fn trial(&self, sweep: SweepKey, trial: TrialNumber) -> Rows<Option<TrialRow>> {
-        trials::select(&self.db, sweep, trial)
+        trials::select(&self.connection, sweep, trial)
     }
 
     fn trial_notes(&self, sweep: SweepKey, trial: TrialNumber) -> Rows<(String, String)> {
-        trials::notes(&self.db, sweep, trial)
+        trials::notes(&self.connection, sweep, trial)
     }
 
     fn trials_of_point(&self, sweep: SweepKey, place: WinnerRef) -> Rows<Vec<TrialRow>> {
-        trials::of_point(&self.db, sweep, place)
+        trials::of_point(&self.connection, sweep, place)
     }
 
     fn retries_of(&self, sweep: SweepKey, trial: TrialNumber) -> Rows<Vec<TrialRow>> {
-        trials::retries(&self.db, sweep, trial)
+        trials::retries(&self.connection, sweep, trial)
     }
 
     fn trials_in(&self, sweep: SweepKey, states: &[TrialState]) -> Rows<Vec<TrialNumber>> {
-        trials::in_states(&self.db, sweep, states)
+        trials::in_states(&self.connection, sweep, states)
     }
 
     fn list_trials(
@@ -129,15 +127,15 @@ impl Read for Tables {
         maximize: bool,
         limit: u64,
     ) -> Rows<Vec<(TrialRow, String)>> {
-        trials::list(&self.db, sweep, filter, maximize, limit)
+        trials::list(&self.connection, sweep, filter, maximize, limit)
     }
 
     fn queue_head(&self, sweep: SweepKey) -> Rows<Option<TrialRow>> {
-        trials::head(&self.db, sweep)
+        trials::head(&self.connection, sweep)
     }
 
     fn queue_held(&self, sweep: SweepKey, checkpoints: &[Hash]) -> Rows<Option<TrialRow>> {
-        trials::held(&self.db, sweep, checkpoints)
+        trials::held(&self.connection, sweep, checkpoints)
     }
 
     fn attempt(
@@ -146,18 +144,18 @@ impl Read for Tables {
         trial: TrialNumber,
         attempt: AttemptNumber,
     ) -> Rows<Option<AttemptRow>> {
-        attempts::select(&self.db, sweep, trial, attempt)
+        attempts::select(&self.connection, sweep, trial, attempt)
     }
 
     fn attempts(&self, sweep: SweepKey, trial: TrialNumber) -> Rows<Vec<AttemptRow>> {
-        attempts::of_trial(&self.db, sweep, trial)
+        attempts::of_trial(&self.connection, sweep, trial)
     }
 
     fn open_attempts(
         &self,
         session: Option<SessionId>,
     ) -> Rows<Vec<(SweepKey, TrialNumber, AttemptRow)>> {
-        attempts::open(&self.db, session)
+        attempts::open(&self.connection, session)
     }
 
     fn granted(
@@ -165,11 +163,11 @@ impl Read for Tables {
         session: SessionId,
         request: RequestId,
     ) -> Rows<Option<(SweepKey, TrialNumber, AttemptRow)>> {
-        attempts::granted(&self.db, session, request)
+        attempts::granted(&self.connection, session, request)
     }
 
     fn reports(&self, sweep: SweepKey, trial: TrialNumber) -> Rows<Vec<ReportRow>> {
-        reports::of_trial(&self.db, sweep, trial)
+        reports::of_trial(&self.connection, sweep, trial)
     }
 
     fn reported(
@@ -179,7 +177,7 @@ impl Read for Tables {
         attempt: AttemptNumber,
         epoch: u32,
     ) -> Rows<Option<Option<Hash>>> {
-        reports::hash(&self.db, sweep, trial, attempt, epoch)
+        reports::hash(&self.connection, sweep, trial, attempt, epoch)
     }
 
     fn events(
@@ -189,49 +187,49 @@ impl Read for Tables {
         after: u64,
         limit: u64,
     ) -> Rows<Vec<Event>> {
-        events::select(&self.db, sweep, trial, after, limit)
+        events::select(&self.connection, sweep, trial, after, limit)
     }
 
     fn results(&self, sweep: SweepKey, after: u64) -> Rows<Vec<TrialResult>> {
-        events::results(&self.db, sweep, after)
+        events::results(&self.connection, sweep, after)
     }
 
     fn blobs(&self, sweep: SweepKey, trial: TrialNumber) -> Rows<Vec<BlobRef>> {
-        blobs::of_trial(&self.db, sweep, trial)
+        blobs::of_trial(&self.connection, sweep, trial)
     }
 
     fn sweep_blobs(&self, sweep: SweepKey) -> Rows<Vec<(TrialNumber, BlobRef)>> {
-        blobs::of_sweep(&self.db, sweep)
+        blobs::of_sweep(&self.connection, sweep)
     }
 
     fn stored_blobs(&self) -> Rows<Vec<Hash>> {
-        blobs::stored(&self.db)
+        blobs::stored(&self.connection)
     }
 
     fn blob_needed(&self, hash: Hash) -> Rows<bool> {
-        blobs::needed(&self.db, hash)
+        blobs::needed(&self.connection, hash)
     }
 
     fn logs(&self, sweep: SweepKey, trial: TrialNumber) -> Rows<Vec<(AttemptNumber, String)>> {
-        attempts::logs(&self.db, sweep, trial)
+        attempts::logs(&self.connection, sweep, trial)
     }
 }
 
 impl Write for Tables {
     fn insert_sweep(&mut self, row: SweepRow) -> Rows<SweepKey> {
-        sweeps::insert(&self.db, &row)
+        sweeps::insert(&self.connection, &row)
     }
 
     fn put_sweep(&mut self, row: SweepRow) -> Rows<()> {
         let Some(sweeps) = &self.sweeps else {
-            return sweeps::update(&self.db, &row);
+            return sweeps::update(&self.connection, &row);
         };
         let sweeps = &mut *sweeps.borrow_mut();
         let key = row.key;
         let old = sweeps.rows.insert(key, row.clone());
         // Which sweeps are live is asked of the file: a changed state must be there at once.
         if old.as_ref().map(|old| old.state) != Some(row.state) {
-            sweeps::update(&self.db, &row)?;
+            sweeps::update(&self.connection, &row)?;
         }
         sweeps.before.push((key, old));
         sweeps.dirty.insert(key);
@@ -246,33 +244,33 @@ impl Write for Tables {
             }
         }
         for sql in DELETE_SWEEP {
-            run(&self.db, sql, params![sweep.0])?;
+            run(&self.connection, sql, [sweep.0])?;
         }
-        run(&self.db, DELETE_SWEEP_ROW, params![sweep.0]).map(drop)
+        run(&self.connection, DELETE_SWEEP_ROW, [sweep.0]).map(drop)
     }
 
     fn put_round(&mut self, sweep: SweepKey, round: &NewRound) -> Rows<()> {
-        sweeps::put_round(&self.db, sweep, round)
+        sweeps::put_round(&self.connection, sweep, round)
     }
 
     fn add_finished(&mut self, sweep: SweepKey, round: u32, by: i64) -> Rows<()> {
-        sweeps::add_finished(&self.db, sweep, round, by)
+        sweeps::add_finished(&self.connection, sweep, round, by)
     }
 
     fn insert_point(&mut self, sweep: SweepKey, point: &PointRow) -> Rows<bool> {
-        points::insert(&self.db, sweep, point)
+        points::insert(&self.connection, sweep, point)
     }
 
     fn set_point(&mut self, sweep: SweepKey, place: WinnerRef, value: PointValue) -> Rows<()> {
-        points::set(&self.db, sweep, place, value)
+        points::set(&self.connection, sweep, place, value)
     }
 
     fn insert_trial(&mut self, sweep: SweepKey, trial: &TrialRow) -> Rows<()> {
-        trials::insert(&self.db, sweep, trial)
+        trials::insert(&self.connection, sweep, trial)
     }
 
     fn update_trial(&mut self, sweep: SweepKey, guard: Guard, trial: &TrialRow) -> Rows<bool> {
-        trials::update(&self.db, sweep, guard, trial)
+        trials::update(&self.connection, sweep, guard, trial)
     }
 
     fn set_trial_notes(
@@ -282,7 +280,7 @@ impl Write for Tables {
         diagnosis: &str,
         result: &str,
     ) -> Rows<()> {
-        trials::set_notes(&self.db, sweep, trial, diagnosis, result)
+        trials::set_notes(&self.connection, sweep, trial, diagnosis, result)
     }
 
     fn insert_attempt(
@@ -291,7 +289,7 @@ impl Write for Tables {
         trial: TrialNumber,
         attempt: &AttemptRow,
     ) -> Rows<()> {
-        attempts::insert(&self.db, sweep, trial, attempt)
+        attempts::insert(&self.connection, sweep, trial, attempt)
     }
 
     fn update_attempt(
@@ -301,7 +299,7 @@ impl Write for Tables {
         from: AttemptState,
         attempt: &AttemptRow,
     ) -> Rows<bool> {
-        attempts::update(&self.db, sweep, trial, from, attempt)
+        attempts::update(&self.connection, sweep, trial, from, attempt)
     }
 
     fn insert_report(
@@ -310,11 +308,11 @@ impl Write for Tables {
         trial: TrialNumber,
         report: &ReportRow,
     ) -> Rows<()> {
-        reports::insert(&self.db, sweep, trial, report)
+        reports::insert(&self.connection, sweep, trial, report)
     }
 
     fn append_event(&mut self, row: EventRow) -> Rows<()> {
-        events::insert(&self.db, self.last_seq + 1, &row)?;
+        events::insert(&self.connection, self.last_seq + 1, &row)?;
         self.last_seq += 1;
         Ok(())
     }
@@ -327,11 +325,11 @@ impl Write for Tables {
         blob: BlobRef,
         at: i64,
     ) -> Rows<()> {
-        blobs::put(&self.db, sweep, trial, attempt, blob, at)
+        blobs::put(&self.connection, sweep, trial, attempt, blob, at)
     }
 
     fn delete_blob(&mut self, sweep: SweepKey, trial: TrialNumber, hash: Hash) -> Rows<()> {
-        blobs::delete(&self.db, sweep, trial, hash)
+        blobs::delete(&self.connection, sweep, trial, hash)
     }
 
     fn append_log(
@@ -342,10 +340,10 @@ impl Write for Tables {
         lines: &[String],
         keep: u64,
     ) -> Rows<()> {
-        attempts::append_log(&self.db, sweep, trial, attempt, lines, keep)
+        attempts::append_log(&self.connection, sweep, trial, attempt, lines, keep)
     }
 
     fn insert_warning(&mut self, sweep: SweepKey, key: &str, text: &str) -> Rows<()> {
-        sweeps::insert_warning(&self.db, sweep, key, text)
+        sweeps::insert_warning(&self.connection, sweep, key, text)
     }
 }
