@@ -220,3 +220,9 @@ CREATE TABLE warnings (
     text  TEXT NOT NULL,                          -- in words
     PRIMARY KEY (sweep, key)
 ) STRICT, WITHOUT ROWID;
+
+INSERT INTO meta (key, value) VALUES ('incarnation', randomblob(16));
+
+-- "hone" in ASCII.
+PRAGMA application_id = 0x686f6e65;
+PRAGMA user_version = 1;

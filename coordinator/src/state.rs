@@ -133,17 +133,24 @@ impl State {
     /// A report came: the driver hears of it if the sweep's search compares epochs.
     pub(crate) fn tell_driver_of_epoch(&self, report: &Report) {
         let sweep = &report.attempt.sweep;
-        let metric = self.live.borrow().get(sweep).and_then(|live| live.reports.clone());
+        let metric = self
+            .live
+            .borrow()
+            .get(sweep)
+            .and_then(|live| live.reports.clone());
         let value = metric.and_then(|metric| {
             let found = report.metrics.iter().find(|(name, _)| *name == metric);
             found.map(|(_, value)| *value)
         });
         let Some(value) = value else { return };
-        self.values().entry(sweep.clone()).or_default().push(EpochValue {
-            trial: report.attempt.trial,
-            epoch: report.epoch,
-            value,
-        });
+        self.values()
+            .entry(sweep.clone())
+            .or_default()
+            .push(EpochValue {
+                trial: report.attempt.trial,
+                epoch: report.epoch,
+                value,
+            });
         self.tell_driver(sweep);
     }
 

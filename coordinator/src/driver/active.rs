@@ -102,7 +102,9 @@ impl ActiveSweep {
     /// The metric whose value after each epoch the search compares; `None`: only ends count.
     pub fn reports(&self) -> Option<String> {
         let rounds = &self.search.plan().rounds;
-        let compares = rounds.iter().any(|round| round.pruner != search::Pruner::None);
+        let compares = rounds
+            .iter()
+            .any(|round| round.pruner != search::Pruner::None);
         compares.then(|| self.plan.search.objective.metric.clone())
     }
 

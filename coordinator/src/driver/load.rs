@@ -23,10 +23,15 @@ pub async fn load(state: &State, id: &SweepId, detail: &SweepDetail) -> Result<A
     if detail.decisions == 0 {
         return Ok(sweep);
     }
-    for_each_trial(state, id, &[TrialState::Queued, TrialState::Running], async |trial| {
-        sweep.known(trial.number);
-        Ok(())
-    })
+    for_each_trial(
+        state,
+        id,
+        &[TrialState::Queued, TrialState::Running],
+        async |trial| {
+            sweep.known(trial.number);
+            Ok(())
+        },
+    )
     .await?;
     if sweep.reports().is_some() {
         for_each_trial(state, id, &[], async |trial| {

@@ -54,15 +54,12 @@ impl Store {
     pub async fn open(path: &Path, address: &str) -> Result<Self, OpenError> {
         lock::refuse_network(path)?;
         let lock = lock::Lock::take(path, address)?;
-        let connection = sqlite::open_for_writing(path)?;
-        let says = |problem: String| OpenError::Database {
+        let database = path.to_owned();
+        let opened = tokio::task::spawn_blocking(move || open_tables(&database)).await;
+        let (tables, incarnation) = opened.map_err(|error| OpenError::Database {
             path: path.display().to_string(),
-            problem,
-        };
-        let incarnation =
-            sqlite::incarnation(&connection).map_err(|error| says(error.to_string()))?;
-        let tables =
-            sqlite::Tables::writing(connection).map_err(|error| says(error.to_string()))?;
+            problem: error.to_string(),
+        })??;
         let writer = writer::Writer::start(tables).map_err(|source| OpenError::Io {
             path: path.display().to_string(),
             source,
@@ -121,4 +118,14 @@ impl Store {
                 .ok();
         }
     }
+}
+
+fn open_tables(path: &Path) -> Result<(sqlite::Tables, [u8; 16]), OpenError> {
+    let says = |error: StoreError| OpenError::Database {
+        path: path.display().to_string(),
+        problem: error.to_string(),
+    };
+    let tables = sqlite::Tables::writing(sqlite::open_for_writing(path)?).map_err(says)?;
+    let incarnation = tables.incarnation().map_err(says)?;
+    Ok((tables, incarnation))
 }

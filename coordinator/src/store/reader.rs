@@ -65,7 +65,12 @@ impl Reader {
     /// Opens the file for reading only; changes nothing in it and needs no coordinator.
     pub async fn open(path: &Path) -> Result<Self, OpenError> {
         lock::refuse_network(path)?;
-        let connection = sqlite::open_for_reading(path)?;
+        let file = path.to_owned();
+        let opened = tokio::task::spawn_blocking(move || sqlite::open_for_reading(&file)).await;
+        let connection = opened.map_err(|error| OpenError::Database {
+            path: path.display().to_string(),
+            problem: error.to_string(),
+        })??;
         let reader = Self::of_file(path);
         if let Source::File(pool) = &reader.source {
             let mut idle = pool.idle.lock().unwrap_or_else(PoisonError::into_inner);

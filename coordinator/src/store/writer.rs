@@ -128,6 +128,7 @@ fn run(mut tables: Tables, queue: &Queue) {
             }
         }
     }
+    tables.close();
 }
 
 type Group = (Vec<Command>, Vec<oneshot::Sender<Rows<Reply>>>);

@@ -113,7 +113,7 @@ impl Curve for Tanh {
 }
 
 /// With ½(1 + tanh a) = 1/(1 + e^−2a).
-const GELU_LINEAR: f32 = 1.595_769_1;
+const GELU_LINEAR: f32 = 1.595_769;
 const GELU_CUBIC: f32 = 0.044_715;
 
 impl Curve for Gelu {

@@ -138,7 +138,6 @@ impl Conv {
                 this.forward_image(compute, source, i, raw, out, part, scratch)
             });
         });
-        drop(parts);
         if let Some(moments) = moments {
             moments.combine(g.filters, extent.height * extent.width);
         }

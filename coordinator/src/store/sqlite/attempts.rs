@@ -1,8 +1,9 @@
 //! `attempts` and `logs`.
 
-use rusqlite::{Connection, params};
-
-use super::cells::{Cells, all, first, int, run};
+use super::{
+    cells::{Cells, all, first, int, run},
+    db::{Db, params},
+};
 use crate::{
     ids::{AttemptNumber, Hash, RequestId, SessionId, Token, TrialNumber},
     store::rows::{AttemptRow, Rows, SweepKey},
@@ -100,7 +101,7 @@ fn read(cells: &mut Cells<'_>) -> Rows<Placed> {
 }
 
 pub(super) fn select(
-    c: &Connection,
+    c: &Db,
     sweep: SweepKey,
     trial: TrialNumber,
     attempt: AttemptNumber,
@@ -109,11 +110,7 @@ pub(super) fn select(
     Ok(first(c, "attempts", SELECT, params, read)?.map(|(.., row)| row))
 }
 
-pub(super) fn of_trial(
-    c: &Connection,
-    sweep: SweepKey,
-    trial: TrialNumber,
-) -> Rows<Vec<AttemptRow>> {
+pub(super) fn of_trial(c: &Db, sweep: SweepKey, trial: TrialNumber) -> Rows<Vec<AttemptRow>> {
     let rows = all(
         c,
         "attempts",
@@ -124,33 +121,24 @@ pub(super) fn of_trial(
     Ok(rows.into_iter().map(|(.., row)| row).collect())
 }
 
-pub(super) fn open(c: &Connection, session: Option<SessionId>) -> Rows<Vec<Placed>> {
+pub(super) fn open(c: &Db, session: Option<SessionId>) -> Rows<Vec<Placed>> {
     match session {
-        Some(session) => all(c, "attempts", OPEN_OF_SESSION, [session.0], read),
-        None => all(c, "attempts", OPEN, [], read),
+        Some(session) => all(c, "attempts", OPEN_OF_SESSION, params![session.0], read),
+        None => all(c, "attempts", OPEN, params![], read),
     }
 }
 
-pub(super) fn granted(
-    c: &Connection,
-    session: SessionId,
-    request: RequestId,
-) -> Rows<Option<Placed>> {
+pub(super) fn granted(c: &Db, session: SessionId, request: RequestId) -> Rows<Option<Placed>> {
     first(c, "attempts", GRANTED, params![session.0, request.0], read)
 }
 
-pub(super) fn insert(
-    c: &Connection,
-    sweep: SweepKey,
-    trial: TrialNumber,
-    row: &AttemptRow,
-) -> Rows<()> {
+pub(super) fn insert(c: &Db, sweep: SweepKey, trial: TrialNumber, row: &AttemptRow) -> Rows<()> {
     let params = params![
         sweep.0,
         int(trial.0),
         row.attempt.0,
         row.session.0,
-        row.worker,
+        &row.worker,
         row.request.0,
         row.token.0,
         row.state.as_str(),
@@ -164,7 +152,7 @@ pub(super) fn insert(
 }
 
 pub(super) fn update(
-    c: &Connection,
+    c: &Db,
     sweep: SweepKey,
     trial: TrialNumber,
     from: AttemptState,
@@ -176,7 +164,7 @@ pub(super) fn update(
         row.attempt.0,
         row.state.as_str(),
         row.ended,
-        row.reason,
+        &row.reason,
         row.from_epoch,
         row.resume.map(|hash| hash.0),
         row.excused,
@@ -187,12 +175,12 @@ pub(super) fn update(
 }
 
 /// Attempts that were open when the coordinator ended are no crashes.
-pub(super) fn excuse_open(c: &Connection) -> Rows<()> {
-    run(c, EXCUSE, []).map(drop)
+pub(super) fn excuse_open(c: &Db) -> Rows<()> {
+    run(c, EXCUSE, params![]).map(drop)
 }
 
 pub(super) fn logs(
-    c: &Connection,
+    c: &Db,
     sweep: SweepKey,
     trial: TrialNumber,
 ) -> Rows<Vec<(AttemptNumber, String)>> {
@@ -203,7 +191,7 @@ pub(super) fn logs(
 }
 
 pub(super) fn append_log(
-    c: &Connection,
+    c: &Db,
     sweep: SweepKey,
     trial: TrialNumber,
     attempt: AttemptNumber,

@@ -1,8 +1,9 @@
 //! `blobs`.
 
-use rusqlite::{Connection, params};
-
-use super::cells::{Cells, all, first, int, run};
+use super::{
+    cells::{Cells, all, first, int, run},
+    db::{Db, params},
+};
 use crate::{
     ids::{AttemptNumber, Hash, TrialNumber},
     store::{
@@ -41,25 +42,27 @@ fn read(cells: &mut Cells<'_>) -> Rows<(TrialNumber, BlobRef)> {
     Ok((trial, blob))
 }
 
-pub(super) fn of_trial(c: &Connection, sweep: SweepKey, trial: TrialNumber) -> Rows<Vec<BlobRef>> {
+pub(super) fn of_trial(c: &Db, sweep: SweepKey, trial: TrialNumber) -> Rows<Vec<BlobRef>> {
     let rows = all(c, "blobs", OF_TRIAL, params![sweep.0, int(trial.0)], read)?;
     Ok(rows.into_iter().map(|(_, blob)| blob).collect())
 }
 
-pub(super) fn of_sweep(c: &Connection, sweep: SweepKey) -> Rows<Vec<(TrialNumber, BlobRef)>> {
-    all(c, "blobs", OF_SWEEP, [sweep.0], read)
+pub(super) fn of_sweep(c: &Db, sweep: SweepKey) -> Rows<Vec<(TrialNumber, BlobRef)>> {
+    all(c, "blobs", OF_SWEEP, params![sweep.0], read)
 }
 
-pub(super) fn stored(c: &Connection) -> Rows<Vec<Hash>> {
-    all(c, "blobs", STORED, [], |cells| Ok(Hash(cells.get("hash")?)))
+pub(super) fn stored(c: &Db) -> Rows<Vec<Hash>> {
+    all(c, "blobs", STORED, params![], |cells| {
+        Ok(Hash(cells.get("hash")?))
+    })
 }
 
-pub(super) fn needed(c: &Connection, hash: Hash) -> Rows<bool> {
-    Ok(first(c, "blobs", NEEDED, [hash.0], |_| Ok(()))?.is_some())
+pub(super) fn needed(c: &Db, hash: Hash) -> Rows<bool> {
+    Ok(first(c, "blobs", NEEDED, params![hash.0], |_| Ok(()))?.is_some())
 }
 
 pub(super) fn put(
-    c: &Connection,
+    c: &Db,
     sweep: SweepKey,
     trial: TrialNumber,
     attempt: AttemptNumber,
@@ -80,6 +83,6 @@ pub(super) fn put(
     run(c, PUT, params).map(drop)
 }
 
-pub(super) fn delete(c: &Connection, sweep: SweepKey, trial: TrialNumber, hash: Hash) -> Rows<()> {
+pub(super) fn delete(c: &Db, sweep: SweepKey, trial: TrialNumber, hash: Hash) -> Rows<()> {
     run(c, DELETE, params![sweep.0, int(trial.0), hash.0]).map(drop)
 }

@@ -1,37 +1,85 @@
-//! Statements and cells: what is read from a file may be damaged, and then says where.
+//! Cells: what is read from a file may be damaged, and then says where.
 
-use rusqlite::{Connection, Params, Row, types::FromSql};
+use sqlx::{Row as _, sqlite::SqliteRow};
 
+use super::db::{Db, Value, value};
 use crate::{
     ids::Hash,
     store::{StoreError, rows::Rows},
 };
 
-impl From<rusqlite::Error> for StoreError {
-    fn from(error: rusqlite::Error) -> Self {
-        use rusqlite::ErrorCode as Code;
-        match error.sqlite_error_code() {
-            Some(Code::DiskFull | Code::SystemIoFailure | Code::ReadOnly | Code::CannotOpen) => {
-                Self::DiskFull(error.to_string())
-            }
-            _ => Self::Database(error.to_string()),
-        }
-    }
-}
-
 /// One row, read cell by cell in the order of the SELECT.
 pub(super) struct Cells<'a> {
-    row: &'a Row<'a>,
+    row: &'a SqliteRow,
     table: &'static str,
     next: usize,
 }
 
+/// What a cell can be read as.
+pub(super) trait FromCell: Sized {
+    /// `None`: it is something else.
+    fn from_cell(value: Value) -> Option<Self>;
+}
+
+impl FromCell for i64 {
+    fn from_cell(value: Value) -> Option<Self> {
+        match value {
+            Value::Integer(n) => Some(n),
+            _ => None,
+        }
+    }
+}
+
+impl FromCell for f64 {
+    fn from_cell(value: Value) -> Option<Self> {
+        match value {
+            Value::Real(x) => Some(x),
+            _ => None,
+        }
+    }
+}
+
+impl FromCell for String {
+    fn from_cell(value: Value) -> Option<Self> {
+        match value {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
+impl FromCell for Vec<u8> {
+    fn from_cell(value: Value) -> Option<Self> {
+        match value {
+            Value::Blob(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+}
+
+impl<const N: usize> FromCell for [u8; N] {
+    fn from_cell(value: Value) -> Option<Self> {
+        Vec::from_cell(value)?.try_into().ok()
+    }
+}
+
+impl<T: FromCell> FromCell for Option<T> {
+    fn from_cell(value: Value) -> Option<Self> {
+        match value {
+            Value::Null => Some(None),
+            other => T::from_cell(other).map(Some),
+        }
+    }
+}
+
 impl Cells<'_> {
     /// The next cell; `column` is for the error.
-    pub(super) fn get<T: FromSql>(&mut self, column: &'static str) -> Rows<T> {
-        let value = self.row.get(self.next);
+    pub(super) fn get<T: FromCell>(&mut self, column: &'static str) -> Rows<T> {
+        let index = self.next;
         self.next += 1;
-        value.map_err(|error| self.damaged(column, &error.to_string()))
+        let value = value(self.row, index).map_err(|error| self.damaged(column, &error))?;
+        let kind = value.kind();
+        T::from_cell(value).ok_or_else(|| self.damaged(column, &format!("unexpected {kind}")))
     }
 
     /// A number that must fit.
@@ -94,13 +142,13 @@ impl Cells<'_> {
 
     /// What is wrong with a cell of this row.
     pub(super) fn damaged(&self, column: &'static str, problem: &str) -> StoreError {
-        let key: Vec<String> = (0..3.min(self.row.as_ref().column_count()))
-            .map(|i| match self.row.get_ref(i) {
-                Ok(rusqlite::types::ValueRef::Integer(n)) => n.to_string(),
-                Ok(rusqlite::types::ValueRef::Text(t)) => String::from_utf8_lossy(t).into_owned(),
-                _ => "?".to_owned(),
-            })
-            .collect();
+        // The first cells of every SELECT are its key, or tell enough of it.
+        let shown = |index| match value(self.row, index) {
+            Ok(Value::Integer(n)) => n.to_string(),
+            Ok(Value::Text(text)) => text,
+            _ => "?".to_owned(),
+        };
+        let key: Vec<String> = (0..3.min(self.row.len())).map(shown).collect();
         StoreError::Damaged {
             table: self.table,
             column,
@@ -112,49 +160,46 @@ impl Cells<'_> {
 
 /// All rows of a constant statement.
 pub(super) fn all<T>(
-    connection: &Connection,
+    db: &Db,
     table: &'static str,
-    sql: &str,
-    params: impl Params,
+    sql: &'static str,
+    params: Vec<Value>,
     read: impl Fn(&mut Cells<'_>) -> Rows<T>,
 ) -> Rows<Vec<T>> {
-    let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query(params)?;
-    let mut out = Vec::new();
-    while let Some(row) = rows.next()? {
-        out.push(read(&mut Cells {
-            row,
-            table,
-            next: 0,
-        })?);
-    }
-    Ok(out)
+    let rows = db.rows(sql, params)?;
+    rows.iter()
+        .map(|row| {
+            read(&mut Cells {
+                row,
+                table,
+                next: 0,
+            })
+        })
+        .collect()
 }
 
 /// The first row of a constant statement.
 pub(super) fn first<T>(
-    connection: &Connection,
+    db: &Db,
     table: &'static str,
-    sql: &str,
-    params: impl Params,
+    sql: &'static str,
+    params: Vec<Value>,
     read: impl Fn(&mut Cells<'_>) -> Rows<T>,
 ) -> Rows<Option<T>> {
-    let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query(params)?;
-    match rows.next()? {
-        Some(row) => read(&mut Cells {
-            row,
+    let row = db.row(sql, params)?;
+    row.map(|row| {
+        read(&mut Cells {
+            row: &row,
             table,
             next: 0,
         })
-        .map(Some),
-        None => Ok(None),
-    }
+    })
+    .transpose()
 }
 
 /// Runs a constant statement; gives the number of rows it changed.
-pub(super) fn run(connection: &Connection, sql: &str, params: impl Params) -> Rows<usize> {
-    Ok(connection.prepare_cached(sql)?.execute(params)?)
+pub(super) fn run(db: &Db, sql: &'static str, params: Vec<Value>) -> Rows<u64> {
+    Ok(db.run(sql, params)?.0)
 }
 
 /// Unsigned numbers are stored as SQLite has them; larger ones do not occur.

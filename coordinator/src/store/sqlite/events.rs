@@ -1,8 +1,9 @@
 //! `events`, and the results that the search is replayed from.
 
-use rusqlite::{Connection, params};
-
-use super::cells::{Cells, all, first, int, run};
+use super::{
+    cells::{Cells, all, first, int, run},
+    db::{Db, params},
+};
 use crate::{
     ids::{AttemptNumber, SweepId, TrialNumber},
     store::{
@@ -63,7 +64,7 @@ fn read(cells: &mut Cells<'_>) -> Rows<Event> {
 }
 
 pub(super) fn select(
-    c: &Connection,
+    c: &Db,
     sweep: SweepKey,
     trial: Option<TrialNumber>,
     after: u64,
@@ -81,7 +82,7 @@ pub(super) fn select(
     }
 }
 
-pub(super) fn results(c: &Connection, sweep: SweepKey, after: u64) -> Rows<Vec<TrialResult>> {
+pub(super) fn results(c: &Db, sweep: SweepKey, after: u64) -> Rows<Vec<TrialResult>> {
     all(
         c,
         "events",
@@ -118,11 +119,14 @@ pub(super) fn results(c: &Connection, sweep: SweepKey, after: u64) -> Rows<Vec<T
     )
 }
 
-pub(super) fn last_seq(c: &Connection) -> Rows<u64> {
-    Ok(first(c, "events", LAST_SEQ, [], |cells| cells.number("seq"))?.unwrap_or(0))
+pub(super) fn last_seq(c: &Db) -> Rows<u64> {
+    Ok(first(c, "events", LAST_SEQ, params![], |cells| {
+        cells.number("seq")
+    })?
+    .unwrap_or(0))
 }
 
-pub(super) fn insert(c: &Connection, seq: u64, row: &EventRow) -> Rows<()> {
+pub(super) fn insert(c: &Db, seq: u64, row: &EventRow) -> Rows<()> {
     let EventRow {
         sweep,
         event,
@@ -134,11 +138,11 @@ pub(super) fn insert(c: &Connection, seq: u64, row: &EventRow) -> Rows<()> {
         event.at,
         event.trial.map(|trial| int(trial.0)),
         event.attempt.map(|attempt| attempt.0),
-        event.actor,
-        event.event,
-        event.from,
-        event.to,
-        event.reason,
+        &event.actor,
+        &event.event,
+        &event.from,
+        &event.to,
+        &event.reason,
         result.map(|(epoch, ..)| epoch),
         result.map(|(_, to_epoch, _)| to_epoch),
         result.and_then(|(.., objective)| objective),

@@ -1,70 +1,101 @@
 //! Opening the file: what it must be, and how SQLite is to treat it.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
-use rusqlite::{Connection, OpenFlags};
+use sqlx::{
+    ConnectOptions as _, Row as _,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+};
 
-use crate::store::OpenError;
+use super::db::{Db, NOT_A_DATABASE, params, primary_code, wait_for};
+use crate::store::{OpenError, StoreError, rows::Rows};
 
 /// "hone" in ASCII.
 const APPLICATION_ID: i64 = 0x686f_6e65;
 
-/// One SQL file per version of the schema; `user_version` counts them.
-const MIGRATIONS: [&str; 1] = [include_str!("../../../../migrations/0001_start.sql")];
+/// One SQL file per version of the schema; `user_version` counts them. Each sets it, in its own transaction.
+const MIGRATIONS: [&str; 1] = [concat!(
+    "BEGIN IMMEDIATE;\n",
+    include_str!("../../../../migrations/0001_start.sql"),
+    "\nCOMMIT;"
+)];
 
 /// The first SQLite without the WAL-reset corruption bug (3.7.0 to 3.51.2).
-const OLDEST_SQLITE: i32 = 3_051_003;
+const OLDEST_SQLITE: [u32; 3] = [3, 51, 3];
+
+/// How long to wait for a lock of another connection.
+const BUSY: Duration = Duration::from_secs(5);
 
 /// Statements kept prepared on each connection.
-const PREPARED: usize = 128;
+const PREPARED: usize = 200;
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .busy_timeout(BUSY)
+        .statement_cache_capacity(PREPARED)
+}
 
 /// Opens the file for the writer, creating and migrating it when needed.
-pub(crate) fn open_for_writing(path: &Path) -> Result<Connection, OpenError> {
-    check_sqlite(path)?;
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_CREATE
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = Connection::open_with_flags(path, flags).map_err(says(path))?;
-    let version = check_file(path, &connection)?;
-    prepare_writer(&connection)
-        .and_then(|()| migrate(&mut connection, version))
-        .map_err(says(path))?;
-    Ok(connection)
+pub(crate) fn open_for_writing(path: &Path) -> Result<Db, OpenError> {
+    // Looked at first with nothing set: a file of somebody else must not be changed.
+    let looking = options(path).create_if_missing(true);
+    let db = connect(path, &looking)?;
+    let version = check_file(path, &db)?;
+    check_sqlite(path, &db)?;
+    db.close();
+    let writing = options(path)
+        .foreign_keys(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        // NORMAL may lose an acknowledged commit when power fails; one commit for a group makes FULL cheap.
+        .synchronous(SqliteSynchronous::Full)
+        // Sorting and the like stay in memory: no second place where a disk can be full.
+        .pragma("temp_store", "memory");
+    let db = connect(path, &writing)?;
+    for sql in MIGRATIONS.into_iter().skip(version) {
+        db.script(sql).map_err(says(path))?;
+    }
+    Ok(db)
 }
 
 /// Opens the file for reading only, and changes nothing in it. With a writer beside it, reads go through its log; where
 /// not even the index of that log can be made (a read-only directory), the file is read as it stands.
-pub(crate) fn open_for_reading(path: &Path) -> Result<Connection, OpenError> {
-    check_sqlite(path)?;
+pub(crate) fn open_for_reading(path: &Path) -> Result<Db, OpenError> {
     if !path.is_file() {
         return Err(OpenError::Missing {
             path: path.display().to_string(),
         });
     }
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags).map_err(says(path))?;
-    let readable = check_file(path, &connection);
-    let connection = match readable {
-        Err(OpenError::Database { .. }) => immutable(path)?,
-        Err(error) => return Err(error),
-        Ok(_) => connection,
+    let reading = options(path).read_only(true);
+    let opened = connect(path, &reading).and_then(|db| Ok((check_file(path, &db)?, db)));
+    let (version, db) = match opened {
+        Err(OpenError::Database { .. }) => {
+            check_log(path)?;
+            let db = connect(path, &reading.immutable(true))?;
+            (check_file(path, &db)?, db)
+        }
+        other => other?,
     };
-    let version = check_file(path, &connection)?;
+    check_sqlite(path, &db)?;
     if version == 0 {
         return Err(foreign(
             path,
             "it is empty: no sweep was ever launched into it",
         ));
     }
-    connection.busy_timeout(BUSY).map_err(says(path))?;
-    connection.set_prepared_statement_cache_capacity(PREPARED);
-    Ok(connection)
+    Ok(db)
 }
 
-const BUSY: std::time::Duration = std::time::Duration::from_secs(5);
+fn connect(path: &Path, options: &SqliteConnectOptions) -> Result<Db, OpenError> {
+    match wait_for(options.connect()) {
+        Ok(connection) => Ok(Db::new(connection)),
+        Err(error) if primary_code(&error) == Some(NOT_A_DATABASE) => Err(not_sqlite(path)),
+        Err(error) => Err(says(path)(error.into())),
+    }
+}
 
-/// The file as it stands, for a directory that cannot be written and a log that cannot be indexed there.
-fn immutable(path: &Path) -> Result<Connection, OpenError> {
+/// Refuses to read a file as it stands when its newest changes are in a log that cannot be read.
+fn check_log(path: &Path) -> Result<(), OpenError> {
     let log = path.with_file_name(format!(
         "{}-wal",
         path.file_name().unwrap_or_default().to_string_lossy()
@@ -79,37 +110,25 @@ fn immutable(path: &Path) -> Result<Connection, OpenError> {
             ),
         });
     }
-    let mut uri = String::from("file:");
-    for byte in path.as_os_str().as_encoded_bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => {
-                uri.push(char::from(*byte));
-            }
-            other => uri.push_str(&format!("%{other:02X}")),
-        }
-    }
-    uri.push_str("?immutable=1");
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX
-        | OpenFlags::SQLITE_OPEN_URI;
-    Connection::open_with_flags(uri, flags).map_err(says(path))
+    Ok(())
 }
 
 /// Refuses files of others and of a newer hone; gives the schema's version, 0 for a new file.
-fn check_file(path: &Path, connection: &Connection) -> Result<usize, OpenError> {
-    let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-    let read = || -> rusqlite::Result<(i64, i64, i64)> {
-        let tables =
-            connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-        Ok((pragma("application_id")?, pragma("user_version")?, tables))
+fn check_file(path: &Path, db: &Db) -> Result<usize, OpenError> {
+    let number = |sql| -> Rows<i64> {
+        let row = db.row(sql, params![])?;
+        let row = row.ok_or_else(|| StoreError::Database(format!("{sql}: no row")))?;
+        Ok(row.try_get_unchecked(0)?)
+    };
+    let read = || -> Rows<(i64, i64, i64)> {
+        let tables = number("SELECT count(*) FROM sqlite_schema")?;
+        let application = number("PRAGMA application_id")?;
+        Ok((application, number("PRAGMA user_version")?, tables))
     };
     let (application, version, tables) = match read() {
         Ok(found) => found,
-        Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) => {
-            return Err(foreign(
-                path,
-                "it is not an SQLite database; name another --db",
-            ));
+        Err(StoreError::Database(problem)) if problem.contains("not a database") => {
+            return Err(not_sqlite(path));
         }
         Err(error) => return Err(says(path)(error)),
     };
@@ -130,91 +149,48 @@ fn check_file(path: &Path, connection: &Connection) -> Result<usize, OpenError> 
     }
 }
 
-fn prepare_writer(connection: &Connection) -> rusqlite::Result<()> {
-    connection.busy_timeout(BUSY)?;
-    connection.pragma_update(None, "journal_mode", "wal")?;
-    // NORMAL may lose an acknowledged commit when power fails; one commit for a group makes FULL cheap.
-    connection.pragma_update(None, "synchronous", "full")?;
-    connection.pragma_update(None, "foreign_keys", true)?;
-    // Sorting and the like stay in memory: no second place where a disk can be full.
-    connection.pragma_update(None, "temp_store", "memory")?;
-    connection.set_prepared_statement_cache_capacity(PREPARED);
-    Ok(())
-}
-
-fn migrate(connection: &mut Connection, version: usize) -> rusqlite::Result<()> {
-    for (i, sql) in MIGRATIONS.iter().enumerate().skip(version) {
-        let transaction = connection.transaction()?;
-        transaction.execute_batch(sql)?;
-        transaction.pragma_update(None, "user_version", i as i64 + 1)?;
-        if i == 0 {
-            transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-            let sql = "INSERT INTO meta (key, value) VALUES ('incarnation', randomblob(16))";
-            transaction.execute(sql, [])?;
-        }
-        transaction.commit()?;
-    }
-    Ok(())
-}
-
 /// The file's incarnation.
-pub(crate) fn incarnation(connection: &Connection) -> rusqlite::Result<[u8; 16]> {
+pub(crate) fn incarnation(db: &Db) -> Rows<[u8; 16]> {
     let sql = "SELECT value FROM meta WHERE key = 'incarnation'";
-    connection.query_row(sql, [], |row| row.get(0))
+    let found = super::cells::first(db, "meta", sql, params![], |cells| cells.get("value"))?;
+    found.ok_or_else(|| StoreError::Damaged {
+        table: "meta",
+        column: "value",
+        row: "incarnation".to_owned(),
+        problem: "the row is not there".to_owned(),
+    })
 }
 
-fn check_sqlite(path: &Path) -> Result<(), OpenError> {
-    let version = rusqlite::version_number();
-    if version >= OLDEST_SQLITE {
+fn check_sqlite(path: &Path, db: &Db) -> Result<(), OpenError> {
+    let sql = "SELECT sqlite_version()";
+    let version: Option<String> =
+        super::cells::first(db, "sqlite", sql, params![], |cells| cells.get("version"))
+            .map_err(says(path))?;
+    let version = version.unwrap_or_default();
+    let numbers: Vec<u32> = version.split('.').filter_map(|n| n.parse().ok()).collect();
+    if numbers.as_slice() >= OLDEST_SQLITE.as_slice() {
         return Ok(());
     }
     Err(OpenError::Database {
         path: path.display().to_string(),
         problem: format!(
-            "SQLite {} can damage databases (its WAL-reset bug); 3.51.3 or newer is needed",
-            rusqlite::version()
+            "SQLite {version} can damage databases (its WAL-reset bug); 3.51.3 or newer is needed"
         ),
     })
 }
 
-/// Copies the database to `to` as of one moment, checks the copy, and only then gives it its name.
-pub(crate) fn backup(connection: &Connection, to: &Path) -> Result<(), OpenError> {
-    let io = |source| OpenError::Io {
-        path: to.display().to_string(),
-        source,
-    };
-    let mut name = to.file_name().unwrap_or_default().to_owned();
-    name.push(".part");
-    let part = to.with_file_name(name);
-    match std::fs::remove_file(&part) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io(error)),
-        _ => {}
-    }
-    let target = part.to_string_lossy();
-    connection
-        .execute("VACUUM INTO ?1", [&*target])
-        .map_err(says(to))?;
-    let copy = open_for_reading(&part)?;
-    let verdict: String = copy
-        .query_row("PRAGMA integrity_check", [], |row| row.get(0))
-        .map_err(says(to))?;
-    if verdict != "ok" {
-        return Err(foreign(to, &format!("the copy is damaged: {verdict}")));
-    }
-    drop(copy);
-    let file = std::fs::File::open(&part).map_err(io)?;
-    file.sync_all().map_err(io)?;
-    std::fs::rename(&part, to).map_err(io)
+fn not_sqlite(path: &Path) -> OpenError {
+    foreign(path, "it is not an SQLite database; name another --db")
 }
 
-fn foreign(path: &Path, problem: &str) -> OpenError {
+pub(super) fn foreign(path: &Path, problem: &str) -> OpenError {
     OpenError::Foreign {
         path: path.display().to_string(),
         problem: problem.to_owned(),
     }
 }
 
-fn says(path: &Path) -> impl Fn(rusqlite::Error) -> OpenError + '_ {
+pub(super) fn says(path: &Path) -> impl Fn(StoreError) -> OpenError + '_ {
     move |error| OpenError::Database {
         path: path.display().to_string(),
         problem: error.to_string(),

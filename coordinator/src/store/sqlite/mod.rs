@@ -3,6 +3,7 @@
 mod attempts;
 mod blobs;
 mod cells;
+mod db;
 mod events;
 mod file;
 mod points;
@@ -16,8 +17,8 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-pub(super) use file::{backup, incarnation, open_for_reading, open_for_writing};
-use rusqlite::Connection;
+use db::{Db, params};
+pub(super) use file::{open_for_reading, open_for_writing};
 
 use super::{
     StoreError, apply,
@@ -44,7 +45,7 @@ pub(super) fn statements() -> Vec<(&'static str, usize)> {
 /// One connection's view of the file.
 #[derive(Debug)]
 pub(super) struct Tables {
-    connection: Connection,
+    db: Db,
     /// Only the writer's connection remembers sweeps: it is the only one that changes them.
     sweeps: Option<RefCell<Remembered>>,
     last_seq: u64,
@@ -61,20 +62,20 @@ struct Remembered {
 
 impl Tables {
     /// Reads only.
-    pub(super) fn reading(connection: Connection) -> Self {
+    pub(super) fn reading(db: Db) -> Self {
         Self {
-            connection,
+            db,
             sweeps: None,
             last_seq: 0,
         }
     }
 
     /// The one that writes.
-    pub(super) fn writing(connection: Connection) -> Rows<Self> {
-        attempts::excuse_open(&connection)?;
-        let last_seq = events::last_seq(&connection)?;
+    pub(super) fn writing(db: Db) -> Rows<Self> {
+        attempts::excuse_open(&db)?;
+        let last_seq = events::last_seq(&db)?;
         Ok(Self {
-            connection,
+            db,
             sweeps: Some(RefCell::default()),
             last_seq,
         })
@@ -87,10 +88,8 @@ impl Tables {
         match self.in_transaction(commands) {
             Ok(replies) => Ok(replies),
             Err(error) => {
-                // After some errors SQLite has rolled back by itself; then there is nothing left to do.
-                if !self.connection.is_autocommit() {
-                    self.execute("ROLLBACK").ok();
-                }
+                // After some errors SQLite has rolled back by itself; then this one fails, and nothing is left to do.
+                self.execute("ROLLBACK").ok();
                 self.forget()?;
                 Err(error)
             }
@@ -126,6 +125,11 @@ impl Tables {
         Ok(reply)
     }
 
+    /// The file's incarnation.
+    pub(super) fn incarnation(&self) -> Rows<[u8; 16]> {
+        file::incarnation(&self.db)
+    }
+
     /// Runs one read on one snapshot of the file.
     pub(super) fn on_snapshot<T>(&self, read: impl FnOnce(&dyn Read) -> Rows<T>) -> Rows<T> {
         self.execute("BEGIN")?;
@@ -136,13 +140,17 @@ impl Tables {
 
     /// Parameters of a statement, in SQLite's count.
     #[cfg(test)]
-    pub(super) fn parameters(&self, sql: &str) -> Rows<usize> {
-        Ok(self.connection.prepare(sql)?.parameter_count())
+    pub(super) fn parameters(&self, sql: &'static str) -> usize {
+        self.db.parameters(sql)
+    }
+
+    /// Closes the file.
+    pub(super) fn close(self) {
+        self.db.close();
     }
 
     fn execute(&self, sql: &'static str) -> Rows<()> {
-        self.connection.prepare_cached(sql)?.execute([])?;
-        Ok(())
+        self.db.run(sql, params![]).map(drop)
     }
 
     /// Restores the remembered sweeps to what they were before the command.
@@ -165,7 +173,7 @@ impl Tables {
         let sweeps = &mut *sweeps.borrow_mut();
         for key in std::mem::take(&mut sweeps.dirty) {
             if let Some(row) = sweeps.rows.get(&key) {
-                sweeps::update(&self.connection, row)?;
+                sweeps::update(&self.db, row)?;
                 if row.state.has_ended() {
                     sweeps.rows.remove(&key);
                 }
@@ -179,7 +187,7 @@ impl Tables {
         if self.sweeps.is_some() {
             self.sweeps = Some(RefCell::default());
         }
-        self.last_seq = events::last_seq(&self.connection)?;
+        self.last_seq = events::last_seq(&self.db)?;
         Ok(())
     }
 }

@@ -1,8 +1,9 @@
 //! `points`.
 
-use rusqlite::{Connection, params};
-
-use super::cells::{Cells, first, int, run};
+use super::{
+    cells::{Cells, first, int, run},
+    db::{Db, params},
+};
 use crate::store::{
     rows::{PointRow, PointValue, Rows, SweepKey},
     values::WinnerRef,
@@ -39,16 +40,16 @@ fn read(cells: &mut Cells<'_>) -> Rows<PointRow> {
     })
 }
 
-pub(super) fn select(c: &Connection, sweep: SweepKey, place: WinnerRef) -> Rows<Option<PointRow>> {
+pub(super) fn select(c: &Db, sweep: SweepKey, place: WinnerRef) -> Rows<Option<PointRow>> {
     let params = params![sweep.0, place.round, int(place.point)];
     first(c, "points", SELECT, params, read)
 }
 
-pub(super) fn best(c: &Connection, sweep: SweepKey, round: u32) -> Rows<Option<PointRow>> {
+pub(super) fn best(c: &Db, sweep: SweepKey, round: u32) -> Rows<Option<PointRow>> {
     first(c, "points", BEST, params![sweep.0, round], read)
 }
 
-pub(super) fn insert(c: &Connection, sweep: SweepKey, point: &PointRow) -> Rows<bool> {
+pub(super) fn insert(c: &Db, sweep: SweepKey, point: &PointRow) -> Rows<bool> {
     let PointRow {
         place,
         params_json,
@@ -65,12 +66,7 @@ pub(super) fn insert(c: &Connection, sweep: SweepKey, point: &PointRow) -> Rows<
     Ok(run(c, INSERT, params)? == 1)
 }
 
-pub(super) fn set(
-    c: &Connection,
-    sweep: SweepKey,
-    place: WinnerRef,
-    value: PointValue,
-) -> Rows<()> {
+pub(super) fn set(c: &Db, sweep: SweepKey, place: WinnerRef, value: PointValue) -> Rows<()> {
     let params = params![
         sweep.0,
         place.round,

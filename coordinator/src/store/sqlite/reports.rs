@@ -1,8 +1,9 @@
 //! `reports`.
 
-use rusqlite::{Connection, params};
-
-use super::cells::{Cells, all, first, int, run};
+use super::{
+    cells::{Cells, all, first, int, run},
+    db::{Db, params},
+};
 use crate::{
     ids::{AttemptNumber, Hash, TrialNumber},
     store::{
@@ -44,16 +45,12 @@ fn read(cells: &mut Cells<'_>) -> Rows<ReportRow> {
     })
 }
 
-pub(super) fn of_trial(
-    c: &Connection,
-    sweep: SweepKey,
-    trial: TrialNumber,
-) -> Rows<Vec<ReportRow>> {
+pub(super) fn of_trial(c: &Db, sweep: SweepKey, trial: TrialNumber) -> Rows<Vec<ReportRow>> {
     all(c, "reports", OF_TRIAL, params![sweep.0, int(trial.0)], read)
 }
 
 pub(super) fn hash(
-    c: &Connection,
+    c: &Db,
     sweep: SweepKey,
     trial: TrialNumber,
     attempt: AttemptNumber,
@@ -65,12 +62,7 @@ pub(super) fn hash(
     })
 }
 
-pub(super) fn insert(
-    c: &Connection,
-    sweep: SweepKey,
-    trial: TrialNumber,
-    row: &ReportRow,
-) -> Rows<()> {
+pub(super) fn insert(c: &Db, sweep: SweepKey, trial: TrialNumber, row: &ReportRow) -> Rows<()> {
     // JSON has no NaN: serde_json writes null for what is not finite.
     let metrics = serde_json::to_string(&row.point.metrics).unwrap_or_else(|_| "[]".to_owned());
     let params = params![
@@ -80,7 +72,7 @@ pub(super) fn insert(
         row.point.epoch,
         row.objective,
         metrics,
-        row.point.layers,
+        row.point.layers.as_slice(),
         row.point.weights_hash.map(|hash| hash.0),
         row.point.seconds,
         int(row.images),

@@ -1,6 +1,8 @@
 //! [`Read`] and [`Write`] over the entities' statements.
 
-use super::{Tables, attempts, blobs, cells::run, events, points, reports, sweeps, trials};
+use super::{
+    Tables, attempts, blobs, cells::run, db::params, events, points, reports, sweeps, trials,
+};
 use crate::{
     ids::{AttemptNumber, Hash, RequestId, SessionId, TrialNumber},
     store::{
@@ -51,33 +53,33 @@ impl Read for Tables {
                 return Ok(Some(row.key));
             }
         }
-        sweeps::key_by_name(&self.connection, name)
+        sweeps::key_by_name(&self.db, name)
     }
 
     fn sweep_keys(&self, live: bool) -> Rows<Vec<SweepKey>> {
-        sweeps::keys(&self.connection, live)
+        sweeps::keys(&self.db, live)
     }
 
     fn newest_sweep(&self) -> Rows<Option<SweepKey>> {
-        sweeps::newest(&self.connection)
+        sweeps::newest(&self.db)
     }
 
     fn sweep_of_identity(&self, identity: &str) -> Rows<Option<SweepKey>> {
-        sweeps::key_by_identity(&self.connection, identity)
+        sweeps::key_by_identity(&self.db, identity)
     }
 
     fn sweep_of_request(&self, request: RequestId) -> Rows<Option<SweepKey>> {
-        sweeps::key_by_request(&self.connection, request)
+        sweeps::key_by_request(&self.db, request)
     }
 
     fn sweep(&self, sweep: SweepKey) -> Rows<SweepRow> {
         let Some(sweeps) = &self.sweeps else {
-            return sweeps::select(&self.connection, sweep);
+            return sweeps::select(&self.db, sweep);
         };
         if let Some(row) = sweeps.borrow().rows.get(&sweep) {
             return Ok(row.clone());
         }
-        let row = sweeps::select(&self.connection, sweep)?;
+        let row = sweeps::select(&self.db, sweep)?;
         if !row.state.has_ended() {
             sweeps.borrow_mut().rows.insert(sweep, row.clone());
         }
@@ -85,39 +87,39 @@ impl Read for Tables {
     }
 
     fn rounds(&self, sweep: SweepKey) -> Rows<Vec<RoundRow>> {
-        sweeps::rounds(&self.connection, sweep)
+        sweeps::rounds(&self.db, sweep)
     }
 
     fn warnings(&self, sweep: SweepKey) -> Rows<Vec<String>> {
-        sweeps::warnings(&self.connection, sweep)
+        sweeps::warnings(&self.db, sweep)
     }
 
     fn best_point(&self, sweep: SweepKey, round: u32) -> Rows<Option<PointRow>> {
-        points::best(&self.connection, sweep, round)
+        points::best(&self.db, sweep, round)
     }
 
     fn point(&self, sweep: SweepKey, place: WinnerRef) -> Rows<Option<PointRow>> {
-        points::select(&self.connection, sweep, place)
+        points::select(&self.db, sweep, place)
     }
 
     fn trial(&self, sweep: SweepKey, trial: TrialNumber) -> Rows<Option<TrialRow>> {
-        trials::select(&self.connection, sweep, trial)
+        trials::select(&self.db, sweep, trial)
     }
 
     fn trial_notes(&self, sweep: SweepKey, trial: TrialNumber) -> Rows<(String, String)> {
-        trials::notes(&self.connection, sweep, trial)
+        trials::notes(&self.db, sweep, trial)
     }
 
     fn trials_of_point(&self, sweep: SweepKey, place: WinnerRef) -> Rows<Vec<TrialRow>> {
-        trials::of_point(&self.connection, sweep, place)
+        trials::of_point(&self.db, sweep, place)
     }
 
     fn retries_of(&self, sweep: SweepKey, trial: TrialNumber) -> Rows<Vec<TrialRow>> {
-        trials::retries(&self.connection, sweep, trial)
+        trials::retries(&self.db, sweep, trial)
     }
 
     fn trials_in(&self, sweep: SweepKey, states: &[TrialState]) -> Rows<Vec<TrialNumber>> {
-        trials::in_states(&self.connection, sweep, states)
+        trials::in_states(&self.db, sweep, states)
     }
 
     fn list_trials(
@@ -127,15 +129,15 @@ impl Read for Tables {
         maximize: bool,
         limit: u64,
     ) -> Rows<Vec<(TrialRow, String)>> {
-        trials::list(&self.connection, sweep, filter, maximize, limit)
+        trials::list(&self.db, sweep, filter, maximize, limit)
     }
 
     fn queue_head(&self, sweep: SweepKey) -> Rows<Option<TrialRow>> {
-        trials::head(&self.connection, sweep)
+        trials::head(&self.db, sweep)
     }
 
     fn queue_held(&self, sweep: SweepKey, checkpoints: &[Hash]) -> Rows<Option<TrialRow>> {
-        trials::held(&self.connection, sweep, checkpoints)
+        trials::held(&self.db, sweep, checkpoints)
     }
 
     fn attempt(
@@ -144,18 +146,18 @@ impl Read for Tables {
         trial: TrialNumber,
         attempt: AttemptNumber,
     ) -> Rows<Option<AttemptRow>> {
-        attempts::select(&self.connection, sweep, trial, attempt)
+        attempts::select(&self.db, sweep, trial, attempt)
     }
 
     fn attempts(&self, sweep: SweepKey, trial: TrialNumber) -> Rows<Vec<AttemptRow>> {
-        attempts::of_trial(&self.connection, sweep, trial)
+        attempts::of_trial(&self.db, sweep, trial)
     }
 
     fn open_attempts(
         &self,
         session: Option<SessionId>,
     ) -> Rows<Vec<(SweepKey, TrialNumber, AttemptRow)>> {
-        attempts::open(&self.connection, session)
+        attempts::open(&self.db, session)
     }
 
     fn granted(
@@ -163,11 +165,11 @@ impl Read for Tables {
         session: SessionId,
         request: RequestId,
     ) -> Rows<Option<(SweepKey, TrialNumber, AttemptRow)>> {
-        attempts::granted(&self.connection, session, request)
+        attempts::granted(&self.db, session, request)
     }
 
     fn reports(&self, sweep: SweepKey, trial: TrialNumber) -> Rows<Vec<ReportRow>> {
-        reports::of_trial(&self.connection, sweep, trial)
+        reports::of_trial(&self.db, sweep, trial)
     }
 
     fn reported(
@@ -177,7 +179,7 @@ impl Read for Tables {
         attempt: AttemptNumber,
         epoch: u32,
     ) -> Rows<Option<Option<Hash>>> {
-        reports::hash(&self.connection, sweep, trial, attempt, epoch)
+        reports::hash(&self.db, sweep, trial, attempt, epoch)
     }
 
     fn events(
@@ -187,49 +189,49 @@ impl Read for Tables {
         after: u64,
         limit: u64,
     ) -> Rows<Vec<Event>> {
-        events::select(&self.connection, sweep, trial, after, limit)
+        events::select(&self.db, sweep, trial, after, limit)
     }
 
     fn results(&self, sweep: SweepKey, after: u64) -> Rows<Vec<TrialResult>> {
-        events::results(&self.connection, sweep, after)
+        events::results(&self.db, sweep, after)
     }
 
     fn blobs(&self, sweep: SweepKey, trial: TrialNumber) -> Rows<Vec<BlobRef>> {
-        blobs::of_trial(&self.connection, sweep, trial)
+        blobs::of_trial(&self.db, sweep, trial)
     }
 
     fn sweep_blobs(&self, sweep: SweepKey) -> Rows<Vec<(TrialNumber, BlobRef)>> {
-        blobs::of_sweep(&self.connection, sweep)
+        blobs::of_sweep(&self.db, sweep)
     }
 
     fn stored_blobs(&self) -> Rows<Vec<Hash>> {
-        blobs::stored(&self.connection)
+        blobs::stored(&self.db)
     }
 
     fn blob_needed(&self, hash: Hash) -> Rows<bool> {
-        blobs::needed(&self.connection, hash)
+        blobs::needed(&self.db, hash)
     }
 
     fn logs(&self, sweep: SweepKey, trial: TrialNumber) -> Rows<Vec<(AttemptNumber, String)>> {
-        attempts::logs(&self.connection, sweep, trial)
+        attempts::logs(&self.db, sweep, trial)
     }
 }
 
 impl Write for Tables {
     fn insert_sweep(&mut self, row: SweepRow) -> Rows<SweepKey> {
-        sweeps::insert(&self.connection, &row)
+        sweeps::insert(&self.db, &row)
     }
 
     fn put_sweep(&mut self, row: SweepRow) -> Rows<()> {
         let Some(sweeps) = &self.sweeps else {
-            return sweeps::update(&self.connection, &row);
+            return sweeps::update(&self.db, &row);
         };
         let sweeps = &mut *sweeps.borrow_mut();
         let key = row.key;
         let old = sweeps.rows.insert(key, row.clone());
         // Which sweeps are live is asked of the file: a changed state must be there at once.
         if old.as_ref().map(|old| old.state) != Some(row.state) {
-            sweeps::update(&self.connection, &row)?;
+            sweeps::update(&self.db, &row)?;
         }
         sweeps.before.push((key, old));
         sweeps.dirty.insert(key);
@@ -244,33 +246,33 @@ impl Write for Tables {
             }
         }
         for sql in DELETE_SWEEP {
-            run(&self.connection, sql, [sweep.0])?;
+            run(&self.db, sql, params![sweep.0])?;
         }
-        run(&self.connection, DELETE_SWEEP_ROW, [sweep.0]).map(drop)
+        run(&self.db, DELETE_SWEEP_ROW, params![sweep.0]).map(drop)
     }
 
     fn put_round(&mut self, sweep: SweepKey, round: &NewRound) -> Rows<()> {
-        sweeps::put_round(&self.connection, sweep, round)
+        sweeps::put_round(&self.db, sweep, round)
     }
 
     fn add_finished(&mut self, sweep: SweepKey, round: u32, by: i64) -> Rows<()> {
-        sweeps::add_finished(&self.connection, sweep, round, by)
+        sweeps::add_finished(&self.db, sweep, round, by)
     }
 
     fn insert_point(&mut self, sweep: SweepKey, point: &PointRow) -> Rows<bool> {
-        points::insert(&self.connection, sweep, point)
+        points::insert(&self.db, sweep, point)
     }
 
     fn set_point(&mut self, sweep: SweepKey, place: WinnerRef, value: PointValue) -> Rows<()> {
-        points::set(&self.connection, sweep, place, value)
+        points::set(&self.db, sweep, place, value)
     }
 
     fn insert_trial(&mut self, sweep: SweepKey, trial: &TrialRow) -> Rows<()> {
-        trials::insert(&self.connection, sweep, trial)
+        trials::insert(&self.db, sweep, trial)
     }
 
     fn update_trial(&mut self, sweep: SweepKey, guard: Guard, trial: &TrialRow) -> Rows<bool> {
-        trials::update(&self.connection, sweep, guard, trial)
+        trials::update(&self.db, sweep, guard, trial)
     }
 
     fn set_trial_notes(
@@ -280,7 +282,7 @@ impl Write for Tables {
         diagnosis: &str,
         result: &str,
     ) -> Rows<()> {
-        trials::set_notes(&self.connection, sweep, trial, diagnosis, result)
+        trials::set_notes(&self.db, sweep, trial, diagnosis, result)
     }
 
     fn insert_attempt(
@@ -289,7 +291,7 @@ impl Write for Tables {
         trial: TrialNumber,
         attempt: &AttemptRow,
     ) -> Rows<()> {
-        attempts::insert(&self.connection, sweep, trial, attempt)
+        attempts::insert(&self.db, sweep, trial, attempt)
     }
 
     fn update_attempt(
@@ -299,7 +301,7 @@ impl Write for Tables {
         from: AttemptState,
         attempt: &AttemptRow,
     ) -> Rows<bool> {
-        attempts::update(&self.connection, sweep, trial, from, attempt)
+        attempts::update(&self.db, sweep, trial, from, attempt)
     }
 
     fn insert_report(
@@ -308,11 +310,11 @@ impl Write for Tables {
         trial: TrialNumber,
         report: &ReportRow,
     ) -> Rows<()> {
-        reports::insert(&self.connection, sweep, trial, report)
+        reports::insert(&self.db, sweep, trial, report)
     }
 
     fn append_event(&mut self, row: EventRow) -> Rows<()> {
-        events::insert(&self.connection, self.last_seq + 1, &row)?;
+        events::insert(&self.db, self.last_seq + 1, &row)?;
         self.last_seq += 1;
         Ok(())
     }
@@ -325,11 +327,11 @@ impl Write for Tables {
         blob: BlobRef,
         at: i64,
     ) -> Rows<()> {
-        blobs::put(&self.connection, sweep, trial, attempt, blob, at)
+        blobs::put(&self.db, sweep, trial, attempt, blob, at)
     }
 
     fn delete_blob(&mut self, sweep: SweepKey, trial: TrialNumber, hash: Hash) -> Rows<()> {
-        blobs::delete(&self.connection, sweep, trial, hash)
+        blobs::delete(&self.db, sweep, trial, hash)
     }
 
     fn append_log(
@@ -340,10 +342,10 @@ impl Write for Tables {
         lines: &[String],
         keep: u64,
     ) -> Rows<()> {
-        attempts::append_log(&self.connection, sweep, trial, attempt, lines, keep)
+        attempts::append_log(&self.db, sweep, trial, attempt, lines, keep)
     }
 
     fn insert_warning(&mut self, sweep: SweepKey, key: &str, text: &str) -> Rows<()> {
-        sweeps::insert_warning(&self.connection, sweep, key, text)
+        sweeps::insert_warning(&self.db, sweep, key, text)
     }
 }

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use rusqlite::{Connection, params};
-
-use super::cells::{Cells, all, first, int, run};
+use super::{
+    cells::{Cells, all, first, int, run},
+    db::{Db, params},
+};
 use crate::{
     ids::{Hash, RequestId, SweepId},
     store::{
@@ -70,30 +71,30 @@ fn key(cells: &mut Cells<'_>) -> Rows<Option<SweepKey>> {
     Ok(cells.get::<Option<i64>>("id")?.map(SweepKey))
 }
 
-pub(super) fn key_by_name(c: &Connection, name: &str) -> Rows<Option<SweepKey>> {
-    Ok(first(c, "sweeps", KEY_BY_NAME, [name], key)?.flatten())
+pub(super) fn key_by_name(c: &Db, name: &str) -> Rows<Option<SweepKey>> {
+    Ok(first(c, "sweeps", KEY_BY_NAME, params![name], key)?.flatten())
 }
 
-pub(super) fn key_by_identity(c: &Connection, identity: &str) -> Rows<Option<SweepKey>> {
-    Ok(first(c, "sweeps", KEY_BY_IDENTITY, [identity], key)?.flatten())
+pub(super) fn key_by_identity(c: &Db, identity: &str) -> Rows<Option<SweepKey>> {
+    Ok(first(c, "sweeps", KEY_BY_IDENTITY, params![identity], key)?.flatten())
 }
 
-pub(super) fn key_by_request(c: &Connection, request: RequestId) -> Rows<Option<SweepKey>> {
-    Ok(first(c, "sweeps", KEY_BY_REQUEST, [request.0], key)?.flatten())
+pub(super) fn key_by_request(c: &Db, request: RequestId) -> Rows<Option<SweepKey>> {
+    Ok(first(c, "sweeps", KEY_BY_REQUEST, params![request.0], key)?.flatten())
 }
 
-pub(super) fn keys(c: &Connection, live: bool) -> Rows<Vec<SweepKey>> {
+pub(super) fn keys(c: &Db, live: bool) -> Rows<Vec<SweepKey>> {
     let sql = if live { LIVE_KEYS } else { KEYS };
-    let keys = all(c, "sweeps", sql, [], key)?;
+    let keys = all(c, "sweeps", sql, params![], key)?;
     Ok(keys.into_iter().flatten().collect())
 }
 
-pub(super) fn newest(c: &Connection) -> Rows<Option<SweepKey>> {
-    Ok(first(c, "sweeps", NEWEST, [], key)?.flatten())
+pub(super) fn newest(c: &Db) -> Rows<Option<SweepKey>> {
+    Ok(first(c, "sweeps", NEWEST, params![], key)?.flatten())
 }
 
-pub(super) fn select(c: &Connection, sweep: SweepKey) -> Rows<SweepRow> {
-    first(c, "sweeps", SELECT, [sweep.0], read)?.ok_or_else(|| StoreError::Damaged {
+pub(super) fn select(c: &Db, sweep: SweepKey) -> Rows<SweepRow> {
+    first(c, "sweeps", SELECT, params![sweep.0], read)?.ok_or_else(|| StoreError::Damaged {
         table: "sweeps",
         column: "id",
         row: sweep.0.to_string(),
@@ -182,34 +183,33 @@ fn read_data(cells: &mut Cells<'_>) -> Rows<Option<DataSet>> {
     }))
 }
 
-pub(super) fn insert(c: &Connection, row: &SweepRow) -> Rows<SweepKey> {
+pub(super) fn insert(c: &Db, row: &SweepRow) -> Rows<SweepKey> {
     let sweep = &row.sweep;
-    run(
-        c,
+    let (_, key) = c.run(
         INSERT,
         params![
             row.id.as_str(),
-            sweep.identity,
+            &sweep.identity,
             row.request.0,
             sweep.seed.cast_signed(),
-            sweep.trainer,
-            sweep.objective.metric,
+            &sweep.trainer,
+            &sweep.objective.metric,
             sweep.objective.maximize,
             sweep.objective.best,
             sweep.objective.target,
-            sweep.data_source,
+            sweep.data_source.as_deref(),
             sweep.folds,
             sweep.check,
-            sweep.definition,
+            sweep.definition.as_slice(),
             row.state.as_str(),
             row.checked,
             row.created,
         ],
     )?;
-    Ok(SweepKey(c.last_insert_rowid()))
+    Ok(SweepKey(key))
 }
 
-pub(super) fn update(c: &Connection, row: &SweepRow) -> Rows<()> {
+pub(super) fn update(c: &Db, row: &SweepRow) -> Rows<()> {
     let counts = serde_json::json!(row.counts).to_string();
     let shape = row
         .data
@@ -223,7 +223,7 @@ pub(super) fn update(c: &Connection, row: &SweepRow) -> Rows<()> {
             row.state.as_str(),
             row.checked,
             row.stopping,
-            row.reason,
+            &row.reason,
             int(row.decisions),
             int(row.next_number),
             row.ended,
@@ -251,8 +251,8 @@ pub(super) fn update(c: &Connection, row: &SweepRow) -> Rows<()> {
     Ok(())
 }
 
-pub(super) fn rounds(c: &Connection, sweep: SweepKey) -> Rows<Vec<RoundRow>> {
-    all(c, "rounds", SELECT_ROUNDS, [sweep.0], |cells| {
+pub(super) fn rounds(c: &Db, sweep: SweepKey) -> Rows<Vec<RoundRow>> {
+    all(c, "rounds", SELECT_ROUNDS, params![sweep.0], |cells| {
         let round = cells.number("round")?;
         let points = cells.number("points")?;
         let finished = cells.number("finished")?;
@@ -272,7 +272,7 @@ pub(super) fn rounds(c: &Connection, sweep: SweepKey) -> Rows<Vec<RoundRow>> {
     })
 }
 
-pub(super) fn put_round(c: &Connection, sweep: SweepKey, round: &NewRound) -> Rows<()> {
+pub(super) fn put_round(c: &Db, sweep: SweepKey, round: &NewRound) -> Rows<()> {
     let rungs: Vec<(u32, u64)> = round
         .rungs
         .iter()
@@ -289,22 +289,22 @@ pub(super) fn put_round(c: &Connection, sweep: SweepKey, round: &NewRound) -> Ro
             serde_json::json!(rungs).to_string(),
             round.repeats,
             round.top,
-            round.box_json,
+            &round.box_json,
         ],
     )?;
     Ok(())
 }
 
-pub(super) fn add_finished(c: &Connection, sweep: SweepKey, round: u32, by: i64) -> Rows<()> {
+pub(super) fn add_finished(c: &Db, sweep: SweepKey, round: u32, by: i64) -> Rows<()> {
     run(c, ADD_FINISHED, params![sweep.0, round, by]).map(drop)
 }
 
-pub(super) fn warnings(c: &Connection, sweep: SweepKey) -> Rows<Vec<String>> {
-    all(c, "warnings", SELECT_WARNINGS, [sweep.0], |cells| {
+pub(super) fn warnings(c: &Db, sweep: SweepKey) -> Rows<Vec<String>> {
+    all(c, "warnings", SELECT_WARNINGS, params![sweep.0], |cells| {
         cells.get("text")
     })
 }
 
-pub(super) fn insert_warning(c: &Connection, sweep: SweepKey, key: &str, text: &str) -> Rows<()> {
+pub(super) fn insert_warning(c: &Db, sweep: SweepKey, key: &str, text: &str) -> Rows<()> {
     run(c, INSERT_WARNING, params![sweep.0, key, text]).map(drop)
 }

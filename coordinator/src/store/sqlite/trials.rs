@@ -1,8 +1,9 @@
 //! `trials`.
 
-use rusqlite::{Connection, params, types::Value};
-
-use super::cells::{Cells, all, first, int, run};
+use super::{
+    cells::{Cells, all, first, int, run},
+    db::{Db, params},
+};
 use crate::{
     ids::{Hash, TrialNumber},
     store::{
@@ -136,15 +137,11 @@ fn read(cells: &mut Cells<'_>) -> Rows<TrialRow> {
     })
 }
 
-pub(super) fn select(
-    c: &Connection,
-    sweep: SweepKey,
-    trial: TrialNumber,
-) -> Rows<Option<TrialRow>> {
+pub(super) fn select(c: &Db, sweep: SweepKey, trial: TrialNumber) -> Rows<Option<TrialRow>> {
     first(c, "trials", SELECT, params![sweep.0, int(trial.0)], read)
 }
 
-pub(super) fn notes(c: &Connection, sweep: SweepKey, trial: TrialNumber) -> Rows<(String, String)> {
+pub(super) fn notes(c: &Db, sweep: SweepKey, trial: TrialNumber) -> Rows<(String, String)> {
     let notes = first(
         c,
         "trials",
@@ -155,20 +152,20 @@ pub(super) fn notes(c: &Connection, sweep: SweepKey, trial: TrialNumber) -> Rows
     Ok(notes.unwrap_or_default())
 }
 
-pub(super) fn of_point(c: &Connection, sweep: SweepKey, place: WinnerRef) -> Rows<Vec<TrialRow>> {
+pub(super) fn of_point(c: &Db, sweep: SweepKey, place: WinnerRef) -> Rows<Vec<TrialRow>> {
     let params = params![sweep.0, place.round, int(place.point)];
     all(c, "trials", OF_POINT, params, read)
 }
 
-pub(super) fn retries(c: &Connection, sweep: SweepKey, trial: TrialNumber) -> Rows<Vec<TrialRow>> {
+pub(super) fn retries(c: &Db, sweep: SweepKey, trial: TrialNumber) -> Rows<Vec<TrialRow>> {
     all(c, "trials", RETRIES, params![sweep.0, int(trial.0)], read)
 }
 
-pub(super) fn head(c: &Connection, sweep: SweepKey) -> Rows<Option<TrialRow>> {
-    first(c, "trials", HEAD, [sweep.0], read)
+pub(super) fn head(c: &Db, sweep: SweepKey) -> Rows<Option<TrialRow>> {
+    first(c, "trials", HEAD, params![sweep.0], read)
 }
 
-pub(super) fn held(c: &Connection, sweep: SweepKey, hashes: &[Hash]) -> Rows<Option<TrialRow>> {
+pub(super) fn held(c: &Db, sweep: SweepKey, hashes: &[Hash]) -> Rows<Option<TrialRow>> {
     let mut best: Option<TrialRow> = None;
     for hash in hashes {
         let Some(found) = first(c, "trials", HELD, params![sweep.0, hash.0], read)? else {
@@ -184,11 +181,7 @@ pub(super) fn held(c: &Connection, sweep: SweepKey, hashes: &[Hash]) -> Rows<Opt
     Ok(best)
 }
 
-pub(super) fn in_states(
-    c: &Connection,
-    sweep: SweepKey,
-    states: &[TrialState],
-) -> Rows<Vec<TrialNumber>> {
+pub(super) fn in_states(c: &Db, sweep: SweepKey, states: &[TrialState]) -> Rows<Vec<TrialNumber>> {
     let mut numbers = Vec::new();
     for state in states {
         numbers.extend(all(
@@ -204,7 +197,7 @@ pub(super) fn in_states(
 }
 
 pub(super) fn list(
-    c: &Connection,
+    c: &Db,
     sweep: SweepKey,
     filter: &TrialFilter,
     maximize: bool,
@@ -234,7 +227,7 @@ pub(super) fn list(
     })
 }
 
-pub(super) fn insert(c: &Connection, sweep: SweepKey, trial: &TrialRow) -> Rows<()> {
+pub(super) fn insert(c: &Db, sweep: SweepKey, trial: &TrialRow) -> Rows<()> {
     let params = params![
         sweep.0,
         int(trial.number.0),
@@ -257,15 +250,7 @@ pub(super) fn insert(c: &Connection, sweep: SweepKey, trial: &TrialRow) -> Rows<
     run(c, INSERT, params).map(drop)
 }
 
-pub(super) fn update(
-    c: &Connection,
-    sweep: SweepKey,
-    guard: Guard,
-    trial: &TrialRow,
-) -> Rows<bool> {
-    let token = guard
-        .token
-        .map_or(Value::Null, |token| Value::Blob(token.0.to_vec()));
+pub(super) fn update(c: &Db, sweep: SweepKey, guard: Guard, trial: &TrialRow) -> Rows<bool> {
     let params = params![
         sweep.0,
         int(trial.number.0),
@@ -276,7 +261,7 @@ pub(super) fn update(
         trial.waits_at_end,
         trial.keep_weights,
         trial.attempts,
-        trial.worker,
+        &trial.worker,
         trial.objective,
         trial.epoch,
         trial.most_epochs,
@@ -284,9 +269,9 @@ pub(super) fn update(
         trial.seconds,
         int(trial.images),
         trial.checkpoint.map(|hash| hash.0),
-        trial.reason,
+        &trial.reason,
         trial.changed,
-        token,
+        guard.token.map(|token| token.0),
         guard.state.as_str(),
         guard.attempts,
     ];
@@ -294,7 +279,7 @@ pub(super) fn update(
 }
 
 pub(super) fn set_notes(
-    c: &Connection,
+    c: &Db,
     sweep: SweepKey,
     trial: TrialNumber,
     diagnosis: &str,

@@ -3,8 +3,8 @@
 use crate::{
     ids::{AttemptRef, Hash, RequestId, SessionId, SweepId, Token, TrialNumber},
     store::{
-        BlobKind, BlobRef, DataSet, Memory, NewSweep, NewTrial, Objective, OfferedData, Outcome,
-        StoreError,
+        BlobKind, BlobRef, DataSet, Memory, NewRound, NewSweep, NewTrial, Objective, OfferedData,
+        Outcome, StoreError,
         command::{
             Action, Command, Decide, Decided, Ended, ExpireAttempt, Finish, Grant, Granted,
             LaunchSweep, Launched, Operation, Release, Report, Reported,
@@ -113,7 +113,16 @@ impl Bench {
     pub(super) fn with_trials(&mut self, n: u64) {
         self.launch();
         let trials = (1..=n).map(trial).collect();
-        self.decide(vec![Action::Enqueue(trials)]);
+        let round = Action::Round(NewRound {
+            round: 1,
+            points: n,
+            rungs: vec![3],
+            rung_points: vec![n],
+            repeats: 1,
+            top: None,
+            box_json: "[]".to_owned(),
+        });
+        self.decide(vec![round, Action::Enqueue(trials)]);
     }
 
     pub(super) fn grant(&mut self, worker: u8) -> Option<Granted> {

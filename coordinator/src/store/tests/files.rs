@@ -2,11 +2,23 @@
 
 use std::{fs, path::Path};
 
+use sqlx::{ConnectOptions as _, Connection as _, sqlite::SqliteConnectOptions};
+
 use super::bench::{Bench, Disk, id};
 use crate::store::{OpenError, Reader, Store, StoreError, serving_address, sqlite};
 
 async fn open(path: &Path) -> Result<Store, OpenError> {
     Store::open(path, "127.0.0.1:7700").await
+}
+
+/// What somebody else does to a file.
+async fn script(path: &Path, sql: &'static str) {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true);
+    let mut connection = options.connect().await.unwrap();
+    sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
 }
 
 #[test]
@@ -18,7 +30,7 @@ fn every_statement_is_valid_and_its_parameters_are_counted() {
     assert!(statements.len() > 50);
     for (sql, parameters) in statements {
         let found = tables.parameters(sql);
-        assert_eq!(found, Ok(parameters), "{sql}");
+        assert_eq!(found, parameters, "{sql}");
     }
 }
 
@@ -52,16 +64,12 @@ async fn files_of_others_and_of_a_newer_hone_are_refused() {
     let error = open(&text).await.unwrap_err().to_string();
     assert!(error.contains("not an SQLite database"), "{error}");
     let other = folder.path().join("other.db");
-    let connection = rusqlite::Connection::open(&other).unwrap();
-    connection.execute_batch("CREATE TABLE t (a)").unwrap();
-    drop(connection);
+    script(&other, "CREATE TABLE t (a)").await;
     let error = open(&other).await.unwrap_err().to_string();
     assert!(error.contains("another program"), "{error}");
     let newer = folder.path().join("newer.db");
     drop(open(&newer).await.unwrap());
-    let connection = rusqlite::Connection::open(&newer).unwrap();
-    connection.pragma_update(None, "user_version", 99).unwrap();
-    drop(connection);
+    script(&newer, "PRAGMA user_version = 99").await;
     for error in [
         open(&newer).await.unwrap_err(),
         Reader::open(&newer).await.unwrap_err(),
@@ -123,13 +131,12 @@ async fn a_damaged_row_is_named_and_not_a_panic() {
     let path = folder.path().join("hone.db");
     let mut bench = Bench::new(Disk::Sqlite(tables, folder));
     bench.with_trials(1);
-    let connection = rusqlite::Connection::open(&path).unwrap();
-    connection
-        .execute_batch(
-            "PRAGMA ignore_check_constraints = ON; UPDATE trials SET state = 'lost in space';
-             UPDATE sweeps SET counts_json = '[1,';",
-        )
-        .unwrap();
+    script(
+        &path,
+        "PRAGMA ignore_check_constraints = ON; UPDATE trials SET state = 'lost in space';
+         UPDATE sweeps SET counts_json = '[1,';",
+    )
+    .await;
     let reader = Reader::open(&path).await.unwrap();
     let error = reader.trial(&id(), crate::ids::TrialNumber(1)).await;
     let error = error.unwrap_err();
