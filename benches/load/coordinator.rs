@@ -28,8 +28,12 @@ pub fn serve(database: &str) {
         .build()
         .expect("a runtime");
     runtime.block_on(async {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let coordinator = Coordinator::start(listener, Config::new(database)).await.expect("a coordinator");
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a port");
+        let coordinator = Coordinator::start(listener, Config::new(database))
+            .await
+            .expect("a coordinator");
         println!("http://{}", coordinator.address());
         std::io::stdout().flush().expect("standard output");
         let closed = tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new()));
@@ -51,15 +55,25 @@ impl Served {
             .expect("a second process");
         let mut address = String::new();
         let stdout = child.stdout.take().expect("its output");
-        BufReader::new(stdout).read_line(&mut address).expect("its address");
-        Self { child, address: address.trim().to_owned(), folder }
+        BufReader::new(stdout)
+            .read_line(&mut address)
+            .expect("its address");
+        Self {
+            child,
+            address: address.trim().to_owned(),
+            folder,
+        }
     }
 
     /// From `/proc`: the time of all its threads, and what it holds in memory.
     pub fn usage(&self) -> Usage {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
+        let stat =
+            std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
         let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-        let fields: Vec<u64> = after_name.split_whitespace().map(|f| f.parse().unwrap_or(0)).collect();
+        let fields: Vec<u64> = after_name
+            .split_whitespace()
+            .map(|f| f.parse().unwrap_or(0))
+            .collect();
         let field = |number: usize| fields.get(number - 3).copied().unwrap_or(0);
         // Fields 14, 15 and 24 of proc(5): user and system time in ticks of 10 ms, resident pages of 4 KiB.
         Usage {
@@ -78,9 +92,14 @@ impl Served {
 
 /// Optuna's storages under the same work, with eight workers, as many trials as take a few seconds.
 pub fn peers(python: &str) {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../benches/load/optuna_load.py");
+    let script = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../benches/load/optuna_load.py"
+    );
     for (storage, trials) in [("journal", "800"), ("sqlite", "160"), ("grpc", "80")] {
-        let done = Command::new(python).args([script, storage, "8", trials, "5"]).status();
+        let done = Command::new(python)
+            .args([script, storage, "8", trials, "5"])
+            .status();
         if !done.is_ok_and(|status| status.success()) {
             println!("  {storage}: the peer did not run");
         }

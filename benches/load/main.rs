@@ -33,7 +33,8 @@ fn main() {
         let place = arguments.iter().position(|a| a == name)?;
         arguments.get(place + 1).cloned()
     };
-    let number = |name: &str, default: u64| value(name).and_then(|v| v.parse().ok()).unwrap_or(default);
+    let number =
+        |name: &str, default: u64| value(name).and_then(|v| v.parse().ok()).unwrap_or(default);
     let options = Options {
         workers: usize::try_from(number("--workers", 500)).unwrap_or(500),
         seconds: number("--seconds", 5),
@@ -47,7 +48,10 @@ fn main() {
         .build()
         .expect("a runtime");
     for round in 1..=options.rounds {
-        println!("round {round}: {} workers, {} s each loop", options.workers, options.seconds);
+        println!(
+            "round {round}: {} workers, {} s each loop",
+            options.workers, options.seconds
+        );
         runtime.block_on(measure(&options));
         if let Some(python) = &options.peers {
             coordinator::peers(python);
@@ -76,7 +80,9 @@ async fn measure(options: &Options) {
         after.resident_bytes >> 20,
     );
     print(&closed.latencies);
-    let open = crowd.open_for(Duration::from_secs(options.seconds), rate / 2.0).await;
+    let open = crowd
+        .open_for(Duration::from_secs(options.seconds), rate / 2.0)
+        .await;
     println!(
         "  open loop at {:.0} trials/s: {:.0} trials/s done",
         rate / 2.0,
@@ -85,7 +91,10 @@ async fn measure(options: &Options) {
     print(&open.latencies);
     let repeated = crowd.attempts_beyond_first("load").await;
     println!("  trials with a second attempt (false expiries): {repeated}");
-    assert_eq!(repeated, 0, "nothing was lost, so nothing may have been granted twice");
+    assert_eq!(
+        repeated, 0,
+        "nothing was lost, so nothing may have been granted twice"
+    );
     crowd.leave().await;
     served.end();
 }

@@ -50,16 +50,24 @@ fn id() -> [u8; 16] {
 impl Crowd {
     /// Connects and registers all of them.
     pub async fn connect(address: &str, workers: usize) -> Self {
-        let endpoint = Endpoint::from_shared(address.to_owned()).expect("an address").tcp_nodelay(true);
+        let endpoint = Endpoint::from_shared(address.to_owned())
+            .expect("an address")
+            .tcp_nodelay(true);
         let channel = endpoint.connect().await.expect("a connection");
         let mut all = Vec::with_capacity(workers);
         for number in 0..workers {
             let channel = endpoint.connect().await.expect("a connection");
-            let worker = Worker { leases: LeasesClient::new(channel), session: id() };
+            let worker = Worker {
+                leases: LeasesClient::new(channel),
+                session: id(),
+            };
             worker.register(number).await;
             all.push(worker);
         }
-        Self { workers: all, channel }
+        Self {
+            workers: all,
+            channel,
+        }
     }
 
     /// A sweep of a million points.
@@ -69,13 +77,21 @@ impl Crowd {
             again: false,
             request_id: id().to_vec().into(),
         };
-        SweepsClient::new(self.channel.clone()).launch(request).await.expect("a launch");
+        SweepsClient::new(self.channel.clone())
+            .launch(request)
+            .await
+            .expect("a launch");
     }
 
     /// Ends a sweep.
     pub async fn stop(&self, name: &str) {
-        let request = v1::SweepRequest { sweep: name.to_owned() };
-        SweepsClient::new(self.channel.clone()).stop(request).await.expect("a stop");
+        let request = v1::SweepRequest {
+            sweep: name.to_owned(),
+        };
+        SweepsClient::new(self.channel.clone())
+            .stop(request)
+            .await
+            .expect("a stop");
     }
 
     /// As fast as they can, for a time.
@@ -110,7 +126,11 @@ impl Crowd {
             });
         }
         let latencies = join(tasks).await;
-        Done { trials: count.load(Ordering::Relaxed), seconds: begun.elapsed().as_secs_f64(), latencies }
+        Done {
+            trials: count.load(Ordering::Relaxed),
+            seconds: begun.elapsed().as_secs_f64(),
+            latencies,
+        }
     }
 
     /// Trials begun by the clock, `rate` a second in all, whether or not the coordinator keeps up.
@@ -132,15 +152,29 @@ impl Crowd {
             });
         }
         let latencies = join(tasks).await;
-        let trials = latencies.by_call().find(|(call, _)| *call == "finish").map_or(0, |(_, t)| t.len() as u64);
-        Done { trials, seconds: begun.elapsed().as_secs_f64(), latencies }
+        let trials = latencies
+            .by_call()
+            .find(|(call, _)| *call == "finish")
+            .map_or(0, |(_, t)| t.len() as u64);
+        Done {
+            trials,
+            seconds: begun.elapsed().as_secs_f64(),
+            latencies,
+        }
     }
 
     /// Trials that were granted more than once.
     pub async fn attempts_beyond_first(&self, sweep: &str) -> u64 {
-        let request = v1::ListTrialsRequest { sweep: sweep.to_owned(), ..Default::default() };
+        let request = v1::ListTrialsRequest {
+            sweep: sweep.to_owned(),
+            ..Default::default()
+        };
         let mut history = HistoryClient::new(self.channel.clone());
-        let mut rows = history.list_trials(request).await.expect("a listing").into_inner();
+        let mut rows = history
+            .list_trials(request)
+            .await
+            .expect("a listing")
+            .into_inner();
         let mut repeated = 0;
         while let Some(trial) = rows.message().await.expect("a row") {
             repeated += u64::from(trial.attempts > 1);
@@ -170,7 +204,11 @@ impl Worker {
             slots: 1,
             ..Default::default()
         };
-        self.leases.clone().register(request).await.expect("a registration");
+        self.leases
+            .clone()
+            .register(request)
+            .await
+            .expect("a registration");
     }
 
     /// One whole trial.
@@ -185,14 +223,21 @@ impl Worker {
                 local_checkpoints: Vec::new(),
             };
             let begun = now();
-            let reply = leases.acquire(request).await.expect("an answer").into_inner();
+            let reply = leases
+                .acquire(request)
+                .await
+                .expect("an answer")
+                .into_inner();
             latencies.add("acquire", begun.elapsed());
             if let Some(lease) = reply.lease {
                 break lease;
             }
         };
         for epoch in 1..=lease.to_epoch {
-            let metric = v1::Metric { name: "score".to_owned(), value: f64::from(epoch) };
+            let metric = v1::Metric {
+                name: "score".to_owned(),
+                value: f64::from(epoch),
+            };
             let request = v1::ReportRequest {
                 attempt: lease.attempt.clone(),
                 epoch,
@@ -225,7 +270,10 @@ async fn join(mut tasks: JoinSet<Latencies>) -> Latencies {
     all
 }
 
-#[expect(clippy::disallowed_methods, reason = "a stopwatch is what a benchmark is")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a stopwatch is what a benchmark is"
+)]
 fn now() -> Instant {
     Instant::now()
 }
@@ -262,7 +310,9 @@ fn sweep(name: &str) -> v1::SweepDefinition {
             target: None,
         }),
         search: Some(v1::Search {
-            strategy: Some(v1::search::Strategy::Written(v1::Written { rounds: vec![round] })),
+            strategy: Some(v1::search::Strategy::Written(v1::Written {
+                rounds: vec![round],
+            })),
             sampler: v1::Sampler::Random.into(),
             ..Default::default()
         }),

@@ -88,7 +88,10 @@ impl State {
     }
 
     /// `None`: nothing for this worker now.
-    async fn try_acquire(self: &Arc<Self>, acquire: &Acquire) -> Result<Option<Acquired>, Error> {
+    pub(crate) async fn try_acquire(
+        self: &Arc<Self>,
+        acquire: &Acquire,
+    ) -> Result<Option<Acquired>, Error> {
         let id = acquire.session;
         let now = self.clock.now();
         let session = {

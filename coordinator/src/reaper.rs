@@ -18,19 +18,25 @@ pub(crate) async fn reap(state: Arc<State>) {
             () = state.shutdown.cancelled() => return,
             () = state.clock.sleep_until(due) => {}
         }
-        let now = state.clock.now();
-        if was_away(now.saturating_sub(due), &state) {
-            // The coordinator doubts itself first: heartbeats may lie unread behind whatever held it up.
-            tracing::warn!(
-                late_seconds = (now - due).as_secs_f64(),
-                "the coordinator was held up: every lease gets fresh time"
-            );
-            state.leases().refresh(now);
-            continue;
-        }
-        expire_overdue(&state, now).await;
-        forget_silent(&state, now);
+        look(&state, due).await;
     }
+}
+
+/// One look, which was due at `due`.
+pub(crate) async fn look(state: &Arc<State>, due: Duration) {
+    let now = state.clock.now();
+    let late = now.saturating_sub(due);
+    if was_away(late, state) {
+        // The coordinator doubts itself first: heartbeats may lie unread behind whatever held it up.
+        tracing::warn!(
+            late_seconds = late.as_secs_f64(),
+            "the coordinator was held up: every lease gets fresh time"
+        );
+        state.leases().refresh(now);
+        return;
+    }
+    expire_overdue(state, now).await;
+    forget_silent(state, now);
 }
 
 /// Whether this look comes so late that workers' heartbeats may not have been heard in time.

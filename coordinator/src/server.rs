@@ -194,7 +194,7 @@ impl Coordinator {
 }
 
 /// Leases of a former coordinator get fresh time before any expires, and its live sweeps go on.
-async fn recover(state: &Arc<State>) -> Result<(), StoreError> {
+pub(crate) async fn recover(state: &Arc<State>) -> Result<(), StoreError> {
     let now = state.clock.now();
     let open = state.store.read().open_attempts().await?;
     let mut leases = state.leases();

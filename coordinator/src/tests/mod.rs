@@ -3,5 +3,6 @@
 mod harness;
 mod leasing;
 mod people;
+mod simulation;
 mod sweeping;
 mod wire;
