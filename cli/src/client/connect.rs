@@ -2,7 +2,7 @@
 
 use std::{
     net::SocketAddr,
-    path::{Path, PathBuf},
+    path::Path,
     time::Duration,
 };
 
@@ -101,25 +101,10 @@ impl Orders {
 
 /// The coordinator that serves a database file on this machine, as its lock file says, if it answers.
 async fn serving(db: &Path) -> Option<Channel> {
-    let mut lock = db.as_os_str().to_owned();
-    lock.push(".lock");
-    let text = std::fs::read_to_string(PathBuf::from(lock)).ok()?;
-    let address = address_in(&text)?;
-    let endpoint = Endpoint::from_shared(address).ok()?.connect_timeout(LOCAL);
-    // A file left behind by a process that died names an address where nobody answers.
+    let address = hone_coordinator::store::serving_address(db)?.parse().ok()?;
+    let url = format!("http://{}", reachable(address));
+    let endpoint = Endpoint::from_shared(url).ok()?.connect_timeout(LOCAL);
     endpoint.connect().await.ok()
-}
-
-/// The address in a lock file: its word that is a URL or a socket address.
-fn address_in(text: &str) -> Option<String> {
-    text.split(|c: char| c.is_whitespace() || matches!(c, '"' | ',' | '{' | '}'))
-        .find_map(|word| {
-            if word.starts_with("http://") || word.starts_with("https://") {
-                return Some(word.to_owned());
-            }
-            let address: SocketAddr = word.parse().ok()?;
-            Some(format!("http://{}", reachable(address)))
-        })
 }
 
 /// `0.0.0.0` is where one listens; on this machine it is reached at the loopback address.
@@ -187,23 +172,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn finds_the_address_in_a_lock_file() {
-        assert_eq!(
-            address_in("4711 127.0.0.1:7700\n").as_deref(),
-            Some("http://127.0.0.1:7700")
-        );
-        assert_eq!(
-            address_in("{\"pid\":1,\"address\":\"0.0.0.0:99\"}").as_deref(),
-            None
-        );
-        assert_eq!(
-            address_in("{\"pid\": 1, \"address\": \"0.0.0.0:99\"}").as_deref(),
-            Some("http://127.0.0.1:99")
-        );
-        assert_eq!(
-            address_in("pid 12\naddress http://127.0.0.1:7\n").as_deref(),
-            Some("http://127.0.0.1:7")
-        );
-        assert_eq!(address_in(""), None);
+    fn a_coordinator_that_listens_everywhere_is_reached_on_loopback() {
+        let of = |text: &str| reachable(text.parse().expect("an address")).to_string();
+        assert_eq!(of("0.0.0.0:99"), "127.0.0.1:99");
+        assert_eq!(of("[::]:99"), "[::1]:99");
+        assert_eq!(of("192.168.1.2:99"), "192.168.1.2:99");
     }
 }

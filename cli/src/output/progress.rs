@@ -6,7 +6,10 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 
 use super::{numbers, out, style::Style};
-use crate::view::{Detail, Hyper, Trial};
+use crate::view::{Detail, Hyper, Round, Trial};
+
+/// Seconds that a sweep may wait without a word.
+const PATIENCE: f64 = 3.0;
 
 /// Shows a sweep while it runs. Everything goes to standard error.
 #[derive(Debug)]
@@ -16,7 +19,8 @@ pub struct Progress {
     told: BTreeSet<u64>,
     best: Option<f64>,
     rounds: usize,
-    waiting: String,
+    /// What the sweep waits for, since when, and whether that was said.
+    waiting: (String, f64, bool),
     warned: usize,
 }
 
@@ -38,7 +42,7 @@ impl Progress {
             told: BTreeSet::new(),
             best: None,
             rounds: 0,
-            waiting: String::new(),
+            waiting: (String::new(), 0.0, false),
             warned: 0,
         }
     }
@@ -73,7 +77,7 @@ impl Progress {
                 self.trial(detail, trial);
             }
         }
-        self.changes(detail);
+        self.changes(detail, seconds);
         if let Some(bar) = &self.live {
             bar.set_message(picture(detail, running, seconds, before, self.style));
         }
@@ -102,38 +106,49 @@ impl Progress {
         }
     }
 
-    /// A new round, what the sweep waits for, and warnings: once each.
-    fn changes(&mut self, detail: &Detail) {
-        for round in detail.rounds.iter().skip(self.rounds) {
-            let what = match round.top {
-                Some(top) => format!(
-                    "the best {top}, {} each",
-                    numbers::plural(u64::from(round.repeats), "trial")
-                ),
-                None => numbers::plural(round.points, "point"),
-            };
-            let rungs: Vec<String> = round.rungs.iter().map(u32::to_string).collect();
-            let text = format!(
-                "round {}: {what}, epochs {}",
-                round.round,
-                rungs.join(" → ")
-            );
-            if round.points > 0 {
-                self.say(self.style.bold(text));
-            }
+    /// A round that begins, what the sweep waits for, and warnings: once each.
+    fn changes(&mut self, detail: &Detail, seconds: f64) {
+        let begun = detail.rounds.iter().filter(|round| round.round <= detail.round && round.points > 0);
+        for round in begun.skip(self.rounds) {
+            self.say(round_line(round, detail, self.style));
+            self.rounds += 1;
         }
-        self.rounds = self.rounds.max(detail.rounds.len());
-        if detail.waiting_for != self.waiting {
-            self.waiting.clone_from(&detail.waiting_for);
-            if !self.waiting.is_empty() {
-                self.say(self.style.yellow(format!("waiting for {}", self.waiting)));
-            }
+        if detail.waiting_for != self.waiting.0 {
+            self.waiting = (detail.waiting_for.clone(), seconds, false);
+        }
+        // Workers that are just starting are not worth a word.
+        let (words, since, told) = &mut self.waiting;
+        if !words.is_empty() && !*told && seconds - *since > PATIENCE {
+            *told = true;
+            let words = words.clone();
+            self.say(self.style.yellow(words));
         }
         for warning in detail.warnings.iter().skip(self.warned) {
             self.say(format!("{} {warning}", self.style.yellow("!")));
         }
         self.warned = self.warned.max(detail.warnings.len());
     }
+}
+
+/// `round 2  12 points of 6 epochs   learning_rate 0.0457 to 0.482`: what it trains, and which axes have narrowed.
+fn round_line(round: &Round, detail: &Detail, style: Style) -> String {
+    let what = match round.top {
+        Some(top) => format!("the best {top} with {} each", numbers::plural(u64::from(round.repeats), "trial")),
+        None => numbers::plural(round.points, "point"),
+    };
+    let rungs: Vec<String> = round.rungs.iter().map(u32::to_string).collect();
+    let epochs = rungs.join(if style.unicode { " → " } else { " -> " });
+    let mut line = style.bold(format!("round {}  {what}, {epochs} epochs", round.round));
+    for axis in &round.axes {
+        let short = detail.space.iter().find(|h| h.path == axis.path).map(|h| &h.short);
+        if let (Some(short), Some(low), Some(high)) = (short, axis.low, axis.high)
+            && axis.high_share - axis.low_share < 0.95
+        {
+            let text = format!("   {short} {} to {}", numbers::short(low), numbers::short(high));
+            line.push_str(&style.dim(text));
+        }
+    }
+    line
 }
 
 /// `val_acc: 0.527000, lr: 5.340517e-04, reg: 4.097824e-01, (0 / 100)`, with this sweep's names.

@@ -41,7 +41,8 @@ fn section(out: &mut String, title: &str, style: Style) {
 fn headline(detail: &Detail, style: Style) -> String {
     let name = style.bold(&detail.summary.sweep);
     let state = style.state(detail.summary.state);
-    let reason = if detail.reason.is_empty() {
+    // That the plan is done needs no words.
+    let reason = if detail.reason.is_empty() || detail.summary.state == "completed" {
         String::new()
     } else {
         format!(": {}", detail.reason)
