@@ -1,10 +1,6 @@
 //! Finding who answers: a coordinator by address, the one that serves a database file, or the file itself.
 
-use std::{
-    net::SocketAddr,
-    path::Path,
-    time::Duration,
-};
+use std::{net::SocketAddr, path::Path, time::Duration};
 
 use anyhow::{Context, bail};
 use tonic::transport::{Channel, Endpoint};

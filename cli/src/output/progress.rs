@@ -108,7 +108,10 @@ impl Progress {
 
     /// A round that begins, what the sweep waits for, and warnings: once each.
     fn changes(&mut self, detail: &Detail, seconds: f64) {
-        let begun = detail.rounds.iter().filter(|round| round.round <= detail.round && round.points > 0);
+        let begun = detail
+            .rounds
+            .iter()
+            .filter(|round| round.round <= detail.round && round.points > 0);
         for round in begun.skip(self.rounds) {
             self.say(round_line(round, detail, self.style));
             self.rounds += 1;
@@ -133,18 +136,29 @@ impl Progress {
 /// `round 2  12 points of 6 epochs   learning_rate 0.0457 to 0.482`: what it trains, and which axes have narrowed.
 fn round_line(round: &Round, detail: &Detail, style: Style) -> String {
     let what = match round.top {
-        Some(top) => format!("the best {top} with {} each", numbers::plural(u64::from(round.repeats), "trial")),
+        Some(top) => format!(
+            "the best {top} with {} each",
+            numbers::plural(u64::from(round.repeats), "trial")
+        ),
         None => numbers::plural(round.points, "point"),
     };
     let rungs: Vec<String> = round.rungs.iter().map(u32::to_string).collect();
     let epochs = rungs.join(if style.unicode { " → " } else { " -> " });
     let mut line = style.bold(format!("round {}  {what}, {epochs} epochs", round.round));
     for axis in &round.axes {
-        let short = detail.space.iter().find(|h| h.path == axis.path).map(|h| &h.short);
+        let short = detail
+            .space
+            .iter()
+            .find(|h| h.path == axis.path)
+            .map(|h| &h.short);
         if let (Some(short), Some(low), Some(high)) = (short, axis.low, axis.high)
             && axis.high_share - axis.low_share < 0.95
         {
-            let text = format!("   {short} {} to {}", numbers::short(low), numbers::short(high));
+            let text = format!(
+                "   {short} {} to {}",
+                numbers::short(low),
+                numbers::short(high)
+            );
             line.push_str(&style.dim(text));
         }
     }
