@@ -209,8 +209,8 @@ pub fn detail(d: v1::SweepDetail) -> Detail {
             cancelled: counts.cancelled,
             failed: counts.failed,
         },
+        round: under_way(&d.rounds).unwrap_or(d.round),
         rounds: d.rounds.into_iter().map(round).collect(),
-        round: d.round,
         warnings: d.warnings,
         reason: d.reason,
         epochs_trained: d.epochs_trained,
@@ -222,6 +222,12 @@ pub fn detail(d: v1::SweepDetail) -> Detail {
         check: json(&d.check_json),
         best: d.best.map(best),
     }
+}
+
+/// The first round with a point that is not through; after all of them the last.
+fn under_way(rounds: &[v1::RoundSummary]) -> Option<u32> {
+    let open = rounds.iter().find(|r| r.points_finished < r.points);
+    open.or(rounds.last()).map(|r| r.round)
 }
 
 /// Everything about one trial.

@@ -3,6 +3,7 @@
 pub mod coordinator;
 pub mod estimate;
 pub mod follow;
+pub mod former;
 pub mod setup;
 pub mod signals;
 pub mod workers;

@@ -15,6 +15,8 @@ use tokio::{
 };
 use tonic::transport::Channel;
 
+use super::former::{self, Former};
+
 /// A worker that dies sooner than this has not worked.
 const SOON: Duration = Duration::from_secs(5);
 
@@ -40,7 +42,6 @@ pub struct Workers {
     running: Vec<Worker>,
     lines: mpsc::UnboundedSender<String>,
     soon: u32,
-    restarts: u32,
 }
 
 #[derive(Debug)]
@@ -68,19 +69,31 @@ impl Workers {
             running: Vec::new(),
             lines,
             soon: 0,
-            restarts: 0,
         };
         for number in 1..=count {
             let worker = workers.spawn(number)?;
             workers.running.push(worker);
         }
+        workers.remember();
         Ok(workers)
+    }
+
+    fn remember(&self) {
+        let pid = |w: &Worker| w.child.id();
+        let former = |w: &Worker| {
+            Some(Former {
+                pid: pid(w)?,
+                session: w.session,
+            })
+        };
+        let now: Vec<Former> = self.running.iter().filter_map(former).collect();
+        former::remember(&self.plan.scratch, &now);
     }
 
     fn spawn(&self, number: usize) -> anyhow::Result<Worker> {
         let mut session = [0; 16];
         getrandom::fill(&mut session)?;
-        let hex: String = session.iter().map(|b| format!("{b:02x}")).collect();
+        let hex = former::hex(session);
         let program = std::env::current_exe().context("where is the hone executable?")?;
         let mut child = Command::new(program)
             .args(["worker", "--coordinator", &self.plan.coordinator])
@@ -145,7 +158,7 @@ impl Workers {
                 "worker {number} ended ({reason}); starting another"
             ));
             self.running[i] = self.spawn(number)?;
-            self.restarts += 1;
+            self.remember();
         }
         Ok(())
     }
@@ -194,6 +207,7 @@ impl Workers {
         if tokio::time::timeout(patience, all).await.is_err() {
             self.kill().await;
         }
+        former::remember(&self.plan.scratch, &[]);
     }
 
     /// Ends all at once.

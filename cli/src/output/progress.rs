@@ -9,7 +9,7 @@ use super::{numbers, out, style::Style};
 use crate::view::{Detail, Hyper, Round, Trial};
 
 /// Seconds that a sweep may wait without a word.
-const PATIENCE: f64 = 3.0;
+const PATIENCE: f64 = 5.0;
 
 /// Shows a sweep while it runs. Everything goes to standard error.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub struct Progress {
     style: Style,
     live: Option<ProgressBar>,
     told: BTreeSet<u64>,
+    /// Trials that had ended before this command began.
+    before: u64,
     best: Option<f64>,
     rounds: usize,
     /// What the sweep waits for, since when, and whether that was said.
@@ -40,11 +42,17 @@ impl Progress {
             style: Style::stderr(),
             live,
             told: BTreeSet::new(),
+            before: 0,
             best: None,
             rounds: 0,
             waiting: (String::new(), 0.0, false),
             warned: 0,
         }
+    }
+
+    /// So many trials ended before: the count of the others goes on from there.
+    pub fn skip(&mut self, trials: u64) {
+        self.before = trials;
     }
 
     /// A line that stays.
@@ -84,7 +92,7 @@ impl Progress {
     }
 
     fn trial(&mut self, detail: &Detail, trial: &Trial) {
-        let done = self.told.len() as u64 - 1;
+        let done = self.before + self.told.len() as u64 - 1;
         if self.live.is_none() {
             out::note(lecture_line(detail, trial, done));
             return;

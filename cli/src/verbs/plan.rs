@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use hone_coordinator::search::{Plan, PointSource, RoundPlan};
+use hone_coordinator::search::{Plan, PointSource, RoundPlan, Search, shares_used};
 use serde_json::json;
 
 use crate::{
     args::WorkerSetup,
-    exit::Exit,
+    exit::{Exit, wrong},
     local::estimate,
     output::{
         numbers, out,
@@ -33,17 +33,21 @@ pub struct Args {
     json: bool,
 }
 
+/// Numbers of slots for which the plan says how well it keeps them busy.
+const WORKERS: [u32; 5] = [1, 2, 4, 8, 16];
+
 /// Does it.
 pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let file = sweep_file::read(&args.file)?;
-    let plan = hone_coordinator::rpc::plan(define::definition(&file, true))?;
+    let search = hone_coordinator::rpc::plan(define::definition(&file, true))
+        .map_err(|error| wrong(error.to_string()))?;
     let slots = usize::from(args.workers) * args.setup.slots(usize::from(args.workers));
     let estimate = estimate::measure(&file, &args.setup)?;
     if args.json {
-        out::json(&as_json(&plan, &file, estimate.as_ref(), slots))?;
+        out::json(&as_json(&search, &file, estimate.as_ref(), slots))?;
     } else {
         out::print(&render(
-            &plan,
+            &search,
             &file,
             estimate.as_ref(),
             slots,
@@ -54,11 +58,12 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
 }
 
 fn as_json(
-    plan: &Plan,
+    search: &Search,
     file: &SweepFile,
     estimate: Option<&estimate::Estimate>,
     slots: usize,
 ) -> serde_json::Value {
+    let plan = search.plan();
     let rounds: Vec<_> = plan.rounds.iter().map(|round| {
         json!({
             "round": round.number, "points": round.points(), "repeats": round.repeats,
@@ -71,6 +76,7 @@ fn as_json(
         "sweep": file.name, "rounds": rounds, "epochs": plan.epochs, "trials": plan.last_trial(), "notes": plan.notes,
         "finish": plan.finish.map(|f| json!({"top": f.top, "extra": f.extra})),
         "unused": unused(file),
+        "share_of_time_used": shares_used(search, &WORKERS).into_iter().map(|(n, share)| (n.to_string(), json!(share))).collect::<serde_json::Map<_, _>>(),
         "seconds": estimate.map(|e| e.seconds(plan.epochs, slots)),
         "images_per_second": estimate.map(|e| e.images_per_second),
     })
@@ -96,12 +102,13 @@ fn unused(file: &SweepFile) -> Vec<String> {
 }
 
 fn render(
-    plan: &Plan,
+    search: &Search,
     file: &SweepFile,
     estimate: Option<&estimate::Estimate>,
     slots: usize,
     style: Style,
 ) -> String {
+    let plan = search.plan();
     let mut out = format!("{}  seed {}\n\n", style.bold(&file.name), file.seed);
     out.push_str(&rounds(plan, style));
     if let Some(finish) = plan.finish {
@@ -125,6 +132,15 @@ fn render(
             style.dim(format!("({basis})"))
         ));
     }
+    let shares: Vec<String> = shares_used(search, &WORKERS)
+        .iter()
+        .map(|(workers, share)| format!("{workers}: {:.0} %", share * 100.0))
+        .collect();
+    let text = format!(
+        "share of their time that so many slots are used: {}",
+        shares.join(", ")
+    );
+    out.push_str(&format!("  {}\n", style.dim(text)));
     let bang = style.yellow("!");
     for note in &plan.notes {
         out.push_str(&format!("  {note}\n"));

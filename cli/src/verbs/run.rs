@@ -13,7 +13,7 @@ use crate::{
     local::{
         coordinator,
         follow::{Follower, PERIOD},
-        setup, signals,
+        former, setup, signals,
         workers::{Plan, Workers},
     },
     output::{out, progress::Progress},
@@ -109,6 +109,14 @@ async fn sweep(
         follower.skip_past().await?;
         sweeps.order(Order::Resume, &launched.sweep).await?;
     }
+    for worker in former::recall(&scratch(args)?) {
+        worker.end().await;
+        let reason = "its hone run died";
+        coordinator
+            .coordinator
+            .gone(worker.session, true, true, reason)
+            .await?;
+    }
     let (lines, mut said) = mpsc::unbounded_channel();
     let workers = start_workers(coordinator, file, args, lines)?;
     let state = watch(
@@ -152,15 +160,19 @@ fn start_workers(
     if let Some(data) = &file.data {
         setup.data = setup::with_folder(&setup.data, data);
     }
-    let mut scratch = args.db.clone().into_os_string();
-    scratch.push(".work");
     let plan = Plan {
         coordinator: coordinator.address(),
-        scratch: std::path::absolute(PathBuf::from(scratch))
-            .context("where is the database's folder?")?,
+        scratch: scratch(args)?,
         arguments: setup::arguments(&setup, count),
     };
     Workers::start(plan, count, coordinator.channel(), lines)
+}
+
+/// Where workers keep checkpoints, beside the database.
+fn scratch(args: &Args) -> anyhow::Result<PathBuf> {
+    let mut scratch = args.db.clone().into_os_string();
+    scratch.push(".work");
+    std::path::absolute(PathBuf::from(scratch)).context("where is the database's folder?")
 }
 
 /// Follows the sweep, keeps workers running, and drains them when asked to; the state in which the sweep rests.

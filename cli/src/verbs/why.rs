@@ -65,8 +65,11 @@ fn line(event: &Event, start: i64, trials: bool, style: Style) -> String {
     let arrow = if style.unicode { "→" } else { "->" };
     let change = match (event.from.as_str(), event.to.as_str()) {
         ("", "") => event.event.clone(),
+        // Some events are called by the state that they lead to.
+        ("", to) if event.event == to => style.state(to),
         ("", to) => format!("{} {}", event.event, style.state(to)),
         (from, to) if from == to => format!("{} ({})", event.event, style.state(to)),
+        (from, to) if event.event == to => format!("{from} {arrow} {}", style.state(to)),
         (from, to) => format!("{} ({from} {arrow} {})", event.event, style.state(to)),
     };
     let mut text = format!("{:>14}  ", style.dim(format!("+{after:>9}")));

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::{
     args::WorkerSetup,
     exit::{Exit, wrong},
-    local::{setup, signals},
+    local::{former, setup, signals},
     output::log,
 };
 
@@ -53,7 +53,8 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
         config.name = name;
     }
     if let Some(hex) = args.session {
-        config.session = session(&hex).ok_or_else(|| wrong("--session takes 32 hex digits"))?;
+        config.session =
+            former::unhex(&hex).ok_or_else(|| wrong("--session takes 32 hex digits"))?;
     }
     setup::equip(&mut config, &args.setup)?;
     let shutdown = hone_worker::Shutdown::default();
@@ -62,12 +63,4 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     watch.abort();
     result?;
     Ok(Exit::Done)
-}
-
-fn session(hex: &str) -> Option<[u8; 16]> {
-    let bytes: Option<Vec<u8>> = (0..hex.len())
-        .step_by(2)
-        .map(|i| u8::from_str_radix(hex.get(i..i + 2)?, 16).ok())
-        .collect();
-    bytes?.try_into().ok()
 }

@@ -15,13 +15,11 @@ use hone_proto::v1;
 
 use crate::{
     Error,
-    search::{Plan, Search},
+    search::Search,
 };
 
-/// What a sweep would do, without storing anything: `hone plan`.
-pub fn plan(definition: v1::SweepDefinition) -> Result<Plan, Error> {
+/// The search of a sweep before any result, without storing anything: its plan is what `hone plan` prints.
+pub fn plan(definition: v1::SweepDefinition) -> Result<Search, Error> {
     let (_, sweep) = convert::definition::parse(definition)?;
-    let search =
-        Search::new(sweep.search).map_err(|error| Error::input(error.path, error.message))?;
-    Ok(search.plan().clone())
+    Search::new(sweep.search).map_err(|error| Error::input(error.path, error.message))
 }

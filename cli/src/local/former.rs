@@ -1,0 +1,118 @@
+//! Worker processes of a `hone run` that died: waited for, so that what they trained is free at once.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// A worker that has lost its parent ends by itself; one that does not is ended.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// One worker process, as it was noted down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Former {
+    /// Process id.
+    pub pid: u32,
+    /// How it was known to the coordinator.
+    pub session: [u8; 16],
+}
+
+fn note(scratch: &Path) -> PathBuf {
+    scratch.join("workers")
+}
+
+/// Notes down who works now, for a successor to read. Failing to is no reason to stop: leases expire all the same.
+pub fn remember(scratch: &Path, workers: &[Former]) {
+    let lines: Vec<String> = workers
+        .iter()
+        .map(|w| format!("{} {}\n", w.pid, hex(w.session)))
+        .collect();
+    let _ = fs::create_dir_all(scratch).and_then(|()| fs::write(note(scratch), lines.concat()));
+}
+
+/// Who worked when the last `hone run` on this database ended; none after an orderly end.
+pub fn recall(scratch: &Path) -> Vec<Former> {
+    let text = fs::read_to_string(note(scratch)).unwrap_or_default();
+    text.lines().filter_map(parse).collect()
+}
+
+fn parse(line: &str) -> Option<Former> {
+    let (pid, session) = line.split_once(' ')?;
+    Some(Former {
+        pid: pid.parse().ok()?,
+        session: unhex(session)?,
+    })
+}
+
+/// 32 hex digits for a session.
+pub fn hex(session: [u8; 16]) -> String {
+    session.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// The session that 32 hex digits name.
+pub fn unhex(text: &str) -> Option<[u8; 16]> {
+    let digits = |i: usize| u8::from_str_radix(text.get(i..i + 2)?, 16).ok();
+    let bytes: Option<Vec<u8>> = (0..text.len()).step_by(2).map(digits).collect();
+    bytes?.try_into().ok()
+}
+
+impl Former {
+    /// Whether the process still runs, and is that worker: process ids are used again.
+    fn runs(self) -> bool {
+        let command = fs::read(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default();
+        String::from_utf8_lossy(&command).contains(&hex(self.session))
+    }
+
+    /// Waits for its end; a process that hangs is killed.
+    pub async fn end(self) {
+        let gone = async {
+            while self.runs() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        if tokio::time::timeout(PATIENCE, gone).await.is_err()
+            && let Some(pid) = i32::try_from(self.pid)
+                .ok()
+                .and_then(rustix::process::Pid::from_raw)
+        {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workers_are_remembered() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let scratch = folder.path().join("work");
+        assert_eq!(recall(&scratch), []);
+        let workers = [
+            Former {
+                pid: 7,
+                session: [0xab; 16],
+            },
+            Former {
+                pid: 8,
+                session: [1; 16],
+            },
+        ];
+        remember(&scratch, &workers);
+        assert_eq!(recall(&scratch), workers);
+        remember(&scratch, &[]);
+        assert_eq!(recall(&scratch), []);
+    }
+
+    #[tokio::test]
+    async fn a_process_that_is_another_by_now_is_not_waited_for() {
+        let own = Former {
+            pid: std::process::id(),
+            session: [3; 16],
+        };
+        assert!(!own.runs());
+        own.end().await;
+    }
+}
