@@ -138,6 +138,18 @@ pub struct Background {
 }
 
 impl Background {
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.as_ref().expect("not waited for yet").id()
+    }
+
+    /// Its exit code, once it has ended.
+    pub fn has_ended(&mut self) -> Option<Option<i32>> {
+        let child = self.child.as_mut().expect("not waited for yet");
+        let status = child.try_wait().expect("a child");
+        status.map(|status| status.code())
+    }
+
     /// Sends SIGTERM.
     pub fn terminate(&self) {
         let pid = self.child.as_ref().expect("not waited for yet").id();

@@ -1,6 +1,10 @@
 //! End-to-end tests: the real binary, real files, real sockets. A module a subject.
 
 mod bad_input;
+#[allow(dead_code, reason = "benches/soak uses the rest")]
+mod cluster;
+mod faults;
+#[allow(dead_code, reason = "benches/soak uses the rest")]
 mod hone;
 mod json;
 mod local_run;

@@ -1,6 +1,8 @@
 //! Log lines on standard error, for the processes that serve.
 
-use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{
+    EnvFilter, Layer, filter::LevelFilter, layer::SubscriberExt, util::SubscriberInitExt,
+};
 
 use super::style::{Style, environment};
 
@@ -18,6 +20,7 @@ pub fn init(level: &str) {
     // A second start is a no-op: the first one's lines go on.
     let _ = tracing_subscriber::registry()
         .with(lines)
-        .with(hone_worker::LogLayer)
+        // Filtered by itself: else every library would make its trace events for it.
+        .with(hone_worker::LogLayer.with_filter(LevelFilter::INFO))
         .try_init();
 }

@@ -1,0 +1,187 @@
+//! Breaks things for a while and counts: `cargo bench --bench soak -- --hours 1`; without `--hours` for about a minute.
+//!
+//! Real binaries, a real file, small leases. Each episode trains one sweep to its end while its processes are killed,
+//! stopped, drained and paused, and compares every trial's bits with those of the undisturbed sweep. A fault that was
+//! never made, or a transition that was never seen, fails the whole: it would have proven nothing.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a program of its own: it prints its counts and measures its time"
+)]
+
+#[path = "../../tests/cluster.rs"]
+#[allow(dead_code, reason = "the tests use the rest")]
+mod cluster;
+mod count;
+#[path = "../../tests/hone.rs"]
+#[allow(dead_code, reason = "the tests use the rest")]
+mod hone;
+mod local;
+mod luck;
+
+use std::time::{Duration, Instant};
+
+use cluster::{Cluster, Results, results};
+use count::Counts;
+use hone::Hone;
+use luck::Luck;
+
+/// Rungs to wait at, points to prune, rates that diverge.
+const ZOOM: &str = r#"
+name = "soak"
+seed = 11
+[data]
+source = "digits"
+limit = 700
+[model]
+hidden = [24]
+batch_norm = false
+output_gain = 1
+[train]
+learning_rate = { log = [1e-3, 1e3] }
+[search]
+budget = "60 epochs"
+full_epochs = 9
+finish = { top = 1, repeats = 2 }
+"#;
+
+/// Rounds by hand: every trial ends as planned whatever the order.
+const ROUNDS: &str = r#"
+name = "soak"
+seed = 12
+[data]
+source = "digits"
+limit = 700
+[model]
+hidden = [24]
+dropout = { uniform = [0.1, 0.4] }
+[train]
+learning_rate = { log = [1e-3, 1e-1] }
+[[search.round]]
+points = 5
+epochs = 8
+[[search.round]]
+top = 2
+epochs = 8
+repeats = 2
+"#;
+
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    KillWorker,
+    KillCoordinator,
+    /// SIGSTOP past the lease, then SIGCONT, while another worker may have taken the trial.
+    HangBesideAnother,
+    /// The same with nobody to take it: the late worker is taken back.
+    HangAlone,
+    Drain,
+    PauseAndResume,
+}
+
+impl Fault {
+    const ALL: [Self; 6] = [
+        Self::KillWorker,
+        Self::KillCoordinator,
+        Self::HangBesideAnother,
+        Self::HangAlone,
+        Self::Drain,
+        Self::PauseAndResume,
+    ];
+
+    fn happens_to(self, cluster: &mut Cluster) {
+        match self {
+            Self::KillWorker => {
+                cluster.kill_worker();
+                cluster.start_worker();
+            }
+            Self::KillCoordinator => {
+                cluster.kill_coordinator();
+                cluster.start_coordinator();
+            }
+            Self::HangBesideAnother => {
+                cluster.start_worker();
+                cluster.hang_worker();
+                cluster.kill_worker();
+            }
+            Self::HangAlone => {
+                while cluster.workers() > 1 {
+                    cluster.kill_worker();
+                }
+                cluster.hang_worker();
+                cluster.start_worker();
+            }
+            Self::Drain => {
+                cluster.start_worker();
+                cluster.signal_worker("TERM");
+                assert_eq!(cluster.worker_ends(), Some(0), "a drained worker ends well");
+            }
+            Self::PauseAndResume => {
+                // A sweep that has just ended can be neither.
+                if cluster.hone().run(&["pause"]).code == Some(0) {
+                    cluster.hone().run(&["resume"]);
+                }
+            }
+        }
+    }
+}
+
+/// A sweep to its end, disturbed again and again.
+fn episode(sweep: &str, expected: &Results, luck: &mut Luck, counts: &mut Counts) {
+    let mut cluster = Cluster::start(sweep, 2);
+    let mut before = cluster.epochs();
+    while !cluster.has_ended() {
+        // An epoch between two faults: three deaths in a row without one would rightly give the trial up.
+        cluster.progress(before);
+        before = cluster.epochs();
+        if cluster.has_ended() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(luck.below(120)));
+        let fault = counts.rarest(&Fault::ALL, luck);
+        fault.happens_to(&mut cluster);
+        counts.fault(&format!("{fault:?}"));
+    }
+    assert_eq!(cluster.results(), *expected, "a result has changed");
+    counts.events(&cluster.events());
+}
+
+fn undisturbed(sweep: &str) -> Results {
+    let hone = Hone::with(sweep);
+    hone.good(&["run", "sweep.toml"]);
+    results(&hone.json(&["trials", "--json"]))
+}
+
+fn main() {
+    let mut arguments = std::env::args().skip(1);
+    let mut duration = Duration::from_secs(40);
+    let mut seed = 1;
+    while let Some(argument) = arguments.next() {
+        let mut value = || arguments.next().and_then(|text| text.parse::<f64>().ok());
+        match argument.as_str() {
+            "--hours" => {
+                duration =
+                    Duration::from_secs_f64(3600.0 * value().expect("--hours takes a number"))
+            }
+            "--seed" => seed = value().expect("--seed takes a number") as u64,
+            // What `cargo bench` adds.
+            _ => {}
+        }
+    }
+    let mut luck = Luck::new(seed);
+    let mut counts = Counts::default();
+    let expected = [ZOOM, ROUNDS].map(|sweep| (sweep, undisturbed(sweep)));
+    let begun = Instant::now();
+    let mut episodes = 0;
+    while begun.elapsed() < duration || episodes < 3 {
+        let (sweep, expected) = &expected[episodes % 2];
+        if episodes % 3 == 2 {
+            local::episode(sweep, expected, &mut luck, &mut counts);
+        } else {
+            episode(sweep, expected, &mut luck, &mut counts);
+        }
+        episodes += 1;
+    }
+    counts.print(episodes, begun.elapsed());
+    counts.fail_if_vacuous(&Fault::ALL.map(|fault| format!("{fault:?}")));
+}
