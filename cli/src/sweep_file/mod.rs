@@ -24,7 +24,7 @@ use anyhow::Context;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-pub use cnn::get;
+pub use cnn::{get, set as place};
 use domain::Domain;
 pub use schema::full as json_schema;
 use search::SearchPlan;

@@ -8,6 +8,7 @@ mod extend;
 mod init;
 mod launch;
 mod logs;
+mod model;
 mod pause;
 mod plan;
 mod resume;
@@ -71,6 +72,8 @@ pub enum Verb {
     Extend(extend::Args),
     /// Remove an ended sweep and all that belongs to it
     Rm(rm::Args),
+    /// Look at a network by itself: shapes, check, training, export
+    Model(model::Args),
     /// Look at this machine: cores, data sets, database
     Doctor(doctor::Args),
 }
@@ -99,6 +102,7 @@ impl Verb {
             Verb::Retry(args) => block_on(retry::run(args)),
             Verb::Extend(args) => block_on(extend::run(args)),
             Verb::Rm(args) => block_on(rm::run(args)),
+            Verb::Model(args) => block_on(model::run(args)),
             Verb::Doctor(args) => block_on(doctor::run(args)),
         }
     }

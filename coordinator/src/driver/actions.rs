@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     SweepPlan,
+    nets::check_spec,
     spec::{NoSuchPlace, substitute},
 };
 use crate::{
@@ -158,14 +159,13 @@ fn axis_json(domain: &Domain, axis: &AxisBox) -> Value {
     }
 }
 
-/// The check of a sweep: one trial outside points, at the middle of every axis.
+/// The check of a sweep: one trial outside points, at the middle of every axis, with one net a combination of choices.
 pub fn check_trial(sweep: &SweepPlan, number: TrialNumber) -> Result<NewTrial, NoSuchPlace> {
-    let domains = sweep.search.space.domains();
-    let middle: Params = domains
-        .iter()
-        .map(|domain| (domain.path.clone(), domain.value(0.5)))
-        .collect();
-    outside(sweep, TrialKind::Check, number, &middle)
+    let (middle, spec) = check_spec(&sweep.spec, sweep.search.space.domains())?;
+    Ok(NewTrial {
+        spec_json: spec.to_string(),
+        ..outside(sweep, TrialKind::Check, number, &middle)?
+    })
 }
 
 /// A test of one trial of the winning point: its kept weights on the test part.

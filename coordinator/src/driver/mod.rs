@@ -4,6 +4,7 @@
 mod actions;
 mod active;
 mod load;
+mod nets;
 mod results;
 mod spec;
 

@@ -8,6 +8,7 @@
 mod decision;
 mod definition;
 // The space.
+mod combinations;
 mod domain;
 mod objective;
 mod search_box;
@@ -35,6 +36,7 @@ mod search;
 mod statistics;
 mod winner;
 
+pub use combinations::combinations;
 pub use decision::{Decision, NewTrial, Promotion, TrialEvent, TrialResult, Warning, priority};
 pub use definition::{
     Budget, Definition, DefinitionError, EarlierPoint, Finish, Planned, PlannedKind, Pruner,

@@ -4,8 +4,11 @@
 //! weights ([`init`]), what runs it ([`executor`]: [`fused`] and [`reference`]), what moves the weights ([`optimizer`],
 //! [`schedule`]), and the trainer around it all ([`trainer`]).
 
+pub mod activations;
 pub mod architecture;
+pub mod check;
 pub mod config;
+pub mod diagnosis;
 pub mod dropout;
 pub mod evaluate;
 pub mod executor;
@@ -26,3 +29,6 @@ pub use architecture::Architecture;
 pub use config::{Config, ConfigError};
 pub use saved_net::SavedNet;
 pub use trainer::CnnTrainer;
+
+#[cfg(test)]
+mod tests;

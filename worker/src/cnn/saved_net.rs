@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 use super::{
     Architecture, Config,
     architecture::{Op, Shape},
+    executor::Executor,
     tensor_file::{self, Entry, TensorFile},
 };
 use crate::{
-    data::{DataSet, Prepared, Preprocess, PreprocessKind, Split},
+    data::{DataSet, Images, Part, Prepared, Preprocess, PreprocessKind, Split, read_image},
     trainer::TrainError,
 };
 
@@ -160,6 +161,51 @@ impl SavedNet {
         }
         let split = Split::all(&set);
         Ok(Prepared::with(set, split, self.preprocess.clone())?)
+    }
+}
+
+/// The most probable class of one image.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prediction {
+    /// Its name.
+    pub label: String,
+    /// Its softmax probability.
+    pub probability: f64,
+}
+
+impl SavedNet {
+    /// Names the class of a PNG or JPEG image, resized to the network's input.
+    pub fn predict(
+        &self,
+        executor: &mut dyn Executor,
+        image: &Path,
+    ) -> Result<Prediction, TrainError> {
+        let [height, width, channels] = self.about.shape;
+        let shape = crate::data::Shape::new(height, width, channels);
+        let image = Images {
+            pixels: read_image(image, shape)?,
+            labels: vec![0],
+        };
+        let set = DataSet::new("image", shape, self.about.labels.clone(), image, None);
+        let prepared = self.prepare(Arc::new(set))?;
+        let mut pixels = vec![0.0; shape.features()];
+        prepared.fill(Part::Train, &[0], &mut pixels, &mut [0]);
+        let mut logits = vec![0.0; self.about.labels.len()];
+        executor.logits(&self.parameters, &self.statistics, &pixels, &mut logits)?;
+        let (mut top, mut peak) = (0, f64::NEG_INFINITY);
+        for (class, &logit) in logits.iter().enumerate() {
+            if f64::from(logit) > peak {
+                (top, peak) = (class, f64::from(logit));
+            }
+        }
+        let total: f64 = logits
+            .iter()
+            .map(|&logit| libm::exp(f64::from(logit) - peak))
+            .sum();
+        Ok(Prediction {
+            label: self.about.labels.get(top).cloned().unwrap_or_default(),
+            probability: 1.0 / total,
+        })
     }
 }
 

@@ -7,8 +7,8 @@ use super::{
     fused::Fused, saved_net::SavedNet, training::CnnTraining,
 };
 use crate::{
-    data::{DataError, DataSet, Library, Part},
-    trainer::{TrainError, Trainer, Training, TrialSpec},
+    data::{DataError, DataSet, Library, Part, Prepared, Preprocess, Split},
+    trainer::{Stop, TrainError, Trainer, Training, TrialSpec},
 };
 
 /// Trains convolutional networks; one per process, shared by its slots.
@@ -56,6 +56,24 @@ impl CnnTrainer {
         }
         Ok(training)
     }
+
+    /// A last training, on training and validation part together: no validation metrics, and the last weights count.
+    pub fn begin_on_everything(&self, trial: &TrialSpec) -> Result<CnnTraining, TrainError> {
+        let config = parse(trial)?;
+        let set = self.library.open(&config.data.set_name())?;
+        let split = Split::all(&set);
+        let preprocess = Preprocess::fit(&config.data, &set, &split.train)?;
+        let prepared = Arc::new(Prepared::with(set, split, preprocess)?);
+        let architecture = lay_out(&config, &prepared.set)?;
+        let executor = self.executor(&architecture)?;
+        Ok(CnnTraining::new(
+            config,
+            trial,
+            prepared,
+            architecture,
+            executor,
+        ))
+    }
 }
 
 impl Trainer for CnnTrainer {
@@ -98,6 +116,13 @@ impl Trainer for CnnTrainer {
             (String::from("test_loss"), score.loss),
             (String::from("test_accuracy"), score.accuracy),
         ])))
+    }
+
+    fn check(&self, trial: &TrialSpec, stop: &Stop) -> Result<serde_json::Value, TrainError> {
+        let Some(report) = super::check::check(self, trial, stop)? else {
+            return Err(TrainError::Worker("the check was stopped".into()));
+        };
+        serde_json::to_value(report).map_err(|error| TrainError::Worker(error.to_string()))
     }
 }
 

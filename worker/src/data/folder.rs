@@ -153,6 +153,24 @@ impl Reading {
     }
 }
 
+/// Reads one image of any size as bytes `[height, width, channel]` of this shape, resized and made grey or coloured.
+pub fn read_image(path: &Path, shape: Shape) -> Result<Vec<u8>, DataError> {
+    let side = |side: usize| u32::try_from(side).map_err(|error| DataError::file(path, error));
+    let (height, width) = (side(shape.height)?, side(shape.width)?);
+    let mut image = decode(path)?;
+    if (image.height(), image.width()) != (height, width) {
+        image = image.resize_exact(width, height, FilterType::Triangle);
+    }
+    match shape.channels {
+        1 => Ok(image.into_luma8().into_raw()),
+        3 => Ok(image.into_rgb8().into_raw()),
+        other => Err(DataError::file(
+            path,
+            format!("the network takes {other} channels; an image gives 1 or 3"),
+        )),
+    }
+}
+
 /// Reads one image: 8 bits a channel, without transparency.
 fn decode(path: &Path) -> Result<DynamicImage, DataError> {
     let wrong = |error: image::ImageError| {

@@ -32,6 +32,7 @@ pub use augment::{AugmentKey, Change};
 pub use batches::Batches;
 pub use config::{Augment, Config, ConfigProblem, PreprocessKind, Validation};
 pub use error::DataError;
+pub use folder::read_image;
 pub use library::Library;
 pub use prepared::{Part, Prepared};
 pub use preprocess::Preprocess;

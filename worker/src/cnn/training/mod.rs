@@ -8,6 +8,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc, time::Instant};
 
 use super::{
     Architecture, Config,
+    diagnosis::{EpochCurve, diagnose},
     evaluate::{Score, evaluate},
     executor::{Batch, Executor, Outcome, Training as StepSettings},
     init::initial_parameters,
@@ -41,6 +42,8 @@ pub struct CnnTraining {
     labels: Vec<u32>,
     /// What each epoch gave, for the diagnosis.
     history: Vec<Report>,
+    /// Why it ended, if it diverged.
+    diverged: Option<String>,
 }
 
 /// Everything that steps change. A stopped epoch puts the old one back.
@@ -104,6 +107,7 @@ impl CnnTraining {
             images: vec![0.0; batch * prepared.shape().features()],
             labels: vec![0; batch],
             history: Vec::new(),
+            diverged: None,
             trial: trial.clone(),
             config,
             prepared,
@@ -256,6 +260,11 @@ impl CnnTraining {
             .is_some_and(|patience| self.state.stale >= patience)
     }
 
+    fn end_diverged(&mut self, epoch: u32, reason: String) -> Epoch {
+        self.diverged = Some(reason.clone());
+        Epoch::Diverged { epoch, reason }
+    }
+
     /// The network that counts: the best epoch's, or the last one's.
     pub fn saved_net(&self) -> SavedNet {
         let (epoch, parameters, statistics) = match &self.best {
@@ -310,7 +319,7 @@ impl Training for CnnTraining {
                 self.state = before;
                 return Ok(Epoch::Stopped);
             }
-            Steps::Diverged(reason) => return Ok(Epoch::Diverged { epoch, reason }),
+            Steps::Diverged(reason) => return Ok(self.end_diverged(epoch, reason)),
         };
         let mut metrics = BTreeMap::from([
             (String::from("train_loss"), loss),
@@ -331,7 +340,7 @@ impl Training for CnnTraining {
         }
         if let Some((name, value)) = metrics.iter().find(|(_, value)| !value.is_finite()) {
             let reason = format!("{name} is {value} after epoch {epoch}");
-            return Ok(Epoch::Diverged { epoch, reason });
+            return Ok(self.end_diverged(epoch, reason));
         }
         self.state.epoch = epoch;
         let layers = self.layer_reports(&last)?;
@@ -359,6 +368,22 @@ impl Training for CnnTraining {
 
     fn save_best(&self, to: &Path) -> Result<bool, TrainError> {
         self.saved_net().save(to).map(|()| true)
+    }
+
+    fn diagnosis(&self) -> Option<serde_json::Value> {
+        let curves: Vec<EpochCurve> = self
+            .history
+            .iter()
+            .filter_map(EpochCurve::of_report)
+            .collect();
+        let said = diagnose(
+            &self.config,
+            self.architecture.classes,
+            self.trial.full_epochs,
+            &curves,
+            self.diverged.as_deref(),
+        );
+        serde_json::to_value(said).ok()
     }
 }
 

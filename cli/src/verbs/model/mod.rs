@@ -1,0 +1,108 @@
+//! Looks at a network by itself: before a sweep, and after one.
+
+mod activations;
+mod check;
+mod eval;
+mod export;
+mod predict;
+mod spec;
+mod summary;
+mod train;
+
+use std::{path::Path, sync::Arc};
+
+use clap::Subcommand;
+use hone_worker::{
+    cnn::{CnnTrainer, Config},
+    trainer::{Objective, TrialSpec},
+};
+use serde_json::Value;
+
+use crate::{
+    args::WorkerSetup,
+    exit::{Exit, wrong},
+    local::setup,
+    sweep_file::{self, SweepFile},
+};
+
+/// Arguments of `hone model`.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// What can be asked about a network.
+#[derive(Subcommand)]
+enum Verb {
+    /// Print shapes, parameters and multiply-adds of a sweep file's network
+    Summary(summary::Args),
+    /// Check that a sweep file's networks train at all
+    Check(check::Args),
+    /// Draw what first weights do to activations, layer by layer
+    Activations(activations::Args),
+    /// Train one network and write it to a file
+    Train(train::Args),
+    /// Write a sweep's trained network to a file
+    Export(export::Args),
+    /// Evaluate a trained network on a data set
+    Eval(eval::Args),
+    /// Name the class of images
+    Predict(predict::Args),
+}
+
+/// Does it.
+pub async fn run(args: Args) -> anyhow::Result<Exit> {
+    match args.verb {
+        Verb::Summary(args) => summary::run(&args),
+        Verb::Check(args) => check::run(&args),
+        Verb::Activations(args) => activations::run(&args),
+        Verb::Train(args) => train::run(&args),
+        Verb::Export(args) => export::run(args).await,
+        Verb::Eval(args) => eval::run(&args),
+        Verb::Predict(args) => predict::run(&args),
+    }
+}
+
+/// Reads a sweep file that the built-in trainer can take, and the configuration at the middle of its space.
+fn read(path: &Path) -> anyhow::Result<(SweepFile, Config)> {
+    let file = sweep_file::read(path)?;
+    if file.trainer != "cnn" {
+        return Err(wrong(format!(
+            "{}: trainer = \"{}\"; only the built-in trainer's networks can be looked at",
+            path.display(),
+            file.trainer
+        )));
+    }
+    let config = Config::from_spec(&file.middle())?;
+    Ok((file, config))
+}
+
+/// The built-in trainer over the data sets that the flags name.
+fn trainer(file: Option<&SweepFile>, setup: &WorkerSetup) -> anyhow::Result<CnnTrainer> {
+    let data = match file.and_then(|file| file.data.as_ref()) {
+        Some(data) => setup::with_folder(&setup.data, data),
+        None => setup.data.clone(),
+    };
+    let library = Arc::new(setup::library(&data)?);
+    Ok(CnnTrainer::new(library, usize::from(setup.threads)))
+}
+
+/// A trial outside any sweep.
+fn trial(file: &SweepFile, spec: Value, epochs: u32) -> TrialSpec {
+    TrialSpec {
+        id: format!("{}/0", file.name),
+        spec,
+        seed: file.seed & u64::from(u32::MAX),
+        repeat: 0,
+        fold: 0,
+        folds: file.data.as_ref().map_or(1, |data| data.folds),
+        full_epochs: epochs,
+        to_epoch: epochs,
+        objective: Objective {
+            metric: String::from("val_accuracy"),
+            maximize: true,
+            best: true,
+        },
+    }
+}

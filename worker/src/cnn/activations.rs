@@ -1,0 +1,174 @@
+//! The lecture's experiment: what first weights do to the activations of a deep net, before any training.
+//!
+//! CS231n: 1000 rows of 100 normal numbers through five layers of 100 units. Weights of 0.01 let tanh's activations
+//! collapse to 0, weights of 1 drive them to ±1, Xavier's keep them spread.
+
+use serde::Serialize;
+
+use super::{
+    config::{ActivationKind, InitKind},
+    random::{generator, normals},
+};
+
+/// Rows of the input.
+const ROWS: usize = 1000;
+/// Units of every layer.
+const UNITS: usize = 100;
+/// Layers.
+const LAYERS: usize = 5;
+/// Bars of a histogram.
+pub const BARS: usize = 40;
+
+/// The values of one layer.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Histogram {
+    /// `layer 3`, or the name of a net's layer.
+    pub layer: String,
+    /// Mean of all values.
+    pub mean: f64,
+    /// Their standard deviation.
+    pub deviation: f64,
+    /// Where the first bar begins.
+    pub low: f64,
+    /// Where the last bar ends.
+    pub high: f64,
+    /// Values a bar; those outside count in the outermost.
+    pub counts: Vec<u64>,
+}
+
+impl Histogram {
+    /// Counts `values` between `low` and `high`.
+    pub fn new(layer: impl Into<String>, values: &[f64], low: f64, high: f64) -> Self {
+        let count = values.len().max(1) as f64;
+        let mean = values.iter().sum::<f64>() / count;
+        let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+        let mut counts = vec![0; BARS];
+        let width = (high - low).max(f64::MIN_POSITIVE);
+        for value in values {
+            let bar = ((value - low) / width * BARS as f64).floor();
+            // A cast of a negative or a not-a-number float gives 0.
+            counts[(bar as usize).min(BARS - 1)] += 1;
+        }
+        Self {
+            layer: layer.into(),
+            mean,
+            deviation: (squares / count).sqrt(),
+            low,
+            high,
+            counts,
+        }
+    }
+}
+
+/// The five layers for an activation (`tanh`, `sigmoid`, `relu` and the others without state) and an init; `std` is that of
+/// [`InitKind::Normal`].
+pub fn experiment(
+    activation: ActivationKind,
+    init: InitKind,
+    std: f64,
+    seed: u64,
+) -> Vec<Histogram> {
+    let mut random = generator("hone activations v1", &[seed]);
+    let mut normal = |count: usize| -> Vec<f64> {
+        (0..count.div_ceil(2))
+            .flat_map(|_| normals(&mut random))
+            .take(count)
+            .collect()
+    };
+    let fan = UNITS as f64;
+    let deviation = match init {
+        InitKind::Zero => 0.0,
+        InitKind::Normal => std,
+        InitKind::Xavier => (1.0 / fan).sqrt(),
+        InitKind::He => (2.0 / fan).sqrt(),
+    };
+    let (low, high) = range(activation);
+    let mut at = normal(ROWS * UNITS);
+    (1..=LAYERS)
+        .map(|layer| {
+            let weight = normal(UNITS * UNITS);
+            at = at
+                .chunks_exact(UNITS)
+                .flat_map(|row| apply(row, &weight, deviation, activation))
+                .collect();
+            Histogram::new(format!("layer {layer}"), &at, low, high)
+        })
+        .collect()
+}
+
+fn apply(row: &[f64], weight: &[f64], deviation: f64, activation: ActivationKind) -> Vec<f64> {
+    let mut sums = vec![0.0; UNITS];
+    for (value, weights) in row.iter().zip(weight.chunks_exact(UNITS)) {
+        for (sum, weight) in sums.iter_mut().zip(weights) {
+            *sum += value * weight;
+        }
+    }
+    sums.into_iter()
+        .map(|sum| value(activation, deviation * sum))
+        .collect()
+}
+
+/// One activation; those with learned or several inputs are drawn as the plain function they come from.
+fn value(activation: ActivationKind, x: f64) -> f64 {
+    match activation {
+        ActivationKind::None => x,
+        ActivationKind::Sigmoid => 1.0 / (1.0 + libm::exp(-x)),
+        ActivationKind::Tanh => libm::tanh(x),
+        ActivationKind::Relu | ActivationKind::Maxout => x.max(0.0),
+        ActivationKind::LeakyRelu | ActivationKind::Prelu => x.max(0.1 * x),
+        ActivationKind::Elu if x < 0.0 => libm::expm1(x),
+        ActivationKind::Elu => x,
+        ActivationKind::Gelu => 0.5 * x * (1.0 + libm::erf(x / std::f64::consts::SQRT_2)),
+        ActivationKind::Silu => x / (1.0 + libm::exp(-x)),
+    }
+}
+
+/// What a histogram of this activation spans.
+pub fn range(activation: ActivationKind) -> (f64, f64) {
+    match activation {
+        ActivationKind::Sigmoid => (0.0, 1.0),
+        ActivationKind::Tanh => (-1.0, 1.0),
+        ActivationKind::Relu | ActivationKind::Maxout => (0.0, 4.0),
+        _ => (-4.0, 4.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The lecture's three pictures, as numbers.
+    #[test]
+    fn weights_of_one_saturate_small_ones_collapse_and_xaviers_spread() {
+        let last = |init, std| {
+            experiment(ActivationKind::Tanh, init, std, 0)
+                .pop()
+                .unwrap()
+        };
+        let outer = |histogram: &Histogram| {
+            let ends = histogram.counts[0] + histogram.counts[BARS - 1];
+            ends as f64 / histogram.counts.iter().sum::<u64>() as f64
+        };
+        let large = last(InitKind::Normal, 1.0);
+        assert!(outer(&large) > 0.6 && large.deviation > 0.9, "{large:?}");
+        let small = last(InitKind::Normal, 0.01);
+        assert!(small.deviation < 1e-4, "{small:?}");
+        let xavier = last(InitKind::Xavier, 0.0);
+        assert!(
+            (0.3..0.6).contains(&xavier.deviation) && outer(&xavier) < 0.05,
+            "{xavier:?}"
+        );
+    }
+
+    #[test]
+    fn he_keeps_relus_alive_where_xavier_lets_them_fade() {
+        let last = |init| {
+            experiment(ActivationKind::Relu, init, 0.0, 0)
+                .pop()
+                .unwrap()
+                .deviation
+        };
+        assert!(last(InitKind::He) > 0.5);
+        assert!(last(InitKind::Xavier) < 0.3 * last(InitKind::He));
+    }
+}

@@ -1,0 +1,322 @@
+//! One rule a state. The thresholds were tuned on digits: sicknesses made on purpose against healthy trainings.
+
+use super::{Diagnosis, EpochCurve, State};
+use crate::cnn::{
+    Config,
+    config::{ActivationKind, BatchNormWhere},
+    training::LayerReport,
+};
+
+/// Share of dead units in one layer.
+const DEAD: f64 = 0.4;
+/// Share of saturated values in one layer.
+const SATURATED: f64 = 0.5;
+/// Share of twins among neighbouring units.
+const TWINS: f64 = 0.5;
+/// A step this small against the weights moves nothing in a few epochs.
+const SMALL_STEP: f64 = 1e-3;
+/// A step this large throws away what was learnt.
+const LARGE_STEP: f64 = 0.02;
+/// A step this large keeps the loss from settling, however well the net does.
+const COARSE_STEP: f64 = 0.05;
+/// Share of the chance loss that counts as "has not learnt".
+const NOT_LEARNT: f64 = 0.7;
+/// Share of the chance loss that counts as low accuracy even on training data.
+const LOW: f64 = 0.3;
+/// Difference of accuracies.
+const GAP: f64 = 0.07;
+
+/// A training on the couch.
+pub(super) struct Case<'a> {
+    pub config: &'a Config,
+    /// ln(classes).
+    pub chance: f64,
+    pub curves: &'a [EpochCurve],
+    /// The rate has come down to nothing at the horizon: more epochs were never planned.
+    pub annealed: bool,
+}
+
+fn said(state: State, evidence: String, advice: impl Into<String>) -> Diagnosis {
+    Diagnosis {
+        state,
+        evidence,
+        advice: advice.into(),
+    }
+}
+
+impl Case<'_> {
+    pub fn diverged(&self, reason: &str) -> Diagnosis {
+        let rate = self.config.train.learning_rate;
+        let advice = format!(
+            "a learning rate of {:.1e} or less, train.warmup = 0.1, or train.clip_norm = 1",
+            rate / 10.0
+        );
+        said(
+            State::Diverged,
+            format!("{reason}; learning rate {rate:.1e}"),
+            advice,
+        )
+    }
+
+    pub fn symmetric(&self) -> Option<Diagnosis> {
+        let (layer, share) = self.worst(self.curves.last()?, |layer| layer.twins)?;
+        (share >= TWINS).then(|| {
+            let evidence = format!(
+                "{:.0} % of neighbouring units of {layer} have equal weights",
+                100.0 * share
+            );
+            said(
+                State::SymmetricUnits,
+                evidence,
+                "random first weights: model.init = \"he\" or \"xavier\"",
+            )
+        })
+    }
+
+    /// Activations that vanish on their way with a flat start, or a loss far above chance at small steps.
+    pub fn bad_init(&self) -> Option<Diagnosis> {
+        let first = self.curves.first()?;
+        let advice = || match self.config.model.activation {
+            ActivationKind::Sigmoid | ActivationKind::Tanh => {
+                "model.init = \"xavier\", or model.batch_norm = true"
+            }
+            _ => "model.init = \"he\", or model.batch_norm = true",
+        };
+        if first.train_loss > 2.0 * self.chance && self.largest_step() < LARGE_STEP {
+            let evidence = format!(
+                "the first epoch's loss is {:.2}, {:.1} × ln(classes): the first weights are too large",
+                first.train_loss,
+                first.train_loss / self.chance
+            );
+            return Some(said(State::BadInit, evidence, advice()));
+        }
+        let hidden = hidden(first);
+        let (deepest, shallowest) = (hidden.last()?, hidden.first()?);
+        let deviation = deepest.deviation?;
+        let vanished = deviation < 0.01 || deviation < 0.03 * shallowest.deviation?;
+        (vanished && first.train_loss > 0.9 * self.chance).then(|| {
+            let evidence = format!(
+                "a flat start: loss {:.3} in epoch 1, and the activations of {} deviate by {deviation:.1e} only",
+                first.train_loss, deepest.name
+            );
+            said(State::BadInit, evidence, advice())
+        })
+    }
+
+    /// Units that died; those of a layer through which nothing comes were never alive, which is [`Self::bad_init`]'s.
+    pub fn dead(&self) -> Option<Diagnosis> {
+        let (layer, share) = self.worst(self.curves.last()?, |layer| layer.dead)?;
+        (share >= DEAD).then(|| {
+            let evidence = format!("{:.0} % of the units of {layer} are 0 for every image", 100.0 * share);
+            let advice = "a lower learning rate, model.activation = \"leaky_relu\", model.bias_init = 0.01, or batch norm";
+            said(State::DeadUnits, evidence, advice)
+        })
+    }
+
+    pub fn saturated(&self) -> Option<Diagnosis> {
+        let (layer, share) = self.worst(self.curves.last()?, |layer| layer.saturated)?;
+        (share >= SATURATED).then(|| {
+            let evidence = format!(
+                "{:.0} % of the values of {layer} are at an end of their range",
+                100.0 * share
+            );
+            let mut advice = String::from(
+                "model.init = \"xavier\", a lower learning rate, or model.activation = \"relu\"",
+            );
+            if self.config.model.batch_norm != BatchNormWhere::Everywhere {
+                advice += "; model.batch_norm = true keeps inputs in range";
+            }
+            said(State::Saturated, evidence, advice)
+        })
+    }
+
+    pub fn rate_too_high(&self) -> Option<Diagnosis> {
+        let (first, last) = (self.curves.first()?, self.curves.last()?);
+        let step = self.largest_step();
+        let lowest = self
+            .curves
+            .iter()
+            .map(|epoch| epoch.train_loss)
+            .fold(f64::INFINITY, f64::min);
+        let rises = self
+            .curves
+            .windows(2)
+            .filter(|pair| pair[1].train_loss > 1.1 * pair[0].train_loss)
+            .count();
+        let unsettled =
+            rises * 4 >= self.curves.len() && rises >= 2 && last.train_loss > 0.05 * self.chance;
+        let lost = last.train_loss > 1.5 * lowest && last.train_loss > 0.3 * self.chance;
+        // A net without a hidden layer stands still exactly at chance: that is its lack of capacity.
+        let restless = rises > 0 || last.train_loss > 1.05 * self.chance;
+        let stuck = step > LARGE_STEP && restless && last.train_loss > NOT_LEARNT * self.chance;
+        let high = first.train_loss > 2.0 * self.chance && step > LARGE_STEP;
+        // Steps so coarse that the last bit of loss cannot be reached.
+        let coarse = step > COARSE_STEP && last.train_loss > 0.05 * self.chance && !self.linear();
+        (unsettled || lost || stuck || high || coarse).then(|| {
+            let evidence = format!(
+                "the training loss rose in {rises} of {} epochs, from its lowest {lowest:.3} to {:.3} at last; a step is up \
+                 to {step:.1e} of the weights (1e-3 is usual)",
+                self.curves.len(),
+                last.train_loss
+            );
+            said(State::RateTooHigh, evidence, self.rate_advice(0.1))
+        })
+    }
+
+    /// By the loss: accuracy may rise well above chance while the loss stands still (CS231n's run at 1e-6).
+    pub fn rate_too_low(&self) -> Option<Diagnosis> {
+        let (first, last) = (self.curves.first()?, self.curves.last()?);
+        let step = self.largest_step();
+        let fallen = 1.0 - last.train_loss / first.train_loss;
+        let slow = last.train_loss > NOT_LEARNT * self.chance && step < SMALL_STEP;
+        // Far more are right than the loss would let one think: the logits go the right way, and too slowly.
+        let right = last.train_accuracy > 3.0 * (-last.train_loss).exp();
+        let lagging = last.train_loss > 0.85 * self.chance && right && step < LARGE_STEP;
+        (self.curves.len() >= 2 && (slow || lagging)).then(|| {
+            let evidence = format!(
+                "the loss fell by {:.1} % in {} epochs, to {:.3} (chance: {:.3}); a step is at most {step:.1e} of the weights \
+                 (1e-3 is usual)",
+                100.0 * fallen,
+                self.curves.len(),
+                last.train_loss,
+                self.chance
+            );
+            said(State::RateTooLow, evidence, self.rate_advice(10.0))
+        })
+    }
+
+    pub fn overfitting(&self) -> Option<Diagnosis> {
+        let last = self.curves.last()?;
+        let gap = last.train_accuracy - last.val_accuracy?;
+        let lowest = self
+            .curves
+            .iter()
+            .filter_map(|epoch| epoch.val_loss)
+            .fold(f64::INFINITY, f64::min);
+        let val_loss = last.val_loss?;
+        let risen = val_loss > 1.3 * lowest
+            && last.train_loss < 0.5 * val_loss
+            && val_loss > 0.1 * self.chance;
+        let learnt = last.train_loss < NOT_LEARNT * self.chance;
+        (learnt && (gap > GAP || (risen && gap > 0.5 * GAP))).then(|| {
+            let evidence = format!(
+                "accuracy {:.3} in training, {:.3} in validation; validation loss {val_loss:.3}, its lowest {lowest:.3}",
+                last.train_accuracy,
+                last.train_accuracy - gap
+            );
+            let advice = "regularise: model.dropout = 0.3, train.weight_decay = 1e-3, data.augment, or more images";
+            said(State::Overfitting, evidence, advice)
+        })
+    }
+
+    pub fn still_improving(&self) -> Option<Diagnosis> {
+        if self.annealed || self.curves.len() < 3 {
+            return None;
+        }
+        let count = self.curves.len();
+        let tail = &self.curves[count - count.div_ceil(3).max(2)..];
+        let (from, to) = (tail.first()?, tail.last()?);
+        let loss = |epoch: &EpochCurve| epoch.val_loss.unwrap_or(epoch.train_loss);
+        let lowest = self.curves.iter().map(loss).fold(f64::INFINITY, f64::min);
+        let falling = loss(to) <= lowest && loss(to) < 0.85 * loss(from);
+        let gained = to.val_accuracy? - from.val_accuracy?;
+        let far = to.train_loss > 0.1 * self.chance;
+        (falling && gained > if far { 0.01 } else { 0.03 }).then(|| {
+            let evidence = format!(
+                "in the last {} epochs the validation loss fell from {:.3} to {:.3}, accuracy rose by {gained:.3}",
+                tail.len(),
+                loss(from),
+                loss(to)
+            );
+            said(State::StillImproving, evidence, "more epochs (search.full_epochs), or a higher learning rate")
+        })
+    }
+
+    pub fn underfitting(&self) -> Option<Diagnosis> {
+        let last = self.curves.last()?;
+        let gap = last.train_accuracy - last.val_accuracy?;
+        let count = self.curves.len();
+        let before = &self.curves[count - 1 - count / 3];
+        let plateau = count >= 3 && last.train_loss > 0.8 * before.train_loss;
+        (plateau && gap < GAP && last.train_loss > LOW * self.chance).then(|| {
+            let evidence = format!(
+                "accuracy {:.3} in training and {:.3} in validation, and the loss stands at {:.3}",
+                last.train_accuracy,
+                last.train_accuracy - gap,
+                last.train_loss
+            );
+            let advice = if self.linear() {
+                "the net is linear: give it a hidden layer and an activation"
+            } else {
+                "more capacity: more filters, wider or more hidden layers; less dropout and weight decay"
+            };
+            said(State::Underfitting, evidence, advice)
+        })
+    }
+
+    pub fn healthy(&self) -> Diagnosis {
+        let evidence = self.curves.last().map_or_else(
+            || String::from("no epoch is done"),
+            |last| {
+                let validation = last
+                    .val_accuracy
+                    .map_or_else(String::new, |accuracy| format!(", {accuracy:.3} in validation"));
+                format!(
+                    "training loss {:.3}, accuracy {:.3}{validation}; a step is up to {:.1e} of the weights",
+                    last.train_loss,
+                    last.train_accuracy,
+                    self.largest_step()
+                )
+            },
+        );
+        said(State::Healthy, evidence, "nothing")
+    }
+
+    /// The largest median step of an epoch: schedules end at rates near 0, so the last epoch says little.
+    fn largest_step(&self) -> f64 {
+        let median = |epoch: &EpochCurve| {
+            let mut steps: Vec<f64> = epoch
+                .layers
+                .iter()
+                .map(|layer| layer.update_ratio)
+                .collect();
+            steps.sort_by(f64::total_cmp);
+            steps.get(steps.len() / 2).copied().unwrap_or_default()
+        };
+        self.curves.iter().map(median).fold(0.0, f64::max)
+    }
+
+    fn linear(&self) -> bool {
+        let model = &self.config.model;
+        model.activation == ActivationKind::None
+            || (model.conv.is_empty() && model.hidden.is_empty())
+    }
+
+    fn worst(
+        &self,
+        epoch: &EpochCurve,
+        number: impl Fn(&LayerReport) -> Option<f64>,
+    ) -> Option<(String, f64)> {
+        epoch
+            .layers
+            .iter()
+            .filter_map(|layer| Some((layer.name.clone(), number(layer)?)))
+            .max_by(|a, b| a.1.total_cmp(&b.1))
+    }
+
+    fn rate_advice(&self, factor: f64) -> String {
+        let rate = self.config.train.learning_rate;
+        format!(
+            "train.learning_rate = {:.1e} (now {rate:.1e})",
+            rate * factor
+        )
+    }
+}
+
+fn hidden(epoch: &EpochCurve) -> Vec<&LayerReport> {
+    epoch
+        .layers
+        .iter()
+        .filter(|layer| layer.name != "output")
+        .collect()
+}
