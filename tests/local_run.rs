@@ -86,10 +86,12 @@ fn workers_and_slots_change_nothing() {
 
 #[test]
 fn an_interrupted_sweep_goes_on_and_ends_with_the_same_results() {
-    let undisturbed = Hone::with(TINY);
+    // Long enough to be interrupted in the middle.
+    let file = TINY.replace("epochs = 1\n", "epochs = 60\n");
+    let undisturbed = Hone::with(&file);
     undisturbed.good(&["run", "sweep.toml", "--slots", "1"]);
 
-    let hone = Hone::with(TINY);
+    let hone = Hone::with(&file);
     let mut run = hone.start(&["run", "sweep.toml", "--slots", "1"]);
     run.read_until("val_acc: ");
     run.terminate();
@@ -111,7 +113,7 @@ fn an_interrupted_sweep_goes_on_and_ends_with_the_same_results() {
 
 #[test]
 fn max_time_pauses() {
-    let hone = Hone::with(&TINY.replace("epochs = 1\n", "epochs = 400\n"));
+    let hone = Hone::with(&TINY.replace("epochs = 1\n", "epochs = 9000\n"));
     let run = hone.run(&["run", "sweep.toml", "--max-time", "1s", "--json"]);
     assert_eq!(run.code, Some(3), "{}", run.err);
     assert_eq!(hone.json(&["sweeps", "--json"])[0]["state"], "paused");

@@ -40,11 +40,24 @@ pub fn code(result: anyhow::Result<Exit>) -> ExitCode {
         if error.downcast_ref::<SweepFileError>().is_some() {
             out::note(format!("{error}"));
         } else {
-            out::note(format!("{label} {error:#}"));
+            out::note(format!("{label} {}", words(&error)));
         }
         kind(&error)
     });
     ExitCode::from(exit as u8)
+}
+
+/// The error with its causes; a cause that the words before it tell already is left out.
+fn words(error: &anyhow::Error) -> String {
+    let mut words = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if words.is_empty() {
+            words = cause;
+        } else if !words.contains(&cause) {
+            words = format!("{words}: {cause}");
+        }
+    }
+    words
 }
 
 fn kind(error: &anyhow::Error) -> Exit {

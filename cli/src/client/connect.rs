@@ -62,7 +62,8 @@ pub async fn orders(place: &Place) -> anyhow::Result<Orders> {
     };
     if let Some(channel) = channel {
         return Ok(Orders {
-            sweeps: Sweeps::new(channel),
+            sweeps: Sweeps::new(channel.clone()),
+            history: History::remote(channel),
             own: None,
         });
     }
@@ -75,6 +76,7 @@ pub async fn orders(place: &Place) -> anyhow::Result<Orders> {
     let own = crate::local::coordinator::start(&place.db, Default::default()).await?;
     Ok(Orders {
         sweeps: Sweeps::new(own.channel()),
+        history: History::remote(own.channel()),
         own: Some(own),
     })
 }
@@ -83,6 +85,8 @@ pub async fn orders(place: &Place) -> anyhow::Result<Orders> {
 pub struct Orders {
     /// To give them.
     pub sweeps: Sweeps,
+    /// To look up what they are about.
+    pub history: History,
     own: Option<crate::local::coordinator::Running>,
 }
 

@@ -161,6 +161,15 @@ impl History {
         Ok(rows!(self, list_trials, request, convert::trial))
     }
 
+    /// The trial's full name: without a sweep, of the latest one.
+    pub async fn full_name(&self, trial: &TrialName) -> anyhow::Result<TrialName> {
+        let mut full = trial.clone();
+        if full.sweep.is_empty() {
+            full.sweep = self.sweep("").await?.summary.sweep;
+        }
+        Ok(full)
+    }
+
     /// One trial.
     pub async fn trial(&self, trial: &TrialName) -> anyhow::Result<TrialDetail> {
         let request = v1::GetTrialRequest {

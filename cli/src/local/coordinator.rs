@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use hone_coordinator::{
     Coordinator,
     config::{Config, Timing},
@@ -20,6 +20,13 @@ pub struct Running {
 
 /// Starts it on a database file, which is created when it is not there.
 pub async fn start(db: &Path, timing: Timing) -> anyhow::Result<Running> {
+    if let Some(folder) = db
+        .parent()
+        .filter(|f| !f.as_os_str().is_empty() && !f.is_dir())
+    {
+        let (db, folder) = (db.display(), folder.display());
+        bail!("--db {db}: there is no folder {folder}");
+    }
     let listener = TcpListener::bind("127.0.0.1:0")
         .await
         .context("cannot listen on loopback")?;

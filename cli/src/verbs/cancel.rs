@@ -20,7 +20,8 @@ pub struct Args {
 /// Does it.
 pub async fn run(args: Args) -> anyhow::Result<Exit> {
     let mut orders = client::orders(&args.place).await?;
-    let (trial, state) = orders.sweeps.cancel(&args.trial).await?;
+    let name = orders.history.full_name(&args.trial).await?;
+    let (trial, state) = orders.sweeps.cancel(&name).await?;
     orders.done().await;
     out::note(format!("{trial}: {state}"));
     Ok(Exit::Done)

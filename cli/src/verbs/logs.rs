@@ -21,10 +21,8 @@ pub struct Args {
 
 /// Does it.
 pub async fn run(args: Args) -> anyhow::Result<Exit> {
-    let mut lines = client::connect(&args.place)
-        .await?
-        .logs(&args.trial)
-        .await?;
+    let history = client::connect(&args.place).await?;
+    let mut lines = history.logs(&history.full_name(&args.trial).await?).await?;
     let mut attempt = 0;
     let mut none = true;
     while let Some(row) = lines.next().await {

@@ -61,7 +61,7 @@ async fn show_sweep(history: &History, sweep: &str, as_json: bool) -> anyhow::Re
 }
 
 async fn show_trial(history: &History, name: &TrialName, as_json: bool) -> anyhow::Result<Exit> {
-    let trial = history.trial(name).await?;
+    let trial = history.trial(&history.full_name(name).await?).await?;
     if as_json {
         out::json(&trial)?;
         return Ok(Exit::Done);
