@@ -17,9 +17,14 @@ pub fn render(detail: &Detail, top: &[Trial], style: Style) -> String {
         Some(best) => out.push_str(&recommended(detail, best, style)),
         None => out.push_str("\n  no point has finished yet\n"),
     }
-    if !top.is_empty() {
+    let ranked: Vec<Trial> = top
+        .iter()
+        .filter(|t| t.objective.is_some())
+        .cloned()
+        .collect();
+    if !ranked.is_empty() {
         section(&mut out, "top trials", style);
-        out.push_str(&trials(&detail.space, top, style, 2, true));
+        out.push_str(&trials(&detail.space, &ranked, style, 2, true));
     }
     let params = detail.best.as_ref().map(|b| &b.params);
     let drawn = boxes::render(&detail.space, &detail.rounds, params, style);

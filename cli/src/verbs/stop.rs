@@ -22,6 +22,9 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     let mut orders = client::orders(&args.place).await?;
     let (sweep, state) = orders.sweeps.order(Order::Stop, &args.sweep).await?;
     orders.done().await;
-    out::note(format!("{sweep}: {state}"));
+    match state {
+        "stopped" => out::note(format!("{sweep}: stopped")),
+        _ => out::note(format!("{sweep}: stopping; running trials end at their next epoch")),
+    }
     Ok(Exit::Done)
 }
