@@ -22,9 +22,9 @@ pub struct Definition {
     pub folds: u32,
     /// The first points of round 1; what a point does not name is drawn.
     pub start: Vec<Params>,
-    /// Finished trials of an earlier sweep (`from`): round 0.
+    /// Finished trials of an earlier sweep (`from`): round 0, which zoom's proposals learn from.
     pub earlier: Vec<EarlierPoint>,
-    /// Budgets that `hone extend` added, in order.
+    /// Budgets that `hone extend` added, in order. Not yet: must be empty.
     pub extensions: Vec<Budget>,
 }
 
@@ -148,6 +148,11 @@ pub enum Pruner {
 const USUAL_PARALLEL: u32 = 4;
 
 impl Definition {
+    /// Whether a range whose end is best grows.
+    pub(super) fn widens(&self) -> bool {
+        matches!(&self.strategy, Strategy::Planned(planned) if planned.widen)
+    }
+
     /// How many trials the search should be able to keep busy.
     pub(super) fn parallel(&self) -> u32 {
         match &self.strategy {

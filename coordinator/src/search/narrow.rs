@@ -1,7 +1,8 @@
 //! From the best points to the next, smaller box.
 
 use super::{
-    domain::Kind,
+    domain::{Kind, Scale},
+    edge::Edge,
     search_box::{AxisBox, SearchBox},
     space::{Params, Space},
 };
@@ -10,6 +11,8 @@ use super::{
 const MARGIN: f64 = 0.25;
 /// The least width, as a share of the original (log) range.
 const LEAST_WIDTH: f64 = 0.2;
+/// How far a widened end moves out, as a share of the original range.
+const GROWTH: f64 = 1.0 / 3.0;
 /// An axis that fewer elites have does not narrow.
 const LEAST_ELITES: usize = 4;
 /// More elites than these tell no more about where the good values lie, and a decision must not grow with the sweep.
@@ -35,6 +38,34 @@ pub(super) fn next_box(space: &Space, previous: &SearchBox, elites: &[Params]) -
             }
         })
         .collect();
+    SearchBox::new(axes)
+}
+
+/// The whole space, each of these ends a third of its range further out.
+///
+/// A linear range that starts at zero or above does not grow below zero, and one within [0, 1] not past 1: a share stays a share.
+pub(super) fn widened(space: &Space, edges: &[Edge]) -> SearchBox {
+    let mut axes: Vec<AxisBox> = space.domains().iter().map(AxisBox::whole).collect();
+    for edge in edges {
+        let (AxisBox::Range { low, high }, Kind::Range(range)) =
+            (&mut axes[edge.axis], &space.domains()[edge.axis].kind)
+        else {
+            continue;
+        };
+        let is_linear = range.scale == Scale::Linear;
+        let is_share = is_linear && range.low >= 0.0 && range.high <= 1.0;
+        if edge.upper {
+            let most = if is_share { range.share(1.0) } else { None };
+            *high = (1.0 + GROWTH).min(most.unwrap_or(f64::INFINITY));
+        } else {
+            let least = if is_linear && range.low >= 0.0 {
+                range.share(0.0)
+            } else {
+                None
+            };
+            *low = (-GROWTH).max(least.unwrap_or(f64::NEG_INFINITY));
+        }
+    }
     SearchBox::new(axes)
 }
 
@@ -79,6 +110,29 @@ mod tests {
     fn at_an_end_the_box_is_shifted_and_not_cut() {
         assert!(close(ends(&[0.9, 0.98]), (0.8, 1.0)));
         assert!(close(ends(&[0.0, 0.4]), (0.0, 0.6)));
+    }
+
+    #[test]
+    fn a_widened_rate_grows_by_a_third_of_its_decades_and_a_share_stays_one() {
+        use crate::search::domain::{Domain, Range};
+        let rate = Range::new(Scale::Log, 1e-4, 1e-1);
+        let dropout = Range::new(Scale::Linear, 0.0, 0.9);
+        let space = Space::new(vec![
+            Domain::new("a", Kind::Range(rate)),
+            Domain::new("b", Kind::Range(dropout)),
+        ])
+        .unwrap();
+        let at =
+            |v: f64, w: f64| Params::from([("a".to_owned(), v.into()), ("b".to_owned(), w.into())]);
+        let edges = crate::search::edge::edges(&space, &at(0.09, 0.89), &[]);
+        let wide = widened(&space, &edges);
+        let ends = |i: usize| wide.axes()[i].ends(&space.domains()[i]).unwrap();
+        assert!((ends(0).1 / 1.0 - 1.0).abs() < 1e-9, "{:?}", ends(0));
+        assert!(
+            (ends(1).1 - 1.0).abs() < 1e-9 && ends(1).0 == 0.0,
+            "{:?}",
+            ends(1)
+        );
     }
 
     #[test]

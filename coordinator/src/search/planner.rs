@@ -16,6 +16,12 @@ pub(super) fn plan(definition: &Definition) -> Result<Plan, DefinitionError> {
     if definition.folds == 0 {
         return Err(DefinitionError::at("data.folds", "must be at least 1"));
     }
+    if !definition.extensions.is_empty() {
+        return Err(DefinitionError::at(
+            "search.budget",
+            "not yet: a sweep cannot be extended; fork it",
+        ));
+    }
     for given in &definition.start {
         definition.space.check_partial(given)?;
     }

@@ -386,7 +386,14 @@ impl Search {
                 self.boxes[self.current] = Some(within);
             }
             PointSource::Proposed => {
-                let within = SearchBox::whole(&self.definition.space);
+                let within = match self.rounds[closed].best_from_top(0) {
+                    Some(best) if self.definition.widens() => {
+                        let best = self.params((closed, best.point));
+                        let edges = edge::edges(&self.definition.space, &best, &elites);
+                        narrow::widened(&self.definition.space, &edges)
+                    }
+                    _ => SearchBox::whole(&self.definition.space),
+                };
                 self.outbox.push_back(Decision::NarrowTo {
                     round: next.number,
                     within: within.clone(),
@@ -427,7 +434,7 @@ impl Search {
                 .unwrap_or(1)
         };
         let mut seen: HashSet<Place> = HashSet::new();
-        let mut lessons = Vec::new();
+        let mut lessons: Vec<(Vec<f64>, Option<f64>)> = self.of_earlier_sweep(within);
         for down in 0..levels {
             let rung = rounds.clone().flat_map(|i| {
                 let standings = self.rounds[i].ranked_from_top(down);
@@ -446,6 +453,31 @@ impl Search {
             }
         }
         (lessons, survivors)
+    }
+
+    /// The points of the sweep named in `from` that lie in this space.
+    fn of_earlier_sweep(&self, within: &SearchBox) -> Vec<(Vec<f64>, Option<f64>)> {
+        let space = &self.definition.space;
+        let turn = |value: f64| {
+            if self.definition.objective.maximize {
+                -value
+            } else {
+                value
+            }
+        };
+        let fitting = self
+            .definition
+            .earlier
+            .iter()
+            .filter(|point| space.contains(&point.params));
+        fitting
+            .map(|point| {
+                (
+                    within.coordinates(space, &point.params),
+                    point.objective.map(turn),
+                )
+            })
+            .collect()
     }
 
     /// The points that the next box is made of.
