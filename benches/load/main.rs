@@ -5,6 +5,8 @@
 //! (closed loop), then at half of that rate, started by the clock whether or not the last trial is done (open loop).
 //! `--peers PYTHON` runs `optuna_load.py` beside it, in the same run.
 
+#![allow(clippy::print_stdout, reason = "a bench prints its results")]
+
 mod coordinator;
 mod figures;
 mod worker;
@@ -27,7 +29,8 @@ struct Options {
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     if let Some(place) = arguments.iter().position(|a| a == "--serve") {
-        return coordinator::serve(&arguments[place + 1]);
+        coordinator::serve(&arguments[place + 1]);
+        return;
     }
     let value = |name: &str| {
         let place = arguments.iter().position(|a| a == name)?;

@@ -25,10 +25,6 @@ enum Kind {
 
 impl Clock {
     /// The machine's clock.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the clock that everybody else is given"
-    )]
     pub fn system() -> Self {
         Self(Kind::System {
             start: Instant::now(),

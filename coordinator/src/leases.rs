@@ -254,7 +254,7 @@ impl Leases {
                 Some((entry.claim(trial), why))
             })
             .collect();
-        overdue.sort_by(|(a, _), (b, _)| a.key().cmp(&b.key()));
+        overdue.sort_by_key(|(claim, _)| claim.key());
         overdue
     }
 
@@ -284,7 +284,7 @@ impl Leases {
             .filter(|(_, entry)| which(entry))
             .map(|(trial, entry)| entry.claim(trial))
             .collect();
-        claims.sort_by(|a, b| a.key().cmp(&b.key()));
+        claims.sort_by_key(AttemptRef::key);
         claims
     }
 }

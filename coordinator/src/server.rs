@@ -19,7 +19,7 @@ use crate::{
     reaper,
     rpc::{HistoryService, LeaseService, SweepService},
     state::State,
-    store::{OpenError, Store, StoreError},
+    store::{OpenAttempt, OpenError, Store, StoreError},
     sweep::SweepState,
 };
 
@@ -197,21 +197,9 @@ impl Coordinator {
 pub(crate) async fn recover(state: &Arc<State>) -> Result<(), StoreError> {
     let now = state.clock.now();
     let open = state.store.read().open_attempts().await?;
-    let mut leases = state.leases();
     for attempt in &open {
-        let claim = AttemptRef {
-            sweep: attempt.sweep.clone(),
-            trial: attempt.trial,
-            attempt: attempt.attempt,
-            token: attempt.token,
-        };
-        leases.adopt(&claim, attempt.session, now);
-        let asked = crate::attempts::directive(attempt.asked, attempt.paused);
-        if asked != Directive::Continue {
-            leases.direct(&claim.key(), asked);
-        }
+        adopt(state, attempt, now);
     }
-    drop(leases);
     if !open.is_empty() {
         tracing::info!(attempts = open.len(), "running attempts get fresh time");
     }
@@ -219,6 +207,21 @@ pub(crate) async fn recover(state: &Arc<State>) -> Result<(), StoreError> {
         state.tell_driver(&sweep);
     }
     Ok(())
+}
+
+fn adopt(state: &State, open: &OpenAttempt, now: Duration) {
+    let claim = AttemptRef {
+        sweep: open.sweep.clone(),
+        trial: open.trial,
+        attempt: open.attempt,
+        token: open.token,
+    };
+    let mut leases = state.leases();
+    leases.adopt(&claim, open.session, now);
+    let asked = crate::attempts::directive(open.asked, open.paused);
+    if asked != Directive::Continue {
+        leases.direct(&claim.key(), asked);
+    }
 }
 
 fn drive_on_a_thread(state: Arc<State>) -> std::io::Result<std::thread::JoinHandle<()>> {

@@ -13,10 +13,7 @@ pub use sweeps::SweepService;
 
 use hone_proto::v1;
 
-use crate::{
-    Error,
-    search::Search,
-};
+use crate::{Error, search::Search};
 
 /// The search of a sweep before any result, without storing anything: its plan is what `hone plan` prints.
 pub fn plan(definition: v1::SweepDefinition) -> Result<Search, Error> {
