@@ -25,6 +25,7 @@ use std::time::{Duration, Instant};
 use cluster::{Cluster, Results, results};
 use count::Counts;
 use hone::Hone;
+use hone_proto::v1::Event;
 use luck::Luck;
 
 /// Rungs to wait at, points to prune, rates that diverge.
@@ -40,6 +41,7 @@ batch_norm = false
 output_gain = 1
 [train]
 learning_rate = { log = [1e-3, 1e3] }
+weight_decay = 0.3
 [search]
 budget = "60 epochs"
 full_epochs = 9
@@ -142,8 +144,39 @@ fn episode(sweep: &str, expected: &Results, luck: &mut Luck, counts: &mut Counts
         fault.happens_to(&mut cluster);
         counts.fault(&format!("{fault:?}"));
     }
-    assert_eq!(cluster.results(), *expected, "a result has changed");
+    let found = cluster.results();
+    if found != *expected {
+        tell(&cluster, &found, expected);
+    }
     counts.events(&cluster.events());
+}
+
+/// Prints what happened to the trials whose results have changed, and fails.
+fn tell(cluster: &Cluster, found: &Results, expected: &Results) -> ! {
+    for event in cluster.events() {
+        let trial = event.trial.unwrap_or_default();
+        if found.get(&trial) != expected.get(&trial) {
+            let Event {
+                attempt,
+                actor,
+                event,
+                from_state,
+                to_state,
+                reason,
+                ..
+            } = event;
+            println!(
+                "{trial} attempt {attempt:?}: {event} {from_state} -> {to_state}, {actor}: {reason}"
+            );
+        }
+    }
+    let changed = expected
+        .iter()
+        .filter(|(trial, result)| found.get(trial) != Some(result));
+    let changed: Vec<_> = changed
+        .map(|(trial, result)| (trial, result, found.get(trial)))
+        .collect();
+    panic!("results have changed (trial, expected, found): {changed:#?}");
 }
 
 fn undisturbed(sweep: &str) -> Results {
