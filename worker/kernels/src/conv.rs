@@ -3,25 +3,29 @@
 //! Image by image: the input is copied into a padded scratch image, seen through what lies before it, and each of the
 //! three products runs over windows of scratch images.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, ops::Range};
 
 use crate::{
     Compute, Geometry,
     compute::Parts,
     geometry::Tables,
     norm::{Moments, moments_of_image},
-    product::{Left, Packed, Right, product},
+    product::{Left, Packed, Right, Run, product},
     rows,
     view::{Behind, BehindParts, Delta, Lines, View},
 };
 
 /// Images whose weight gradients are summed before they join the total, as a share of the batch: fixed, so that threads
 /// change no sum.
-const CHUNKS: usize = 16;
+const CHUNKS: usize = 8;
 /// What a block of columns may read beyond the last one.
 const SLACK: usize = 64;
 /// Numbers that a group of rows may hold in the first-level cache.
 const CACHED: usize = 7168;
+/// Columns of the widest kernel, as far as that estimate is concerned.
+const COLUMNS: usize = 16;
+/// Output pixels that are worth a pass over the weight's gradient; small maps are taken several images at a time.
+const PIXELS: usize = 256;
 
 /// A stored input, as it is or through a view.
 #[derive(Clone, Copy, Debug)]
@@ -155,14 +159,13 @@ impl Conv {
     ) {
         let isa = compute.isa();
         let table = &self.tables.forward;
-        let input = self.input(
-            compute,
-            source,
-            index,
-            raw,
-            &mut scratch.input,
-            &mut scratch.lines,
-        );
+        let input = if self.reads_in_place(source) {
+            raw
+        } else {
+            let input = sized(&mut scratch.input, self.tables.input.len);
+            self.fill_input(compute, source, index, raw, input, &mut scratch.lines);
+            &*input
+        };
         let left = Left {
             rows: &table.rows,
             step: 1,
@@ -191,32 +194,27 @@ impl Conv {
         }
     }
 
-    /// The padded input of one image, or the image itself where that will do.
-    fn input<'a>(
+    /// Whether the stored images will do as they are.
+    fn reads_in_place(&self, source: &Source<'_>) -> bool {
+        source.view.is_none() && self.tables.input.bare()
+    }
+
+    /// Writes the padded input of one image.
+    fn fill_input(
         &self,
         compute: &Compute,
         source: &Source<'_>,
         index: usize,
-        raw: &'a [f32],
-        buffer: &'a mut Vec<f32>,
+        raw: &[f32],
+        into: &mut [f32],
         lines: &mut Lines,
-    ) -> &'a [f32] {
+    ) {
         let padded = &self.tables.input;
-        let Some(view) = &source.view else {
-            if padded.bare() {
-                return raw;
-            }
-            let (width, buffer) = (padded.image.row(), sized(buffer, padded.len));
-            padded.fill(buffer, |r, into| {
-                into.copy_from_slice(&raw[r * width..][..width])
-            });
-            return buffer;
-        };
-        let buffer = sized(buffer, padded.len);
-        padded.fill(buffer, |r, into| {
-            view.row(compute.isa(), index, raw, r, into, lines)
+        let width = padded.image.row();
+        padded.fill(into, |r, into| match &source.view {
+            Some(view) => view.row(compute.isa(), index, raw, r, into, lines),
+            None => into.copy_from_slice(&raw[r * width..][..width]),
         });
-        buffer
     }
 
     /// Writes the weight's gradient, and the input's where `sink` says.
@@ -250,19 +248,11 @@ impl Conv {
         let this = &*self;
         let run = |chunk: usize, sums: &mut [f32]| {
             SCRATCH.with_borrow_mut(|scratch| {
-                for i in chunk * size..((chunk + 1) * size).min(images) {
-                    let raw = &source.raw[i * stored..][..stored];
-                    this.backward_image(
-                        compute,
-                        source,
-                        i,
-                        raw,
-                        delta,
-                        sums,
-                        i > chunk * size,
-                        &sink,
-                        scratch,
-                    );
+                let end = ((chunk + 1) * size).min(images);
+                for first in (chunk * size..end).step_by(this.group()) {
+                    let group = first..(first + this.group()).min(end);
+                    let accumulate = first > chunk * size;
+                    this.backward_group(compute, source, group, delta, sums, accumulate, &sink, scratch);
                 }
             });
         };
@@ -315,34 +305,48 @@ impl Conv {
         }
     }
 
-    fn backward_image(
+    /// How many images are worth a pass over the weight's gradient.
+    fn group(&self) -> usize {
+        let out = self.geometry.output();
+        PIXELS.div_ceil(out.height * out.width)
+    }
+
+    fn backward_group(
         &self,
         compute: &Compute,
         source: &Source<'_>,
-        index: usize,
-        raw: &[f32],
+        group: Range<usize>,
         delta: &Delta<'_>,
         sums: &mut [f32],
         accumulate: bool,
         sink: &SinkParts<'_>,
         scratch: &mut Scratch,
     ) {
-        let Scratch {
-            input,
-            delta: buffer,
-            lines,
-            ..
-        } = scratch;
-        let input = self.input(compute, source, index, raw, input, lines);
-        let padded = &self.tables.delta;
-        let buffer = sized(buffer, padded.len);
-        padded.fill(buffer, |r, into| delta.row(compute.isa(), index, r, into));
-        self.weight_gradient(compute, input, buffer, sums, accumulate);
-        // SAFETY: one chunk, hence one thread, works at an image.
-        if let Some(gradient) = unsafe { sink.gradient(index) } {
-            self.input_gradient(compute, buffer, gradient, sink.adds());
-            // SAFETY: as above; the gradient is not used any more.
-            unsafe { sink.finish(compute, index, raw, lines) };
+        let Scratch { input, delta: buffer, lines, .. } = scratch;
+        let stored = stored_len(&self.geometry, source);
+        let raw = |index: usize| &source.raw[index * stored..][..stored];
+        let (padded, output) = (&self.tables.input, &self.tables.delta);
+        let buffer = sized(buffer, group.len() * output.len);
+        for (index, into) in group.clone().zip(buffer.chunks_exact_mut(output.len)) {
+            output.fill(into, |r, into| delta.row(compute.isa(), index, r, into));
+        }
+        let input = if self.reads_in_place(source) {
+            &source.raw[group.start * stored..group.end * stored]
+        } else {
+            let input = sized(input, group.len() * padded.len);
+            for (index, into) in group.clone().zip(input.chunks_exact_mut(padded.len)) {
+                self.fill_input(compute, source, index, raw(index), into, lines);
+            }
+            &*input
+        };
+        self.weight_gradient(compute, input, buffer, group.len(), sums, accumulate);
+        for (index, delta) in group.zip(buffer.chunks_exact(output.len)) {
+            // SAFETY: one chunk, hence one thread, works at an image.
+            if let Some(gradient) = unsafe { sink.gradient(index) } {
+                self.input_gradient(compute, delta, gradient, sink.adds());
+                // SAFETY: as above; the gradient is not used any more.
+                unsafe { sink.finish(compute, index, raw(index), lines) };
+            }
         }
     }
 
@@ -351,39 +355,27 @@ impl Conv {
         compute: &Compute,
         input: &[f32],
         delta: &[f32],
+        images: usize,
         sums: &mut [f32],
         accumulate: bool,
     ) {
         let (g, tables) = (&self.geometry, &self.tables);
         let table = &tables.weight;
-        let right = Right::Plain {
-            data: delta.as_ptr(),
-            stride: g.filters,
-            columns: g.filters,
-        };
-        let fixed = g.size.saturating_sub(g.stride) * tables.input.stride;
-        let each = g.stride * tables.input.stride + tables.delta.stride;
-        let rows = (CACHED.saturating_sub(fixed) / each)
-            .max(64usize.div_ceil(g.output().width))
-            .max(1);
-        for (i, runs) in table.runs.chunks(rows).enumerate() {
-            let left = Left {
-                rows: &table.rows,
-                step: g.stride * g.input.channels,
-                runs,
-                out: &table.out,
-            };
-            // SAFETY: the tables stay inside the padded input, the padded delta (with slack behind it) and the weight.
-            unsafe {
-                product(
-                    compute.isa(),
-                    input.as_ptr(),
-                    &left,
-                    &right,
-                    sums.as_mut_ptr(),
-                    accumulate || i > 0,
-                )
-            };
+        let right = Right::Plain { data: delta.as_ptr(), stride: g.filters, columns: g.filters };
+        let (width, stride) = (g.output().width, tables.input.stride);
+        let fixed = g.size.saturating_sub(g.stride) * stride;
+        let each = g.stride * stride + width * g.filters.min(COLUMNS);
+        let rows = (CACHED.saturating_sub(fixed) / each).max(64usize.div_ceil(width)).max(1);
+        let runs: Vec<Run> = (0..images)
+            .flat_map(|image| {
+                let (a, b) = (image * tables.input.len, image * tables.delta.len / g.filters);
+                table.runs.iter().map(move |run| Run { a: run.a + a, b: run.b + b, ..*run })
+            })
+            .collect();
+        for (i, runs) in runs.chunks(rows).enumerate() {
+            let left = Left { rows: &table.rows, step: g.stride * g.input.channels, runs, out: &table.out };
+            // SAFETY: the tables stay inside the padded inputs, the padded deltas (with slack behind them) and the weight.
+            unsafe { product(compute.isa(), input.as_ptr(), &left, &right, sums.as_mut_ptr(), accumulate || i > 0) };
         }
     }
 
