@@ -252,7 +252,9 @@ impl Conv {
                 for first in (chunk * size..end).step_by(this.group()) {
                     let group = first..(first + this.group()).min(end);
                     let accumulate = first > chunk * size;
-                    this.backward_group(compute, source, group, delta, sums, accumulate, &sink, scratch);
+                    this.backward_group(
+                        compute, source, group, delta, sums, accumulate, &sink, scratch,
+                    );
                 }
             });
         };
@@ -322,7 +324,12 @@ impl Conv {
         sink: &SinkParts<'_>,
         scratch: &mut Scratch,
     ) {
-        let Scratch { input, delta: buffer, lines, .. } = scratch;
+        let Scratch {
+            input,
+            delta: buffer,
+            lines,
+            ..
+        } = scratch;
         let stored = stored_len(&self.geometry, source);
         let raw = |index: usize| &source.raw[index * stored..][..stored];
         let (padded, output) = (&self.tables.input, &self.tables.delta);
@@ -361,21 +368,48 @@ impl Conv {
     ) {
         let (g, tables) = (&self.geometry, &self.tables);
         let table = &tables.weight;
-        let right = Right::Plain { data: delta.as_ptr(), stride: g.filters, columns: g.filters };
+        let right = Right::Plain {
+            data: delta.as_ptr(),
+            stride: g.filters,
+            columns: g.filters,
+        };
         let (width, stride) = (g.output().width, tables.input.stride);
         let fixed = g.size.saturating_sub(g.stride) * stride;
         let each = g.stride * stride + width * g.filters.min(COLUMNS);
-        let rows = (CACHED.saturating_sub(fixed) / each).max(64usize.div_ceil(width)).max(1);
+        let rows = (CACHED.saturating_sub(fixed) / each)
+            .max(64usize.div_ceil(width))
+            .max(1);
         let runs: Vec<Run> = (0..images)
             .flat_map(|image| {
-                let (a, b) = (image * tables.input.len, image * tables.delta.len / g.filters);
-                table.runs.iter().map(move |run| Run { a: run.a + a, b: run.b + b, ..*run })
+                let (a, b) = (
+                    image * tables.input.len,
+                    image * tables.delta.len / g.filters,
+                );
+                table.runs.iter().map(move |run| Run {
+                    a: run.a + a,
+                    b: run.b + b,
+                    ..*run
+                })
             })
             .collect();
         for (i, runs) in runs.chunks(rows).enumerate() {
-            let left = Left { rows: &table.rows, step: g.stride * g.input.channels, runs, out: &table.out };
+            let left = Left {
+                rows: &table.rows,
+                step: g.stride * g.input.channels,
+                runs,
+                out: &table.out,
+            };
             // SAFETY: the tables stay inside the padded inputs, the padded deltas (with slack behind them) and the weight.
-            unsafe { product(compute.isa(), input.as_ptr(), &left, &right, sums.as_mut_ptr(), accumulate || i > 0) };
+            unsafe {
+                product(
+                    compute.isa(),
+                    input.as_ptr(),
+                    &left,
+                    &right,
+                    sums.as_mut_ptr(),
+                    accumulate || i > 0,
+                )
+            };
         }
     }
 

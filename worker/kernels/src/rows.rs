@@ -188,8 +188,19 @@ for_each_isa! {
 
 /// The same for the most usual window, whose four candidates fit the registers.
 #[inline(always)]
-fn choose_of_four(values: &[f32], raw: &[f32], stride: usize, channels: usize, chosen: &mut [f32], choice: &mut [u8]) {
-    for (q, (chosen, choice)) in chosen.chunks_exact_mut(channels).zip(choice.chunks_exact_mut(channels)).enumerate() {
+fn choose_of_four(
+    values: &[f32],
+    raw: &[f32],
+    stride: usize,
+    channels: usize,
+    chosen: &mut [f32],
+    choice: &mut [u8],
+) {
+    for (q, (chosen, choice)) in chosen
+        .chunks_exact_mut(channels)
+        .zip(choice.chunks_exact_mut(channels))
+        .enumerate()
+    {
         let at = |y: usize, x: usize| y * stride + (2 * q + x) * channels;
         let value = |y: usize, x: usize| &values[at(y, x)..][..channels];
         let raw = |y: usize, x: usize| &raw[at(y, x)..][..channels];
@@ -198,7 +209,10 @@ fn choose_of_four(values: &[f32], raw: &[f32], stride: usize, channels: usize, c
         for i in 0..channels {
             let right = b[i] > a[i] || b[i].is_nan();
             let lower_right = d[i] > c[i] || d[i].is_nan();
-            let (upper, lower) = (if right { b[i] } else { a[i] }, if lower_right { d[i] } else { c[i] });
+            let (upper, lower) = (
+                if right { b[i] } else { a[i] },
+                if lower_right { d[i] } else { c[i] },
+            );
             let below = lower > upper || lower.is_nan();
             let upper_raw = if right { rb[i] } else { ra[i] };
             let lower_raw = if lower_right { rd[i] } else { rc[i] };

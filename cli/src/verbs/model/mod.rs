@@ -1,6 +1,7 @@
 //! Looks at a network by itself: before a sweep, and after one.
 
 mod activations;
+mod bench;
 mod check;
 mod eval;
 mod export;
@@ -39,6 +40,8 @@ enum Verb {
     Summary(summary::Args),
     /// Check that a sweep file's networks train at all
     Check(check::Args),
+    /// Measure how fast a sweep file's network trains on this machine
+    Bench(bench::Args),
     /// Draw what first weights do to activations, layer by layer
     Activations(activations::Args),
     /// Train one network and write it to a file
@@ -56,6 +59,7 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     match args.verb {
         Verb::Summary(args) => summary::run(&args),
         Verb::Check(args) => check::run(&args),
+        Verb::Bench(args) => bench::run(&args),
         Verb::Activations(args) => activations::run(&args),
         Verb::Train(args) => train::run(&args),
         Verb::Export(args) => export::run(args).await,

@@ -5,8 +5,10 @@
 //! instruction set, or on how many images are evaluated at once.
 
 mod backward;
+pub mod bench;
 mod forward;
 mod lens;
+mod op;
 mod plan;
 mod probe;
 mod timing;
@@ -19,6 +21,7 @@ use super::{
 };
 use crate::trainer::TrainError;
 use forward::Mode;
+pub use op::TrainStep;
 use plan::Plan;
 pub use timing::LayerTime;
 use timing::Timing;

@@ -1,9 +1,9 @@
 //! Whole networks against the reference executor in f64, and against themselves on other paths.
 
-use candle_core::{DType, Device};
+use candle_core::{DType, Device, Tensor, Var};
 use hone_kernels::Isa;
 
-use super::Fused;
+use super::{Fused, TrainStep, bench::bench};
 use crate::cnn::{
     Architecture,
     architecture::Shape,
@@ -290,4 +290,84 @@ fn activations_look_as_in_the_reference() {
             );
         }
     }
+}
+
+#[test]
+fn as_one_candle_op_it_has_the_same_gradient() {
+    let case = case(21);
+    let mut fused = Fused::on(case.architecture.clone(), Isa::best(), 1).unwrap();
+    let expected = case.run(&mut fused);
+    let parameters =
+        Var::from_slice(&case.parameters, case.parameters.len(), &Device::Cpu).unwrap();
+    let images = Tensor::from_slice(&case.images, case.images.len(), &Device::Cpu).unwrap();
+    let step = || {
+        let executor = Fused::on(case.architecture.clone(), Isa::best(), 1).unwrap();
+        TrainStep::new(
+            executor,
+            case.architecture.fresh_statistics(),
+            case.labels.clone(),
+            case.training,
+        )
+    };
+    let loss = parameters.apply_op2(&images, step()).unwrap();
+    assert_eq!(loss.to_scalar::<f32>().unwrap(), expected.loss as f32);
+    let gradients = (loss * 2.0).unwrap().backward().unwrap();
+    let twice: Vec<f32> = gradients.get(&parameters).unwrap().to_vec1().unwrap();
+    assert!(
+        twice
+            .iter()
+            .zip(&expected.gradient)
+            .all(|(two, one)| *two == 2.0 * one)
+    );
+    let kept = step();
+    parameters.apply_op2_no_bwd(&images, &kept).unwrap();
+    assert_eq!(kept.gradient(<[f32]>::to_vec), expected.gradient);
+    assert_eq!(kept.statistics(), expected.statistics);
+    kept.prepare(&case.labels[1..], case.training);
+    let error = parameters
+        .apply_op2_no_bwd(&images, &kept)
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("pixels"), "{error}");
+}
+
+#[test]
+fn a_bench_counts_time_memory_and_arithmetic() {
+    let spec = serde_json::json!({
+        "data": {"source": "cifar10"}, "train": {"batch_size": 16},
+        "model": {"conv": [{"filters": 8}, {"filters": 8, "pool": 2}], "hidden": [16]},
+    });
+    let config = crate::cnn::Config::from_spec(&spec).unwrap();
+    let shape = crate::data::Shape {
+        height: 12,
+        width: 12,
+        channels: 3,
+    };
+    let found = bench(&config, shape, 10, 1, 5).unwrap();
+    assert!(
+        found.train_images_per_second > 0.0
+            && found.eval_images_per_second > found.train_images_per_second
+    );
+    assert!(
+        found.share_of_peak > 0.0 && found.share_of_peak < 1.2,
+        "{}",
+        found.share_of_peak
+    );
+    let activations = 16 * 4 * (12 * 12 * 8 * 4);
+    assert!(
+        (activations..20 * activations).contains(&found.slot_bytes),
+        "{}",
+        found.slot_bytes
+    );
+    let names: Vec<_> = found
+        .layers
+        .iter()
+        .map(|layer| layer.name.as_str())
+        .collect();
+    assert!(
+        ["conv1", "conv2", "hidden1", "output"]
+            .iter()
+            .all(|name| names.contains(name)),
+        "{names:?}"
+    );
 }

@@ -1,0 +1,117 @@
+//! Measures how fast a network trains here, on synthetic images: no data set is needed.
+
+use std::path::PathBuf;
+
+use hone_worker::{
+    cnn::{
+        Config,
+        fused::bench::{Bench, bench},
+    },
+    data::Shape,
+};
+
+use crate::{
+    args::WorkerSetup,
+    exit::{Exit, wrong},
+    local::setup,
+    output::{
+        numbers, out,
+        style::Style,
+        table::{Align, Table},
+    },
+    sweep_file::{self, KNOWN_SETS, SweepFile},
+};
+
+/// Arguments of `hone model bench`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The sweep file; domains stand at their middle
+    #[arg(value_name = "SWEEP.toml")]
+    file: PathBuf,
+    /// Steps that are timed
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u16).range(3..))]
+    steps: u16,
+    #[command(flatten)]
+    setup: WorkerSetup,
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Does it.
+pub fn run(args: &Args) -> anyhow::Result<Exit> {
+    let file = sweep_file::read(&args.file)?;
+    if file.trainer != "cnn" {
+        let path = args.file.display();
+        let trainer = &file.trainer;
+        return Err(wrong(format!(
+            "{path}: trainer = \"{trainer}\"; only the built-in trainer's networks can be measured"
+        )));
+    }
+    let config = Config::from_spec(&file.middle())?;
+    let ([height, width, channels], classes) = images(&file, &args.setup)?;
+    let shape = Shape {
+        height,
+        width,
+        channels,
+    };
+    let found = bench(
+        &config,
+        shape,
+        classes,
+        usize::from(args.setup.threads),
+        usize::from(args.steps),
+    )?;
+    if args.json {
+        out::json(&serde_json::to_value(&found)?)?;
+    } else {
+        out::print(&render(&found, Style::stdout()))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Shape and classes of the file's images; known sets need no files for that.
+fn images(file: &SweepFile, flags: &WorkerSetup) -> anyhow::Result<([usize; 3], usize)> {
+    let data = file.data.as_ref();
+    let name = data.map_or("", |data| data.name.as_str());
+    if let Some((_, shape, classes)) = KNOWN_SETS.iter().find(|(known, ..)| *known == name) {
+        return Ok((*shape, *classes));
+    }
+    let named = data.map_or_else(
+        || flags.data.clone(),
+        |data| setup::with_folder(&flags.data, data),
+    );
+    let set = setup::library(&named)?.open(data.map_or("", |data| data.set.as_str()))?;
+    let shape = [set.shape.height, set.shape.width, set.shape.channels];
+    Ok((shape, set.classes.len()))
+}
+
+fn render(found: &Bench, style: Style) -> String {
+    let mut table = Table::new(&[
+        ("layer", Align::Left),
+        ("forward ms", Align::Right),
+        ("backward ms", Align::Right),
+    ]);
+    for layer in &found.layers {
+        table.row(vec![
+            layer.name.clone(),
+            format!("{:.2}", layer.forward),
+            format!("{:.2}", layer.backward),
+        ]);
+    }
+    let mut text = table.render(style, 2);
+    let rate = style.bold(numbers::rate(found.train_images_per_second));
+    let evaluation = numbers::rate(found.eval_images_per_second);
+    text.push_str(&format!(
+        "\n  {rate} images a second in training, {evaluation} in evaluation; {:.2} ms a step\n",
+        found.milliseconds_per_step
+    ));
+    text.push_str(&format!(
+        "  {:.0} % of what {} can do here; {:.1} MB a slot beside the data; statistics cost {:.1} %\n",
+        found.share_of_peak * 100.0,
+        found.isa,
+        found.slot_bytes as f64 / 1e6,
+        found.statistics_share * 100.0
+    ));
+    text
+}
