@@ -24,7 +24,9 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     orders.done().await;
     match state {
         "stopped" => out::note(format!("{sweep}: stopped")),
-        _ => out::note(format!("{sweep}: stopping; running trials end at their next epoch")),
+        _ => out::note(format!(
+            "{sweep}: stopping; running trials end at their next epoch"
+        )),
     }
     Ok(Exit::Done)
 }

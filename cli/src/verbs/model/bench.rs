@@ -3,23 +3,18 @@
 use std::path::PathBuf;
 
 use hone_worker::{
-    cnn::{
-        Config,
-        fused::bench::{Bench, bench},
-    },
+    cnn::fused::bench::{Bench, bench},
     data::Shape,
 };
 
 use crate::{
     args::WorkerSetup,
-    exit::{Exit, wrong},
-    local::setup,
+    exit::Exit,
     output::{
         numbers, out,
         style::Style,
         table::{Align, Table},
     },
-    sweep_file::{self, KNOWN_SETS, SweepFile},
 };
 
 /// Arguments of `hone model bench`.
@@ -40,16 +35,8 @@ pub struct Args {
 
 /// Does it.
 pub fn run(args: &Args) -> anyhow::Result<Exit> {
-    let file = sweep_file::read(&args.file)?;
-    if file.trainer != "cnn" {
-        let path = args.file.display();
-        let trainer = &file.trainer;
-        return Err(wrong(format!(
-            "{path}: trainer = \"{trainer}\"; only the built-in trainer's networks can be measured"
-        )));
-    }
-    let config = Config::from_spec(&file.middle())?;
-    let ([height, width, channels], classes) = images(&file, &args.setup)?;
+    let (file, config) = super::read(&args.file)?;
+    let ([height, width, channels], classes) = super::summary::images(&file, &args.setup)?;
     let shape = Shape {
         height,
         width,
@@ -68,22 +55,6 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
         out::print(&render(&found, Style::stdout()))?;
     }
     Ok(Exit::Done)
-}
-
-/// Shape and classes of the file's images; known sets need no files for that.
-fn images(file: &SweepFile, flags: &WorkerSetup) -> anyhow::Result<([usize; 3], usize)> {
-    let data = file.data.as_ref();
-    let name = data.map_or("", |data| data.name.as_str());
-    if let Some((_, shape, classes)) = KNOWN_SETS.iter().find(|(known, ..)| *known == name) {
-        return Ok((*shape, *classes));
-    }
-    let named = data.map_or_else(
-        || flags.data.clone(),
-        |data| setup::with_folder(&flags.data, data),
-    );
-    let set = setup::library(&named)?.open(data.map_or("", |data| data.set.as_str()))?;
-    let shape = [set.shape.height, set.shape.width, set.shape.channels];
-    Ok((shape, set.classes.len()))
 }
 
 fn render(found: &Bench, style: Style) -> String {

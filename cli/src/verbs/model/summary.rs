@@ -49,7 +49,7 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
 }
 
 /// Shape and classes of the file's images; known sets need no files for that.
-fn images(file: &SweepFile, flags: &WorkerSetup) -> anyhow::Result<([usize; 3], usize)> {
+pub(super) fn images(file: &SweepFile, flags: &WorkerSetup) -> anyhow::Result<([usize; 3], usize)> {
     let data = file.data.as_ref();
     let name = data.map_or("", |data| data.name.as_str());
     if let Some((_, shape, classes)) = KNOWN_SETS.iter().find(|(known, ..)| *known == name) {
