@@ -193,6 +193,31 @@ impl Config {
         }
         Ok(())
     }
+
+    /// Refuses what images of this size cannot give.
+    pub fn check_shape(&self, shape: super::Shape) -> Result<(), ConfigProblem> {
+        let side = shape.height.min(shape.width);
+        if self.augment.shift as usize >= side {
+            return Err(ConfigProblem {
+                key: "augment.shift",
+                value: self.augment.shift.to_string(),
+                message: format!("images of {shape} would be moved out of sight: less than {side}"),
+            });
+        }
+        match self.components {
+            Some(kept) if self.preprocess.rotates() && kept as usize > shape.features() => {
+                Err(ConfigProblem {
+                    key: "components",
+                    value: kept.to_string(),
+                    message: format!(
+                        "images of {shape} have {} components at most",
+                        shape.features()
+                    ),
+                })
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Default for Validation {

@@ -8,6 +8,9 @@ use std::{
 
 use super::{Config, DataError, DataSet, Prepared, cifar, digits, folder, idx, xor};
 
+/// What preprocessed copies may take in memory, in bytes, beside those in use.
+const MAX_COPIES: usize = 2 << 30;
+
 /// What many threads may ask for and one makes.
 type Once<T> = Arc<OnceLock<Result<Arc<T>, DataError>>>;
 
@@ -41,9 +44,36 @@ impl Library {
     /// The set of a trial, split, fitted and preprocessed. Trials with equal `[data]` values and folds share one.
     pub fn prepare(&self, config: &Config, fold: u32) -> Result<Arc<Prepared>, DataError> {
         let set = self.open(&config.set_name())?;
-        once(&self.prepared, &key(config, fold), || {
+        // Augmentation is no part of the key, so it is checked here.
+        config.check_shape(set.shape)?;
+        let prepared = once(&self.prepared, &key(config, fold), || {
             Prepared::new(set, config, fold).map(Arc::new)
-        })
+        })?;
+        if prepared.copied() > 0 {
+            self.forget_idle(&prepared);
+        }
+        Ok(prepared)
+    }
+
+    /// Lets go of preprocessed copies that no trial uses, until the rest is small enough.
+    fn forget_idle(&self, keep: &Arc<Prepared>) {
+        let mut all = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        let size = |cell: &Once<Prepared>| match cell.get() {
+            Some(Ok(prepared)) => prepared.copied(),
+            _ => 0,
+        };
+        let mut bytes: usize = all.values().map(size).sum();
+        all.retain(|_, cell| {
+            let Some(Ok(prepared)) = cell.get() else {
+                return true;
+            };
+            let used = Arc::ptr_eq(prepared, keep) || Arc::strong_count(prepared) > 1;
+            if used || prepared.copied() == 0 || bytes <= MAX_COPIES {
+                return true;
+            }
+            bytes -= prepared.copied();
+            false
+        });
     }
 
     fn read(&self, name: &str) -> Result<DataSet, DataError> {

@@ -34,6 +34,7 @@ pub struct Prepared {
 impl Prepared {
     /// Splits and fits.
     pub fn new(set: Arc<DataSet>, config: &Config, fold: u32) -> Result<Prepared, DataError> {
+        config.check_shape(set.shape)?;
         let split = Split::new(&set, config, fold)?;
         let preprocess = Preprocess::fit(config, &set, &split.train)?;
         Prepared::with(set, split, preprocess)
@@ -61,6 +62,12 @@ impl Prepared {
             rotated,
             rotated_test,
         })
+    }
+
+    /// Bytes of the preprocessed copies; 0 when pixels are preprocessed while they are copied.
+    pub(super) fn copied(&self) -> usize {
+        let copies = [&self.rotated, &self.rotated_test];
+        copies.into_iter().flatten().map(Rotated::bytes).sum()
     }
 
     /// Size of every image.

@@ -91,6 +91,11 @@ impl Preprocess {
                 self.rotate.len()
             )));
         }
+        if self.subtract.is_empty() && !(self.multiply.is_empty() && self.rotate.is_empty()) {
+            return Err(DataError::Stored(
+                "nothing to subtract, but something to multiply by".to_owned(),
+            ));
+        }
         if !(self.pixel_scale.is_finite() && self.pixel_scale > 0.0) {
             return Err(DataError::Stored(format!(
                 "pixel_scale is {}",

@@ -56,6 +56,11 @@ impl Rotated {
         })
     }
 
+    /// Size in memory.
+    pub(super) fn bytes(&self) -> usize {
+        size_of_val(&self.values[..])
+    }
+
     /// One image.
     pub(super) fn image(&self, image: u32) -> &[f32] {
         let row = self.rows[image as usize] as usize;

@@ -19,11 +19,9 @@ pub(super) fn fit(
     statistics: &Statistics,
 ) -> Result<Vec<f32>, DataError> {
     let features = set.shape.features();
-    let kept = config.components.map_or(features, |count| count as usize);
-    if kept > features {
-        let message = format!("images of {} have {features} components at most", set.shape);
-        return Err(DataError::config("components", kept, message));
-    }
+    let kept = config
+        .components
+        .map_or(features, |count| features.min(count as usize));
     let covariance = covariance(config.scale / 255.0, set, train, statistics);
     let Some(found) = eigen::decompose(covariance, features) else {
         let message = "the covariance of the training images has no eigenvalues that are numbers";

@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use crate::data::{Augment, Config, PreprocessKind, Validation};
+use crate::data::{Augment, Config, PreprocessKind, Shape, Validation};
 
 #[test]
 fn defaults_are_those_of_the_sweep_file() {
@@ -102,6 +102,37 @@ fn wrong_values_are_refused() {
         let error = config.check().unwrap_err().to_string();
         assert!(error.starts_with(says), "{error}");
     }
+}
+
+#[test]
+fn images_must_be_large_enough() {
+    let shape = Shape::new(8, 6, 1);
+    let shift = |shift| Config {
+        augment: Augment { flip: false, shift },
+        ..Config::new("x")
+    };
+    shift(5).check_shape(shape).unwrap();
+    let error = shift(6).check_shape(shape).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "data.augment.shift = 6: images of 8×6×1 would be moved out of sight: less than 6"
+    );
+    let pca = Config {
+        components: Some(49),
+        preprocess: PreprocessKind::Pca,
+        ..Config::new("x")
+    };
+    let error = pca.check_shape(shape).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "data.components = 49: images of 8×6×1 have 48 components at most"
+    );
+    Config {
+        preprocess: PreprocessKind::None,
+        ..pca
+    }
+    .check_shape(shape)
+    .unwrap();
 }
 
 #[test]

@@ -164,4 +164,13 @@ fn stored_values_come_back_to_the_bit_and_are_checked() {
         error,
         "stored preprocessing: subtract has 4 numbers, images of 5 features need 5"
     );
+    let hollow = Preprocess {
+        subtract: Vec::new(),
+        ..back
+    };
+    let error = hollow.check(4).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "stored preprocessing: nothing to subtract, but something to multiply by"
+    );
 }
