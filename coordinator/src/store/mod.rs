@@ -18,6 +18,7 @@ mod sqlite;
 #[cfg(test)]
 mod tests;
 mod values;
+mod verify;
 mod writer;
 
 use std::{
@@ -31,7 +32,9 @@ pub use history::*;
 pub use lock::serving_address;
 pub use memory::Memory;
 pub use reader::Reader;
+pub use sqlite::{backup, restore};
 pub use values::*;
+pub use verify::{Finding, verify};
 
 /// The store of a running coordinator. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -112,10 +115,12 @@ impl Store {
     /// Applies what is queued and closes the file; later commands are refused as `Closed`.
     pub async fn close(&self) {
         if let Disk::File(file) = &self.disk {
-            let file = Arc::clone(file);
-            tokio::task::spawn_blocking(move || file.0.close())
-                .await
-                .ok();
+            let (file, reader) = (Arc::clone(file), self.reader.clone());
+            let close = move || {
+                reader.close_idle();
+                file.0.close();
+            };
+            tokio::task::spawn_blocking(close).await.ok();
         }
     }
 }

@@ -94,6 +94,15 @@ impl Reader {
         }
     }
 
+    /// Closes the connections that no read uses now: with them open, the writer's end could not fold in the log.
+    pub(super) fn close_idle(&self) {
+        if let Source::File(pool) = &self.source {
+            let idle =
+                std::mem::take(&mut *pool.idle.lock().unwrap_or_else(PoisonError::into_inner));
+            idle.into_iter().for_each(Tables::close);
+        }
+    }
+
     /// Files are read on the blocking pool; memory at once, so that a simulation stays deterministic.
     pub(super) async fn read<T: Send + 'static>(
         &self,

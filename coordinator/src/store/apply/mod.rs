@@ -14,6 +14,7 @@ mod sweep;
 mod worker;
 
 pub(super) use point::{curve, valued};
+pub(super) use worker::attempt_ends;
 
 use super::{
     command::{Command, Reply},

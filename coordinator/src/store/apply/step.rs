@@ -119,6 +119,10 @@ pub(super) fn step<W: Write>(
         Next::Goes { trial, attempt } => {
             new.state = trial;
             new.asked = None;
+            if trial == TrialState::Diverged {
+                // A typed outcome, never a number in a ranking; the curve keeps what was measured.
+                new.objective = None;
+            }
             new.reason = if trial.is_terminal() {
                 why(trial, event, cause.reason)
             } else {

@@ -11,7 +11,10 @@ use super::{
     rows::{AttemptRow, PointRow, ReportRow, RoundRow, Rows, SweepKey, SweepRow, TrialRow},
     values::{BlobRef, WinnerRef},
 };
-use crate::ids::{AttemptNumber, Hash, TrialNumber};
+use crate::{
+    ids::{AttemptNumber, Hash, TrialNumber},
+    trial::AttemptState,
+};
 
 type TrialKey = (SweepKey, TrialNumber);
 
@@ -64,12 +67,27 @@ impl Memory {
 
     /// Applies one command, whole or not at all.
     pub(super) fn apply(&mut self, command: &Command) -> Rows<Reply> {
-        // Every command checks before it writes; a decision is the one that checks between its actions.
-        let before = matches!(command, Command::Decide(_)).then(|| self.clone());
+        let before = self.may_fail_late(command).then(|| self.clone());
         let reply = apply::apply(self, command);
         if let (Err(_), Some(before)) = (&reply, before) {
             *self = before;
         }
         reply
+    }
+
+    /// Commands check before they write, but for a decision, which checks between its actions, and for a late worker's
+    /// call, which is taken back first.
+    fn may_fail_late(&self, command: &Command) -> bool {
+        let who = match command {
+            Command::Decide(_) => return true,
+            Command::Report(report) => &report.attempt,
+            Command::Finish(finish) => &finish.attempt,
+            Command::Release(release) => &release.attempt,
+            Command::CommitBlob(commit) => &commit.attempt,
+            _ => return false,
+        };
+        self.attempts.iter().any(|((_, trial, attempt), row)| {
+            (*trial, *attempt) == (who.trial, who.attempt) && row.state == AttemptState::Lost
+        })
     }
 }

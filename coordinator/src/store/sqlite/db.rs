@@ -4,7 +4,7 @@
 //! the writer's thread or one of the runtime's blocking threads, which may wait.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     fmt,
     future::Future,
     pin::pin,
@@ -50,7 +50,10 @@ macro_rules! params {
 pub(super) use params;
 
 /// A connection.
-pub(in crate::store) struct Db(RefCell<SqliteConnection>);
+pub(in crate::store) struct Db {
+    connection: RefCell<SqliteConnection>,
+    writes: Cell<u64>,
+}
 
 impl fmt::Debug for Db {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -60,44 +63,57 @@ impl fmt::Debug for Db {
 
 impl Db {
     pub(super) fn new(connection: SqliteConnection) -> Self {
-        Self(RefCell::new(connection))
+        Self {
+            connection: RefCell::new(connection),
+            writes: Cell::new(0),
+        }
+    }
+
+    /// Statements run so far that may have written.
+    pub(super) fn writes(&self) -> u64 {
+        self.writes.get()
     }
 
     /// Runs a constant statement; gives the number of rows it changed, and the last row's key.
     pub(super) fn run(&self, sql: &'static str, params: Vec<Value>) -> Rows<(u64, i64)> {
+        self.writes.set(self.writes.get() + 1);
         let query = sqlx::query_with(sql, arguments(sql, params)?);
-        let done = wait_for(query.execute(&mut *self.0.borrow_mut()))?;
+        let done = wait_for(query.execute(&mut *self.connection.borrow_mut()))?;
         Ok((done.rows_affected(), done.last_insert_rowid()))
     }
 
     /// All rows of a constant statement.
     pub(super) fn rows(&self, sql: &'static str, params: Vec<Value>) -> Rows<Vec<SqliteRow>> {
         let query = sqlx::query_with(sql, arguments(sql, params)?);
-        Ok(wait_for(query.fetch_all(&mut *self.0.borrow_mut()))?)
+        Ok(wait_for(
+            query.fetch_all(&mut *self.connection.borrow_mut()),
+        )?)
     }
 
     /// The first row of a constant statement.
     pub(super) fn row(&self, sql: &'static str, params: Vec<Value>) -> Rows<Option<SqliteRow>> {
         let query = sqlx::query_with(sql, arguments(sql, params)?);
-        Ok(wait_for(query.fetch_optional(&mut *self.0.borrow_mut()))?)
+        Ok(wait_for(
+            query.fetch_optional(&mut *self.connection.borrow_mut()),
+        )?)
     }
 
     /// Runs a script of several statements without parameters.
     pub(super) fn script(&self, sql: &'static str) -> Rows<()> {
-        wait_for(sqlx::raw_sql(sql).execute(&mut *self.0.borrow_mut()))?;
+        wait_for(sqlx::raw_sql(sql).execute(&mut *self.connection.borrow_mut()))?;
         Ok(())
     }
 
     /// Closes the file, so that whoever comes next finds its log folded in.
     pub(super) fn close(self) {
-        wait_for(self.0.into_inner().close()).ok();
+        wait_for(self.connection.into_inner().close()).ok();
     }
 
     /// Parameters of a statement, in SQLite's count.
     #[cfg(test)]
     pub(super) fn parameters(&self, sql: &'static str) -> usize {
         use sqlx::{Either, Executor as _, SqlSafeStr as _, Statement as _};
-        let mut connection = self.0.borrow_mut();
+        let mut connection = self.connection.borrow_mut();
         let statement = wait_for(connection.prepare(sql.into_sql_str())).unwrap();
         match statement.parameters() {
             Some(Either::Right(count)) => count,

@@ -1,7 +1,8 @@
 //! [`Read`] and [`Write`] over the entities' statements.
 
 use super::{
-    Tables, attempts, blobs, cells::run, db::params, events, points, reports, sweeps, trials,
+    Running, Tables, attempts, blobs, cells::run, db::params, events, points, reports, sweeps,
+    trials,
 };
 use crate::{
     ids::{AttemptNumber, Hash, RequestId, SessionId, TrialNumber},
@@ -43,6 +44,40 @@ pub(super) const STATEMENTS: &[(&str, usize)] = &[
     (DELETE_SWEEP[8], 1),
     (DELETE_SWEEP_ROW, 1),
 ];
+
+impl Tables {
+    fn running<T>(
+        &self,
+        sweep: SweepKey,
+        trial: TrialNumber,
+        read: impl FnOnce(&Running) -> Option<T>,
+    ) -> Option<T> {
+        let sweeps = self.sweeps.as_ref()?.borrow();
+        read(sweeps.running.get(&(sweep, trial))?)
+    }
+
+    /// A trial as it stands after an update; forgotten when it does not run, or when the update did not hold.
+    fn remember(&self, sweep: SweepKey, holds: bool, trial: &TrialRow) {
+        let Some(sweeps) = &self.sweeps else { return };
+        let running = &mut sweeps.borrow_mut().running;
+        let key = (sweep, trial.number);
+        let old = running.remove(&key);
+        if holds && trial.state == TrialState::Running {
+            let same = |attempt: &AttemptRow| attempt.attempt.0 == trial.attempts;
+            let trial = trial.clone();
+            let attempt = old.and_then(|old| old.attempt).filter(same);
+            running.insert(key, Running { trial, attempt });
+        }
+    }
+
+    fn remember_attempt(&self, sweep: SweepKey, trial: TrialNumber, attempt: &AttemptRow) {
+        let Some(sweeps) = &self.sweeps else { return };
+        if let Some(known) = sweeps.borrow_mut().running.get_mut(&(sweep, trial)) {
+            let newest = attempt.attempt.0 == known.trial.attempts;
+            known.attempt = newest.then(|| attempt.clone());
+        }
+    }
+}
 
 impl Read for Tables {
     fn sweep_key(&self, name: &str) -> Rows<Option<SweepKey>> {
@@ -103,7 +138,10 @@ impl Read for Tables {
     }
 
     fn trial(&self, sweep: SweepKey, trial: TrialNumber) -> Rows<Option<TrialRow>> {
-        trials::select(&self.db, sweep, trial)
+        match self.running(sweep, trial, |running| Some(running.trial.clone())) {
+            Some(row) => Ok(Some(row)),
+            None => trials::select(&self.db, sweep, trial),
+        }
     }
 
     fn trial_notes(&self, sweep: SweepKey, trial: TrialNumber) -> Rows<(String, String)> {
@@ -146,7 +184,14 @@ impl Read for Tables {
         trial: TrialNumber,
         attempt: AttemptNumber,
     ) -> Rows<Option<AttemptRow>> {
-        attempts::select(&self.db, sweep, trial, attempt)
+        let known = self.running(sweep, trial, |running| {
+            let row = running.attempt.as_ref()?;
+            (row.attempt == attempt).then(|| row.clone())
+        });
+        match known {
+            Some(row) => Ok(Some(row)),
+            None => attempts::select(&self.db, sweep, trial, attempt),
+        }
     }
 
     fn attempts(&self, sweep: SweepKey, trial: TrialNumber) -> Rows<Vec<AttemptRow>> {
@@ -241,6 +286,7 @@ impl Write for Tables {
     fn delete_sweep(&mut self, sweep: SweepKey) -> Rows<()> {
         if let Some(sweeps) = &self.sweeps {
             let sweeps = &mut *sweeps.borrow_mut();
+            sweeps.running.retain(|(key, _), _| *key != sweep);
             if let Some(old) = sweeps.rows.remove(&sweep) {
                 sweeps.before.push((sweep, Some(old)));
             }
@@ -272,7 +318,9 @@ impl Write for Tables {
     }
 
     fn update_trial(&mut self, sweep: SweepKey, guard: Guard, trial: &TrialRow) -> Rows<bool> {
-        trials::update(&self.db, sweep, guard, trial)
+        let holds = trials::update(&self.db, sweep, guard, trial)?;
+        self.remember(sweep, holds, trial);
+        Ok(holds)
     }
 
     fn set_trial_notes(
@@ -291,7 +339,9 @@ impl Write for Tables {
         trial: TrialNumber,
         attempt: &AttemptRow,
     ) -> Rows<()> {
-        attempts::insert(&self.db, sweep, trial, attempt)
+        attempts::insert(&self.db, sweep, trial, attempt)?;
+        self.remember_attempt(sweep, trial, attempt);
+        Ok(())
     }
 
     fn update_attempt(
@@ -301,7 +351,11 @@ impl Write for Tables {
         from: AttemptState,
         attempt: &AttemptRow,
     ) -> Rows<bool> {
-        attempts::update(&self.db, sweep, trial, from, attempt)
+        let holds = attempts::update(&self.db, sweep, trial, from, attempt)?;
+        if holds {
+            self.remember_attempt(sweep, trial, attempt);
+        }
+        Ok(holds)
     }
 
     fn insert_report(

@@ -5,7 +5,9 @@ use std::{fs, path::Path};
 use sqlx::{ConnectOptions as _, Connection as _, sqlite::SqliteConnectOptions};
 
 use super::bench::{Bench, Disk, id};
-use crate::store::{OpenError, Reader, Store, StoreError, serving_address, sqlite};
+use crate::store::{
+    OpenError, Reader, Store, StoreError, backup, restore, serving_address, sqlite, verify::verify,
+};
 
 async fn open(path: &Path) -> Result<Store, OpenError> {
     Store::open(path, "127.0.0.1:7700").await
@@ -143,4 +145,51 @@ async fn a_damaged_row_is_named_and_not_a_panic() {
     assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
     let error = reader.sweep(&id()).await.unwrap_err().to_string();
     assert!(error.contains("sweeps.counts_json"), "{error}");
+}
+
+#[tokio::test]
+async fn a_backup_is_whole_and_a_restored_one_takes_no_old_lease() {
+    let Disk::Sqlite(tables, folder) = Bench::sqlite() else {
+        unreachable!()
+    };
+    let at = |name: &str| folder.path().join(name);
+    let (database, copy, restored) = (at("hone.db"), at("copy.db"), at("restored.db"));
+    let mut bench = Bench::new(Disk::Sqlite(tables, tempfile::tempdir().unwrap()));
+    bench.with_trials(2);
+    let granted = bench.grant(1).unwrap();
+    backup(&database, &copy).unwrap();
+    bench.report(&granted.attempt, 1, 0.5).unwrap();
+    let reader = Reader::open(&copy).await.unwrap();
+    assert_eq!(reader.sweep(&id()).await.unwrap().epochs_trained, 0);
+    let again = backup(&database, &copy).unwrap_err().to_string();
+    assert!(again.contains("there already"), "{again}");
+    restore(&copy, &restored).unwrap();
+    let store = open(&restored).await.unwrap();
+    assert_ne!(
+        store.incarnation(),
+        open(&copy).await.unwrap().incarnation()
+    );
+    let report = bench.report_of(&granted.attempt, 1, 0.5);
+    assert_eq!(store.apply(report).await, Err(StoreError::Fenced));
+    let (trials, findings) = verify(&restored).await.unwrap();
+    assert_eq!((trials, findings), (2, Vec::new()));
+}
+
+#[tokio::test]
+async fn a_clean_end_leaves_no_log_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("hone.db");
+    let store = open(&path).await.unwrap();
+    let launch = crate::store::command::LaunchSweep {
+        sweep: super::bench::sweep("s"),
+        again: false,
+        request: crate::ids::RequestId([1; 16]),
+        at: 1,
+    };
+    store.apply(launch.clone()).await.unwrap();
+    assert_eq!(store.read().sweeps().await.unwrap().len(), 1);
+    store.close().await;
+    assert_eq!(store.apply(launch).await, Err(StoreError::Closed));
+    let log = fs::metadata(folder.path().join("hone.db-wal"));
+    assert!(log.is_err() || log.unwrap().len() == 0);
 }

@@ -4,4 +4,7 @@ mod attempts;
 mod bench;
 mod decisions;
 mod files;
+mod full_disk;
+mod machine;
+mod planted;
 mod sweeps;

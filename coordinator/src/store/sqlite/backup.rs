@@ -1,0 +1,74 @@
+//! Copies of a database: as of one moment, checked, and named only when whole.
+
+use std::path::Path;
+
+use super::{
+    cells::first,
+    db::{Db, params},
+    file::{foreign, open_for_reading, open_for_writing, says},
+};
+use crate::store::{OpenError, lock};
+
+const VACUUM: &str = "VACUUM INTO ?1";
+const INTEGRITY: &str = "PRAGMA integrity_check";
+const NEW_INCARNATION: &str = "UPDATE meta SET value = randomblob(16) WHERE key = 'incarnation'";
+// The workers of the time of the backup may still be there with their tokens: nothing of theirs is taken any more.
+const LOSE_TOKENS: &str =
+    "UPDATE attempts SET token = randomblob(16) WHERE state IN ('running', 'lost')";
+
+/// Copies a database, served or not, to a file that is not there yet. Blobs are files beside the database and are not
+/// copied.
+pub fn backup(database: &Path, to: &Path) -> Result<(), OpenError> {
+    copy(&open_for_reading(database)?, to)
+}
+
+/// Makes a backup the database at `to`, which must not be there. It gets an incarnation of its own, and leases
+/// from before match nothing in it.
+pub fn restore(from: &Path, to: &Path) -> Result<(), OpenError> {
+    lock::refuse_network(to)?;
+    let _lock = lock::Lock::take(to, "restore")?;
+    copy(&open_for_reading(from)?, to)?;
+    let db = open_for_writing(to)?;
+    for sql in [NEW_INCARNATION, LOSE_TOKENS] {
+        db.run(sql, params![]).map_err(says(to))?;
+    }
+    db.close();
+    Ok(())
+}
+
+fn copy(db: &Db, to: &Path) -> Result<(), OpenError> {
+    let io = |source| OpenError::Io {
+        path: to.display().to_string(),
+        source,
+    };
+    if to.exists() {
+        return Err(foreign(to, "it is there already: name a file that is not"));
+    }
+    let mut name = to.file_name().unwrap_or_default().to_owned();
+    name.push(".part");
+    let part = to.with_file_name(name);
+    match std::fs::remove_file(&part) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io(error)),
+        _ => {}
+    }
+    let target = part.to_string_lossy();
+    db.run(VACUUM, params![&*target]).map_err(says(to))?;
+    let copied = open_for_reading(&part)?;
+    let verdict: Option<String> =
+        first(&copied, "integrity_check", INTEGRITY, params![], |cells| {
+            cells.get("verdict")
+        })
+        .map_err(says(to))?;
+    copied.close();
+    match verdict.as_deref() {
+        Some("ok") => {}
+        other => {
+            let problem = format!("the copy is damaged: {}", other.unwrap_or("no verdict"));
+            return Err(foreign(to, &problem));
+        }
+    }
+    std::fs::File::open(&part)
+        .and_then(|file| file.sync_all())
+        .map_err(io)?;
+    std::fs::rename(&part, to).map_err(io)
+}

@@ -1,0 +1,54 @@
+//! A full disk: nothing is acknowledged that is not stored, reads go on, and no restart is needed.
+
+use super::bench::{Bench, Disk, id};
+use crate::store::{StoreError, compose};
+
+#[test]
+fn a_full_disk_stops_acknowledgements_and_nothing_else() {
+    let mut b = Bench::new(Bench::sqlite());
+    b.with_trials(3);
+    let granted = b.grant(1).unwrap();
+    limit_pages(&b, Some(0));
+    let mut refused = 0;
+    let mut stored = 0;
+    for epoch in 1..=3 {
+        let mut report = b.report_of(&granted.attempt, epoch, 0.5);
+        report.layers = vec![0; 40_000];
+        match b.apply(report) {
+            Ok(_) => stored += 1,
+            Err(StoreError::DiskFull(_)) => {
+                refused += 1;
+                break;
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert_eq!(refused, 1);
+    // Reads go on, and show what was acknowledged and no more.
+    let detail = b.detail();
+    assert_eq!((detail.epochs_trained, detail.running), (stored, 1));
+    assert_eq!(compose::sweeps(b.read()).unwrap().len(), 1);
+    // There is space again: the same calls go through.
+    limit_pages(&b, None);
+    for epoch in stored as u32 + 1..=3 {
+        b.report(&granted.attempt, epoch, 0.5).unwrap();
+    }
+    b.finish(&granted.attempt, crate::store::Outcome::Completed)
+        .unwrap();
+    assert_eq!(b.detail().epochs_trained, 3);
+    let (_, findings) = crate::store::verify::check(b.read()).unwrap();
+    assert_eq!(findings, []);
+    assert_eq!(compose::find(b.read(), Some("s")).map(|_| id()), Ok(id()));
+}
+
+/// `PRAGMA max_page_count` gives a real SQLITE_FULL. A limit below the present size means the present size.
+fn limit_pages(bench: &Bench, pages: Option<u32>) {
+    let Disk::Sqlite(tables, _) = &bench.disk else {
+        unreachable!()
+    };
+    let sql = match pages {
+        Some(_) => "PRAGMA max_page_count = 1",
+        None => "PRAGMA max_page_count = 4294967294",
+    };
+    tables.script(sql);
+}
