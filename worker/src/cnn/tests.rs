@@ -179,7 +179,7 @@ fn a_net_without_activations_is_linear() {
             .all(|layer| matches!(layer.op, Op::Flatten | Op::Linear(_)))
     );
     let parameters = super::init::initial_parameters(&net, &model, 2);
-    let mut logits = |x: &[f32]| {
+    let logits = |x: &[f32]| {
         let mut logits = vec![0.0; 3];
         Reference::new(net.clone())
             .logits(&parameters, &[], x, &mut logits)

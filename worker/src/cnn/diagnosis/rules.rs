@@ -17,8 +17,6 @@ const TWINS: f64 = 0.5;
 const SMALL_STEP: f64 = 1e-3;
 /// A step this large throws away what was learnt.
 const LARGE_STEP: f64 = 0.02;
-/// A step this large keeps the loss from settling, however well the net does.
-const COARSE_STEP: f64 = 0.05;
 /// Share of the chance loss that counts as "has not learnt".
 const NOT_LEARNT: f64 = 0.7;
 /// Share of the chance loss that counts as low accuracy even on training data.
@@ -147,12 +145,11 @@ impl Case<'_> {
             rises * 4 >= self.curves.len() && rises >= 2 && last.train_loss > 0.05 * self.chance;
         let lost = last.train_loss > 1.5 * lowest && last.train_loss > 0.3 * self.chance;
         // A net without a hidden layer stands still exactly at chance: that is its lack of capacity.
-        let restless = rises > 0 || last.train_loss > 1.05 * self.chance;
+        let broken = self.dead().is_some() || self.saturated().is_some();
+        let restless = broken || rises > 0 || last.train_loss > 1.05 * self.chance;
         let stuck = step > LARGE_STEP && restless && last.train_loss > NOT_LEARNT * self.chance;
         let high = first.train_loss > 2.0 * self.chance && step > LARGE_STEP;
-        // Steps so coarse that the last bit of loss cannot be reached.
-        let coarse = step > COARSE_STEP && last.train_loss > 0.05 * self.chance && !self.linear();
-        (unsettled || lost || stuck || high || coarse).then(|| {
+        (unsettled || lost || stuck || high).then(|| {
             let evidence = format!(
                 "the training loss rose in {rises} of {} epochs, from its lowest {lowest:.3} to {:.3} at last; a step is up \
                  to {step:.1e} of the weights (1e-3 is usual)",
@@ -238,7 +235,9 @@ impl Case<'_> {
         let count = self.curves.len();
         let before = &self.curves[count - 1 - count / 3];
         let plateau = count >= 3 && last.train_loss > 0.8 * before.train_loss;
-        (plateau && gap < GAP && last.train_loss > LOW * self.chance).then(|| {
+        // Of what is not learnt at all, a gap says nothing: few validation images differ by chance.
+        let no_gap = gap < GAP || last.train_loss > NOT_LEARNT * self.chance;
+        (plateau && no_gap && last.train_loss > LOW * self.chance).then(|| {
             let evidence = format!(
                 "accuracy {:.3} in training and {:.3} in validation, and the loss stands at {:.3}",
                 last.train_accuracy,
