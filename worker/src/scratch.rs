@@ -17,6 +17,9 @@ use rustix::fs::{FlockOperation, flock};
 
 use crate::{checkpoint::Checkpoints, run::Error};
 
+/// Ends the name of a session's directory that is not locked yet.
+const NEW: &str = "new";
+
 /// An open scratch directory.
 #[derive(Debug)]
 pub(crate) struct Scratch {
@@ -39,12 +42,16 @@ impl Scratch {
                 source,
             })
         };
-        make(&own)?;
         make(&root.join("checkpoints"))?;
-        let lock = lock(&own).map_err(|source| Error::Scratch {
-            path: own.clone(),
-            source,
-        })?;
+        // Under its own name only once it is locked: another worker that starts now would take it for an orphan.
+        let new = own.with_extension(NEW);
+        make(&new)?;
+        let lock = lock(&new)
+            .and_then(|lock| fs::rename(&new, &own).map(|()| lock))
+            .map_err(|source| Error::Scratch {
+                path: own.clone(),
+                source,
+            })?;
         Ok(Self {
             session: own,
             sessions,
@@ -68,7 +75,7 @@ impl Scratch {
         entries
             .flatten()
             .map(|entry| entry.path())
-            .filter(|path| *path != self.session && path.is_dir())
+            .filter(|path| *path != self.session && path.extension().is_none() && path.is_dir())
             .filter_map(|path| lock(&path).ok().map(|held| (path, held)))
             .collect()
     }
