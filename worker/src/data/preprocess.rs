@@ -54,7 +54,7 @@ impl Preprocess {
                 (fitted.subtract, fitted.multiply) = statistics.standardize(pixel_scale);
             }
             PreprocessKind::MinMax => {
-                (fitted.subtract, fitted.multiply) = statistics.min_max(pixel_scale)
+                (fitted.subtract, fitted.multiply) = statistics.min_max(pixel_scale);
             }
             PreprocessKind::Pca | PreprocessKind::Whiten => {
                 fitted.subtract = statistics.means(pixel_scale);
