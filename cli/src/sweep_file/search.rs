@@ -446,7 +446,7 @@ fn flatten(
         let path = super::walk::join(above, key);
         match value {
             Value::Object(inner) if !domains.iter().any(|d| d.path == path) => {
-                flatten(&path, inner, domains, out)
+                flatten(&path, inner, domains, out);
             }
             _ => out.push((path, value.clone())),
         }

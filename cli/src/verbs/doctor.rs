@@ -72,7 +72,7 @@ fn instructions() -> &'static str {
         if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
             return "AVX2 with FMA";
         }
-        return "x86-64 without AVX2: training will be slow";
+        "x86-64 without AVX2: training will be slow"
     }
     #[cfg(not(target_arch = "x86_64"))]
     std::env::consts::ARCH

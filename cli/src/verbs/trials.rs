@@ -63,9 +63,9 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     while let Some(trial) = rows.next().await {
         let trial = trial?;
         if args.json {
-            out::json(&trial)?
+            out::json(&trial)?;
         } else {
-            trials.push(trial)
+            trials.push(trial);
         }
     }
     if args.json {
