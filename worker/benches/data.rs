@@ -1,6 +1,8 @@
 //! How fast batches come out of memory, and what fitting a preprocessing costs, on synthetic sets:
 //! `cargo bench -p hone-worker --bench data`.
 
+#![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
+
 use std::{hint::black_box, sync::Arc, time::Instant};
 
 use hone_worker::data::{
