@@ -41,7 +41,7 @@ pub fn play(task: &Task, definition: Definition, most_epochs: u64) -> Result<Pla
                     queue.push_back(Run::first(&trial, trials.len() - 1, trial_seed));
                 }
                 Decision::Promote(promotion) => {
-                    queue.push_front(resumed(&trials, seed, &promotion))
+                    queue.push_front(resumed(&trials, seed, &promotion));
                 }
                 Decision::Finish { winner: found, .. } => winner = found,
                 Decision::Prune { .. } | Decision::NarrowTo { .. } | Decision::Warn(_) => {}

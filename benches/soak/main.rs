@@ -194,7 +194,7 @@ fn main() {
         match argument.as_str() {
             "--hours" => {
                 duration =
-                    Duration::from_secs_f64(3600.0 * value().expect("--hours takes a number"))
+                    Duration::from_secs_f64(3600.0 * value().expect("--hours takes a number"));
             }
             "--seed" => seed = value().expect("--seed takes a number") as u64,
             // What `cargo bench` adds.

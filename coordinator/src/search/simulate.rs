@@ -30,7 +30,7 @@ pub fn shares_used(search: &Search, counts: &[u32]) -> Vec<(u32, f64)> {
 
 /// The same for one number of workers.
 pub(super) fn share_used(definition: &Definition, plan: &Plan, workers: u32) -> f64 {
-    let points: u64 = plan.rounds.iter().map(|round| round.points()).sum();
+    let points: u64 = plan.rounds.iter().map(super::plan::RoundPlan::points).sum();
     if points > MOST_POINTS {
         return 1.0;
     }

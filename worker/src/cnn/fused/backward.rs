@@ -40,7 +40,7 @@ impl Fused {
         match &self.plan.steps[index].action {
             Action::Conv { .. } => self.conv(index, parameters, images, count, &arrived, gradient),
             Action::Linear { .. } => {
-                self.linear(index, parameters, images, count, &arrived, gradient)
+                self.linear(index, parameters, images, count, &arrived, gradient);
             }
             _ => {
                 self.dense(index, count, &mut arrived);

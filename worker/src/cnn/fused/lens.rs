@@ -146,7 +146,7 @@ impl Lens {
             Some(Activation::LeakyRelu { slope }) => self.affine.slopes(extent, |_| *slope as f32),
             Some(Activation::Elu { alpha }) => self.affine.slopes(extent, |_| *alpha as f32),
             Some(Activation::Prelu { slope }) => {
-                self.affine.slopes(extent, |c| parameters[slope.start + c])
+                self.affine.slopes(extent, |c| parameters[slope.start + c]);
             }
             _ => self.affine.slopes(extent, |_| 0.0),
         }
