@@ -272,10 +272,6 @@ impl Range {
         }
     }
 
-    #[expect(
-        clippy::wrong_self_convention,
-        reason = "it converts a number, not the range"
-    )]
     fn to_json(&self, x: f64) -> Value {
         if self.integer {
             Value::from(x as i64)

@@ -13,6 +13,9 @@ const GOOD: f64 = 0.1;
 /// Share after halving, which has thrown out the bad ones already.
 const GOOD_OF_SURVIVORS: f64 = 0.25;
 
+/// A result of an earlier round: coordinates, and the value turned so that smaller is better (`None`: diverged).
+pub(super) type Lesson = (Vec<f64>, Option<f64>);
+
 /// Coordinates of the points proposed so far, in the round's box.
 #[derive(Debug)]
 pub(super) struct Generations {
@@ -22,7 +25,7 @@ pub(super) struct Generations {
     /// Points 0 to this one (exclusive) are through.
     through: u64,
     /// Results of earlier rounds in the coordinates of this round's box; values turned so that smaller is better.
-    earlier: Vec<(Vec<f64>, Option<f64>)>,
+    earlier: Vec<Lesson>,
     good_share: f64,
     /// The results of earlier rounds are not known yet.
     waits: bool,
@@ -43,7 +46,7 @@ impl Generations {
     }
 
     /// Takes in what earlier rounds have shown. `survivors`: all of it comes from the top rung.
-    pub fn learn(&mut self, earlier: Vec<(Vec<f64>, Option<f64>)>, survivors: bool) {
+    pub fn learn(&mut self, earlier: Vec<Lesson>, survivors: bool) {
         self.good_share = if survivors { GOOD_OF_SURVIVORS } else { GOOD };
         self.earlier = earlier;
         self.waits = false;

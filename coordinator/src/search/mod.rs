@@ -32,7 +32,7 @@ mod round;
 mod simulate;
 mod written;
 // The fold.
-mod search;
+mod fold;
 mod statistics;
 mod winner;
 
@@ -43,9 +43,9 @@ pub use definition::{
     RoundPoints, Sampler, Strategy, WrittenRound,
 };
 pub use domain::{Condition, Domain, Grid, Kind, Range, Scale};
+pub use fold::{RoundView, Search};
 pub use objective::Objective;
 pub use plan::{Bracket, FinishPlan, Plan, PointSource, RoundPlan, Rung, TrialKey};
-pub use search::{RoundView, Search};
 pub use search_box::{AxisBox, SearchBox};
 pub use simulate::shares_used;
 pub use space::{Params, Space};

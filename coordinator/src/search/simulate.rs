@@ -5,13 +5,16 @@ use std::{cmp::Reverse, collections::BinaryHeap};
 use super::{
     decision::{Decision, TrialEvent, TrialResult},
     definition::Definition,
+    fold::Search,
     keyed::{self, Purpose},
-    plan::Plan,
-    search::Search,
+    plan::{Plan, RoundPlan},
 };
 
 /// Plans with more points than this are not played: `None`. Rounds of that size keep any usual number of workers busy.
 const MOST_POINTS: u64 = 20_000;
+
+/// Priority, trial, the epochs that it goes from and to, and whether it waits there.
+type Queued = (u8, u64, u32, u32, bool);
 
 /// Predicted share of time that each of `counts` workers is used, when every epoch takes equally long.
 ///
@@ -30,7 +33,7 @@ pub fn shares_used(search: &Search, counts: &[u32]) -> Vec<(u32, f64)> {
 
 /// The same for one number of workers.
 pub(super) fn share_used(definition: &Definition, plan: &Plan, workers: u32) -> f64 {
-    let points: u64 = plan.rounds.iter().map(super::plan::RoundPlan::points).sum();
+    let points: u64 = plan.rounds.iter().map(RoundPlan::points).sum();
     if points > MOST_POINTS {
         return 1.0;
     }
@@ -45,7 +48,7 @@ pub(super) fn share_used(definition: &Definition, plan: &Plan, workers: u32) -> 
 fn played(definition: &Definition, plan: &Plan, workers: u32, play: u64) -> f64 {
     // Only the counts of the plan matter here: no values are drawn, no earlier sweep is looked at.
     let mut search = Search::of_plan(definition.without_space(), plan.clone());
-    let mut queue: BinaryHeap<Reverse<(u8, u64, u32, u32, bool)>> = BinaryHeap::new();
+    let mut queue: BinaryHeap<Reverse<Queued>> = BinaryHeap::new();
     let mut running: BinaryHeap<Reverse<(u64, u64, u32, bool)>> = BinaryHeap::new();
     let (mut now, mut used) = (0, 0);
     loop {

@@ -8,7 +8,7 @@ use super::{
     decision::{Decision, NewTrial, Promotion, TrialEvent, TrialResult, Warning, priority},
     definition::{Definition, DefinitionError, Pruner, Sampler},
     edge,
-    generations::Generations,
+    generations::{Generations, Lesson},
     halving::{PointOutcome, Standing},
     narrow,
     plan::{Plan, PointSource, TrialKey},
@@ -421,7 +421,7 @@ impl Search {
     /// What the rounds so far teach a round of proposals: coordinates in its box, and values (`None`: diverged).
     ///
     /// The top rung's results; where those are few, the lower rungs' too, each rung behind the one above. `true`: the top rung's alone.
-    fn lessons(&self, within: &SearchBox) -> (Vec<(Vec<f64>, Option<f64>)>, bool) {
+    fn lessons(&self, within: &SearchBox) -> (Vec<Lesson>, bool) {
         let rounds = 0..self.current;
         let survivors = self.ranked(rounds.clone(), 0).len() >= LEAST_SURVIVORS;
         let levels = if survivors {
@@ -434,7 +434,7 @@ impl Search {
                 .unwrap_or(1)
         };
         let mut seen: HashSet<Place> = HashSet::new();
-        let mut lessons: Vec<(Vec<f64>, Option<f64>)> = self.of_earlier_sweep(within);
+        let mut lessons: Vec<Lesson> = self.of_earlier_sweep(within);
         for down in 0..levels {
             let rung = rounds.clone().flat_map(|i| {
                 let standings = self.rounds[i].ranked_from_top(down);
@@ -456,7 +456,7 @@ impl Search {
     }
 
     /// The points of the sweep named in `from` that lie in this space.
-    fn of_earlier_sweep(&self, within: &SearchBox) -> Vec<(Vec<f64>, Option<f64>)> {
+    fn of_earlier_sweep(&self, within: &SearchBox) -> Vec<Lesson> {
         let space = &self.definition.space;
         let turn = |value: f64| {
             if self.definition.objective.maximize {
@@ -500,7 +500,7 @@ impl Search {
             .iter()
             .filter(|standing| !standing.outcome.is_over())
             .count();
-        let count = finished.div_ceil(4).max(4).min(narrow::MOST_ELITES);
+        let count = finished.div_ceil(4).clamp(4, narrow::MOST_ELITES);
         // Pruned points fill up the four where too few were trained to the end.
         ranked
             .into_iter()
