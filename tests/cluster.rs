@@ -237,6 +237,10 @@ fn end(mut child: Child) {
 
 /// Asks until there is an answer, for at most a minute and a half.
 fn within<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a deadline: a hang must fail, not last"
+    )]
     let begun = Instant::now();
     loop {
         if let Some(answer) = ask() {

@@ -57,14 +57,13 @@ fn quote_non_finite(line: &str) -> String {
     let mut rest = line;
     let mut in_string = false;
     while let Some(next) = rest.chars().next() {
-        if !in_string
-            && let Some(word) = WORDS.iter().find(|word| rest.starts_with(**word)) {
-                quoted.push('"');
-                quoted.push_str(word);
-                quoted.push('"');
-                rest = &rest[word.len()..];
-                continue;
-            }
+        if !in_string && let Some(word) = WORDS.iter().find(|word| rest.starts_with(**word)) {
+            quoted.push('"');
+            quoted.push_str(word);
+            quoted.push('"');
+            rest = &rest[word.len()..];
+            continue;
+        }
         quoted.push(next);
         rest = &rest[next.len_utf8()..];
         match next {

@@ -112,11 +112,12 @@ impl Program {
 
     fn has_ended(&mut self) -> std::io::Result<bool> {
         if self.exit.is_none()
-            && let Some(status) = self.child.try_wait()? {
-                self.exit = Some(Exit::of(status));
-                // Whatever it started and left behind.
-                self.kill();
-            }
+            && let Some(status) = self.child.try_wait()?
+        {
+            self.exit = Some(Exit::of(status));
+            // Whatever it started and left behind.
+            self.kill();
+        }
         Ok(self.exit.is_some())
     }
 
@@ -171,9 +172,10 @@ fn reader(
                 let text = String::from_utf8_lossy(&bytes);
                 let report = reports.then(|| line::parse(&text)).flatten();
                 if report.is_none()
-                    && let Some(attempt) = &attempt {
-                        attempt.lines.push(&text);
-                    }
+                    && let Some(attempt) = &attempt
+                {
+                    attempt.lines.push(&text);
+                }
                 if to.send(report).is_err() {
                     return;
                 }

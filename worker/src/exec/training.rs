@@ -123,9 +123,10 @@ impl ExecTraining {
         }
         while self.program.is_some() && self.exit.is_none() {
             if (stop.at_once() || started.elapsed() >= GRACE)
-                && let Some(program) = &self.program {
-                    program.kill();
-                }
+                && let Some(program) = &self.program
+            {
+                program.kill();
+            }
             if let News::Epoch(line) = self.next(stop)? {
                 let report = self.report(line);
                 self.late.extend(report);

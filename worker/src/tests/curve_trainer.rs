@@ -97,10 +97,10 @@ impl Training for CurveTraining {
     }
 
     fn epoch(&mut self, stop: &Stop) -> Result<Epoch, TrainError> {
-        if let Some(gate) = &self.trainer.gate {
-            if !gate.pass(stop) {
-                return Ok(Epoch::Stopped);
-            }
+        if let Some(gate) = &self.trainer.gate
+            && !gate.pass(stop)
+        {
+            return Ok(Epoch::Stopped);
         }
         if stop.step() {
             return Ok(Epoch::Stopped);
