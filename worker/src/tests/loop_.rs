@@ -255,7 +255,14 @@ async fn directives_end_an_attempt_each_in_its_way() {
                 coordinator.until(|state| !state.releases.is_empty()).await;
             }
             _ => {
-                // The stop comes with the first report's answer and holds from the next epoch's start on.
+                // Epochs of no length: the directive must be on its way before they begin, or what they report would
+                // keep the delivery busy for longer than anybody waits.
+                if in_heartbeat {
+                    coordinator
+                        .until(|state| state.heartbeats.iter().any(|b| !b.attempts.is_empty()))
+                        .await;
+                }
+                // The stop of a report's answer holds from the next epoch's start on.
                 drop(open);
                 coordinator.until(|state| !state.finishes.is_empty()).await;
                 coordinator.with(|state| {
