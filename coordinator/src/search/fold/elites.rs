@@ -1,0 +1,81 @@
+//! The points that the next box is made of.
+
+use super::{Place, Search};
+use crate::search::{halving::Standing, narrow, plan::PointSource, round::RoundState};
+
+impl Search {
+    /// The points that the next box is made of.
+    pub(super) fn elites(&self, closed: usize) -> Vec<Place> {
+        if self.plan.is_written {
+            self.elites_of_written(closed)
+        } else {
+            self.elites_of_planned(closed)
+        }
+    }
+
+    /// The best quarter of the last round that drew points, at least four.
+    fn elites_of_written(&self, closed: usize) -> Vec<Place> {
+        let last_drawn = (0..=closed)
+            .rev()
+            .find(|&i| matches!(self.plan.rounds[i].source, PointSource::Drawn { .. }))
+            .unwrap_or(0);
+        let ranked = self.rounds[last_drawn].ranked_from_top(0);
+        let finished = ranked
+            .iter()
+            .filter(|standing| !standing.outcome.is_over())
+            .count();
+        let count = finished.div_ceil(4).clamp(4, narrow::MOST_ELITES);
+        // Pruned points fill up the four where too few were trained to the end.
+        ranked
+            .into_iter()
+            .filter(|standing| standing.outcome.has_value())
+            .take(count)
+            .map(|standing| (last_drawn, standing.point))
+            .collect()
+    }
+
+    /// Of all points of any round that reached the top rung the best half after round 1, the best quarter later; topped up to four from
+    /// the next lower rungs.
+    fn elites_of_planned(&self, closed: usize) -> Vec<Place> {
+        let top = self.ranked(0..closed + 1, 0);
+        let share = if closed == 0 { 2 } else { 4 };
+        let count = top.len().div_ceil(share).min(narrow::MOST_ELITES);
+        let mut elites: Vec<Place> = top.into_iter().take(count).collect();
+        let levels = self
+            .rounds
+            .iter()
+            .map(RoundState::levels)
+            .max()
+            .unwrap_or(1);
+        for down in 0..levels {
+            for place in self.ranked(0..closed + 1, down) {
+                if elites.len() >= 4 {
+                    return elites;
+                }
+                if !elites.contains(&place) {
+                    elites.push(place);
+                }
+            }
+        }
+        elites
+    }
+
+    /// Points with a value at the `down`-th rung from the top, of several rounds, best first.
+    pub(super) fn ranked(&self, rounds: std::ops::Range<usize>, down: usize) -> Vec<Place> {
+        let mut ranked: Vec<(Standing, usize)> = rounds
+            .flat_map(|i| {
+                let standings = self.rounds[i].ranked_from_top(down);
+                standings.into_iter().map(move |standing| (standing, i))
+            })
+            .filter(|(standing, _)| !standing.outcome.is_over())
+            .collect();
+        ranked.sort_unstable_by(|(a, i), (b, j)| {
+            let order = a.outcome.number().total_cmp(&b.outcome.number());
+            order.then((i, a.point).cmp(&(j, b.point)))
+        });
+        ranked
+            .into_iter()
+            .map(|(standing, i)| (i, standing.point))
+            .collect()
+    }
+}

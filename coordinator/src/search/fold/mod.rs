@@ -1,0 +1,259 @@
+//! The fold itself: results in, decisions out.
+//!
+//! Here: its state, `apply` and `decide`. What follows when a round is complete is in `closing`, which points narrow the space in `elites`,
+//! what teaches proposals in `lessons`, which trial is next and what its values are in `next_trial`, who wins in `recommend`.
+
+mod closing;
+mod elites;
+mod lessons;
+mod next_trial;
+mod recommend;
+mod view;
+
+use std::collections::VecDeque;
+
+use serde_json::Value;
+
+use super::{
+    decision::{Decision, Promotion, TrialEvent, TrialResult, Warning, priority},
+    definition::{Definition, DefinitionError, Pruner, Sampler},
+    generations::Generations,
+    halving::Standing,
+    plan::{Plan, PointSource, TrialKey},
+    planner,
+    pruner::PrunerState,
+    round::{Move, RoundState},
+    sampler,
+    search_box::SearchBox,
+};
+
+pub use view::RoundView;
+
+/// A point: position of its round among the rounds (not its number), and its index there.
+type Place = (usize, u64);
+
+/// The state of one sweep's search.
+#[derive(Debug)]
+pub struct Search {
+    definition: Definition,
+    plan: Plan,
+    grid: Vec<Vec<Value>>,
+    rounds: Vec<RoundState>,
+    /// The box of each drawn round, once it is known.
+    boxes: Vec<Option<SearchBox>>,
+    /// The points of each `top` round, once they are known.
+    tops: Vec<Option<Vec<Place>>>,
+    /// Position of the round under way; past the last one in the finish.
+    current: usize,
+    /// One per round whose points TPE proposes.
+    generations: Vec<Option<Generations>>,
+    /// One per round with a pruner.
+    pruners: Vec<Option<PrunerState>>,
+    finish: Option<RoundState>,
+    finalists: Option<Vec<Place>>,
+    warnings: Vec<Warning>,
+    outbox: VecDeque<Decision>,
+    target_reached: bool,
+    finished: bool,
+}
+
+impl Search {
+    /// Makes the plan.
+    ///
+    /// # Errors
+    ///
+    /// What cannot be searched, with the path in the sweep file and what would be right.
+    pub fn new(definition: Definition) -> Result<Search, DefinitionError> {
+        let plan = planner::plan(&definition)?;
+        let mut search = Search::of_plan(definition, plan);
+        if search.definition.sampler == Sampler::Grid {
+            search.grid = sampler::grid(&search.definition.space)?;
+        }
+        Ok(search)
+    }
+
+    /// A search that follows a plan made elsewhere.
+    pub(super) fn of_plan(definition: Definition, plan: Plan) -> Search {
+        let rounds: Vec<RoundState> = plan
+            .rounds
+            .iter()
+            .map(|round| RoundState::new(round, plan.folds, round.points()))
+            .collect();
+        let finish = plan
+            .finish_round()
+            .map(|round| RoundState::new(&round, plan.folds, round.points()));
+        let mut boxes = vec![None; rounds.len()];
+        boxes[0] = Some(SearchBox::whole(&definition.space));
+        let proposes = definition.sampler == Sampler::Tpe;
+        let generations = plan.rounds.iter().map(|round| {
+            let size = u64::from(definition.parallel());
+            match round.source {
+                PointSource::Proposed => Some(Generations::new(round.number, size, true)),
+                PointSource::Drawn { .. } if proposes => {
+                    Some(Generations::new(round.number, size, false))
+                }
+                PointSource::Drawn { .. } | PointSource::Top(_) => None,
+            }
+        });
+        let pruners = plan.rounds.iter().map(|round| {
+            let prunes = round.pruner != Pruner::None;
+            prunes.then(|| PrunerState::new(round.pruner, round.full_epochs))
+        });
+        Search {
+            generations: generations.collect(),
+            pruners: pruners.collect(),
+            grid: Vec::new(),
+            boxes,
+            tops: vec![None; rounds.len()],
+            rounds,
+            current: 0,
+            finish,
+            finalists: None,
+            warnings: Vec::new(),
+            outbox: VecDeque::new(),
+            target_reached: false,
+            finished: false,
+            definition,
+            plan,
+        }
+    }
+
+    /// What the search was asked to do.
+    pub fn definition(&self) -> &Definition {
+        &self.definition
+    }
+
+    /// Rounds, rungs and trial numbers.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Takes in what happened to one trial. The results of one trial come in their own order, trials in any.
+    ///
+    /// Numbers outside the plan (retries, checks, tests) are ignored.
+    pub fn apply(&mut self, result: &TrialResult) {
+        let folds = self.plan.folds;
+        let Some(round) = self.plan.round_of(result.trial) else {
+            if let Some(finish) = &mut self.finish
+                && let Some(index) = self.plan.finish_index(result.trial)
+            {
+                finish.apply(index, result.event, &self.definition.objective);
+                self.advance();
+            }
+            return;
+        };
+        let index = result.trial - self.plan.rounds[round].first_trial;
+        if let Some(pruner) = &mut self.pruners[round] {
+            match result.event {
+                TrialEvent::Known => {}
+                TrialEvent::Report { epoch, objective } => {
+                    if pruner.report(index, epoch, objective, &self.definition.objective) {
+                        self.outbox.push_back(Decision::Prune {
+                            trial: result.trial,
+                        });
+                    }
+                }
+                TrialEvent::Pruned => {
+                    if let Some(last) = pruner.end(index) {
+                        self.rounds[round].set_pruned_value(index, last);
+                    }
+                }
+                _ => {
+                    pruner.end(index);
+                }
+            }
+        }
+        let moves = self.rounds[round].apply(index, result.event, &self.definition.objective);
+        let trials_per_point = u64::from(self.plan.rounds[round].repeats) * u64::from(folds);
+        for change in moves {
+            let decision = self.decision(round, trials_per_point, change);
+            self.outbox.push_back(decision);
+        }
+        if !matches!(result.event, TrialEvent::Known | TrialEvent::Report { .. }) {
+            self.advance();
+        }
+    }
+
+    /// What is due: at most `want` new trials, and all promotions, prunes, boxes, warnings and the end. Each is said once.
+    ///
+    /// Empty when it must wait for results.
+    pub fn decide(&mut self, want: usize) -> Vec<Decision> {
+        let mut decisions = Vec::new();
+        let mut left = want;
+        loop {
+            decisions.extend(self.outbox.drain(..));
+            while left > 0
+                && let Some(trial) = self.next_trial()
+            {
+                decisions.push(Decision::Enqueue(trial));
+                left -= 1;
+            }
+            if self.outbox.is_empty() {
+                return decisions;
+            }
+        }
+    }
+
+    /// The epochs at which a trial of this number is compared, ascending: what `AtRung` must be told for after a restart.
+    pub fn rungs_of(&self, number: u64) -> Vec<u32> {
+        match self.plan.round_of(number) {
+            Some(round) => {
+                let plan = &self.plan.rounds[round];
+                let index = number - plan.first_trial;
+                let point = index / (u64::from(plan.repeats) * u64::from(self.plan.folds));
+                self.rounds[round].rung_epochs(point).to_vec()
+            }
+            None if self.plan.finish_index(number).is_some() => vec![self.plan.full_epochs],
+            None => Vec::new(),
+        }
+    }
+
+    /// Which trial has this number; `None` for numbers outside the plan, and for finish repeats whose point is not known yet.
+    pub fn trial(&self, number: u64) -> Option<TrialKey> {
+        if let Some(round) = self.plan.round_of(number) {
+            return Some(self.plan.key_in(round, number));
+        }
+        let (rank, repeat, fold) = self.plan.finish_place(number)?;
+        let (round, point) = *self.finalists.as_ref()?.get(rank as usize)?;
+        Some(TrialKey {
+            round: self.plan.rounds[round].number,
+            point,
+            repeat,
+            fold,
+        })
+    }
+
+    /// Warnings so far, in order.
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
+    }
+
+    /// Whether [`Decision::Finish`] is decided.
+    pub fn is_finished(&self) -> bool {
+        self.finished
+    }
+
+    fn decision(&self, round: usize, trials_per_point: u64, change: Move) -> Decision {
+        let plan = &self.plan.rounds[round];
+        match change {
+            Move::Prune { trial } => Decision::Prune {
+                trial: plan.first_trial + trial,
+            },
+            Move::Promote { trial, rung } => {
+                let epochs = self.rounds[round].rung_epochs(trial / trials_per_point);
+                let is_top = rung + 1 == epochs.len();
+                Decision::Promote(Promotion {
+                    trial: plan.first_trial + trial,
+                    to_epoch: epochs[rung],
+                    waits_at_end: !is_top,
+                    keep_weights: is_top && plan.keep_weights,
+                    priority: priority::PROMOTED,
+                })
+            }
+        }
+    }
+
+    fn value_of(&self, standing: Standing) -> f64 {
+        standing.outcome.value(&self.definition.objective)
+    }
+}
