@@ -2,6 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader, Write},
+    path::Path,
     process::{Child, Command, Stdio},
 };
 
@@ -11,7 +12,6 @@ use hone_coordinator::{Config, Coordinator};
 pub struct Served {
     child: Child,
     pub address: String,
-    folder: tempfile::TempDir,
 }
 
 /// What it has used.
@@ -43,12 +43,11 @@ pub fn serve(database: &str) {
 }
 
 impl Served {
-    /// Starts it on a fresh database on this machine's disk.
-    pub fn start() -> Self {
-        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
+    /// Starts it on this database.
+    pub fn start(database: &Path) -> Self {
         let mut child = Command::new(std::env::current_exe().expect("this program"))
             .arg("--serve")
-            .arg(folder.path().join("hone.db"))
+            .arg(database)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -61,7 +60,6 @@ impl Served {
         Self {
             child,
             address: address.trim().to_owned(),
-            folder,
         }
     }
 
@@ -82,16 +80,20 @@ impl Served {
         }
     }
 
-    /// Ends it and removes its database.
+    /// Ends it.
     pub fn end(mut self) {
         drop(self.child.stdin.take());
         let _ = self.child.wait();
-        drop(self.folder);
     }
 }
 
-/// Optuna's storages under the same work, with eight workers, as many trials as take a few seconds.
-pub fn peers(python: &str) {
+/// A folder for databases, on this machine's disk.
+pub fn folder() -> tempfile::TempDir {
+    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder")
+}
+
+/// Optuna's storages under the same work, with eight workers, as many trials as take a few seconds; `rate` is ours.
+pub fn peers(python: &str, rate: f64) {
     let script = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../benches/load/optuna_load.py"
@@ -99,9 +101,20 @@ pub fn peers(python: &str) {
     for (storage, trials) in [("journal", "800"), ("sqlite", "160"), ("grpc", "80")] {
         let done = Command::new(python)
             .args([script, storage, "8", trials, "5"])
-            .status();
-        if !done.is_ok_and(|status| status.success()) {
-            println!("  {storage}: the peer did not run");
+            .stderr(Stdio::inherit())
+            .output();
+        let said = done.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+        let said = said.unwrap_or_default();
+        let theirs: Option<f64> = said
+            .rsplit_once(": ")
+            .and_then(|(_, rest)| rest.split_whitespace().next()?.parse().ok());
+        match theirs {
+            Some(theirs) => println!(
+                "{}; ours is {:.1} times that",
+                said.trim_end(),
+                rate / theirs
+            ),
+            None => println!("  {storage}: the peer did not run"),
         }
     }
 }

@@ -45,6 +45,12 @@ impl Latencies {
     }
 }
 
+/// The middle one.
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
 /// In milliseconds, two digits.
 pub fn milliseconds(time: Duration) -> String {
     format!("{:.2}", 1000.0 * time.as_secs_f64())

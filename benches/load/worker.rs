@@ -19,6 +19,9 @@ use crate::figures::Latencies;
 /// Reports of a trial.
 pub const EPOCHS: u32 = 5;
 
+/// Points of a sweep: no end comes in sight.
+pub const POINTS: u64 = 1_000_000;
+
 /// All workers.
 pub struct Crowd {
     workers: Vec<Worker>,
@@ -37,6 +40,13 @@ pub struct Done {
     pub trials: u64,
     pub seconds: f64,
     pub latencies: Latencies,
+}
+
+impl Done {
+    /// Trials a second.
+    pub fn rate(&self) -> f64 {
+        self.trials as f64 / self.seconds
+    }
 }
 
 static IDS: AtomicU64 = AtomicU64::new(1);
@@ -102,15 +112,17 @@ impl Crowd {
             tokio::time::sleep(time).await;
             stop.store(true, Ordering::Relaxed);
         });
-        self.closed(move |_| over.load(Ordering::Relaxed)).await
+        self.closed(move || over.load(Ordering::Relaxed)).await
     }
 
-    /// As fast as they can, until so many trials are done.
-    pub async fn closed_until(&self, trials: u64) -> Done {
-        self.closed(move |done| done >= trials).await
+    /// One trial by one worker.
+    pub async fn one_trial(&self) {
+        if let Some(worker) = self.workers.first() {
+            worker.trial(&mut Latencies::default()).await;
+        }
     }
 
-    async fn closed(&self, over: impl Fn(u64) -> bool + Clone + Send + Sync + 'static) -> Done {
+    async fn closed(&self, over: impl Fn() -> bool + Clone + Send + Sync + 'static) -> Done {
         let count = Arc::new(AtomicU64::new(0));
         let begun = now();
         let mut tasks = JoinSet::new();
@@ -118,7 +130,7 @@ impl Crowd {
             let (worker, over, count) = (worker.clone(), over.clone(), Arc::clone(&count));
             tasks.spawn(async move {
                 let mut latencies = Latencies::default();
-                while !over(count.load(Ordering::Relaxed)) {
+                while !over() {
                     worker.trial(&mut latencies).await;
                     count.fetch_add(1, Ordering::Relaxed);
                 }
@@ -274,11 +286,12 @@ async fn join(mut tasks: JoinSet<Latencies>) -> Latencies {
     clippy::disallowed_methods,
     reason = "a stopwatch is what a benchmark is"
 )]
-fn now() -> Instant {
+pub fn now() -> Instant {
     Instant::now()
 }
 
-fn sweep(name: &str) -> v1::SweepDefinition {
+/// One round of a million points.
+pub fn sweep(name: &str) -> v1::SweepDefinition {
     let axis = |path: &str, low, high| v1::Domain {
         path: path.to_owned(),
         kind: Some(v1::domain::Kind::Range(v1::Range {
@@ -290,7 +303,7 @@ fn sweep(name: &str) -> v1::SweepDefinition {
         ..Default::default()
     };
     let round = v1::WrittenRound {
-        points: Some(1_000_000),
+        points: Some(POINTS),
         epochs: EPOCHS,
         repeats: 1,
         pruner: v1::Pruner::None.into(),

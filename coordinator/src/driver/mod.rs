@@ -11,6 +11,7 @@ mod spec;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use serde_json::Value;
+use tokio::time::MissedTickBehavior;
 
 use crate::{
     Error,
@@ -55,6 +56,9 @@ impl SweepPlan {
 /// stored before they are wanted.
 const LEAST_QUEUED: u64 = 64;
 const QUEUED_PER_SLOT: u64 = 4;
+/// Time between two looks at what was told, at least: results that come meanwhile are taken in together, so that many
+/// short trials do not cost a look and a commit each.
+const PACE: Duration = Duration::from_millis(10);
 /// How long to wait after the store could not take a decision.
 const RETRY: Duration = Duration::from_millis(500);
 
@@ -64,10 +68,15 @@ pub(crate) async fn drive(state: Arc<State>) {
         state: Arc::clone(&state),
         active: BTreeMap::new(),
     };
+    let mut pace = tokio::time::interval(PACE);
+    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let told = tokio::select! {
             () = state.shutdown.cancelled() => return,
-            told = state.told() => told,
+            told = async {
+                pace.tick().await;
+                state.told().await
+            } => told,
         };
         for sweep in told {
             if let Err(error) = driver.advance(&sweep).await {

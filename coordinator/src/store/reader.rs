@@ -14,7 +14,7 @@ use super::{
     lock,
     memory::Memory,
     rows::{Read, Rows},
-    sqlite::{self, Tables},
+    sqlite::{self, Db},
 };
 use crate::ids::{AttemptNumber, Hash, SweepId, TrialNumber};
 
@@ -34,7 +34,7 @@ enum Source {
 #[derive(Debug)]
 struct Pool {
     path: PathBuf,
-    idle: Mutex<Vec<Tables>>,
+    idle: Mutex<Vec<Db>>,
 }
 
 /// Connections kept for the next reads.
@@ -45,17 +45,15 @@ impl Pool {
     fn read<T>(&self, read: impl FnOnce(&dyn Read) -> Rows<T>) -> Rows<T> {
         let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let taken = idle().pop();
-        let tables = match taken {
-            Some(tables) => tables,
-            None => Tables::reading(
-                sqlite::open_for_reading(&self.path)
-                    .map_err(|error| StoreError::Database(error.to_string()))?,
-            ),
+        let db = match taken {
+            Some(db) => db,
+            None => sqlite::open_for_reading(&self.path)
+                .map_err(|error| StoreError::Database(error.to_string()))?,
         };
-        let answer = tables.on_snapshot(read);
+        let answer = db.on_snapshot(read);
         let mut idle = idle();
         if idle.len() < IDLE {
-            idle.push(tables);
+            idle.push(db);
         }
         answer
     }
@@ -74,7 +72,7 @@ impl Reader {
         let reader = Self::of_file(path);
         if let Source::File(pool) = &reader.source {
             let mut idle = pool.idle.lock().unwrap_or_else(PoisonError::into_inner);
-            idle.push(Tables::reading(connection));
+            idle.push(connection);
         }
         Ok(reader)
     }
@@ -99,7 +97,7 @@ impl Reader {
         if let Source::File(pool) = &self.source {
             let idle =
                 std::mem::take(&mut *pool.idle.lock().unwrap_or_else(PoisonError::into_inner));
-            idle.into_iter().for_each(Tables::close);
+            idle.into_iter().for_each(Db::close);
         }
     }
 

@@ -8,7 +8,7 @@ use std::{fmt, path::Path};
 use super::{
     OpenError, StoreError,
     rows::{Read, Rows, SweepRow, TrialRow},
-    sqlite::{self, Tables},
+    sqlite,
 };
 use crate::trial::{TRIAL_STATES, TrialKind};
 
@@ -37,9 +37,9 @@ pub async fn verify(database: &Path) -> Result<(u64, Vec<Finding>), OpenError> {
         problem,
     };
     let checked = tokio::task::spawn_blocking(move || {
-        let tables = Tables::reading(sqlite::open_for_reading(&path)?);
-        let checked = tables.on_snapshot(check);
-        tables.close();
+        let db = sqlite::open_for_reading(&path)?;
+        let checked = db.on_snapshot(check);
+        db.close();
         Ok::<_, OpenError>(checked)
     });
     let checked = checked

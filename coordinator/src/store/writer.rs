@@ -113,22 +113,26 @@ impl Drop for Writer {
 
 fn run(mut tables: Tables, queue: &Queue) {
     while let Some((commands, answers)) = next_group(queue) {
-        match tables.apply_group(&commands) {
-            Ok(replies) => {
-                for (answer, reply) in answers.into_iter().zip(replies) {
-                    // Whoever asked may have gone; what it asked for is stored all the same.
-                    answer.send(reply).ok();
-                }
-            }
-            Err(error) => {
-                tracing::error!(%error, commands = commands.len(), "a group of commands was not stored");
-                for answer in answers {
-                    answer.send(Err(error.clone())).ok();
-                }
-            }
+        let replies = tables.apply_group(&commands);
+        tell_of_failure(&replies);
+        for (answer, reply) in answers.into_iter().zip(replies) {
+            // Whoever asked may have gone; what it asked for is stored all the same.
+            answer.send(reply).ok();
         }
     }
     tables.close();
+}
+
+/// What the disk or the file is to blame for is told once a group, not only to those who asked.
+fn tell_of_failure(replies: &[Rows<Reply>]) {
+    let failed = |reply: &&Rows<Reply>| {
+        use StoreError::{Damaged, Database, DiskFull};
+        matches!(reply, Err(Damaged { .. } | Database(_) | DiskFull(_)))
+    };
+    if let Some(Err(error)) = replies.iter().find(failed) {
+        let commands = replies.iter().filter(failed).count();
+        tracing::error!(%error, commands, "commands were not stored");
+    }
 }
 
 type Group = (Vec<Command>, Vec<oneshot::Sender<Rows<Reply>>>);

@@ -337,6 +337,7 @@ pub fn log(request: v1::LogRequest) -> Result<crate::store::command::Log, Error>
     let skip = request.lines.len().saturating_sub(LOG_LINES);
     Ok(crate::store::command::Log {
         attempt: attempt("attempt", request.attempt)?,
+        first: request.first.saturating_add(skip as u64),
         lines: request
             .lines
             .into_iter()

@@ -35,11 +35,38 @@ pub(super) fn decide<W: Write>(store: &mut W, decide: &Decide) -> Rows<Decided> 
         )));
     }
     sweep.decisions = decide.number;
+    let (trials, places) = named(&decide.actions);
+    store.will_read(sweep.key, &trials, &places)?;
     for action in &decide.actions {
         act(store, &mut sweep, action, decide.at)?;
     }
     let sweep = settle(store, sweep, decide.at)?;
     Ok(told(&sweep, true))
+}
+
+/// Trials and points that actions speak of.
+fn named(actions: &[Action]) -> (Vec<TrialNumber>, Vec<WinnerRef>) {
+    let (mut trials, mut places) = (Vec::new(), Vec::new());
+    for action in actions {
+        match action {
+            Action::Enqueue(new) => {
+                trials.extend(new.iter().map(|trial| trial.number));
+                places.extend(new.iter().map(place));
+            }
+            Action::Promote { trial, .. } | Action::Prune { trial, .. } => trials.push(*trial),
+            _ => {}
+        }
+    }
+    places.sort_unstable();
+    places.dedup();
+    (trials, places)
+}
+
+fn place(new: &NewTrial) -> WinnerRef {
+    WinnerRef {
+        round: new.round,
+        point: new.point,
+    }
 }
 
 fn act<W: Write>(store: &mut W, sweep: &mut SweepRow, action: &Action, at: Millis) -> Rows<()> {
@@ -92,10 +119,7 @@ fn act<W: Write>(store: &mut W, sweep: &mut SweepRow, action: &Action, at: Milli
 
 /// A new trial; nothing when it is there already. A sweep that is to end takes none.
 fn enqueue<W: Write>(store: &mut W, sweep: &mut SweepRow, new: &NewTrial, at: Millis) -> Rows<()> {
-    let place = WinnerRef {
-        round: new.round,
-        point: new.point,
-    };
+    let place = place(new);
     if let Some(old) = store.trial(sweep.key, new.number)? {
         let same = old.kind == new.kind
             && (old.place, old.repeat, old.fold) == (place, new.repeat, new.fold);

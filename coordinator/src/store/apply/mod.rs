@@ -17,12 +17,15 @@ pub(super) use point::{curve, valued};
 pub(super) use worker::attempt_ends;
 
 use super::{
+    StoreError,
     command::{Command, Reply},
     rows::{Rows, Write},
 };
 
 /// Lines of log kept of an attempt.
 const LOG_LINES: u64 = 200;
+/// No program writes so many; numbers beyond are a mistake, and would not fit into the file.
+const LAST_LOG_LINE: u64 = 1 << 53;
 
 /// Carries out one command. On an error the applier takes back what was written.
 pub(super) fn apply<W: Write>(store: &mut W, command: &Command) -> Rows<Reply> {
@@ -45,10 +48,17 @@ pub(super) fn apply<W: Write>(store: &mut W, command: &Command) -> Rows<Reply> {
         }
         Command::Log(c) => {
             let speaker = step::speak(store, &c.attempt)?;
+            if c.first > LAST_LOG_LINE {
+                return Err(StoreError::Invalid(format!(
+                    "first: line {} of an attempt's log; up to {LAST_LOG_LINE} can be told apart",
+                    c.first
+                )));
+            }
             store.append_log(
                 speaker.sweep.key,
                 speaker.trial.number,
                 speaker.attempt.attempt,
+                c.first,
                 &c.lines,
                 LOG_LINES,
             )?;

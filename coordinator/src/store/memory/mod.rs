@@ -1,6 +1,7 @@
 //! The memory applier: the same rows in maps. It is the disk of the simulation, and what SQLite is compared with.
 
-mod rows;
+mod read;
+mod write;
 
 use std::collections::BTreeMap;
 
@@ -33,7 +34,8 @@ pub struct Memory {
     reports: BTreeMap<(SweepKey, TrialNumber, AttemptNumber, u32), ReportRow>,
     events: Vec<Stored>,
     blobs: BTreeMap<(SweepKey, TrialNumber, Hash), BlobRef>,
-    logs: BTreeMap<(SweepKey, TrialNumber, AttemptNumber), Vec<String>>,
+    /// By number, from 1.
+    logs: BTreeMap<(SweepKey, TrialNumber, AttemptNumber), BTreeMap<u64, String>>,
     warnings: BTreeMap<SweepKey, Vec<(String, String)>>,
 }
 

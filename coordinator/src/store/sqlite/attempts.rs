@@ -1,11 +1,12 @@
-//! `attempts` and `logs`.
+//! `attempts`.
 
 use super::{
+    bulk::Bulk,
     cells::{Cells, all, first, int, run},
-    db::{Db, params},
+    db::{Db, params, row},
 };
 use crate::{
-    ids::{AttemptNumber, Hash, RequestId, SessionId, Token, TrialNumber},
+    ids::{AttemptNumber, RequestId, SessionId, Token, TrialNumber},
     store::rows::{AttemptRow, Rows, SweepKey},
     trial::AttemptState,
 };
@@ -42,39 +43,34 @@ const GRANTED: &str = concat!(
     columns!(),
     " FROM attempts WHERE state = 'running' AND session = ?1 AND request = ?2"
 );
-const INSERT: &str = concat!(
-    "INSERT INTO attempts (",
-    columns!(),
-    ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, NULL, '', ?10, ?11, ?12, ?13, 0, NULL)"
+static INSERT: Bulk = Bulk::new(
+    concat!("INSERT INTO attempts (", columns!(), ") VALUES {rows}"),
+    17,
 );
-const UPDATE: &str = "UPDATE attempts SET state = ?4, ended_ms = ?5, reason = ?6, from_epoch = ?7, resume = ?8, \
-    excused = ?9, digest = ?10 WHERE sweep = ?1 AND trial = ?2 AND attempt = ?3 AND state = ?11";
+// The guard: the state as it was read.
+static UPDATE: Bulk = Bulk::new(
+    "WITH v (sweep, trial, attempt, old_state, state, ended_ms, reason, from_epoch, resume, excused, digest) AS \
+     (VALUES {rows}) UPDATE attempts SET state = v.state, ended_ms = v.ended_ms, reason = v.reason, from_epoch = \
+     v.from_epoch, resume = v.resume, excused = v.excused, digest = v.digest FROM v WHERE attempts.sweep = v.sweep AND \
+     attempts.trial = v.trial AND attempts.attempt = v.attempt AND attempts.state = v.old_state",
+    11,
+);
 const EXCUSE: &str = "UPDATE attempts SET excused = 1 WHERE state = 'running' AND excused = 0";
-const SELECT_LOG: &str =
-    "SELECT attempt, text FROM logs WHERE sweep = ?1 AND trial = ?2 ORDER BY attempt, line";
-const LAST_LINE: &str =
-    "SELECT coalesce(max(line), 0) FROM logs WHERE sweep = ?1 AND trial = ?2 AND attempt = ?3";
-const INSERT_LINE: &str =
-    "INSERT INTO logs (sweep, trial, attempt, line, text) VALUES (?1, ?2, ?3, ?4, ?5)";
-const TRIM_LOG: &str =
-    "DELETE FROM logs WHERE sweep = ?1 AND trial = ?2 AND attempt = ?3 AND line <= ?4";
-
 #[cfg(test)]
-pub(super) const STATEMENTS: &[(&str, usize)] = &[
-    (SELECT, 3),
-    (OF_TRIAL, 2),
-    (OPEN, 0),
-    (OPEN_OF_SESSION, 1),
-    (GRANTED, 2),
-    (INSERT, 13),
-    (UPDATE, 11),
-    (EXCUSE, 0),
-    (SELECT_LOG, 2),
-    (LAST_LINE, 3),
-    (INSERT_LINE, 5),
-    (TRIM_LOG, 4),
-];
+pub(super) fn statements() -> Vec<(&'static str, usize)> {
+    let bulk = [&INSERT, &UPDATE].into_iter().flat_map(Bulk::statements);
+    let others = [
+        (SELECT, 3),
+        (OF_TRIAL, 2),
+        (OPEN, 0),
+        (OPEN_OF_SESSION, 1),
+        (GRANTED, 2),
+        (EXCUSE, 0),
+    ];
+    bulk.chain(others).collect()
+}
 
+type Key = (SweepKey, TrialNumber, AttemptNumber);
 type Placed = (SweepKey, TrialNumber, AttemptRow);
 
 fn read(cells: &mut Cells<'_>) -> Rows<Placed> {
@@ -132,80 +128,56 @@ pub(super) fn granted(c: &Db, session: SessionId, request: RequestId) -> Rows<Op
     first(c, "attempts", GRANTED, params![session.0, request.0], read)
 }
 
-pub(super) fn insert(c: &Db, sweep: SweepKey, trial: TrialNumber, row: &AttemptRow) -> Rows<()> {
-    let params = params![
-        sweep.0,
-        int(trial.0),
-        row.attempt.0,
-        row.session.0,
-        &row.worker,
-        row.request.0,
-        row.token.0,
-        row.state.as_str(),
-        row.started,
-        row.from_epoch,
-        row.resume.map(|hash: Hash| hash.0),
-        row.to_epoch,
-        row.known_epochs,
-    ];
-    run(c, INSERT, params).map(drop)
+/// New attempts.
+pub(super) fn insert<'a>(c: &Db, rows: impl Iterator<Item = (Key, &'a AttemptRow)>) -> Rows<()> {
+    let values = rows.flat_map(|((sweep, trial, attempt), row)| {
+        row![
+            sweep.0,
+            int(trial.0),
+            attempt.0,
+            row.session.0,
+            &row.worker,
+            row.request.0,
+            row.token.0,
+            row.state.as_str(),
+            row.started,
+            row.ended,
+            &row.reason,
+            row.from_epoch,
+            row.resume.map(|hash| hash.0),
+            row.to_epoch,
+            row.known_epochs,
+            row.excused,
+            row.digest.map(|hash| hash.0),
+        ]
+    });
+    INSERT.run(c, values.collect())
 }
 
-pub(super) fn update(
+/// Changed attempts, each with the state that it had when it was read.
+pub(super) fn update<'a>(
     c: &Db,
-    sweep: SweepKey,
-    trial: TrialNumber,
-    from: AttemptState,
-    row: &AttemptRow,
-) -> Rows<bool> {
-    let params = params![
-        sweep.0,
-        int(trial.0),
-        row.attempt.0,
-        row.state.as_str(),
-        row.ended,
-        &row.reason,
-        row.from_epoch,
-        row.resume.map(|hash| hash.0),
-        row.excused,
-        row.digest.map(|hash| hash.0),
-        from.as_str(),
-    ];
-    Ok(run(c, UPDATE, params)? == 1)
+    rows: impl Iterator<Item = (Key, &'a AttemptRow, AttemptState)>,
+) -> Rows<()> {
+    let values = rows.flat_map(|((sweep, trial, attempt), row, from)| {
+        row![
+            sweep.0,
+            int(trial.0),
+            attempt.0,
+            from.as_str(),
+            row.state.as_str(),
+            row.ended,
+            &row.reason,
+            row.from_epoch,
+            row.resume.map(|hash| hash.0),
+            row.excused,
+            row.digest.map(|hash| hash.0),
+        ]
+    });
+    UPDATE.run(c, values.collect())
 }
 
 /// Attempts that were open when the coordinator ended are no crashes.
 pub(super) fn excuse_open(c: &Db) -> Rows<()> {
     run(c, EXCUSE, params![]).map(drop)
-}
-
-pub(super) fn logs(
-    c: &Db,
-    sweep: SweepKey,
-    trial: TrialNumber,
-) -> Rows<Vec<(AttemptNumber, String)>> {
-    let params = params![sweep.0, int(trial.0)];
-    all(c, "logs", SELECT_LOG, params, |cells| {
-        Ok((AttemptNumber(cells.number("attempt")?), cells.get("text")?))
-    })
-}
-
-pub(super) fn append_log(
-    c: &Db,
-    sweep: SweepKey,
-    trial: TrialNumber,
-    attempt: AttemptNumber,
-    lines: &[String],
-    keep: u64,
-) -> Rows<()> {
-    let key = params![sweep.0, int(trial.0), attempt.0];
-    let mut last: i64 =
-        first(c, "logs", LAST_LINE, key, |cells| cells.get("line"))?.unwrap_or_default();
-    for line in lines {
-        last += 1;
-        let params = params![sweep.0, int(trial.0), attempt.0, last, line];
-        run(c, INSERT_LINE, params)?;
-    }
-    let params = params![sweep.0, int(trial.0), attempt.0, last - int(keep)];
-    run(c, TRIM_LOG, params).map(drop)
 }

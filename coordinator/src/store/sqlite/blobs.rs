@@ -1,8 +1,9 @@
 //! `blobs`.
 
 use super::{
+    bulk::Bulk,
     cells::{Cells, all, first, int, run},
-    db::{Db, params},
+    db::{Db, params, row},
 };
 use crate::{
     ids::{AttemptNumber, Hash, TrialNumber},
@@ -16,19 +17,24 @@ const OF_TRIAL: &str = "SELECT trial, hash, size, kind, epoch, stored FROM blobs
 const OF_SWEEP: &str = "SELECT trial, hash, size, kind, epoch, stored FROM blobs WHERE sweep = ?1 ORDER BY trial, hash";
 const STORED: &str = "SELECT DISTINCT hash FROM blobs WHERE stored = 1 ORDER BY hash";
 const NEEDED: &str = "SELECT 1 FROM blobs WHERE hash = ?1 LIMIT 1";
-const PUT: &str = "INSERT INTO blobs (sweep, trial, hash, attempt, kind, size, epoch, stored, at_ms) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (sweep, trial, hash) DO UPDATE SET stored = max(stored, ?8)";
+static PUT: Bulk = Bulk::new(
+    "INSERT INTO blobs (sweep, trial, hash, attempt, kind, size, epoch, stored, at_ms) VALUES {rows} \
+     ON CONFLICT (sweep, trial, hash) DO UPDATE SET stored = max(stored, excluded.stored)",
+    9,
+);
 const DELETE: &str = "DELETE FROM blobs WHERE sweep = ?1 AND trial = ?2 AND hash = ?3";
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[(&str, usize)] = &[
-    (OF_TRIAL, 2),
-    (OF_SWEEP, 1),
-    (STORED, 0),
-    (NEEDED, 1),
-    (PUT, 9),
-    (DELETE, 3),
-];
+pub(super) fn statements() -> Vec<(&'static str, usize)> {
+    let others = [
+        (OF_TRIAL, 2),
+        (OF_SWEEP, 1),
+        (STORED, 0),
+        (NEEDED, 1),
+        (DELETE, 3),
+    ];
+    PUT.statements().chain(others).collect()
+}
 
 fn read(cells: &mut Cells<'_>) -> Rows<(TrialNumber, BlobRef)> {
     let trial = TrialNumber(cells.number("trial")?);
@@ -61,26 +67,25 @@ pub(super) fn needed(c: &Db, hash: Hash) -> Rows<bool> {
     Ok(first(c, "blobs", NEEDED, params![hash.0], |_| Ok(()))?.is_some())
 }
 
+/// Committed blobs; the same again may only become `stored`.
 pub(super) fn put(
     c: &Db,
-    sweep: SweepKey,
-    trial: TrialNumber,
-    attempt: AttemptNumber,
-    blob: BlobRef,
-    at: i64,
+    rows: impl Iterator<Item = ((SweepKey, TrialNumber, AttemptNumber), BlobRef, i64)>,
 ) -> Rows<()> {
-    let params = params![
-        sweep.0,
-        int(trial.0),
-        blob.hash.0,
-        attempt.0,
-        blob.kind.as_str(),
-        int(blob.size),
-        blob.epoch,
-        blob.stored,
-        at,
-    ];
-    run(c, PUT, params).map(drop)
+    let values = rows.flat_map(|((sweep, trial, attempt), blob, at)| {
+        row![
+            sweep.0,
+            int(trial.0),
+            blob.hash.0,
+            attempt.0,
+            blob.kind.as_str(),
+            int(blob.size),
+            blob.epoch,
+            blob.stored,
+            at,
+        ]
+    });
+    PUT.run(c, values.collect())
 }
 
 pub(super) fn delete(c: &Db, sweep: SweepKey, trial: TrialNumber, hash: Hash) -> Rows<()> {

@@ -2,7 +2,10 @@
 
 use sqlx::{Row as _, sqlite::SqliteRow};
 
-use super::db::{Db, Value, value};
+use super::{
+    bulk::Bulk,
+    db::{Db, Value, value},
+};
 use crate::{
     ids::Hash,
     store::{StoreError, rows::Rows},
@@ -178,6 +181,22 @@ pub(super) fn all<T>(
         .collect()
 }
 
+/// All rows that a statement over many keys finds; `keys` are the keys' values, one key after the other.
+pub(super) fn all_of<T>(
+    db: &Db,
+    table: &'static str,
+    bulk: &'static Bulk,
+    keys: Vec<Value>,
+    read: impl Fn(&mut Cells<'_>) -> Rows<T>,
+) -> Rows<Vec<T>> {
+    let mut found = Vec::new();
+    bulk.each_part(keys, |sql, part| {
+        found.extend(all(db, table, sql, part, &read)?);
+        Ok(())
+    })?;
+    Ok(found)
+}
+
 /// The first row of a constant statement.
 pub(super) fn first<T>(
     db: &Db,
@@ -199,7 +218,7 @@ pub(super) fn first<T>(
 
 /// Runs a constant statement; gives the number of rows it changed.
 pub(super) fn run(db: &Db, sql: &'static str, params: Vec<Value>) -> Rows<u64> {
-    Ok(db.run(sql, params)?.0)
+    db.run(sql, params)
 }
 
 /// Unsigned numbers are stored as SQLite has them; larger ones do not occur.

@@ -4,7 +4,7 @@
 //! the writer's thread or one of the runtime's blocking threads, which may wait.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::RefCell,
     fmt,
     future::Future,
     pin::pin,
@@ -49,10 +49,15 @@ macro_rules! params {
 }
 pub(super) use params;
 
+/// The values of one row of a [`Bulk`](super::bulk::Bulk), in order.
+macro_rules! row {
+    ($($value:expr),* $(,)?) => { [$($crate::store::sqlite::db::Value::from($value)),*] };
+}
+pub(super) use row;
+
 /// A connection.
 pub(in crate::store) struct Db {
     connection: RefCell<SqliteConnection>,
-    writes: Cell<u64>,
 }
 
 impl fmt::Debug for Db {
@@ -65,21 +70,14 @@ impl Db {
     pub(super) fn new(connection: SqliteConnection) -> Self {
         Self {
             connection: RefCell::new(connection),
-            writes: Cell::new(0),
         }
     }
 
-    /// Statements run so far that may have written.
-    pub(super) fn writes(&self) -> u64 {
-        self.writes.get()
-    }
-
-    /// Runs a constant statement; gives the number of rows it changed, and the last row's key.
-    pub(super) fn run(&self, sql: &'static str, params: Vec<Value>) -> Rows<(u64, i64)> {
-        self.writes.set(self.writes.get() + 1);
+    /// Runs a constant statement; gives the number of rows it changed.
+    pub(super) fn run(&self, sql: &'static str, params: Vec<Value>) -> Rows<u64> {
         let query = sqlx::query_with(sql, arguments(sql, params)?);
         let done = wait_for(query.execute(&mut *self.connection.borrow_mut()))?;
-        Ok((done.rows_affected(), done.last_insert_rowid()))
+        Ok(done.rows_affected())
     }
 
     /// All rows of a constant statement.
@@ -99,19 +97,19 @@ impl Db {
     }
 
     /// Runs a script of several statements without parameters.
-    pub(super) fn script(&self, sql: &'static str) -> Rows<()> {
+    pub(in crate::store) fn script(&self, sql: &'static str) -> Rows<()> {
         wait_for(sqlx::raw_sql(sql).execute(&mut *self.connection.borrow_mut()))?;
         Ok(())
     }
 
     /// Closes the file, so that whoever comes next finds its log folded in.
-    pub(super) fn close(self) {
+    pub(in crate::store) fn close(self) {
         wait_for(self.connection.into_inner().close()).ok();
     }
 
     /// Parameters of a statement, in SQLite's count.
     #[cfg(test)]
-    pub(super) fn parameters(&self, sql: &'static str) -> usize {
+    pub(in crate::store) fn parameters(&self, sql: &'static str) -> usize {
         use sqlx::{Either, Executor as _, SqlSafeStr as _, Statement as _};
         let mut connection = self.connection.borrow_mut();
         let statement = wait_for(connection.prepare(sql.into_sql_str())).unwrap();

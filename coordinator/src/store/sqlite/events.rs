@@ -1,8 +1,9 @@
 //! `events`, and the results that the search is replayed from.
 
 use super::{
-    cells::{Cells, all, first, int, run},
-    db::{Db, params},
+    bulk::Bulk,
+    cells::{Cells, all, first, int},
+    db::{Db, params, row},
 };
 use crate::{
     ids::{AttemptNumber, SweepId, TrialNumber},
@@ -32,18 +33,20 @@ const RESULTS: &str = "SELECT e.sweep, e.seq, e.trial, t.kind, t.round, t.point,
     e.event, e.to_epoch, e.epoch, e.objective, t.retry_of, t.result_json FROM events e JOIN trials t ON \
     t.sweep = e.sweep AND t.number = e.trial WHERE e.sweep = ?1 AND e.seq > ?2 AND e.from_state <> e.to_state AND \
     e.to_state IN ('waiting', 'completed', 'pruned', 'diverged', 'cancelled', 'failed') ORDER BY e.seq";
-const LAST_SEQ: &str = "SELECT coalesce(max(seq), 0) FROM events";
-const INSERT: &str = "INSERT INTO events (sweep, seq, at_ms, trial, attempt, actor, event, from_state, to_state, \
-    reason, epoch, to_epoch, objective) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+// By sweep, whose newest event is found at once; 0 is the workers'.
+const LAST_SEQ: &str = "SELECT coalesce(max(newest), 0) FROM (SELECT (SELECT max(seq) FROM events WHERE sweep = s.id) \
+    AS newest FROM (SELECT id FROM sweeps UNION ALL SELECT 0 AS id) s)";
+static INSERT: Bulk = Bulk::new(
+    "INSERT INTO events (sweep, seq, at_ms, trial, attempt, actor, event, from_state, to_state, reason, epoch, to_epoch, \
+     objective) VALUES {rows}",
+    13,
+);
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[(&str, usize)] = &[
-    (OF_SWEEP, 3),
-    (OF_TRIAL, 4),
-    (RESULTS, 2),
-    (LAST_SEQ, 0),
-    (INSERT, 13),
-];
+pub(super) fn statements() -> Vec<(&'static str, usize)> {
+    let others = [(OF_SWEEP, 3), (OF_TRIAL, 4), (RESULTS, 2), (LAST_SEQ, 0)];
+    INSERT.statements().chain(others).collect()
+}
 
 fn read(cells: &mut Cells<'_>) -> Rows<Event> {
     let _: i64 = cells.get("sweep")?;
@@ -126,26 +129,25 @@ pub(super) fn last_seq(c: &Db) -> Rows<u64> {
     .unwrap_or(0))
 }
 
-pub(super) fn insert(c: &Db, seq: u64, row: &EventRow) -> Rows<()> {
-    let EventRow {
-        sweep,
-        event,
-        result,
-    } = row;
-    let params = params![
-        sweep.map_or(0, |sweep| sweep.0),
-        int(seq),
-        event.at,
-        event.trial.map(|trial| int(trial.0)),
-        event.attempt.map(|attempt| attempt.0),
-        &event.actor,
-        &event.event,
-        &event.from,
-        &event.to,
-        &event.reason,
-        result.map(|(epoch, ..)| epoch),
-        result.map(|(_, to_epoch, _)| to_epoch),
-        result.and_then(|(.., objective)| objective),
-    ];
-    run(c, INSERT, params).map(drop)
+/// New events with their numbers.
+pub(super) fn insert(c: &Db, rows: &[(u64, EventRow)]) -> Rows<()> {
+    let values = rows.iter().flat_map(|(seq, row)| {
+        let (event, result) = (&row.event, row.result);
+        row![
+            row.sweep.map_or(0, |sweep| sweep.0),
+            int(*seq),
+            event.at,
+            event.trial.map(|trial| int(trial.0)),
+            event.attempt.map(|attempt| attempt.0),
+            &event.actor,
+            &event.event,
+            &event.from,
+            &event.to,
+            &event.reason,
+            result.map(|(epoch, ..)| epoch),
+            result.map(|(_, to_epoch, _)| to_epoch),
+            result.and_then(|(.., objective)| objective),
+        ]
+    });
+    INSERT.run(c, values.collect())
 }

@@ -1,8 +1,9 @@
 //! `reports`.
 
 use super::{
-    cells::{Cells, all, first, int, run},
-    db::{Db, params},
+    bulk::Bulk,
+    cells::{Cells, all, first, int},
+    db::{Db, params, row},
 };
 use crate::{
     ids::{AttemptNumber, Hash, TrialNumber},
@@ -15,11 +16,19 @@ use crate::{
 const OF_TRIAL: &str = "SELECT attempt, epoch, objective, metrics_json, layers, weights_hash, seconds, images, at_ms \
     FROM reports WHERE sweep = ?1 AND trial = ?2 ORDER BY attempt, epoch";
 const HASH: &str = "SELECT weights_hash FROM reports WHERE sweep = ?1 AND trial = ?2 AND attempt = ?3 AND epoch = ?4";
-const INSERT: &str = "INSERT INTO reports (sweep, trial, attempt, epoch, objective, metrics_json, layers, \
-    weights_hash, seconds, images, at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+static INSERT: Bulk = Bulk::new(
+    "INSERT INTO reports (sweep, trial, attempt, epoch, objective, metrics_json, layers, weights_hash, seconds, images, \
+     at_ms) VALUES {rows}",
+    11,
+);
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[(&str, usize)] = &[(OF_TRIAL, 2), (HASH, 4), (INSERT, 11)];
+pub(super) fn statements() -> Vec<(&'static str, usize)> {
+    INSERT
+        .statements()
+        .chain([(OF_TRIAL, 2), (HASH, 4)])
+        .collect()
+}
 
 fn read(cells: &mut Cells<'_>) -> Rows<ReportRow> {
     let attempt = AttemptNumber(cells.number("attempt")?);
@@ -62,21 +71,25 @@ pub(super) fn hash(
     })
 }
 
-pub(super) fn insert(c: &Db, sweep: SweepKey, trial: TrialNumber, row: &ReportRow) -> Rows<()> {
-    // JSON has no NaN: serde_json writes null for what is not finite.
-    let metrics = serde_json::to_string(&row.point.metrics).unwrap_or_else(|_| "[]".to_owned());
-    let params = params![
-        sweep.0,
-        int(trial.0),
-        row.point.attempt.0,
-        row.point.epoch,
-        row.objective,
-        metrics,
-        row.point.layers.as_slice(),
-        row.point.weights_hash.map(|hash| hash.0),
-        row.point.seconds,
-        int(row.images),
-        row.at,
-    ];
-    run(c, INSERT, params).map(drop)
+/// New reports.
+pub(super) fn insert(c: &Db, rows: &[(SweepKey, TrialNumber, ReportRow)]) -> Rows<()> {
+    let values = rows.iter().flat_map(|(sweep, trial, row)| {
+        let point = &row.point;
+        // JSON has no NaN: serde_json writes null for what is not finite.
+        let metrics = serde_json::to_string(&point.metrics).unwrap_or_else(|_| "[]".to_owned());
+        row![
+            sweep.0,
+            int(trial.0),
+            point.attempt.0,
+            point.epoch,
+            row.objective,
+            metrics,
+            point.layers.as_slice(),
+            point.weights_hash.map(|hash| hash.0),
+            point.seconds,
+            int(row.images),
+            row.at,
+        ]
+    });
+    INSERT.run(c, values.collect())
 }

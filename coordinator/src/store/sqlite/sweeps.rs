@@ -1,4 +1,4 @@
-//! `sweeps`, `rounds` and `warnings`.
+//! `sweeps`.
 
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use crate::{
     ids::{Hash, RequestId, SweepId},
     store::{
         StoreError,
-        rows::{RoundRow, Rows, SweepKey, SweepRow},
-        values::{DataSet, NewRound, NewSweep, Objective, WinnerRef},
+        rows::{Rows, SweepKey, SweepRow},
+        values::{DataSet, NewSweep, Objective, WinnerRef},
     },
     sweep::SweepState,
 };
@@ -28,29 +28,38 @@ const SELECT: &str = "SELECT id, name, identity, request, seed, trainer, metric,
     first_grant_ms, last_end_ms, queued, running, counts_json, points, trials, epochs_trained, images_trained, \
     training_seconds, epochs_planned, trials_planned, data_hash, data_shape_json, data_classes, check_json, \
     best_round, best_point, test_accuracy FROM sweeps WHERE id = ?1";
-const INSERT: &str = "INSERT INTO sweeps (name, identity, request, seed, trainer, metric, maximize, at_best, target, \
+const INSERT: &str = "INSERT INTO sweeps (id, name, identity, request, seed, trainer, metric, maximize, at_best, target, \
     data_source, folds, with_check, definition, state, checked, stopping, reason, decisions, next_number, created_ms, queued, \
     running, counts_json, points, trials, epochs_trained, images_trained, training_seconds, epochs_planned, \
-    trials_planned, check_json) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, 0, '', 0, 1, \
-    ?16, 0, 0, '[0,0,0,0,0,0,0,0]', 0, 0, 0, 0, 0, 0, 0, '')";
+    trials_planned, check_json) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, 0, '', 0, \
+    1, ?17, 0, 0, '[0,0,0,0,0,0,0,0]', 0, 0, 0, 0, 0, 0, 0, '')";
 const UPDATE: &str = "UPDATE sweeps SET state = ?2, checked = ?3, stopping = ?4, reason = ?5, decisions = ?6, \
     next_number = ?7, ended_ms = ?8, first_grant_ms = ?9, last_end_ms = ?10, queued = ?11, running = ?12, \
     counts_json = ?13, points = ?14, trials = ?15, epochs_trained = ?16, images_trained = ?17, \
     training_seconds = ?18, epochs_planned = ?19, trials_planned = ?20, data_hash = ?21, data_shape_json = ?22, \
     data_classes = ?23, check_json = ?24, best_round = ?25, best_point = ?26, test_accuracy = ?27 WHERE id = ?1";
-const SELECT_ROUNDS: &str = "SELECT round, points, finished, rungs_json, repeats, top, box_json FROM rounds \
-    WHERE sweep = ?1 ORDER BY round";
-const PUT_ROUND: &str = "INSERT INTO rounds (sweep, round, points, finished, rungs_json, repeats, top, box_json) \
-    VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7) ON CONFLICT (sweep, round) DO UPDATE SET points = ?3, rungs_json = ?4, \
-    repeats = ?5, top = ?6, box_json = ?7";
-const ADD_FINISHED: &str =
-    "UPDATE rounds SET finished = max(0, finished + ?3) WHERE sweep = ?1 AND round = ?2";
-const SELECT_WARNINGS: &str = "SELECT text FROM warnings WHERE sweep = ?1 ORDER BY nth";
-const INSERT_WARNING: &str = "INSERT OR IGNORE INTO warnings (sweep, key, nth, text) \
-    SELECT ?1, ?2, count(*), ?3 FROM warnings WHERE sweep = ?1";
+// Children first: foreign keys are on.
+const DELETE: [&str; 10] = [
+    "DELETE FROM logs WHERE sweep = ?1",
+    "DELETE FROM blobs WHERE sweep = ?1",
+    "DELETE FROM reports WHERE sweep = ?1",
+    "DELETE FROM attempts WHERE sweep = ?1",
+    "DELETE FROM trials WHERE sweep = ?1",
+    "DELETE FROM points WHERE sweep = ?1",
+    "DELETE FROM rounds WHERE sweep = ?1",
+    "DELETE FROM warnings WHERE sweep = ?1",
+    "DELETE FROM events WHERE sweep = ?1",
+    "DELETE FROM sweeps WHERE id = ?1",
+];
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[(&str, usize)] = &[
+pub(super) fn statements() -> Vec<(&'static str, usize)> {
+    let of_one = DELETE.map(|sql| (sql, 1));
+    [STATEMENTS, &of_one].concat()
+}
+
+#[cfg(test)]
+const STATEMENTS: &[(&str, usize)] = &[
     (KEY_BY_NAME, 1),
     (KEY_BY_IDENTITY, 1),
     (KEY_BY_REQUEST, 1),
@@ -58,13 +67,8 @@ pub(super) const STATEMENTS: &[(&str, usize)] = &[
     (LIVE_KEYS, 0),
     (NEWEST, 0),
     (SELECT, 1),
-    (INSERT, 16),
+    (INSERT, 17),
     (UPDATE, 27),
-    (SELECT_ROUNDS, 1),
-    (PUT_ROUND, 7),
-    (ADD_FINISHED, 3),
-    (SELECT_WARNINGS, 1),
-    (INSERT_WARNING, 3),
 ];
 
 fn key(cells: &mut Cells<'_>) -> Rows<Option<SweepKey>> {
@@ -183,30 +187,29 @@ fn read_data(cells: &mut Cells<'_>) -> Rows<Option<DataSet>> {
     }))
 }
 
-pub(super) fn insert(c: &Db, row: &SweepRow) -> Rows<SweepKey> {
+/// A new sweep; [`update`] stores the rest of it.
+pub(super) fn insert(c: &Db, row: &SweepRow) -> Rows<()> {
     let sweep = &row.sweep;
-    let (_, key) = c.run(
-        INSERT,
-        params![
-            row.id.as_str(),
-            &sweep.identity,
-            row.request.0,
-            sweep.seed.cast_signed(),
-            &sweep.trainer,
-            &sweep.objective.metric,
-            sweep.objective.maximize,
-            sweep.objective.best,
-            sweep.objective.target,
-            sweep.data_source.as_deref(),
-            sweep.folds,
-            sweep.check,
-            sweep.definition.as_slice(),
-            row.state.as_str(),
-            row.checked,
-            row.created,
-        ],
-    )?;
-    Ok(SweepKey(key))
+    let params = params![
+        row.key.0,
+        row.id.as_str(),
+        &sweep.identity,
+        row.request.0,
+        sweep.seed.cast_signed(),
+        &sweep.trainer,
+        &sweep.objective.metric,
+        sweep.objective.maximize,
+        sweep.objective.best,
+        sweep.objective.target,
+        sweep.data_source.as_deref(),
+        sweep.folds,
+        sweep.check,
+        sweep.definition.as_slice(),
+        row.state.as_str(),
+        row.checked,
+        row.created,
+    ];
+    run(c, INSERT, params).map(drop)
 }
 
 pub(super) fn update(c: &Db, row: &SweepRow) -> Rows<()> {
@@ -251,60 +254,10 @@ pub(super) fn update(c: &Db, row: &SweepRow) -> Rows<()> {
     Ok(())
 }
 
-pub(super) fn rounds(c: &Db, sweep: SweepKey) -> Rows<Vec<RoundRow>> {
-    all(c, "rounds", SELECT_ROUNDS, params![sweep.0], |cells| {
-        let round = cells.number("round")?;
-        let points = cells.number("points")?;
-        let finished = cells.number("finished")?;
-        let rungs: Vec<(u32, u64)> = cells.json("rungs_json")?;
-        Ok(RoundRow {
-            planned: NewRound {
-                round,
-                points,
-                rungs: rungs.iter().map(|(epochs, _)| *epochs).collect(),
-                rung_points: rungs.iter().map(|(_, points)| *points).collect(),
-                repeats: cells.number("repeats")?,
-                top: cells.optional_number("top")?,
-                box_json: cells.get("box_json")?,
-            },
-            finished,
-        })
-    })
-}
-
-pub(super) fn put_round(c: &Db, sweep: SweepKey, round: &NewRound) -> Rows<()> {
-    let rungs: Vec<(u32, u64)> = round
-        .rungs
-        .iter()
-        .enumerate()
-        .map(|(i, epochs)| (*epochs, round.rung_points.get(i).copied().unwrap_or(0)))
-        .collect();
-    run(
-        c,
-        PUT_ROUND,
-        params![
-            sweep.0,
-            round.round,
-            int(round.points),
-            serde_json::json!(rungs).to_string(),
-            round.repeats,
-            round.top,
-            &round.box_json,
-        ],
-    )?;
+/// Removes a sweep and all that belongs to it.
+pub(super) fn delete(c: &Db, sweep: SweepKey) -> Rows<()> {
+    for sql in DELETE {
+        run(c, sql, params![sweep.0])?;
+    }
     Ok(())
-}
-
-pub(super) fn add_finished(c: &Db, sweep: SweepKey, round: u32, by: i64) -> Rows<()> {
-    run(c, ADD_FINISHED, params![sweep.0, round, by]).map(drop)
-}
-
-pub(super) fn warnings(c: &Db, sweep: SweepKey) -> Rows<Vec<String>> {
-    all(c, "warnings", SELECT_WARNINGS, params![sweep.0], |cells| {
-        cells.get("text")
-    })
-}
-
-pub(super) fn insert_warning(c: &Db, sweep: SweepKey, key: &str, text: &str) -> Rows<()> {
-    run(c, INSERT_WARNING, params![sweep.0, key, text]).map(drop)
 }

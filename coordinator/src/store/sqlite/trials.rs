@@ -1,17 +1,20 @@
 //! `trials`.
 
+use std::collections::BTreeMap;
+
 use super::{
-    cells::{Cells, all, first, int, run},
-    db::{Db, params},
+    bulk::Bulk,
+    cells::{Cells, all, all_of, first, int},
+    db::{Db, params, row},
 };
 use crate::{
-    ids::{Hash, TrialNumber},
+    ids::{AttemptNumber, Hash, Token, TrialNumber},
     store::{
         history::{TrialFilter, TrialSort},
-        rows::{Guard, Rows, SweepKey, TrialRow},
+        rows::{Rows, SweepKey, TrialRow},
         values::WinnerRef,
     },
-    trial::{StopRequest, TRIAL_STATES, TrialKind, TrialState},
+    trial::{AttemptState, StopRequest, TRIAL_STATES, TrialKind, TrialState},
 };
 
 macro_rules! columns {
@@ -50,6 +53,28 @@ const HELD: &str = concat!(
     " FROM trials t WHERE t.sweep = ?1 AND t.state = 'queued' AND t.checkpoint = ?2 \
      ORDER BY t.queue_order, t.number LIMIT 1"
 );
+const QUEUE: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM trials t WHERE t.sweep = ?1 AND t.state = 'queued' ORDER BY t.queue_order, t.number LIMIT ?2"
+);
+static NUMBERED: Bulk = Bulk::new(
+    concat!(
+        "WITH v (sweep, number) AS (VALUES {rows}) SELECT ",
+        columns!(),
+        " FROM v CROSS JOIN trials t ON t.sweep = v.sweep AND t.number = v.number"
+    ),
+    2,
+);
+static OF_POINTS: Bulk = Bulk::new(
+    concat!(
+        "WITH v (sweep, round, point) AS (VALUES {rows}) SELECT ",
+        columns!(),
+        " FROM v CROSS JOIN trials t ON t.sweep = v.sweep AND t.round = v.round AND t.point = v.point \
+         WHERE t.kind = 'search'"
+    ),
+    3,
+);
 const IN_STATE: &str = "SELECT number FROM trials WHERE sweep = ?1 AND state = ?2 ORDER BY number";
 // `states` is a JSON list of names, empty for any; `round` is null for any. One statement per order, so that each is
 // constant.
@@ -70,37 +95,65 @@ const LIST: &str = listing!("t.number");
 const LIST_RECENT: &str = listing!("t.changed_ms DESC, t.number DESC");
 const LIST_MAX: &str = listing!("t.objective IS NULL, t.objective DESC, t.number");
 const LIST_MIN: &str = listing!("t.objective IS NULL, t.objective, t.number");
-const INSERT: &str = "INSERT INTO trials (sweep, number, kind, round, point, repeat, fold, seed, full_epochs, \
-    weights_of, retry_of, state, asked, to_epoch, queue_order, waits_at_end, keep_weights, attempts, worker, \
-    objective, epoch, most_epochs, weights_hash, seconds, images, checkpoint, reason, changed_ms) VALUES (?1, ?2, ?3, \
-    ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, NULL, ?13, ?14, ?15, ?16, 0, '', NULL, 0, 0, NULL, 0, 0, NULL, '', ?17)";
-// The guard: the old state, the newest attempt, and, where a worker speaks (?20 not null), the secret of that attempt
-// and that it runs.
-const UPDATE: &str = "UPDATE trials SET state = ?3, asked = ?4, to_epoch = ?5, queue_order = ?6, waits_at_end = ?7, \
-    keep_weights = ?8, attempts = ?9, worker = ?10, objective = ?11, epoch = ?12, most_epochs = ?13, \
-    weights_hash = ?14, seconds = ?15, images = ?16, checkpoint = ?17, reason = ?18, changed_ms = ?19 \
-    WHERE sweep = ?1 AND number = ?2 AND state = ?21 AND attempts = ?22 AND (?20 IS NULL OR EXISTS (SELECT 1 FROM \
-    attempts WHERE sweep = ?1 AND trial = ?2 AND attempt = ?22 AND token = ?20 AND state = 'running'))";
-const SET_NOTES: &str = "UPDATE trials SET diagnosis_json = CASE ?3 WHEN '' THEN diagnosis_json ELSE ?3 END, \
-    result_json = CASE ?4 WHEN '' THEN result_json ELSE ?4 END WHERE sweep = ?1 AND number = ?2";
+static INSERT: Bulk = Bulk::new(
+    "INSERT INTO trials (sweep, number, kind, round, point, repeat, fold, seed, full_epochs, weights_of, retry_of, state, \
+     asked, to_epoch, queue_order, waits_at_end, keep_weights, attempts, worker, objective, epoch, most_epochs, \
+     weights_hash, seconds, images, checkpoint, reason, changed_ms) VALUES {rows}",
+    28,
+);
+// The guard: the state and the newest attempt as they were read, and, where a worker speaks (token not null), that its
+// attempt has this secret and stands where the writer left it.
+static UPDATE: Bulk = Bulk::new(
+    "WITH v (sweep, number, old_state, old_attempts, speaker, token, speaker_state, state, asked, to_epoch, queue_order, \
+     waits_at_end, keep_weights, attempts, worker, objective, epoch, most_epochs, weights_hash, seconds, images, \
+     checkpoint, reason, changed_ms) AS (VALUES {rows}) UPDATE trials SET state = v.state, asked = v.asked, to_epoch = \
+     v.to_epoch, queue_order = v.queue_order, waits_at_end = v.waits_at_end, keep_weights = v.keep_weights, attempts = \
+     v.attempts, worker = v.worker, objective = v.objective, epoch = v.epoch, most_epochs = v.most_epochs, weights_hash = \
+     v.weights_hash, seconds = v.seconds, images = v.images, checkpoint = v.checkpoint, reason = v.reason, changed_ms = \
+     v.changed_ms FROM v WHERE trials.sweep = v.sweep AND trials.number = v.number AND trials.state = v.old_state AND \
+     trials.attempts = v.old_attempts AND (v.token IS NULL OR EXISTS (SELECT 1 FROM attempts a WHERE a.sweep = v.sweep \
+     AND a.trial = v.number AND a.attempt = v.speaker AND a.token = v.token AND a.state = v.speaker_state))",
+    24,
+);
+static SET_NOTES: Bulk = Bulk::new(
+    "WITH v (sweep, number, diagnosis, result) AS (VALUES {rows}) UPDATE trials SET diagnosis_json = CASE v.diagnosis \
+     WHEN '' THEN diagnosis_json ELSE v.diagnosis END, result_json = CASE v.result WHEN '' THEN result_json ELSE \
+     v.result END FROM v WHERE trials.sweep = v.sweep AND trials.number = v.number",
+    4,
+);
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[(&str, usize)] = &[
-    (SELECT, 2),
-    (NOTES, 2),
-    (OF_POINT, 3),
-    (RETRIES, 2),
-    (HEAD, 1),
-    (HELD, 2),
-    (IN_STATE, 2),
-    (LIST, 6),
-    (LIST_RECENT, 6),
-    (LIST_MAX, 6),
-    (LIST_MIN, 6),
-    (INSERT, 17),
-    (UPDATE, 22),
-    (SET_NOTES, 4),
-];
+pub(super) fn statements() -> Vec<(&'static str, usize)> {
+    let bulk = [&NUMBERED, &OF_POINTS, &INSERT, &UPDATE, &SET_NOTES];
+    let bulk = bulk.into_iter().flat_map(Bulk::statements);
+    let others = [
+        (SELECT, 2),
+        (NOTES, 2),
+        (OF_POINT, 3),
+        (RETRIES, 2),
+        (HEAD, 1),
+        (HELD, 2),
+        (QUEUE, 2),
+        (IN_STATE, 2),
+        (LIST, 6),
+        (LIST_RECENT, 6),
+        (LIST_MAX, 6),
+        (LIST_MIN, 6),
+    ];
+    bulk.chain(others).collect()
+}
+
+/// A changed trial, and what must still hold in the file.
+pub(super) struct Update<'a> {
+    pub(super) sweep: SweepKey,
+    pub(super) row: &'a TrialRow,
+    /// As it was read.
+    pub(super) state: TrialState,
+    /// As they were read.
+    pub(super) attempts: u32,
+    /// The attempt that spoke last, its secret, and where it stands.
+    pub(super) speaker: Option<(AttemptNumber, Token, Option<AttemptState>)>,
+}
 
 fn read(cells: &mut Cells<'_>) -> Rows<TrialRow> {
     let trial = |n: Option<u64>| n.map(TrialNumber);
@@ -165,6 +218,33 @@ pub(super) fn head(c: &Db, sweep: SweepKey) -> Rows<Option<TrialRow>> {
     first(c, "trials", HEAD, params![sweep.0], read)
 }
 
+/// The first of the queue.
+pub(super) fn queue(c: &Db, sweep: SweepKey, limit: usize) -> Rows<Vec<TrialRow>> {
+    all(
+        c,
+        "trials",
+        QUEUE,
+        params![sweep.0, int(limit as u64)],
+        read,
+    )
+}
+
+/// The trials of these numbers, as far as there are any.
+pub(super) fn numbered(c: &Db, sweep: SweepKey, numbers: &[TrialNumber]) -> Rows<Vec<TrialRow>> {
+    let keys = numbers
+        .iter()
+        .flat_map(|number| row![sweep.0, int(number.0)]);
+    all_of(c, "trials", &NUMBERED, keys.collect(), read)
+}
+
+/// All search trials of these points.
+pub(super) fn of_points(c: &Db, sweep: SweepKey, places: &[WinnerRef]) -> Rows<Vec<TrialRow>> {
+    let keys = places
+        .iter()
+        .flat_map(|place| row![sweep.0, place.round, int(place.point)]);
+    all_of(c, "trials", &OF_POINTS, keys.collect(), read)
+}
+
 pub(super) fn held(c: &Db, sweep: SweepKey, hashes: &[Hash]) -> Rows<Option<TrialRow>> {
     let mut best: Option<TrialRow> = None;
     for hash in hashes {
@@ -227,67 +307,86 @@ pub(super) fn list(
     })
 }
 
-pub(super) fn insert(c: &Db, sweep: SweepKey, trial: &TrialRow) -> Rows<()> {
-    let params = params![
-        sweep.0,
-        int(trial.number.0),
-        trial.kind.as_str(),
-        trial.place.round,
-        int(trial.place.point),
-        trial.repeat,
-        trial.fold,
-        trial.seed.cast_signed(),
-        trial.full_epochs,
-        trial.weights_of.map(|of| int(of.0)),
-        trial.retry_of.map(|of| int(of.0)),
-        trial.state.as_str(),
-        trial.to_epoch,
-        int(trial.queue_order),
-        trial.waits_at_end,
-        trial.keep_weights,
-        trial.changed,
-    ];
-    run(c, INSERT, params).map(drop)
+/// New trials.
+pub(super) fn insert<'a>(c: &Db, rows: impl Iterator<Item = (SweepKey, &'a TrialRow)>) -> Rows<()> {
+    let values = rows.flat_map(|(sweep, trial)| {
+        row![
+            sweep.0,
+            int(trial.number.0),
+            trial.kind.as_str(),
+            trial.place.round,
+            int(trial.place.point),
+            trial.repeat,
+            trial.fold,
+            trial.seed.cast_signed(),
+            trial.full_epochs,
+            trial.weights_of.map(|of| int(of.0)),
+            trial.retry_of.map(|of| int(of.0)),
+            trial.state.as_str(),
+            trial.asked.map(StopRequest::as_str),
+            trial.to_epoch,
+            int(trial.queue_order),
+            trial.waits_at_end,
+            trial.keep_weights,
+            trial.attempts,
+            &trial.worker,
+            trial.objective,
+            trial.epoch,
+            trial.most_epochs,
+            trial.weights_hash.map(|hash| hash.0),
+            trial.seconds,
+            int(trial.images),
+            trial.checkpoint.map(|hash| hash.0),
+            &trial.reason,
+            trial.changed,
+        ]
+    });
+    INSERT.run(c, values.collect())
 }
 
-pub(super) fn update(c: &Db, sweep: SweepKey, guard: Guard, trial: &TrialRow) -> Rows<bool> {
-    let params = params![
-        sweep.0,
-        int(trial.number.0),
-        trial.state.as_str(),
-        trial.asked.map(StopRequest::as_str),
-        trial.to_epoch,
-        int(trial.queue_order),
-        trial.waits_at_end,
-        trial.keep_weights,
-        trial.attempts,
-        &trial.worker,
-        trial.objective,
-        trial.epoch,
-        trial.most_epochs,
-        trial.weights_hash.map(|hash| hash.0),
-        trial.seconds,
-        int(trial.images),
-        trial.checkpoint.map(|hash| hash.0),
-        &trial.reason,
-        trial.changed,
-        guard.token.map(|token| token.0),
-        guard.state.as_str(),
-        guard.attempts,
-    ];
-    Ok(run(c, UPDATE, params)? == 1)
+/// Changed trials, each under its guard.
+pub(super) fn update<'a>(c: &Db, rows: impl Iterator<Item = Update<'a>>) -> Rows<()> {
+    let values = rows.flat_map(|update| {
+        let (trial, speaker) = (update.row, update.speaker);
+        row![
+            update.sweep.0,
+            int(trial.number.0),
+            update.state.as_str(),
+            update.attempts,
+            speaker.map(|(attempt, ..)| attempt.0),
+            speaker.map(|(_, token, _)| token.0),
+            speaker.and_then(|(.., state)| Some(state?.as_str())),
+            trial.state.as_str(),
+            trial.asked.map(StopRequest::as_str),
+            trial.to_epoch,
+            int(trial.queue_order),
+            trial.waits_at_end,
+            trial.keep_weights,
+            trial.attempts,
+            &trial.worker,
+            trial.objective,
+            trial.epoch,
+            trial.most_epochs,
+            trial.weights_hash.map(|hash| hash.0),
+            trial.seconds,
+            int(trial.images),
+            trial.checkpoint.map(|hash| hash.0),
+            &trial.reason,
+            trial.changed,
+        ]
+    });
+    UPDATE.run(c, values.collect())
 }
 
+/// Diagnosis and result by trial; empty ones change nothing.
 pub(super) fn set_notes(
     c: &Db,
-    sweep: SweepKey,
-    trial: TrialNumber,
-    diagnosis: &str,
-    result: &str,
+    notes: &BTreeMap<(SweepKey, TrialNumber), (String, String)>,
 ) -> Rows<()> {
-    if diagnosis.is_empty() && result.is_empty() {
-        return Ok(());
-    }
-    let params = params![sweep.0, int(trial.0), diagnosis, result];
-    run(c, SET_NOTES, params).map(drop)
+    let values = notes
+        .iter()
+        .flat_map(|((sweep, trial), (diagnosis, result))| {
+            row![sweep.0, int(trial.0), diagnosis, result]
+        });
+    SET_NOTES.run(c, values.collect())
 }

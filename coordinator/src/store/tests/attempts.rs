@@ -408,15 +408,28 @@ fn the_last_200_lines_of_log_stay() {
     both(|b| {
         b.with_trials(1);
         let granted = b.grant(1).unwrap();
-        for start in [0, 150] {
-            let lines = (start..start + 150).map(|n| format!("line {n}")).collect();
+        // The second call is repeated: the answer to it was lost on its way.
+        for first in [0, 150, 150] {
+            let lines = (first..first + 150).map(|n| format!("line {n}")).collect();
             let attempt = granted.attempt.clone();
-            b.apply(Log { attempt, lines }).unwrap();
+            b.apply(Log {
+                attempt,
+                first,
+                lines,
+            })
+            .unwrap();
         }
         let key = b.read().sweep_key("s").unwrap().unwrap();
         let logs = b.read().logs(key, TrialNumber(1)).unwrap();
         assert_eq!(logs.len(), 200);
         assert_eq!(logs[0].1, "line 100");
+        assert_eq!(logs[199].1, "line 299");
+        let absurd = Log {
+            attempt: granted.attempt.clone(),
+            first: u64::MAX,
+            lines: vec!["x".to_owned(); 2],
+        };
+        assert!(matches!(b.apply(absurd), Err(StoreError::Invalid(_))));
     });
 }
 

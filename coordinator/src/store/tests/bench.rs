@@ -7,7 +7,7 @@ use crate::{
         Outcome, StoreError,
         command::{
             Action, Command, Decide, Decided, Ended, ExpireAttempt, Finish, Grant, Granted,
-            LaunchSweep, Launched, Operation, Release, Report, Reported,
+            LaunchSweep, Launched, Operation, Release, Reply, Report, Reported,
         },
         compose,
         history::{SweepDetail, TrialDetail},
@@ -26,7 +26,7 @@ pub(super) enum Disk {
 pub(super) struct Bench {
     pub disk: Disk,
     pub at: i64,
-    requests: u8,
+    requests: u64,
 }
 
 /// Runs a test against SQLite and against memory.
@@ -42,11 +42,7 @@ impl Bench {
 
     pub(super) fn sqlite() -> Disk {
         let folder = tempfile::tempdir().unwrap();
-        let connection = sqlite::open_for_writing(&folder.path().join("hone.db")).unwrap();
-        let tables = Tables::writing(connection).unwrap();
-        // What these tests ask of SQLite does not hang on a disk's speed.
-        tables.script("PRAGMA synchronous = off");
-        Disk::Sqlite(Box::new(tables), folder)
+        Disk::Sqlite(Box::new(open(&folder)), folder)
     }
 
     pub(super) fn new(disk: Disk) -> Self {
@@ -59,20 +55,30 @@ impl Bench {
 
     pub(super) fn read(&self) -> &dyn Read {
         match &self.disk {
-            Disk::Sqlite(tables, _) => &**tables,
+            // Past what the writer has in memory: what is stored counts.
+            Disk::Sqlite(tables, _) => tables.db(),
             Disk::Memory(memory) => &**memory,
         }
     }
 
     pub(super) fn apply<O: Operation>(&mut self, operation: O) -> Rows<O::Answer> {
-        let command: Command = operation.into();
-        let reply = match &mut self.disk {
-            Disk::Sqlite(tables, _) => tables
-                .apply_group(std::slice::from_ref(&command))
-                .and_then(|mut replies| replies.remove(0)),
-            Disk::Memory(memory) => memory.apply(&command),
-        };
+        let reply = self.apply_command(&operation.into());
         Ok(O::answer(reply?).unwrap())
+    }
+
+    pub(super) fn apply_command(&mut self, command: &Command) -> Rows<Reply> {
+        match &mut self.disk {
+            Disk::Sqlite(tables, _) => tables.apply_group(std::slice::from_ref(command)).remove(0),
+            Disk::Memory(memory) => memory.apply(command),
+        }
+    }
+
+    /// The coordinator ends and another one begins.
+    pub(super) fn restart(&mut self) {
+        match &mut self.disk {
+            Disk::Sqlite(tables, folder) => **tables = open(folder),
+            Disk::Memory(memory) => memory.open(),
+        }
     }
 
     pub(super) fn tick(&mut self) -> i64 {
@@ -86,7 +92,7 @@ impl Bench {
 
     pub(super) fn launch_as(&mut self, sweep: NewSweep) -> Launched {
         self.requests += 1;
-        let request = RequestId([self.requests; 16]);
+        let request = RequestId(bytes(self.requests));
         let at = self.tick();
         self.apply(LaunchSweep {
             sweep,
@@ -134,9 +140,9 @@ impl Bench {
         self.grant_again(worker, request)
     }
 
-    pub(super) fn grant_again(&mut self, worker: u8, request: u8) -> Option<Granted> {
+    pub(super) fn grant_again(&mut self, worker: u8, request: u64) -> Option<Granted> {
         let mut ask = self.ask(worker);
-        ask.request = RequestId([request; 16]);
+        ask.request = RequestId(bytes(request));
         self.apply(ask).unwrap().map(|granted| *granted)
     }
 
@@ -145,8 +151,8 @@ impl Bench {
         Grant {
             session: SessionId([worker; 16]),
             worker: format!("w{worker}"),
-            request: RequestId([self.requests; 16]),
-            token: Token([self.requests; 16]),
+            request: RequestId(bytes(self.requests)),
+            token: Token(bytes(self.requests)),
             trainers: vec!["cnn".to_owned()],
             data: vec![OfferedData {
                 name: "digits".to_owned(),
@@ -185,15 +191,19 @@ impl Bench {
     }
 
     pub(super) fn finish(&mut self, attempt: &AttemptRef, outcome: Outcome) -> Rows<Ended> {
-        let at = self.tick();
-        self.apply(Finish {
+        let finish = self.finish_of(attempt, outcome);
+        self.apply(finish)
+    }
+
+    pub(super) fn finish_of(&mut self, attempt: &AttemptRef, outcome: Outcome) -> Finish {
+        Finish {
             attempt: attempt.clone(),
             outcome,
             weights: None,
             diagnosis_json: String::new(),
             result_json: String::new(),
-            at,
-        })
+            at: self.tick(),
+        }
     }
 
     /// Grants the next trial, reports epochs 1 to 3 and completes it.
@@ -212,24 +222,36 @@ impl Bench {
         attempt: &AttemptRef,
         checkpoint: Option<BlobRef>,
     ) -> Rows<Ended> {
-        let at = self.tick();
-        self.apply(Release {
+        let release = self.release_of(attempt, checkpoint);
+        self.apply(release)
+    }
+
+    pub(super) fn release_of(
+        &mut self,
+        attempt: &AttemptRef,
+        checkpoint: Option<BlobRef>,
+    ) -> Release {
+        Release {
             attempt: attempt.clone(),
             checkpoint,
             reason: "drained".to_owned(),
-            at,
-        })
+            at: self.tick(),
+        }
     }
 
     pub(super) fn expire(&mut self, attempt: &AttemptRef) -> Rows<Ended> {
-        let at = self.tick();
-        self.apply(ExpireAttempt {
+        let expire = self.expire_of(attempt);
+        self.apply(expire)
+    }
+
+    pub(super) fn expire_of(&mut self, attempt: &AttemptRef) -> ExpireAttempt {
+        ExpireAttempt {
             sweep: attempt.sweep.clone(),
             trial: attempt.trial,
             attempt: attempt.attempt,
             others_connected: false,
-            at,
-        })
+            at: self.tick(),
+        }
     }
 
     pub(super) fn detail(&self) -> SweepDetail {
@@ -256,6 +278,18 @@ impl Bench {
             .map(|event| format!("{} {}>{}", event.event, event.from, event.to))
             .collect()
     }
+}
+
+fn open(folder: &tempfile::TempDir) -> Tables {
+    let db = sqlite::open_for_writing(&folder.path().join("hone.db")).unwrap();
+    // What these tests ask of SQLite does not hang on a disk's speed.
+    db.script("PRAGMA synchronous = off").unwrap();
+    Tables::writing(db).unwrap()
+}
+
+/// Sixteen bytes that tell numbers apart.
+fn bytes(n: u64) -> [u8; 16] {
+    (u128::from(n) + (1 << 64)).to_le_bytes()
 }
 
 pub(super) fn id() -> SweepId {

@@ -31,7 +31,7 @@ fn every_statement_is_valid_and_its_parameters_are_counted() {
     let statements = sqlite::statements();
     assert!(statements.len() > 50);
     for (sql, parameters) in statements {
-        let found = tables.parameters(sql);
+        let found = tables.db().parameters(sql);
         assert_eq!(found, parameters, "{sql}");
     }
 }

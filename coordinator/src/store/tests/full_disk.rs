@@ -50,5 +50,5 @@ fn limit_pages(bench: &Bench, pages: Option<u32>) {
         Some(_) => "PRAGMA max_page_count = 1",
         None => "PRAGMA max_page_count = 4294967294",
     };
-    tables.script(sql);
+    tables.db().script(sql).unwrap();
 }

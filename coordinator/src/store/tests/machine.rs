@@ -1,16 +1,20 @@
-//! Random commands against both appliers: the same answers and the same rows, and the checker finds nothing.
+//! Random commands against both appliers: the same answers and the same rows, and the checker finds nothing. Memory
+//! takes them one by one, SQLite in groups of any size.
 
 use proptest::{collection::vec, prelude::*, test_runner::Config};
 
-use super::bench::{Bench, checkpoint, id, trial};
+use super::bench::{Bench, Disk, checkpoint, id, trial};
 use crate::{
     ids::{AttemptRef, SessionId, TrialNumber},
     store::{
         NewTrial, Outcome, TrialFilter,
         command::{
-            Action, CancelTrial, ChangeSweep, RetryTrial, ReturnSession, SweepChange, TakeBack,
+            Action, CancelTrial, ChangeSweep, CollectBlobs, Command, CommitBlob, Decide, Log,
+            Reply, RetryTrial, ReturnSession, SweepChange, TakeBack,
         },
-        compose, verify,
+        compose,
+        rows::Rows,
+        verify,
     },
 };
 
@@ -31,6 +35,11 @@ enum Step {
     Cancel(u64),
     Retry(u64),
     Change(u8),
+    Log(usize, u64),
+    Commit(usize, bool),
+    Collect,
+    /// The coordinator ends and another one begins.
+    Restart,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -45,7 +54,11 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (lease.clone(), 0..6_u8).prop_map(|(lease, how)| Step::Finish(lease, how)),
         2 => (lease.clone(), any::<bool>()).prop_map(|(lease, saves)| Step::Release(lease, saves)),
         3 => lease.clone().prop_map(Step::Expire),
-        2 => lease.prop_map(Step::TakeBack),
+        2 => lease.clone().prop_map(Step::TakeBack),
+        1 => (lease.clone(), 0..4_u64).prop_map(|(lease, first)| Step::Log(lease, first)),
+        1 => (lease, any::<bool>()).prop_map(|(lease, stored)| Step::Commit(lease, stored)),
+        1 => Just(Step::Collect),
+        1 => Just(Step::Restart),
         1 => (0..3_u8, any::<bool>()).prop_map(|(worker, crashed)| Step::Leave(worker, crashed)),
         1 => number.clone().prop_map(Step::Cancel),
         1 => number.prop_map(Step::Retry),
@@ -71,12 +84,17 @@ fn outcome(how: u8) -> Outcome {
     }
 }
 
-/// Takes one step; says what came of it.
-fn take(b: &mut Bench, leases: &mut Vec<AttemptRef>, step: &Step) -> String {
+/// The command that a step amounts to, as things stand in `b`; `None`: nothing to speak of.
+fn command(b: &mut Bench, leases: &[AttemptRef], step: &Step) -> Option<Command> {
     let newest = |n: usize| leases.iter().rev().nth(n).cloned();
     let at = b.tick();
-    let number = b.detail().decisions + 1;
-    match step {
+    let decide = |b: &Bench, action| Decide {
+        sweep: id(),
+        number: b.detail().decisions + 1,
+        actions: vec![action],
+        at,
+    };
+    Some(match step {
         Step::Enqueue(n, waits) => {
             let new = NewTrial {
                 waits_at_end: *waits,
@@ -84,10 +102,7 @@ fn take(b: &mut Bench, leases: &mut Vec<AttemptRef>, step: &Step) -> String {
                 repeat: (n % 2) as u32,
                 ..trial(*n)
             };
-            format!(
-                "{:?}",
-                b.try_decide(number, vec![Action::Enqueue(vec![new])])
-            )
+            decide(b, Action::Enqueue(vec![new])).into()
         }
         Step::Promote(n) => {
             let promote = Action::Promote {
@@ -97,90 +112,97 @@ fn take(b: &mut Bench, leases: &mut Vec<AttemptRef>, step: &Step) -> String {
                 waits_at_end: false,
                 keep_weights: false,
             };
-            format!("{:?}", b.try_decide(number, vec![promote]))
+            decide(b, promote).into()
         }
         Step::Prune(n) => {
             let prune = Action::Prune {
                 trial: TrialNumber(*n),
                 reason: "out".to_owned(),
             };
-            format!("{:?}", b.try_decide(number, vec![prune]))
+            decide(b, prune).into()
         }
         Step::Grant(worker, holds) => {
             let mut ask = b.ask(*worker);
             if *holds {
                 ask.local_checkpoints = vec![checkpoint(50, 1, false).hash];
             }
-            let granted = b.apply(ask);
-            if let Ok(Some(granted)) = &granted {
-                leases.push(granted.attempt.clone());
-            }
-            format!("{granted:?}")
+            ask.into()
         }
-        Step::Report(lease, again) => newest(*lease).map_or_else(String::new, |attempt| {
+        Step::Report(lease, again) => {
+            let attempt = newest(*lease)?;
             let last = b.trial(attempt.trial.0).summary.epoch;
             let epoch = last + u32::from(!again);
-            format!("{:?}", b.report(&attempt, epoch, f64::from(epoch) / 10.0))
-        }),
-        Step::Finish(lease, how) => newest(*lease).map_or_else(String::new, |attempt| {
-            format!("{:?}", b.finish(&attempt, outcome(*how)))
-        }),
-        Step::Release(lease, saves) => newest(*lease).map_or_else(String::new, |attempt| {
+            b.report_of(&attempt, epoch, f64::from(epoch) / 10.0).into()
+        }
+        Step::Finish(lease, how) => {
+            let attempt = newest(*lease)?;
+            b.finish_of(&attempt, outcome(*how)).into()
+        }
+        Step::Release(lease, saves) => {
+            let attempt = newest(*lease)?;
             let blob = saves.then(|| checkpoint(50, 1, true));
-            format!("{:?}", b.release(&attempt, blob))
-        }),
+            b.release_of(&attempt, blob).into()
+        }
         Step::Expire(lease) => {
-            newest(*lease).map_or_else(String::new, |attempt| format!("{:?}", b.expire(&attempt)))
+            let attempt = newest(*lease)?;
+            b.expire_of(&attempt).into()
         }
-        Step::TakeBack(lease) => newest(*lease).map_or_else(String::new, |attempt| {
-            format!("{:?}", b.apply(TakeBack { attempt, at }))
-        }),
-        Step::Leave(worker, crashed) => {
-            let leave = ReturnSession {
-                session: SessionId([*worker; 16]),
-                crashed: *crashed,
-                excused: false,
-                others_connected: false,
-                reason: "gone".to_owned(),
-                at,
-            };
-            format!("{:?}", b.apply(leave))
+        Step::TakeBack(lease) => TakeBack {
+            attempt: newest(*lease)?,
+            at,
         }
-        Step::Cancel(n) => {
-            let cancel = CancelTrial {
-                sweep: id(),
-                trial: TrialNumber(*n),
-                actor: "user".to_owned(),
-                at,
-            };
-            format!("{:?}", b.apply(cancel))
+        .into(),
+        Step::Leave(worker, crashed) => ReturnSession {
+            session: SessionId([*worker; 16]),
+            crashed: *crashed,
+            excused: false,
+            others_connected: false,
+            reason: "gone".to_owned(),
+            at,
         }
-        Step::Retry(n) => {
-            let retry = RetryTrial {
-                sweep: id(),
-                trial: TrialNumber(*n),
-                actor: "user".to_owned(),
-                at,
-            };
-            format!("{:?}", b.apply(retry))
+        .into(),
+        Step::Cancel(n) => CancelTrial {
+            sweep: id(),
+            trial: TrialNumber(*n),
+            actor: "user".to_owned(),
+            at,
         }
-        Step::Change(n) => {
-            let change = match n {
+        .into(),
+        Step::Retry(n) => RetryTrial {
+            sweep: id(),
+            trial: TrialNumber(*n),
+            actor: "user".to_owned(),
+            at,
+        }
+        .into(),
+        Step::Change(n) => ChangeSweep {
+            sweep: id(),
+            change: match n {
                 0..=2 => SweepChange::Pause,
                 3..=5 => SweepChange::Resume,
                 6 => SweepChange::Stop,
                 _ => SweepChange::Extend,
-            };
-            let change = ChangeSweep {
-                sweep: id(),
-                change,
-                actor: "user".to_owned(),
-                reason: "so".to_owned(),
-                at,
-            };
-            format!("{:?}", b.apply(change))
+            },
+            actor: "user".to_owned(),
+            reason: "so".to_owned(),
+            at,
         }
-    }
+        .into(),
+        Step::Log(lease, first) => Log {
+            attempt: newest(*lease)?,
+            first: *first,
+            lines: vec!["a line".to_owned(), "another".to_owned()],
+        }
+        .into(),
+        Step::Commit(lease, stored) => CommitBlob {
+            attempt: newest(*lease)?,
+            blob: checkpoint(50, 1, *stored),
+            at,
+        }
+        .into(),
+        Step::Collect => CollectBlobs { sweep: id() }.into(),
+        Step::Restart => return None,
+    })
 }
 
 /// All that a sweep's rows say.
@@ -193,8 +215,9 @@ fn everything(b: &Bench) -> String {
     };
     let trials = compose::trials(read, &id(), &filter).unwrap();
     let details: Vec<_> = trials.iter().map(|t| b.trial(t.number.0)).collect();
+    let logs: Vec<_> = trials.iter().map(|t| read.logs(key, t.number)).collect();
     format!(
-        "{:#?}\n{details:#?}\n{:#?}\n{:#?}\n{:#?}",
+        "{:#?}\n{details:#?}\n{logs:?}\n{:#?}\n{:#?}\n{:#?}",
         b.detail(),
         read.events(key, None, 0, u64::MAX).unwrap(),
         read.results(key, 0).unwrap(),
@@ -202,23 +225,66 @@ fn everything(b: &Bench) -> String {
     )
 }
 
+/// SQLite, and the commands that wait for their group with what memory answered.
+struct Behind {
+    sqlite: Bench,
+    commands: Vec<Command>,
+    expected: Vec<Rows<Reply>>,
+}
+
+impl Behind {
+    fn commit(&mut self) -> Result<(), TestCaseError> {
+        let Disk::Sqlite(tables, _) = &mut self.sqlite.disk else {
+            unreachable!()
+        };
+        let found = tables.apply_group(&self.commands);
+        let expected = std::mem::take(&mut self.expected);
+        let commands = std::mem::take(&mut self.commands);
+        for ((command, expected), found) in commands.iter().zip(expected).zip(found) {
+            prop_assert_eq!(expected, found, "{:?}", command);
+        }
+        Ok(())
+    }
+}
+
 proptest! {
-    #![proptest_config(Config { cases: 48, failure_persistence: None, ..Config::default() })]
+    #![proptest_config(Config { cases: 256, failure_persistence: None, ..Config::default() })]
 
     #[test]
-    fn sqlite_and_memory_never_differ(steps in vec(step(), 100)) {
+    fn sqlite_in_groups_and_memory_never_differ(
+        steps in vec((step(), 0..6_u8), 100),
+        group in 1..6_u8,
+    ) {
         let mut memory = Bench::new(Bench::memory());
-        let mut sqlite = Bench::new(Bench::sqlite());
-        let mut leases = (Vec::new(), Vec::new());
+        let mut behind = Behind {
+            sqlite: Bench::new(Bench::sqlite()),
+            commands: Vec::new(),
+            expected: Vec::new(),
+        };
         memory.launch();
-        sqlite.launch();
-        for step in &steps {
-            let expected = take(&mut memory, &mut leases.0, step);
-            let found = take(&mut sqlite, &mut leases.1, step);
-            prop_assert_eq!(expected, found, "{:?}", step);
+        behind.sqlite.launch();
+        let mut leases = Vec::new();
+        for (step, die) in &steps {
+            if let Some(command) = command(&mut memory, &leases, step) {
+                let reply = memory.apply_command(&command);
+                if let Ok(Reply::Grant(Some(granted))) = &reply {
+                    leases.push(granted.attempt.clone());
+                }
+                behind.commands.push(command);
+                behind.expected.push(reply);
+            }
+            if *die < group {
+                behind.commit()?;
+            }
+            if matches!(step, Step::Restart) {
+                behind.commit()?;
+                behind.sqlite.restart();
+                memory.restart();
+            }
         }
-        prop_assert_eq!(everything(&memory), everything(&sqlite));
-        let (_, findings) = verify::check(memory.read()).unwrap();
+        behind.commit()?;
+        prop_assert_eq!(everything(&memory), everything(&behind.sqlite));
+        let (_, findings) = verify::check(behind.sqlite.read()).unwrap();
         prop_assert!(findings.is_empty(), "{:?}", findings);
     }
 }

@@ -5,6 +5,7 @@ mod bench;
 mod decisions;
 mod files;
 mod full_disk;
+mod groups;
 mod machine;
 mod planted;
 mod sweeps;

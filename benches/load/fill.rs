@@ -1,0 +1,181 @@
+//! A database that has seen much: trials written through the store itself, hundreds in a commit.
+
+use std::{path::Path, sync::Arc};
+
+use hone_coordinator::{
+    ids::{RequestId, SessionId, SweepId, Token, TrialNumber},
+    store::{
+        NewRound, NewSweep, NewTrial, Objective, Outcome, Store,
+        command::{
+            Action, ChangeSweep, Decide, Finish, Grant, LaunchSweep, Operation, Report, SweepChange,
+        },
+    },
+    trial::{TrialKind, seed},
+};
+use prost::Message as _;
+use tokio::task::JoinSet;
+
+use crate::worker::{EPOCHS, POINTS, sweep};
+
+/// Trials under way at once.
+const WAVE: u64 = 400;
+
+/// Stores a sweep with so many completed trials, each with all its reports; `ends` says whether it is over then.
+pub async fn fill(database: &Path, name: &str, trials: u64, ends: bool) {
+    let store = Store::open(database, "filling").await.expect("a database");
+    let store = Arc::new(store);
+    let sweep = store.apply(launch(name)).await.expect("a launch").sweep;
+    let round = Action::Round(NewRound {
+        round: 1,
+        points: POINTS,
+        rungs: vec![EPOCHS],
+        rung_points: vec![POINTS],
+        repeats: 1,
+        top: None,
+        box_json: "[]".to_owned(),
+    });
+    let mut number = 1;
+    decide(
+        &store,
+        &sweep,
+        number,
+        vec![round, Action::Reserve(TrialNumber(POINTS + 10))],
+    )
+    .await;
+    let mut first = 1;
+    while first <= trials {
+        let wave = first..(first + WAVE).min(trials + 1);
+        first = wave.end;
+        number += 1;
+        let new = wave.clone().map(trial).collect();
+        decide(&store, &sweep, number, vec![Action::Enqueue(new)]).await;
+        run(&store, wave).await;
+    }
+    if ends {
+        let stop = ChangeSweep {
+            sweep,
+            change: SweepChange::Stop,
+            actor: "user".to_owned(),
+            reason: "filled".to_owned(),
+            at: 1,
+        };
+        store.apply(stop).await.expect("a stop");
+    }
+    store.close().await;
+}
+
+fn launch(name: &str) -> LaunchSweep {
+    let definition = sweep(name);
+    LaunchSweep {
+        sweep: NewSweep {
+            name: name.to_owned(),
+            identity: name.to_owned(),
+            seed: definition.seed,
+            trainer: definition.trainer.clone(),
+            objective: Objective {
+                metric: "score".to_owned(),
+                maximize: true,
+                best: false,
+                target: None,
+            },
+            data_source: None,
+            folds: 1,
+            check: false,
+            definition: definition.encode_to_vec(),
+        },
+        again: false,
+        request: RequestId(bytes(0)),
+        at: 1,
+    }
+}
+
+async fn decide(store: &Store, sweep: &SweepId, number: u64, actions: Vec<Action>) {
+    let decide = Decide {
+        sweep: sweep.clone(),
+        number,
+        actions,
+        at: 1,
+    };
+    store.apply(decide).await.expect("a decision");
+}
+
+/// Grants, reports and finishes a wave, all of its calls of one kind in one group.
+async fn run(store: &Arc<Store>, wave: std::ops::Range<u64>) {
+    let grants = wave.map(grant);
+    let granted = all(store, grants).await.into_iter().flatten();
+    let attempts: Vec<_> = granted.map(|granted| granted.attempt).collect();
+    for epoch in 1..=EPOCHS {
+        let reports = attempts.iter().map(|attempt| Report {
+            attempt: attempt.clone(),
+            epoch,
+            metrics: vec![("score".to_owned(), f64::from(epoch))],
+            layers: Vec::new(),
+            weights_hash: Some(hone_coordinator::ids::Hash([1; 32])),
+            seconds: 0.1,
+            images: 1000,
+            at: 1,
+        });
+        all(store, reports).await;
+    }
+    let finishes = attempts.iter().map(|attempt| Finish {
+        attempt: attempt.clone(),
+        outcome: Outcome::Completed,
+        weights: None,
+        diagnosis_json: String::new(),
+        result_json: String::new(),
+        at: 1,
+    });
+    all(store, finishes).await;
+}
+
+async fn all<O: Operation + Send + 'static>(
+    store: &Arc<Store>,
+    operations: impl Iterator<Item = O>,
+) -> Vec<O::Answer> {
+    let mut under_way = JoinSet::new();
+    for operation in operations {
+        let store = Arc::clone(store);
+        under_way.spawn(async move { store.apply(operation).await.expect("an answer") });
+    }
+    under_way.join_all().await
+}
+
+fn grant(number: u64) -> Grant {
+    Grant {
+        session: SessionId(bytes(1)),
+        worker: "filler".to_owned(),
+        request: RequestId(bytes(number)),
+        token: Token(bytes(number)),
+        trainers: vec!["toy".to_owned()],
+        data: Vec::new(),
+        local_checkpoints: Vec::new(),
+        only_sweep: None,
+        at: 1,
+    }
+}
+
+fn trial(number: u64) -> NewTrial {
+    NewTrial {
+        number: TrialNumber(number),
+        kind: TrialKind::Search,
+        round: 1,
+        point: number - 1,
+        repeat: 0,
+        fold: 0,
+        params_json: r#"{"params.lr":0.0001,"params.reg":1.0}"#.to_owned(),
+        spec_json: r#"{"params":{"lr":0.0001,"reg":1.0}}"#.to_owned(),
+        seed: seed(1, 1, number - 1, 0, 0),
+        to_epoch: EPOCHS,
+        full_epochs: EPOCHS,
+        queue_order: 0,
+        waits_at_end: false,
+        keep_weights: false,
+        weights_of: None,
+    }
+}
+
+fn bytes(number: u64) -> [u8; 16] {
+    let mut bytes = [0xff; 16];
+    bytes[..8].copy_from_slice(&number.to_le_bytes());
+    bytes
+}

@@ -1,0 +1,171 @@
+//! What a worker says about its attempt, and what ends one.
+
+use crate::{
+    ids::{AttemptNumber, AttemptRef, Hash, SessionId, SweepId, TrialNumber},
+    store::{
+        command::Millis,
+        values::{BlobRef, Outcome},
+    },
+    sweep::SweepState,
+    trial::{StopRequest, TrialState},
+};
+
+/// Metrics of one epoch.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The right to say so.
+    pub attempt: AttemptRef,
+    /// From 1, growing within an attempt.
+    pub epoch: u32,
+    /// By name, in the worker's order; the objective is taken from them.
+    pub metrics: Vec<(String, f64)>,
+    /// Per-layer statistics, opaque. May be empty.
+    pub layers: Vec<u8>,
+    /// Hash of the training's whole state; `None` for trainers that are not exact.
+    pub weights_hash: Option<Hash>,
+    /// Wall time of the epoch.
+    pub seconds: f64,
+    /// Training images seen in it.
+    pub images: u64,
+    /// When it came.
+    pub at: Millis,
+}
+
+/// What became of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reported {
+    /// It was recorded before: no second effect.
+    pub repeated: bool,
+    /// The attempt had been given up for lost and was taken back.
+    pub taken_back: bool,
+    /// What is asked of the attempt.
+    pub asked: Option<StopRequest>,
+    /// The sweep is paused: give the trial back.
+    pub paused: bool,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Debug)]
+pub struct Finish {
+    /// The right to say so.
+    pub attempt: AttemptRef,
+    /// How.
+    pub outcome: Outcome,
+    /// Best-epoch weights, committed before.
+    pub weights: Option<BlobRef>,
+    /// What the curves say is wrong, as JSON; may be empty.
+    pub diagnosis_json: String,
+    /// Result of a check or of a test trial, as JSON; may be empty.
+    pub result_json: String,
+    /// When.
+    pub at: Millis,
+}
+
+/// Where the end of an attempt left its trial.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// The trial's state now.
+    pub state: TrialState,
+    /// It had been done before: no second effect.
+    pub repeated: bool,
+    /// The sweep's state now.
+    pub sweep: SweepState,
+    /// Whose attempt it was.
+    pub session: SessionId,
+}
+
+/// An attempt given back with its checkpoint: drained, pre-empted, paused. No crash.
+#[derive(Clone, Debug)]
+pub struct Release {
+    /// The right to do so.
+    pub attempt: AttemptRef,
+    /// Committed before.
+    pub checkpoint: Option<BlobRef>,
+    /// Why, for people.
+    pub reason: String,
+    /// When.
+    pub at: Millis,
+}
+
+/// A lease expired, by the coordinator's clock. Fenced when the attempt does not run any more.
+#[derive(Clone, Debug)]
+pub struct ExpireAttempt {
+    /// The sweep.
+    pub sweep: SweepId,
+    /// The trial.
+    pub trial: TrialNumber,
+    /// The attempt.
+    pub attempt: AttemptNumber,
+    /// Other healthy workers are connected: crashes on one worker count at most twice.
+    pub others_connected: bool,
+    /// When.
+    pub at: Millis,
+}
+
+/// A late worker goes on, if nobody replaced it. Fenced if somebody did, or the trial is over.
+#[derive(Clone, Debug)]
+pub struct TakeBack {
+    /// The right to do so.
+    pub attempt: AttemptRef,
+    /// When.
+    pub at: Millis,
+}
+
+/// A worker process left or died: everything it holds goes back.
+#[derive(Clone, Debug)]
+pub struct ReturnSession {
+    /// Which.
+    pub session: SessionId,
+    /// It died: what it held counts as crashed, else as released.
+    pub crashed: bool,
+    /// It died with its coordinator: excused from the crash limit.
+    pub excused: bool,
+    /// Other healthy workers are connected.
+    pub others_connected: bool,
+    /// Why, for people.
+    pub reason: String,
+    /// When.
+    pub at: Millis,
+}
+
+/// One trial that a session gave back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Returned {
+    /// The sweep.
+    pub sweep: SweepId,
+    /// The trial.
+    pub trial: TrialNumber,
+    /// The attempt that ended.
+    pub attempt: AttemptNumber,
+    /// The trial's state now.
+    pub state: TrialState,
+}
+
+/// Lines of a worker about an attempt; the last 200 are kept. A line that is there already is not stored again.
+#[derive(Clone, Debug)]
+pub struct Log {
+    /// The right to do so.
+    pub attempt: AttemptRef,
+    /// Number of the first of them within the attempt, from 0.
+    pub first: u64,
+    /// Without line ends.
+    pub lines: Vec<String>,
+}
+
+/// A blob of an attempt is committed: a grant may name a checkpoint from now on.
+#[derive(Clone, Debug)]
+pub struct CommitBlob {
+    /// The right to do so.
+    pub attempt: AttemptRef,
+    /// What it is.
+    pub blob: BlobRef,
+    /// When.
+    pub at: Millis,
+}
+
+/// Forgets blobs that no live attempt and no finalist needs; answers with those that no sweep refers to any more.
+#[derive(Clone, Debug)]
+pub struct CollectBlobs {
+    /// In this sweep.
+    pub sweep: SweepId,
+}

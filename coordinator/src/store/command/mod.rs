@@ -1,0 +1,107 @@
+//! Everything that changes the store: one [`Command`] per kind of change, and what it answers. Plain data, so that two
+//! appliers (SQLite, memory) can be held to the same answers.
+
+mod attempt;
+mod decision;
+mod grant;
+mod people;
+mod sweep;
+
+pub use attempt::*;
+pub use decision::*;
+pub use grant::*;
+pub use people::*;
+pub use sweep::*;
+
+use crate::{
+    ids::{Hash, TrialNumber},
+    sweep::SweepState,
+    trial::{StopRequest, TrialState},
+};
+
+/// Unix milliseconds, by the coordinator's clock.
+pub type Millis = i64;
+
+/// Who did it, as shown by `hone why`: `coordinator`, `user`, `worker NAME`.
+pub type Actor = String;
+
+/// A command with its answer's type.
+pub trait Operation: Into<Command> {
+    /// What [`apply`](super::Store::apply) gives back.
+    type Answer: Send + 'static;
+
+    /// Takes the answer out of the reply to this command; `None` for the reply to another.
+    fn answer(reply: Reply) -> Option<Self::Answer>;
+}
+
+macro_rules! operations {
+    ($($(#[$doc:meta])* $name:ident -> $answer:ty;)*) => {
+        /// One change of the store.
+        #[derive(Clone, Debug)]
+        pub enum Command {
+            $($(#[$doc])* $name(Box<$name>),)*
+        }
+
+        /// The answer to the command of the same name.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum Reply {
+            $($(#[$doc])* $name($answer),)*
+        }
+
+        $(
+            impl From<$name> for Command {
+                fn from(operation: $name) -> Self {
+                    Self::$name(Box::new(operation))
+                }
+            }
+
+            impl Operation for $name {
+                type Answer = $answer;
+
+                fn answer(reply: Reply) -> Option<$answer> {
+                    match reply {
+                        Reply::$name(answer) => Some(answer),
+                        _ => None,
+                    }
+                }
+            }
+        )*
+    };
+}
+
+operations! {
+    /// Stores a sweep and starts it, or goes on with the same one.
+    LaunchSweep -> Launched;
+    /// Pause, resume, stop, fail.
+    ChangeSweep -> SweepState;
+    /// What the search decided.
+    Decide -> Decided;
+    /// A worker asks for a trial.
+    Grant -> Option<Box<Granted>>;
+    /// Metrics of one epoch.
+    Report -> Reported;
+    /// How an attempt ended.
+    Finish -> Ended;
+    /// An attempt given back with its checkpoint.
+    Release -> Ended;
+    /// A lease expired.
+    ExpireAttempt -> Ended;
+    /// A late worker that nobody replaced goes on.
+    TakeBack -> Option<StopRequest>;
+    /// A worker process left or died.
+    ReturnSession -> Vec<Returned>;
+    /// A person cancels a trial.
+    CancelTrial -> TrialState;
+    /// A person wants a trial again.
+    RetryTrial -> TrialNumber;
+    /// A checkpoint or weights lie where the blob's hash says.
+    CommitBlob -> ();
+    /// Lines of a worker about an attempt.
+    Log -> ();
+    /// Removes an ended sweep.
+    RemoveSweep -> Vec<Hash>;
+    /// Forgets blobs that nothing needs any more.
+    CollectBlobs -> Vec<Hash>;
+    /// Something about a worker that people should find in the history.
+    RecordWorker -> ();
+}

@@ -1,0 +1,82 @@
+//! What people do with sweeps.
+
+use crate::{
+    ids::{RequestId, SweepId},
+    store::{
+        command::{Actor, Millis},
+        values::NewSweep,
+    },
+};
+
+/// Stores a sweep and starts it, or goes on with the one of the same identity.
+#[derive(Clone, Debug)]
+pub struct LaunchSweep {
+    /// What was launched.
+    pub sweep: NewSweep,
+    /// Start anew even if the same sweep exists.
+    pub again: bool,
+    /// A repeated call has one effect.
+    pub request: RequestId,
+    /// When.
+    pub at: Millis,
+}
+
+/// What a launch did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Launched {
+    /// The sweep, its name made unique.
+    pub sweep: SweepId,
+    /// What it did.
+    pub outcome: LaunchOutcome,
+    /// The name differs from the file's, because other content has that one.
+    pub renamed: bool,
+}
+
+/// What a launch did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LaunchOutcome {
+    /// A new sweep.
+    Started,
+    /// The same file, running or paused: it goes on.
+    Continued,
+    /// The same file, completed or stopped: nothing to do but read.
+    Ended,
+}
+
+/// What a person (or the driver) wants of a sweep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SweepChange {
+    /// Nothing more is granted; running trials give themselves back.
+    Pause,
+    /// Goes on.
+    Resume,
+    /// Ends it: queued and waiting trials are cancelled, running ones asked to end. The state stays until the last one
+    /// has ended; then the sweep is stopped, in the same transaction.
+    Stop,
+    /// It cannot go on.
+    Fail,
+    /// An ended sweep goes on (a decision with more trials follows).
+    Extend,
+}
+
+/// Pause, resume, stop, fail, extend. Repeating it changes nothing.
+#[derive(Clone, Debug)]
+pub struct ChangeSweep {
+    /// Which.
+    pub sweep: SweepId,
+    /// What.
+    pub change: SweepChange,
+    /// Who.
+    pub actor: Actor,
+    /// Why; shown by `hone show`. May be empty.
+    pub reason: String,
+    /// When.
+    pub at: Millis,
+}
+
+/// Removes an ended sweep and all that belongs to it; answers with the blobs to delete.
+#[derive(Clone, Debug)]
+pub struct RemoveSweep {
+    /// Which.
+    pub sweep: SweepId,
+}

@@ -1,0 +1,151 @@
+//! Rows of one table in memory, by key.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    hash::Hash,
+};
+
+use crate::{
+    store::rows::{AttemptRow, PointRow, SweepRow, TrialRow},
+    trial::{AttemptState, TrialState},
+};
+
+/// A row that is changed under a guard: what the statement that stores it demands of the row in the file.
+pub(super) trait Guarded {
+    /// Of this row.
+    type Guard: Copy + std::fmt::Debug;
+
+    /// What must be in the file where this row is what was read or stored last.
+    fn guard(&self) -> Self::Guard;
+}
+
+impl Guarded for TrialRow {
+    type Guard = (TrialState, u32);
+
+    fn guard(&self) -> Self::Guard {
+        (self.state, self.attempts)
+    }
+}
+
+impl Guarded for AttemptRow {
+    type Guard = AttemptState;
+
+    fn guard(&self) -> Self::Guard {
+        self.state
+    }
+}
+
+impl Guarded for PointRow {
+    type Guard = ();
+
+    fn guard(&self) {}
+}
+
+impl Guarded for SweepRow {
+    type Guard = ();
+
+    fn guard(&self) {}
+}
+
+/// A row as the commands so far have left it; `None`: there is no such row. `stored`: the guard of the row in the
+/// file, `None` where it is not in the file yet.
+#[derive(Debug)]
+struct Kept<R: Guarded> {
+    row: Option<R>,
+    stored: Option<R::Guard>,
+}
+
+/// Rows in memory. Where a row is kept here, this one counts and not the file's.
+#[derive(Debug)]
+pub(super) struct Shelf<K, R: Guarded> {
+    rows: HashMap<K, Kept<R>>,
+    changed: BTreeSet<K>,
+    /// Read or changed since the end of the last group: candidates for leaving.
+    touched: Vec<K>,
+}
+
+impl<K, R: Guarded> Default for Shelf<K, R> {
+    fn default() -> Self {
+        Self {
+            rows: HashMap::new(),
+            changed: BTreeSet::new(),
+            touched: Vec::new(),
+        }
+    }
+}
+
+impl<K: Copy + Ord + Hash, R: Guarded> Shelf<K, R> {
+    /// `None`: only the file knows; `Some(None)`: there is no such row.
+    pub(super) fn get(&self, key: K) -> Option<Option<&R>> {
+        self.rows.get(&key).map(|kept| kept.row.as_ref())
+    }
+
+    /// A row that is here.
+    pub(super) fn row(&self, key: K) -> Option<&R> {
+        self.get(key).flatten()
+    }
+
+    pub(super) fn is_known(&self, key: K) -> bool {
+        self.rows.contains_key(&key)
+    }
+
+    /// Rows that are here, in no order.
+    pub(super) fn rows(&self) -> impl Iterator<Item = (K, &R)> {
+        let rows = self.rows.iter();
+        rows.filter_map(|(key, kept)| Some((*key, kept.row.as_ref()?)))
+    }
+
+    /// Takes in what the file has, where nothing newer is kept.
+    pub(super) fn learn(&mut self, key: K, row: Option<R>) {
+        let stored = row.as_ref().map(Guarded::guard);
+        self.rows.entry(key).or_insert_with(|| {
+            self.touched.push(key);
+            Kept { row, stored }
+        });
+    }
+
+    /// A command's change. A key that is not known is a new row.
+    pub(super) fn put(&mut self, key: K, row: R) {
+        let kept = self.rows.entry(key).or_insert(Kept {
+            row: None,
+            stored: None,
+        });
+        kept.row = Some(row);
+        if self.changed.insert(key) {
+            self.touched.push(key);
+        }
+    }
+
+    /// What is not in the file yet, in order of key, with the guard of the row that it replaces there.
+    pub(super) fn changes(&self) -> impl Iterator<Item = (K, &R, Option<R::Guard>)> {
+        self.changed.iter().filter_map(|key| {
+            let kept = self.rows.get(key)?;
+            Some((*key, kept.row.as_ref()?, kept.stored))
+        })
+    }
+
+    /// All changes are in the file.
+    pub(super) fn stored(&mut self) {
+        for key in std::mem::take(&mut self.changed) {
+            if let Some(kept) = self.rows.get_mut(&key) {
+                kept.stored = kept.row.as_ref().map(Guarded::guard);
+            }
+        }
+    }
+
+    /// Keys that were read or changed since the last time.
+    pub(super) fn take_touched(&mut self) -> Vec<K> {
+        std::mem::take(&mut self.touched)
+    }
+
+    /// A row that need not be here any more: the file has it.
+    pub(super) fn forget(&mut self, key: K) {
+        self.rows.remove(&key);
+    }
+
+    /// Forgets all rows of these keys, changed or not.
+    pub(super) fn drop_where(&mut self, gone: impl Fn(&K) -> bool) {
+        self.rows.retain(|key, _| !gone(key));
+        self.changed.retain(|key| !gone(key));
+    }
+}
