@@ -55,6 +55,9 @@ pub struct Coordinator {
     driver: std::thread::JoinHandle<()>,
 }
 
+/// Between two looks of the driver: short against any training, long against a look.
+const DRIVER_PACE: Duration = Duration::from_millis(10);
+
 /// Serves `listener` until `shutdown`, then ends in bounded time.
 pub async fn run(
     listener: TcpListener,
@@ -230,7 +233,7 @@ fn drive_on_a_thread(state: Arc<State>) -> std::io::Result<std::thread::JoinHand
         .build()?;
     std::thread::Builder::new()
         .name("hone-driver".to_owned())
-        .spawn(move || runtime.block_on(driver::drive(state)))
+        .spawn(move || runtime.block_on(driver::drive_at(DRIVER_PACE, state)))
 }
 
 async fn serve(listener: TcpListener, state: Arc<State>) -> Result<(), tonic::transport::Error> {

@@ -56,25 +56,36 @@ impl SweepPlan {
 /// stored before they are wanted.
 const LEAST_QUEUED: u64 = 64;
 const QUEUED_PER_SLOT: u64 = 4;
-/// Time between two looks at what was told, at least: results that come meanwhile are taken in together, so that many
-/// short trials do not cost a look and a commit each.
-const PACE: Duration = Duration::from_millis(10);
 /// How long to wait after the store could not take a decision.
 const RETRY: Duration = Duration::from_millis(500);
 
-/// Drives every live sweep until the coordinator shuts down.
+/// Drives every live sweep until the coordinator shuts down. Between two looks at what was told there is at least `pace`:
+/// results that come meanwhile are taken in together, so that many short trials do not cost a look and a commit each.
+pub(crate) async fn drive_at(pace: Duration, state: Arc<State>) {
+    let mut pace = tokio::time::interval(pace);
+    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    drive_when(state, async || {
+        pace.tick().await;
+    })
+    .await;
+}
+
+/// Drives every live sweep, each time as soon as something was told of it.
+#[cfg(test)]
 pub(crate) async fn drive(state: Arc<State>) {
+    drive_when(state, async || {}).await;
+}
+
+async fn drive_when(state: Arc<State>, mut ready: impl AsyncFnMut()) {
     let mut driver = Driver {
         state: Arc::clone(&state),
         active: BTreeMap::new(),
     };
-    let mut pace = tokio::time::interval(PACE);
-    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let told = tokio::select! {
             () = state.shutdown.cancelled() => return,
             told = async {
-                pace.tick().await;
+                ready().await;
                 state.told().await
             } => told,
         };
