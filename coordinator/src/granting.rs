@@ -76,6 +76,8 @@ impl State {
                 return Ok(answer);
             }
             tokio::select! {
+                // A trial that has just been queued goes before giving up, and a simulation is repeatable.
+                biased;
                 () = &mut queued => {}
                 () = self.shutdown.cancelled() => {
                     return Err(Error::Unavailable("the coordinator shuts down".to_owned()));

@@ -15,6 +15,7 @@ pub(crate) async fn reap(state: Arc<State>) {
     loop {
         let due = state.clock.now() + period;
         tokio::select! {
+            biased;
             () = state.shutdown.cancelled() => return,
             () = state.clock.sleep_until(due) => {}
         }

@@ -5,10 +5,17 @@ use std::{collections::HashSet, future::Future, net::SocketAddr, sync::Arc, time
 use hone_proto::v1::{
     history_server::HistoryServer, leases_server::LeasesServer, sweeps_server::SweepsServer,
 };
-use tokio::{net::TcpListener, task::JoinHandle};
-use tokio_stream::wrappers::TcpListenerStream;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
+    task::JoinHandle,
+};
+use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::Server;
+use tonic::transport::{
+    Server,
+    server::{Connected, TcpIncoming},
+};
 
 use crate::{
     Config, Error,
@@ -89,7 +96,10 @@ impl Coordinator {
             drive_on_a_thread(Arc::clone(&state)).map_err(system("the driver's thread"))?;
         Ok(Self {
             reaper: tokio::spawn(reaper::reap(Arc::clone(&state))),
-            server: tokio::spawn(serve(listener, Arc::clone(&state))),
+            server: tokio::spawn(serve(
+                TcpIncoming::from(listener).with_nodelay(Some(true)),
+                Arc::clone(&state),
+            )),
             driver,
             address,
             state,
@@ -236,7 +246,16 @@ fn drive_on_a_thread(state: Arc<State>) -> std::io::Result<std::thread::JoinHand
         .spawn(move || runtime.block_on(driver::drive_at(DRIVER_PACE, state)))
 }
 
-async fn serve(listener: TcpListener, state: Arc<State>) -> Result<(), tonic::transport::Error> {
+/// Serves the connections that come in until the coordinator shuts down. Where they come from is the caller's: a socket,
+/// or a simulated network.
+pub(crate) async fn serve<Connection>(
+    incoming: impl Stream<Item = std::io::Result<Connection>>,
+    state: Arc<State>,
+) -> Result<(), tonic::transport::Error>
+where
+    Connection: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+    Connection::ConnectInfo: Clone + Send + Sync + 'static,
+{
     let limits = state.limits;
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<LeasesServer<LeaseService>>().await;
@@ -257,12 +276,11 @@ async fn serve(listener: TcpListener, state: Arc<State>) -> Result<(), tonic::tr
         .max_concurrent_streams(limits.streams_per_connection)
         .http2_keepalive_interval(Some(Duration::from_secs(20)))
         .http2_keepalive_timeout(Some(Duration::from_secs(20)))
-        .tcp_nodelay(true)
         .timeout(limits.request_timeout)
         .add_service(health_service)
         .add_service(leases)
         .add_service(sweeps)
         .add_service(history)
-        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), shutdown.cancelled_owned())
+        .serve_with_incoming_shutdown(incoming, shutdown.cancelled_owned())
         .await
 }

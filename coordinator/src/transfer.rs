@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::runtime::{Handle, RuntimeFlavor};
+
 use crate::{
     Error,
     blobs::{Received, UploadKey},
@@ -83,10 +85,14 @@ impl State {
     }
 }
 
-/// Disk work, kept off the runtime's threads.
+/// Disk work, kept off the runtime's threads. A runtime that has one alone is a simulation's or a test's: there the work
+/// is done at once, since nothing may happen beside the simulated time.
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
+    if Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread {
+        return work();
+    }
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done,
         Err(error) => Err(Error::Broken(format!("disk work ended badly: {error}"))),

@@ -119,4 +119,23 @@ mod tests {
         spool.clear();
         assert!(!path.exists());
     }
+
+    #[test]
+    fn fuzz_spools() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut spool = Spool::new(&directory.path().join("one"));
+        spool.append([&call("a"), &call("b")]).unwrap();
+        let path = directory.path().join("one.spool");
+        let target = hone_fuzz::Target {
+            name: "spools",
+            seeds: vec![fs::read(&path).unwrap()],
+            words: &[],
+        };
+        hone_fuzz::fuzz(&target, |bytes| {
+            fs::write(&path, bytes).unwrap();
+            let calls = read(&path).unwrap();
+            let attempts = calls.iter().filter(|call| call.attempt().is_some());
+            format!("{}", "call".repeat(attempts.count()))
+        });
+    }
 }

@@ -472,4 +472,6 @@ fn default_of(
 #[cfg(test)]
 mod examples;
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;

@@ -5,6 +5,7 @@ mod actions;
 mod active;
 mod load;
 mod nets;
+pub(crate) mod replay;
 mod results;
 mod spec;
 
@@ -83,6 +84,7 @@ async fn drive_when(state: Arc<State>, mut ready: impl AsyncFnMut()) {
     };
     loop {
         let told = tokio::select! {
+            biased;
             () = state.shutdown.cancelled() => return,
             told = async {
                 ready().await;

@@ -35,6 +35,8 @@ pub use reader::Reader;
 pub use sqlite::{backup, restore};
 pub use values::*;
 pub use verify::{Finding, verify};
+#[cfg(test)]
+pub(crate) use verify::{check, check_searches};
 
 /// The store of a running coordinator. Cheap to clone.
 #[derive(Clone, Debug)]

@@ -1,6 +1,7 @@
 //! The checker: asserts the invariants of `docs/storage.md` over everything that a database holds.
 
 mod attempts;
+mod replay;
 mod trials;
 
 use std::{fmt, path::Path};
@@ -38,7 +39,11 @@ pub async fn verify(database: &Path) -> Result<(u64, Vec<Finding>), OpenError> {
     };
     let checked = tokio::task::spawn_blocking(move || {
         let db = sqlite::open_for_reading(&path)?;
-        let checked = db.on_snapshot(check);
+        let checked = db.on_snapshot(|store| {
+            let (trials, mut findings) = check(store)?;
+            findings.extend(check_searches(store)?);
+            Ok((trials, findings))
+        });
         db.close();
         Ok::<_, OpenError>(checked)
     });
@@ -49,7 +54,7 @@ pub async fn verify(database: &Path) -> Result<(u64, Vec<Finding>), OpenError> {
 }
 
 /// Checks everything that rows say.
-pub(super) fn check(store: &dyn Read) -> Rows<(u64, Vec<Finding>)> {
+pub(crate) fn check(store: &dyn Read) -> Rows<(u64, Vec<Finding>)> {
     let mut findings = Findings::default();
     let mut trials = 0;
     for key in store.sweep_keys(false)? {
@@ -57,6 +62,16 @@ pub(super) fn check(store: &dyn Read) -> Rows<(u64, Vec<Finding>)> {
         trials += check_sweep(store, &sweep, &mut findings)?;
     }
     Ok((trials, findings.0))
+}
+
+/// Replays every search over the results that are stored.
+pub(crate) fn check_searches(store: &dyn Read) -> Rows<Vec<Finding>> {
+    let mut findings = Findings::default();
+    for key in store.sweep_keys(false)? {
+        let sweep = store.sweep(key)?;
+        replay::check_search(store, &sweep, &mut findings)?;
+    }
+    Ok(findings.0)
 }
 
 /// Findings so far.

@@ -1,8 +1,9 @@
 //! The whole coordinator over real sockets and a real file, with scripted workers and a clock turned by hand.
 
+mod fuzz;
 mod harness;
 mod leasing;
 mod people;
-mod simulation;
+pub(crate) mod simulation;
 mod sweeping;
 mod wire;

@@ -6,8 +6,8 @@ use crate::{
     store::{
         Memory, Outcome,
         command::{CancelTrial, ChangeSweep, SweepChange},
-        rows::{EventRow, Guard, Write},
-        verify::check,
+        rows::{EventRow, Guard, Read, Write},
+        verify::{check, check_searches},
     },
     trial::{AttemptState, TrialState},
 };
@@ -214,4 +214,50 @@ fn a_grant_of_a_paused_sweep_and_a_write_after_the_end_are_found() {
     let found = found(&b);
     assert!(found.contains(&"grants only while checking or running"));
     assert!(found.contains(&"nothing happens after a terminal event"));
+}
+
+fn found_of_search(memory: &Memory) -> Vec<&'static str> {
+    let findings = check_searches(memory).unwrap();
+    findings.iter().map(|finding| finding.invariant).collect()
+}
+
+#[test]
+fn a_trial_that_the_search_did_not_propose_is_found() {
+    let mut memory = crate::tests::simulation::undisturbed();
+    assert_eq!(check_searches(&memory).unwrap(), []);
+    let key = memory.sweep_key("toy").unwrap().unwrap();
+    let mut trial = memory.trial(key, TrialNumber(3)).unwrap().unwrap();
+    let guard = Guard {
+        state: trial.state,
+        attempts: trial.attempts,
+        token: None,
+    };
+    trial.seed += 1;
+    memory.update_trial(key, guard, &trial).unwrap();
+    assert_eq!(
+        found_of_search(&memory),
+        ["the search proposes the same trials again"]
+    );
+}
+
+#[test]
+fn a_promotion_that_the_results_do_not_earn_is_found() {
+    let mut memory = crate::tests::simulation::undisturbed();
+    let key = memory.sweep_key("toy").unwrap().unwrap();
+    let events = memory.events(key, None, 0, u64::MAX).unwrap();
+    let mut promoted = events
+        .into_iter()
+        .find(|event| event.event == "promoted")
+        .unwrap();
+    promoted.reason = "to epoch 8".to_owned();
+    let event = EventRow {
+        sweep: Some(key),
+        event: promoted,
+        result: None,
+    };
+    memory.append_event(event).unwrap();
+    assert_eq!(
+        found_of_search(&memory),
+        ["the search promotes the same trials again"]
+    );
 }

@@ -187,3 +187,48 @@ fn the_kept_weights_are_those_of_the_best_epoch() {
     assert_eq!(score.unwrap().accuracy, best);
     assert!(trainer.test(&trial, &path).is_ok());
 }
+
+#[test]
+fn fuzz_checkpoints() {
+    let trial = trial(
+        json!({"hidden": [2], "batch_norm": false}),
+        json!({"learning_rate": 0.1}),
+        3,
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoint");
+    let mut training = trainer().begin(&trial, None).unwrap();
+    let mut seeds = Vec::new();
+    for _ in 0..2 {
+        reports(&mut training, 1);
+        training.save(&path).unwrap();
+        seeds.push(std::fs::read(&path).unwrap());
+    }
+    let target = hone_fuzz::Target {
+        name: "checkpoints",
+        seeds,
+        words: &[
+            b"\"epoch\":",
+            b"\"best\":null",
+            b"\"dtype\":\"F32\"",
+            b"\"shape\":[",
+            b"\"data_offsets\":[",
+            b"\\\"",
+            b"{",
+            b"}",
+        ],
+    };
+    let fresh = trainer().begin(&trial, None).unwrap();
+    let training = std::cell::RefCell::new(fresh);
+    let before = training.borrow().state.parameters.clone();
+    hone_fuzz::fuzz(&target, |bytes| {
+        std::fs::write(&path, bytes).unwrap();
+        let mut training = training.borrow_mut();
+        match training.resume(&path) {
+            Ok(()) => format!("resumed{}", "d".repeat(training.epochs_done() as usize)),
+            Err(TrainError::Checkpoint { reason, .. }) => reason,
+            Err(other) => panic!("{other}"),
+        }
+    });
+    assert_eq!(before.len(), training.borrow().state.parameters.len());
+}

@@ -109,3 +109,22 @@ proptest! {
         prop_assert_eq!(read.is_ok(), records > 0 && bytes.len() == records * RECORD);
     }
 }
+
+#[test]
+fn fuzz_cifar() {
+    let target = hone_fuzz::Target {
+        name: "cifar",
+        seeds: vec![record(3), [record(9), record(0)].concat()],
+        words: &[&[10], &[0; 64]],
+    };
+    hone_fuzz::fuzz(&target, |bytes| {
+        let mut images = Images::default();
+        match read(Source::new(Path::new("fuzzed"), bytes), &mut images) {
+            Ok(()) => {
+                assert_eq!(images.pixels.len(), images.labels.len() * 3 * PLANE);
+                format!("images{}", "s".repeat(images.labels.len()))
+            }
+            Err(error) => error.to_string(),
+        }
+    });
+}

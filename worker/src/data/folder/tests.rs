@@ -149,3 +149,102 @@ proptest! {
         let _ = decode(&path);
     }
 }
+
+/// A PNG and a JPEG of a few pixels, as files hold them.
+fn encoded() -> Vec<Vec<u8>> {
+    let picture = image::DynamicImage::from(RgbImage::from_pixel(3, 2, Rgb([1, 2, 3])));
+    let encode = |format| {
+        let mut file = std::io::Cursor::new(Vec::new());
+        picture.write_to(&mut file, format).unwrap();
+        file.into_inner()
+    };
+    vec![
+        encode(image::ImageFormat::Png),
+        encode(image::ImageFormat::Jpeg),
+    ]
+}
+
+#[test]
+fn fuzz_images() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("fuzzed.png");
+    let target = hone_fuzz::Target {
+        name: "images",
+        seeds: encoded(),
+        words: &[
+            b"IHDR",
+            b"IDAT",
+            b"PLTE",
+            b"tRNS",
+            b"IEND",
+            &[0xff, 0xd8],
+            &[0xff, 0xc0],
+            &[0xff, 0xda],
+        ],
+    };
+    hone_fuzz::fuzz(&target, |bytes| {
+        fs::write(&path, bytes).unwrap();
+        match decode(&path) {
+            Ok(image) => {
+                assert!(image.width() <= 4 * MAX_SIDE && image.height() <= 4 * MAX_SIDE);
+                format!("{:?}", image.color())
+            }
+            Err(error) => error.to_string(),
+        }
+    });
+}
+
+#[test]
+fn fuzz_folders() {
+    let target = hone_fuzz::Target {
+        name: "folders",
+        // Paths of files below the folder, one a line.
+        seeds: vec![
+            b"rose/1.png\ntulip/2.PNG".to_vec(),
+            b"train/a/1.png\ntest/a/1.png".to_vec(),
+            b"a.png\nb/c/d.jpg".to_vec(),
+        ],
+        words: &[
+            b"train/",
+            b"test/",
+            b".png",
+            b".jpeg",
+            b"..",
+            b"/",
+            b"\n",
+            b"\xff",
+            b"\xe2\x80\xae",
+            b" ",
+        ],
+    };
+    let picture = encoded().swap_remove(0);
+    hone_fuzz::fuzz(&target, |bytes| {
+        use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+        let root = tempfile::tempdir().unwrap();
+        for line in bytes.split(|byte| *byte == b'\n').take(8) {
+            let path = Path::new(OsStr::from_bytes(line));
+            let inside = path
+                .components()
+                .all(|part| matches!(part, std::path::Component::Normal(_)));
+            let path = root.path().join(path);
+            // What the file system refuses cannot be met there.
+            if inside && fs::create_dir_all(path.parent().unwrap()).is_ok() {
+                let _ = fs::write(&path, &picture);
+            }
+        }
+        match open("fuzzed", root.path(), None) {
+            Ok(set) => {
+                assert!(
+                    set.train
+                        .labels
+                        .iter()
+                        .all(|label| (*label as usize) < set.classes.len())
+                );
+                format!("classes{}", "s".repeat(set.classes.len()))
+            }
+            Err(error) => error
+                .to_string()
+                .replace(&root.path().display().to_string(), ""),
+        }
+    });
+}

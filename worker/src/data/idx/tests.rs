@@ -177,3 +177,31 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn fuzz_idx() {
+    let target = hone_fuzz::Target {
+        name: "idx",
+        seeds: vec![
+            images(2051, 2, 1, 2, &[1, 2, 3, 4]),
+            labels(2049, 3, &[0, 9, 4]),
+            images(2051, 1, 3, 3, &[7; 9]),
+        ],
+        words: &[&[0, 0, 8, 3], &[0, 0, 8, 1]],
+    };
+    hone_fuzz::fuzz(&target, |bytes| {
+        let path = Path::new("fuzzed");
+        let pixels = match read_images(Source::new(path, bytes)) {
+            Ok((shape, pixels)) => {
+                assert_eq!(pixels.len() % shape.features(), 0);
+                "images".to_owned()
+            }
+            Err(error) => error.to_string(),
+        };
+        match read_labels(Source::new(path, bytes), 10) {
+            Ok(labels) => assert!(labels.iter().all(|label| *label < 10)),
+            Err(error) => return format!("{pixels}; {error}"),
+        }
+        pixels
+    });
+}
