@@ -2,13 +2,15 @@
 
 use std::{
     collections::BTreeMap,
-    io::{BufRead, BufReader},
-    process::{Child, Stdio},
+    io::{BufRead, BufReader, Read},
+    process::{Child, ChildStderr, Command, Stdio},
+    sync::{Arc, Mutex, PoisonError},
     thread,
     time::{Duration, Instant},
 };
 
 use hone_proto::v1::{Event, ListEventsRequest, history_client::HistoryClient};
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
 use crate::hone::Hone;
 
@@ -28,15 +30,24 @@ pub struct Cluster {
     address: String,
     coordinator: Option<Child>,
     workers: Vec<Child>,
+    log: Log,
 }
 
-/// What must not depend on what was killed: objective and `weights_hash` by trial.
-pub type Results = BTreeMap<u64, (String, String)>;
+/// What coordinator and workers have said.
+type Log = Arc<Mutex<Vec<String>>>;
+
+/// What must not depend on what was killed: state, objective and `weights_hash` by trial.
+pub type Results = BTreeMap<u64, [String; 3]>;
 
 impl Cluster {
     /// A coordinator that has been sent `sweep`, and `workers` workers.
     pub fn start(sweep: &str, workers: usize) -> Self {
-        let mut cluster = Self::over(Hone::with(sweep));
+        Self::start_in(Hone::with(sweep), workers)
+    }
+
+    /// The same in a folder that has a `sweep.toml`.
+    pub fn start_in(hone: Hone, workers: usize) -> Self {
+        let mut cluster = Self::over(hone);
         cluster.hone.good(&["launch", "sweep.toml"]);
         for _ in 0..workers {
             cluster.start_worker();
@@ -51,6 +62,7 @@ impl Cluster {
             address: "127.0.0.1:0".to_owned(),
             coordinator: None,
             workers: Vec::new(),
+            log: Log::default(),
         };
         cluster.start_coordinator();
         cluster
@@ -65,16 +77,25 @@ impl Cluster {
     pub fn start_coordinator(&mut self) {
         let arguments = [&["coordinator", "--listen", &self.address][..], &SHORT].concat();
         let mut child = self.spawn(&arguments);
-        let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
-        let address = lines.by_ref().map_while(Result::ok).find_map(|line| {
-            let (_, rest) = line.split_once("http://")?;
-            let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.' && c != ':');
-            Some(rest[..end.unwrap_or(rest.len())].to_owned())
-        });
+        let mut stderr = BufReader::new(child.stderr.take().expect("piped"));
+        let address = stderr
+            .by_ref()
+            .lines()
+            .map_while(Result::ok)
+            .find_map(|line| {
+                let (_, rest) = line.split_once("http://")?;
+                let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.' && c != ':');
+                Some(rest[..end.unwrap_or(rest.len())].to_owned())
+            });
         self.address = address.expect("the coordinator says where it listens");
-        // Read on, so that it never waits for the pipe.
-        thread::spawn(move || lines.for_each(drop));
+        self.listen(stderr);
         self.coordinator = Some(child);
+    }
+
+    /// Tries to start a coordinator where none can; what it said, and its exit code.
+    pub fn cannot_start(&self) -> (String, Option<i32>) {
+        let ended = self.hone.run(&["coordinator", "--listen", &self.address]);
+        (ended.err, ended.code)
     }
 
     /// kill -9 of the coordinator.
@@ -95,9 +116,39 @@ impl Cluster {
             "scratch",
         ];
         let mut child = self.spawn(&arguments);
-        let lines = BufReader::new(child.stderr.take().expect("piped")).lines();
-        thread::spawn(move || lines.for_each(drop));
+        self.listen(BufReader::new(child.stderr.take().expect("piped")));
         self.workers.push(child);
+    }
+
+    /// Keeps what a process says, which so never waits for the pipe.
+    fn listen(&self, stderr: BufReader<ChildStderr>) {
+        let log = Arc::clone(&self.log);
+        thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                lock(&log).push(line);
+            }
+        });
+    }
+
+    /// Everything that was said so far.
+    pub fn log(&self) -> Vec<String> {
+        lock(&self.log).clone()
+    }
+
+    /// Waits until a process says something with `text` in it.
+    pub fn hears(&self, text: &str) {
+        let said = || lock(&self.log).iter().any(|line| line.contains(text));
+        within(&format!("somebody says {text:?}"), || said().then_some(()));
+    }
+
+    /// From now on no file of the oldest worker grows beyond `bytes`; `None`: as it likes.
+    pub fn limit_worker(&self, bytes: Option<u64>) {
+        limit_files(&self.workers[0], bytes);
+    }
+
+    /// The same for the coordinator.
+    pub fn limit_coordinator(&self, bytes: Option<u64>) {
+        limit_files(self.coordinator.as_ref().expect("it runs"), bytes);
     }
 
     /// kill -9 of the worker that was started longest ago.
@@ -108,9 +159,7 @@ impl Cluster {
     /// Sends the oldest worker a signal: `STOP`, `CONT`, `TERM`.
     pub fn signal_worker(&self, signal: &str) {
         let pid = self.workers[0].id().to_string();
-        let status = std::process::Command::new("kill")
-            .args(["-s", signal, &pid])
-            .status();
+        let status = Command::new("kill").args(["-s", signal, &pid]).status();
         assert!(status.expect("kill").success());
     }
 
@@ -174,8 +223,28 @@ impl Cluster {
         self.hone.json(&["trials", "--json"])
     }
 
+    /// Asserts every invariant over what is stored.
+    pub fn verify(&self) {
+        let database = self.hone.path().join("hone.db");
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let verified = runtime.block_on(hone_coordinator::store::verify(&database));
+        let (trials, findings) = verified.expect("a database");
+        assert!(trials > 0 && findings.is_empty(), "{findings:#?}");
+    }
+
     fn spawn(&self, arguments: &[&str]) -> Child {
-        let mut command = self.hone.command(arguments);
+        let hone = self.hone.command(arguments);
+        // With the signal ignored, a file that may not grow is an error, as it is on a full disk.
+        let mut command = Command::new("sh");
+        command.args(["-c", r#"trap "" XFSZ; exec "$0" "$@""#]);
+        command.arg(hone.get_program()).args(hone.get_args());
+        command.current_dir(self.hone.path()).stdin(Stdio::null());
+        for (key, value) in hone.get_envs() {
+            match value {
+                Some(value) => command.env(key, value),
+                None => command.env_remove(key),
+            };
+        }
         command
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -194,17 +263,11 @@ impl Drop for Cluster {
     }
 }
 
-/// Objective and `weights_hash` of each trial.
+/// State, objective and `weights_hash` of each trial.
 pub fn results(trials: &[serde_json::Value]) -> Results {
     let of = |trial: &serde_json::Value| {
-        let number = trial["trial"].as_u64().expect("a number");
-        (
-            number,
-            (
-                trial["objective"].to_string(),
-                trial["weights_hash"].to_string(),
-            ),
-        )
+        let what = ["state", "objective", "weights_hash"].map(|key| trial[key].to_string());
+        (trial["trial"].as_u64().expect("a number"), what)
     };
     trials.iter().map(of).collect()
 }
@@ -228,6 +291,20 @@ fn events(address: &str) -> Vec<Event> {
         }
         events
     })
+}
+
+/// The soft limit alone, so that it can be raised again.
+fn limit_files(of: &Child, bytes: Option<u64>) {
+    let limit = Rlimit {
+        current: bytes,
+        maximum: None,
+    };
+    let process = Pid::from_child(of);
+    prlimit(Some(process), Resource::Fsize, limit).expect("the limit of a child");
+}
+
+fn lock<T>(of: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn end(mut child: Child) {

@@ -52,6 +52,7 @@ fn killed_workers_cost_time_and_change_no_result() {
         cluster.start_worker();
     }
     assert_eq!(cluster.results(), *undisturbed());
+    cluster.verify();
     let attempts = cluster
         .trials()
         .iter()
@@ -75,6 +76,7 @@ fn a_killed_coordinator_expires_nobody_and_loses_nothing() {
         );
     }
     assert_eq!(cluster.results(), *undisturbed());
+    cluster.verify();
     let attempts = cluster
         .trials()
         .iter()
@@ -96,6 +98,7 @@ fn a_worker_that_hangs_past_its_lease_loses_its_trial_and_changes_no_result() {
     cluster.start_worker();
     cluster.hang_worker();
     assert_eq!(cluster.results(), *undisturbed());
+    cluster.verify();
     assert!(
         happened(&cluster).contains("lost"),
         "{:?}",
@@ -114,6 +117,7 @@ fn a_drained_worker_gives_its_trial_back_which_is_no_crash() {
         cluster.start_worker();
     }
     assert_eq!(cluster.results(), *undisturbed());
+    cluster.verify();
     let happened = happened(&cluster);
     assert!(happened.contains("released"), "{happened:?}");
     assert!(

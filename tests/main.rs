@@ -3,6 +3,7 @@
 mod bad_input;
 #[allow(dead_code, reason = "benches/soak uses the rest")]
 mod cluster;
+mod disk;
 mod faults;
 #[allow(dead_code, reason = "benches/soak uses the rest")]
 mod hone;

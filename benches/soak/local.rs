@@ -3,9 +3,10 @@
 use std::{fs, path::Path, process::Command, thread, time::Duration};
 
 use crate::{
-    cluster::{Cluster, Results, results},
+    cluster::{Cluster, Results},
     count::Counts,
     hone::Hone,
+    judge,
     luck::Luck,
 };
 
@@ -43,12 +44,7 @@ pub fn episode(sweep: &str, expected: &Results, luck: &mut Luck, counts: &mut Co
             None => run.kill(),
         }
     }
-    assert_eq!(
-        results(&hone.json(&["trials", "--json"])),
-        *expected,
-        "a result has changed"
-    );
-    counts.events(&Cluster::over(hone).events());
+    judge(&Cluster::over(hone), expected, counts);
 }
 
 /// Processes whose parent is `of`.

@@ -1,8 +1,11 @@
 //! Breaks things for a while and counts: `cargo bench --bench soak -- --hours 1`; without `--hours` for about a minute.
 //!
 //! Real binaries, a real file, small leases. Each episode trains one sweep to its end while its processes are killed,
-//! stopped, drained and paused, and compares every trial's bits with those of the undisturbed sweep. A fault that was
-//! never made, or a transition that was never seen, fails the whole: it would have proven nothing.
+//! stopped, drained and paused, or its disk is full, compares every trial's bits with those of the undisturbed sweep, and
+//! checks every invariant over what is stored. A fault that was never made, or a transition that was never seen, fails the
+//! whole: it would have proven nothing. `--seed 2` makes other choices.
+//!
+//! A failure prints the story of the trials that went wrong and what the processes said, and keeps the database.
 
 #![allow(
     clippy::print_stdout,
@@ -14,6 +17,7 @@
 #[allow(dead_code, reason = "the tests use the rest")]
 mod cluster;
 mod count;
+mod disk;
 #[path = "../../tests/hone.rs"]
 #[allow(dead_code, reason = "the tests use the rest")]
 mod hone;
@@ -98,8 +102,13 @@ impl Fault {
                 cluster.start_worker();
             }
             Self::KillCoordinator => {
+                let acknowledged = cluster.events();
                 cluster.kill_coordinator();
                 cluster.start_coordinator();
+                assert!(
+                    cluster.events().starts_with(&acknowledged),
+                    "an acknowledged transition is missing"
+                );
             }
             Self::HangBesideAnother => {
                 cluster.start_worker();
@@ -144,9 +153,18 @@ fn episode(sweep: &str, expected: &Results, luck: &mut Luck, counts: &mut Counts
         fault.happens_to(&mut cluster);
         counts.fault(&format!("{fault:?}"));
     }
+    judge(&cluster, expected, counts);
+}
+
+/// What must hold at a sweep's end, whatever was done to it.
+fn judge(cluster: &Cluster, expected: &Results, counts: &mut Counts) {
     let found = cluster.results();
+    cluster.verify();
+    if cluster.log().iter().any(|line| line.contains("poisoned")) {
+        println!("POISONED");
+    }
     if found != *expected {
-        tell(&cluster, &found, expected);
+        tell(cluster, &found, expected);
     }
     counts.events(&cluster.events());
 }
@@ -170,6 +188,13 @@ fn tell(cluster: &Cluster, found: &Results, expected: &Results) -> ! {
             );
         }
     }
+    println!("{}", cluster.log().join("\n"));
+    let kept = std::env::temp_dir().join(format!("hone-soak-{}.db", std::process::id()));
+    let copied = std::fs::copy(cluster.hone().path().join("hone.db"), &kept);
+    println!(
+        "the database (without its log): {} ({copied:?})",
+        kept.display()
+    );
     let changed = expected
         .iter()
         .filter(|(trial, result)| found.get(trial) != Some(result));
@@ -204,17 +229,24 @@ fn main() {
     let mut luck = Luck::new(seed);
     let mut counts = Counts::default();
     let expected = [ZOOM, ROUNDS].map(|sweep| (sweep, undisturbed(sweep)));
+    let mut disks = true;
     let begun = Instant::now();
     let mut episodes = 0;
-    while begun.elapsed() < duration || episodes < 3 {
+    while begun.elapsed() < duration || episodes < 4 {
         let (sweep, expected) = &expected[episodes % 2];
-        if episodes % 3 == 2 {
-            local::episode(sweep, expected, &mut luck, &mut counts);
-        } else {
-            episode(sweep, expected, &mut luck, &mut counts);
+        match episodes % 8 {
+            2 | 5 => local::episode(sweep, expected, &mut luck, &mut counts),
+            3 => disks = disk::episode(sweep, expected, &mut luck, &mut counts),
+            _ => episode(sweep, expected, &mut luck, &mut counts),
         }
         episodes += 1;
     }
     counts.print(episodes, begun.elapsed());
-    counts.fail_if_vacuous(&Fault::ALL.map(|fault| format!("{fault:?}")));
+    let mut faults = Fault::ALL.map(|fault| format!("{fault:?}")).to_vec();
+    if disks {
+        faults.extend(disk::FAULTS.map(str::to_owned));
+    } else {
+        println!("this user may not mount: no disk was full, and none read-only");
+    }
+    counts.fail_if_vacuous(&faults);
 }

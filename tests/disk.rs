@@ -1,0 +1,74 @@
+//! Files that may not grow any more: a limit on a process is as good as a full disk, and needs no privilege.
+
+use std::sync::OnceLock;
+
+use crate::{
+    cluster::{Cluster, Results, results},
+    hone::Hone,
+};
+
+/// A rung to wait at, with a checkpoint that the coordinator must take; its nets are large enough to tell a checkpoint from
+/// the database.
+const SWEEP: &str = r#"
+name = "disk"
+seed = 8
+
+[data]
+source = "digits"
+limit = 300
+
+[model]
+hidden = [700, 400]
+batch_norm = false
+
+[train]
+learning_rate = { log = [1e-3, 1e-1] }
+
+[search]
+budget = "20 epochs"
+full_epochs = 4
+finish = { top = 1, repeats = 1 }
+"#;
+
+/// Larger than the database of this sweep, smaller than a checkpoint (330 thousand weights of 4 bytes, three times).
+const BETWEEN: u64 = 3 << 20;
+
+fn undisturbed() -> &'static Results {
+    static RESULTS: OnceLock<Results> = OnceLock::new();
+    RESULTS.get_or_init(|| {
+        let hone = Hone::with(SWEEP);
+        hone.good(&["run", "sweep.toml"]);
+        results(&hone.json(&["trials", "--json"]))
+    })
+}
+
+#[test]
+fn a_coordinator_that_cannot_store_a_checkpoint_goes_on_when_there_is_room_again() {
+    let mut cluster = Cluster::start(SWEEP, 0);
+    cluster.limit_coordinator(Some(BETWEEN));
+    cluster.start_worker();
+    cluster.hears("does not take a call");
+    // It serves reads meanwhile, and nothing was acknowledged that it does not have.
+    let waiting = cluster
+        .trials()
+        .iter()
+        .filter(|trial| trial["state"] == "waiting")
+        .count();
+    assert_eq!(waiting, 0, "a trial waits at its rung without a checkpoint");
+    cluster.limit_coordinator(None);
+    assert_eq!(cluster.results(), *undisturbed());
+    cluster.verify();
+}
+
+#[test]
+fn a_worker_that_can_write_no_file_trains_and_delivers_all_the_same() {
+    let mut cluster = Cluster::start(SWEEP, 1);
+    cluster.limit_worker(Some(64));
+    cluster.progress(0);
+    cluster.kill_coordinator();
+    cluster.hears("reports are kept in memory alone");
+    cluster.start_coordinator();
+    assert_eq!(cluster.results(), *undisturbed());
+    cluster.hears("no checkpoint of epoch");
+    cluster.verify();
+}
