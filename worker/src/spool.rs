@@ -135,7 +135,7 @@ mod tests {
             fs::write(&path, bytes).unwrap();
             let calls = read(&path).unwrap();
             let attempts = calls.iter().filter(|call| call.attempt().is_some());
-            format!("{}", "call".repeat(attempts.count()))
+            "call".repeat(attempts.count())
         });
     }
 }

@@ -10,8 +10,11 @@ use crate::{
     rpc::convert::{definition, field, history, leases},
 };
 
+/// Takes the bytes of a request apart: the type of what came out, or what was wrong.
+type Parse = fn(&[u8]) -> Result<String, String>;
+
 /// Requests told apart by their first byte.
-const REQUESTS: [fn(&[u8]) -> Result<String, String>; 16] = [
+const REQUESTS: [Parse; 16] = [
     |bytes| with(bytes, leases::register),
     |bytes| {
         with(bytes, |request: v1::AcquireRequest| {
@@ -198,11 +201,7 @@ fn seeds() -> Vec<Vec<u8>> {
         }
         .encode_to_vec(),
         v1::GetTrialRequest { trial: trial() }.encode_to_vec(),
-        v1::TrialRequest {
-            trial: trial(),
-            ..Default::default()
-        }
-        .encode_to_vec(),
+        v1::TrialRequest { trial: trial() }.encode_to_vec(),
         v1::SweepRequest { sweep: sweep() }.encode_to_vec(),
         v1::GetSweepRequest { sweep: sweep() }.encode_to_vec(),
         v1::LaunchRequest {

@@ -52,6 +52,15 @@ const EXPECTED: [&str; 26] = [
     "taken_back: queued -> running",
 ];
 
+/// How many worlds are simulated.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long a test goes on is said in the environment"
+)]
+fn seeds() -> u64 {
+    std::env::var("HONE_SEEDS").map_or(60, |seeds| seeds.parse().unwrap())
+}
+
 /// What a whole sweep without faults stores.
 pub fn undisturbed() -> Memory {
     run(0, false, None).disk
@@ -59,7 +68,7 @@ pub fn undisturbed() -> Memory {
 
 #[test]
 fn whatever_dies_every_trial_ends_and_the_search_takes_the_same_way() {
-    let seeds = std::env::var("HONE_SEEDS").map_or(60, |seeds| seeds.parse().unwrap());
+    let seeds = seeds();
     let undisturbed = run(0, false, None).outcome;
     let mut seen = Counts::new();
     let mut simulated = Duration::ZERO;

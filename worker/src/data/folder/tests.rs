@@ -152,7 +152,7 @@ proptest! {
 
 /// A PNG and a JPEG of a few pixels, as files hold them.
 fn encoded() -> Vec<Vec<u8>> {
-    let picture = image::DynamicImage::from(RgbImage::from_pixel(3, 2, Rgb([1, 2, 3])));
+    let picture = DynamicImage::from(RgbImage::from_pixel(3, 2, Rgb([1, 2, 3])));
     let encode = |format| {
         let mut file = std::io::Cursor::new(Vec::new());
         picture.write_to(&mut file, format).unwrap();
