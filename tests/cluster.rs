@@ -254,7 +254,11 @@ impl Cluster {
 }
 
 impl Drop for Cluster {
+    #[expect(clippy::print_stderr, reason = "what a failed test has to show")]
     fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("{}", self.log().join("\n"));
+        }
         // The workers first: a drained coordinator would wait for them.
         self.workers
             .drain(..)

@@ -160,9 +160,6 @@ fn episode(sweep: &str, expected: &Results, luck: &mut Luck, counts: &mut Counts
 fn judge(cluster: &Cluster, expected: &Results, counts: &mut Counts) {
     let found = cluster.results();
     cluster.verify();
-    if cluster.log().iter().any(|line| line.contains("poisoned")) {
-        println!("POISONED");
-    }
     if found != *expected {
         tell(cluster, &found, expected);
     }
@@ -188,7 +185,6 @@ fn tell(cluster: &Cluster, found: &Results, expected: &Results) -> ! {
             );
         }
     }
-    println!("{}", cluster.log().join("\n"));
     let kept = std::env::temp_dir().join(format!("hone-soak-{}.db", std::process::id()));
     let copied = std::fs::copy(cluster.hone().path().join("hone.db"), &kept);
     println!(
