@@ -130,7 +130,7 @@ impl Fault {
             Self::PauseAndResume => {
                 // A sweep that has just ended can be neither.
                 if cluster.hone().run(&["pause"]).code == Some(0) {
-                    cluster.hone().run(&["resume"]);
+                    cluster.hone().good(&["resume"]);
                 }
             }
         }

@@ -280,7 +280,12 @@ impl Driver {
         };
         match self.state.store.apply(fail).await {
             Ok(_) => self.state.tell_driver(id),
-            Err(error) => tracing::error!(sweep = %id, %error, "sweep cannot be marked as failed"),
+            Err(error) => {
+                tracing::error!(sweep = %id, %error, "sweep cannot be marked as failed");
+                // Nothing else may ever tell of it: it would stand still for good.
+                tokio::time::sleep(RETRY).await;
+                self.state.tell_driver(id);
+            }
         }
     }
 }
