@@ -156,14 +156,22 @@ fn episode(sweep: &str, expected: &Results, luck: &mut Luck, counts: &mut Counts
     judge(&cluster, expected, counts);
 }
 
-/// What must hold at a sweep's end, whatever was done to it.
-fn judge(cluster: &Cluster, expected: &Results, counts: &mut Counts) {
+/// What must hold at a sweep's end, whatever was done to it. `false`: a trial met three deaths in a row without an epoch
+/// between them and was rightly given up (the checker looks whether rightly), after which the search goes another way.
+fn judge(cluster: &Cluster, expected: &Results, counts: &mut Counts) -> bool {
     let found = cluster.results();
     cluster.verify();
-    if found != *expected {
+    let events = cluster.events();
+    let given_up = |event: &Event| event.to_state == "failed" && event.from_state == "running";
+    let whole = !events.iter().any(given_up);
+    if whole && found != *expected {
         tell(cluster, &found, expected);
     }
-    counts.events(&cluster.events());
+    if !whole {
+        counts.fault("(a trial given up after three deaths in a row)");
+    }
+    counts.events(&events);
+    whole
 }
 
 /// Prints what happened to the trials whose results have changed, and fails.
