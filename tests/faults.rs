@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Long enough to be hit in the middle of a trial.
-const SWEEP: &str = r#"
+pub const SWEEP: &str = r#"
 name = "faulty"
 seed = 5
 

@@ -27,39 +27,76 @@ fn has(object: &Value, key: &str, kinds: &[&str]) {
     assert!(fits, "{key} is {found}, not {kinds:?}: {object}");
 }
 
-fn is_best(best: &Value) {
-    for (key, kinds) in [
-        ("sweep", &["string"][..]),
-        ("point", &["integer"]),
-        ("round", &["integer"]),
-        ("objective", &["number"]),
-        ("metric", &["string"]),
-        ("spread", &["number", "null"]),
-        ("repeats", &["integer"]),
-        ("trials", &["list"]),
-        ("params", &["object"]),
-        ("epochs", &["integer"]),
-        ("test_accuracy", &["number", "null"]),
-    ] {
-        has(best, key, kinds);
+/// These keys, in any order, and no others.
+#[track_caller]
+fn has_exactly(object: &Value, keys: &[Key]) {
+    for (key, kinds) in keys {
+        has(object, key, kinds);
     }
+    let found = object.as_object().expect("an object").keys();
+    let others: Vec<_> = found
+        .filter(|key| !keys.iter().any(|(k, _)| k == key))
+        .collect();
+    assert!(others.is_empty(), "{others:?} in {object}");
 }
+
+/// A key and the kinds of value that it may have.
+type Key = (&'static str, &'static [&'static str]);
+
+const BEST: [Key; 11] = [
+    ("sweep", &["string"]),
+    ("point", &["integer"]),
+    ("round", &["integer"]),
+    ("objective", &["number"]),
+    ("metric", &["string"]),
+    ("spread", &["number", "null"]),
+    ("repeats", &["integer"]),
+    ("trials", &["list"]),
+    ("params", &["object"]),
+    ("epochs", &["integer"]),
+    ("test_accuracy", &["number", "null"]),
+];
+
+/// What `run` and `launch --watch` add to those.
+const TOTALS: [Key; 5] = [
+    ("seconds", &["number"]),
+    ("points_total", &["integer"]),
+    ("trials_total", &["integer"]),
+    ("epochs_trained", &["integer"]),
+    ("images_per_second", &["number"]),
+];
+
+const SWEEP: [Key; 5] = [
+    ("sweep", &["string"]),
+    ("state", &["string"]),
+    ("points", &["integer"]),
+    ("trials", &["integer"]),
+    ("best", &["number", "null"]),
+];
+
+const TRIAL: [Key; 14] = [
+    ("sweep", &["string"]),
+    ("trial", &["integer"]),
+    ("point", &["integer"]),
+    ("round", &["integer"]),
+    ("repeat", &["integer"]),
+    ("fold", &["integer"]),
+    ("state", &["string"]),
+    ("objective", &["number", "null"]),
+    ("epoch", &["integer"]),
+    ("weights_hash", &["string", "null"]),
+    ("params", &["object"]),
+    ("attempts", &["integer"]),
+    ("worker", &["string", "null"]),
+    ("seconds", &["number"]),
+];
 
 #[test]
 fn listings_and_results_have_their_keys_with_and_without_a_server() {
     let hone = Hone::with(TINY);
     let run = hone.json(&["run", "sweep.toml", "--json", "--slots", "2"]);
     assert_eq!(run.len(), 1, "one object and nothing else");
-    is_best(&run[0]);
-    for key in [
-        "seconds",
-        "points_total",
-        "trials_total",
-        "epochs_trained",
-        "images_per_second",
-    ] {
-        has(&run[0], key, &["number"]);
-    }
+    has_exactly(&run[0], &[&BEST[..], &TOTALS].concat());
     assert_eq!(run[0]["round"], 3);
     assert_eq!(run[0]["repeats"], 2);
     assert_eq!(run[0]["points_total"], 12);
@@ -70,17 +107,20 @@ fn listings_and_results_have_their_keys_with_and_without_a_server() {
     );
 
     let best = &hone.json(&["best", "--json"])[0];
-    is_best(best);
+    has_exactly(best, &BEST);
+    assert!(
+        best["trials"]
+            .as_array()
+            .is_some_and(|all| all.len() == 2 && all.iter().all(Value::is_u64)),
+        "{best}"
+    );
     assert_eq!(best["params"], run[0]["params"]);
 
     let sweeps = hone.json(&["sweeps", "--json"]);
     assert_eq!(sweeps.len(), 1);
     assert_eq!(sweeps[0]["sweep"], "tiny");
     assert_eq!(sweeps[0]["state"], "completed");
-    for key in ["points", "trials"] {
-        has(&sweeps[0], key, &["integer"]);
-    }
-    has(&sweeps[0], "best", &["number"]);
+    has_exactly(&sweeps[0], &SWEEP);
     trials(&hone);
 
     // The same history through a coordinator that was started afterwards.
@@ -101,18 +141,7 @@ fn trials(hone: &Hone) {
         "numbered from 1 in the plan's order"
     );
     for trial in &trials {
-        for key in [
-            "trial", "point", "round", "repeat", "fold", "epoch", "attempts",
-        ] {
-            has(trial, key, &["integer"]);
-        }
-        has(trial, "sweep", &["string"]);
-        has(trial, "state", &["string"]);
-        has(trial, "objective", &["number", "null"]);
-        has(trial, "weights_hash", &["string", "null"]);
-        has(trial, "params", &["object"]);
-        has(trial, "worker", &["string", "null"]);
-        has(trial, "seconds", &["number"]);
+        has_exactly(trial, &TRIAL);
         assert!(
             trial["params"]["train.learning_rate"].is_number(),
             "{trial}"
@@ -130,6 +159,33 @@ fn trials(hone: &Hone) {
         hone.json(&["trials", "--json", "--state", "queued"])
             .is_empty()
     );
+}
+
+#[test]
+fn before_anything_has_finished_what_is_not_known_is_null() {
+    let hone = Hone::with(&TINY.replace("epochs = 1\n", "epochs = 9000\n"));
+    let run = hone.run(&[
+        "run",
+        "sweep.toml",
+        "--max-time",
+        "1s",
+        "--json",
+        "--no-check",
+    ]);
+    assert_eq!(run.code, Some(3), "{}", run.err);
+    let sweeps = hone.json(&["sweeps", "--json"]);
+    has_exactly(&sweeps[0], &SWEEP);
+    assert_eq!(sweeps[0]["state"], "paused");
+    let trials = hone.json(&["trials", "--json"]);
+    assert_eq!(trials.len(), 6, "the first round");
+    for trial in &trials {
+        has_exactly(trial, &TRIAL);
+    }
+    let waiting = &trials[5];
+    for key in ["objective", "weights_hash", "worker"] {
+        assert_eq!(waiting[key], Value::Null, "{waiting}");
+    }
+    assert_eq!(waiting["state"], "queued");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! End-to-end tests: the real binary, real files, real sockets. A module a subject.
 
+mod admin;
 mod bad_input;
 #[allow(dead_code, reason = "benches/soak uses the rest")]
 mod cluster;
@@ -9,3 +10,5 @@ mod faults;
 mod hone;
 mod json;
 mod local_run;
+mod reproduce;
+mod verbs;

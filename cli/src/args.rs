@@ -1,6 +1,9 @@
 //! Arguments that several verbs share.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::Args;
 
@@ -57,4 +60,15 @@ pub fn name_value(text: &str) -> Option<(&str, &str)> {
     let (name, value) = text.split_once('=')?;
     let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '@');
     (!name.is_empty() && !value.is_empty() && name.chars().all(word)).then_some((name, value))
+}
+
+/// Refuses a file to be made in a folder that is not there; `argument` is how it was named.
+pub fn in_a_folder(argument: &str, file: &Path) -> anyhow::Result<()> {
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
+            let (file, folder) = (file.display(), folder.display());
+            anyhow::bail!("{argument} {file}: there is no folder {folder}")
+        }
+        _ => Ok(()),
+    }
 }

@@ -341,6 +341,19 @@ pub struct TrialDetail {
     pub spec: Value,
 }
 
+/// What it takes to train a trial again, and what came out.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    /// `cnn`, or the name of an external program.
+    pub trainer: String,
+    /// The data set that its sweep is pinned to, hex.
+    pub data_hash: Option<String>,
+    /// What the trainer was told.
+    pub spec: hone_worker::trainer::TrialSpec,
+    /// What came out.
+    pub detail: TrialDetail,
+}
+
 /// One thing that happened.
 #[derive(Clone, Debug, Serialize)]
 pub struct Event {

@@ -57,6 +57,22 @@ impl End {
         }
     }
 
+    /// How an attempt ended, for its log; the reason stands in a line before.
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Self::Finish { outcome, .. } => match outcome {
+                Outcome::Completed => "completed",
+                Outcome::ReachedRung(_) => "at its rung",
+                Outcome::EndedEarly => "ended by its own patience",
+                Outcome::Diverged { .. } => "diverged",
+                Outcome::Ended => "ended as asked",
+                Outcome::Failed { .. } => "failed",
+            },
+            Self::Release { .. } => "given back",
+            Self::Dropped => "dropped",
+        }
+    }
+
     pub(crate) fn failed(message: impl Into<String>, crashed: bool) -> Self {
         Self::finish(Outcome::Failed {
             message: message.into(),

@@ -15,6 +15,7 @@ use crate::{
     client::{Blob, Directive, Kind, Lease, Outcome},
     curve, logs,
     outbox::{End, Item, Outbox},
+    slot::stopwatch,
     trainer::{TrainError, Trainer},
     transfer,
     worker::Worker,
@@ -39,11 +40,18 @@ pub(crate) fn lease(worker: &Arc<Worker>, lease: &Lease) {
                 attempt: &attempt,
                 outbox: &outbox,
             };
+            let begun = stopwatch();
+            tracing::info!("{}", run.told());
             let end = catch_unwind(AssertUnwindSafe(|| run.to_end())).unwrap_or_else(|panic| {
                 let message = format!("the trainer panicked: {}", panic_message(&*panic));
                 tracing::error!("{message}");
                 End::failed(message, true)
             });
+            tracing::info!(
+                "{} after {:.2} s",
+                end.word(),
+                begun.elapsed().as_secs_f64()
+            );
             outbox.send(Item::End(end));
         });
     });
@@ -58,6 +66,28 @@ pub(crate) struct Run<'a> {
 }
 
 impl Run<'_> {
+    /// The lease in words: the first line of an attempt's log.
+    fn told(&self) -> String {
+        let (lease, spec) = (self.lease, &self.lease.spec);
+        let what = match lease.kind {
+            Kind::Check => "check".to_owned(),
+            Kind::Test => "test".to_owned(),
+            Kind::Search => {
+                let from = lease.resume.as_ref().map_or(0, |blob| blob.epoch) + 1;
+                let to = spec.to_epoch;
+                format!(
+                    "epochs {from} to {to} of {}, seed {}",
+                    spec.full_epochs, spec.seed
+                )
+            }
+        };
+        let (trainer, worker) = (&lease.trainer, &self.worker.config.name);
+        match lease.data_source.as_str() {
+            "" => format!("{what}; trainer {trainer}; worker {worker}"),
+            set => format!("{what}; trainer {trainer}, data {set}; worker {worker}"),
+        }
+    }
+
     fn to_end(&self) -> End {
         let lease = self.lease;
         let Some(trainer) = self.worker.config.trainers.get(&lease.trainer) else {

@@ -3,28 +3,37 @@
 use std::{net::SocketAddr, path::Path, time::Duration};
 
 use anyhow::{Context, bail};
+use hone_proto::v1::{self, history_client::HistoryClient};
 use tonic::transport::{Channel, Endpoint};
 
-use super::{History, Sweeps};
+use super::{History, Sweeps, TrialName, TrialOrder};
 use crate::{
     args::Place,
     exit::{WrongUse, wrong},
     output::out,
 };
 
-/// A coordinator on this machine answers sooner, if there is one.
-const LOCAL: Duration = Duration::from_millis(500);
+/// A coordinator on this machine answers sooner, unless it hangs.
+const LOCAL: Duration = Duration::from_secs(3);
 
 /// How long a coordinator that was named is waited for.
 const PATIENCE: Duration = Duration::from_secs(15);
+
+/// No question takes longer; what streams may go on after its first row.
+const ANSWER: Duration = Duration::from_secs(30);
 
 /// Who answers questions about history.
 pub async fn connect(place: &Place) -> anyhow::Result<History> {
     if let Some(url) = &place.coordinator {
         return Ok(History::remote(dial(url).await?));
     }
-    if let Some(channel) = serving(&place.db).await {
-        return Ok(History::remote(channel));
+    match serving(&place.db).await {
+        Serving::Answers(channel) => return Ok(History::remote(channel)),
+        Serving::Silent(url) => out::note(format!(
+            "the coordinator at {url} does not answer; this is read from {} itself",
+            place.db.display()
+        )),
+        Serving::Nobody => {}
     }
     if !place.db.exists() {
         let db = place.db.display();
@@ -40,25 +49,25 @@ pub async fn connect(place: &Place) -> anyhow::Result<History> {
 
 /// A running coordinator that takes orders: the one named, the one that serves the file, or the usual address.
 pub async fn running(place: &Place) -> anyhow::Result<Channel> {
-    if place.coordinator.is_none()
-        && let Some(channel) = serving(&place.db).await
-    {
-        return Ok(channel);
+    if let Some(url) = &place.coordinator {
+        return dial(url).await;
     }
-    dial(
-        place
-            .coordinator
-            .as_deref()
-            .unwrap_or("http://127.0.0.1:7700"),
-    )
-    .await
+    match serving(&place.db).await {
+        Serving::Answers(channel) => Ok(channel),
+        Serving::Silent(url) => Err(silent(&url, &place.db)),
+        Serving::Nobody => dial("http://127.0.0.1:7700").await,
+    }
 }
 
 /// Who takes orders: a running coordinator, or one started on the file for just this order.
 pub async fn orders(place: &Place) -> anyhow::Result<Orders> {
     let channel = match &place.coordinator {
         Some(url) => Some(dial(url).await?),
-        None => serving(&place.db).await,
+        None => match serving(&place.db).await {
+            Serving::Answers(channel) => Some(channel),
+            Serving::Silent(url) => return Err(silent(&url, &place.db)),
+            Serving::Nobody => None,
+        },
     };
     if let Some(channel) = channel {
         return Ok(Orders {
@@ -91,6 +100,22 @@ pub struct Orders {
 }
 
 impl Orders {
+    /// Whether a coordinator runs beside this process, and workers may be there.
+    pub fn is_served(&self) -> bool {
+        self.own.is_none()
+    }
+
+    /// Does something to a trial: its full name, and the name and state of the trial that the answer is about.
+    pub async fn order(
+        &mut self,
+        order: TrialOrder,
+        trial: &TrialName,
+    ) -> anyhow::Result<(TrialName, (String, &'static str))> {
+        let name = self.history.full_name(trial).await?;
+        let answer = self.sweeps.trial_order(order, &name).await?;
+        Ok((name, answer))
+    }
+
     /// Ends the coordinator that was started for these orders, if it was.
     pub async fn done(self) {
         if let Some(own) = self.own {
@@ -99,12 +124,47 @@ impl Orders {
     }
 }
 
-/// The coordinator that serves a database file on this machine, as its lock file says, if it answers.
-async fn serving(db: &Path) -> Option<Channel> {
-    let address = hone_coordinator::store::serving_address(db)?.parse().ok()?;
-    let url = format!("http://{}", reachable(address));
-    let endpoint = Endpoint::from_shared(url).ok()?.connect_timeout(LOCAL);
-    endpoint.connect().await.ok()
+/// Who holds a database file on this machine.
+enum Serving {
+    Nobody,
+    /// A coordinator that is stopped, hangs, or is far too busy.
+    Silent(String),
+    Answers(Channel),
+}
+
+/// Asks the coordinator that the lock file names for a sign of life: a stopped process still takes connections.
+async fn serving(db: &Path) -> Serving {
+    let address = hone_coordinator::store::serving_address(db).and_then(|text| text.parse().ok());
+    let Some(address) = address.map(reachable) else {
+        return Serving::Nobody;
+    };
+    let url = format!("http://{address}");
+    let Ok(endpoint) = Endpoint::from_shared(url.clone()) else {
+        return Serving::Nobody;
+    };
+    let answered = async {
+        let channel = endpoint.timeout(ANSWER).connect().await.ok()?;
+        answers(&channel).await.ok()?;
+        Some(channel)
+    };
+    match tokio::time::timeout(LOCAL, answered).await {
+        Ok(Some(channel)) => Serving::Answers(channel),
+        Ok(None) | Err(_) => Serving::Silent(url),
+    }
+}
+
+/// The cheapest question there is.
+async fn answers(channel: &Channel) -> Result<(), tonic::Status> {
+    let mut history = HistoryClient::new(channel.clone());
+    history.list_workers(v1::ListWorkersRequest {}).await?;
+    Ok(())
+}
+
+fn silent(url: &str, db: &Path) -> anyhow::Error {
+    let db = db.display();
+    anyhow::anyhow!(
+        "the coordinator at {url} holds {db} and does not answer: wait, or end that process and try again"
+    )
 }
 
 /// `0.0.0.0` is where one listens; on this machine it is reached at the loopback address.
@@ -128,18 +188,22 @@ pub async fn dial(url: &str) -> anyhow::Result<Channel> {
     };
     let endpoint = Endpoint::from_shared(full.clone())
         .map_err(|_| WrongUse(format!("{url:?} is no address: write http://host:7700")))?
-        .connect_timeout(Duration::from_secs(5));
+        .connect_timeout(Duration::from_secs(5))
+        .timeout(ANSWER);
     if endpoint.uri().host().is_none() || full.starts_with("https://") {
         bail!(WrongUse(format!("{url:?}: write http://host:7700")));
     }
     let mut wait = Duration::from_millis(500);
     let mut waited = Duration::ZERO;
     loop {
-        let error = match endpoint.connect().await {
-            Ok(channel) => return Ok(channel),
-            Err(error) => error,
+        let reason = match endpoint.connect().await {
+            Ok(channel) => match tokio::time::timeout(PATIENCE, answers(&channel)).await {
+                Ok(Ok(())) => return Ok(channel),
+                Ok(Err(status)) => innermost(&status),
+                Err(_) => bail!("the coordinator at {full} takes connections and does not answer"),
+            },
+            Err(error) => innermost(&error),
         };
-        let reason = innermost(&error);
         if waited >= PATIENCE {
             return Err(anyhow::Error::msg(reason)).with_context(|| {
                 format!(

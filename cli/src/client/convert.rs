@@ -1,10 +1,11 @@
 //! Wire to view, once, here. A reply that lacks what it must have is shown as far as it goes: reading never fails.
 
 use hone_proto::v1;
+use hone_worker::trainer::{Objective, TrialSpec};
 use serde_json::{Map, Value};
 
 use crate::view::{
-    Attempt, Axis, Best, Counts, CurvePoint, Detail, Event, Hyper, Round, Sweep, Trial,
+    Attempt, Axis, Best, Counts, CurvePoint, Detail, Event, Hyper, Recorded, Round, Sweep, Trial,
     TrialDetail, short_names,
 };
 
@@ -247,6 +248,34 @@ pub fn trial_detail(t: v1::TrialDetail) -> TrialDetail {
         diagnosis: json(&t.diagnosis_json),
         result: json(&t.result_json),
         spec: json(&t.spec_json).unwrap_or_default(),
+    }
+}
+
+/// What a trainer was told about a trial, put together from what is stored of it and of its sweep.
+pub fn recorded(sweep: v1::SweepDetail, trial: v1::TrialDetail) -> Recorded {
+    let definition = sweep.definition.unwrap_or_default();
+    let objective = trial.objective.clone().unwrap_or_default();
+    let detail = trial_detail(trial);
+    let summary = &detail.summary;
+    Recorded {
+        trainer: definition.trainer,
+        data_hash: hex(&sweep.data_hash),
+        spec: TrialSpec {
+            id: format!("{}/{}", summary.sweep, summary.trial),
+            spec: detail.spec.clone(),
+            seed: detail.seed,
+            repeat: summary.repeat,
+            fold: summary.fold,
+            folds: definition.folds.max(1),
+            full_epochs: detail.full_epochs,
+            to_epoch: detail.to_epoch,
+            objective: Objective {
+                maximize: objective.direction() != v1::Direction::Minimize,
+                best: objective.at() != v1::At::Last,
+                metric: objective.metric,
+            },
+        },
+        detail,
     }
 }
 

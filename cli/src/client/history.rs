@@ -5,7 +5,7 @@ use tokio_stream::{Stream, StreamExt};
 use tonic::{Request, Status, transport::Channel};
 
 use super::{Rows, TrialName, convert, failure};
-use crate::view::{Best, Detail, Event, Sweep, Trial, TrialDetail};
+use crate::view::{Best, Detail, Event, Recorded, Sweep, Trial, TrialDetail};
 
 /// Where history is read.
 #[derive(Clone, Debug)]
@@ -176,6 +176,19 @@ impl History {
             trial: Some(trial.id()),
         };
         Ok(convert::trial_detail(ask!(self, get_trial, request)))
+    }
+
+    /// One trial with all that it takes to train it again.
+    pub async fn recorded(&self, trial: &TrialName) -> anyhow::Result<Recorded> {
+        let of_sweep = v1::GetSweepRequest {
+            sweep: trial.sweep.clone(),
+        };
+        let sweep = ask!(self, get_sweep, of_sweep);
+        let request = v1::GetTrialRequest {
+            trial: Some(trial.id()),
+        };
+        let trial = ask!(self, get_trial, request);
+        Ok(convert::recorded(sweep, trial))
     }
 
     /// What happened to a sweep or a trial, after an event.

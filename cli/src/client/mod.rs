@@ -42,6 +42,12 @@ impl std::str::FromStr for TrialName {
     }
 }
 
+impl std::fmt::Display for TrialName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.sweep, self.trial)
+    }
+}
+
 impl TrialName {
     fn id(&self) -> v1::TrialId {
         v1::TrialId {
@@ -88,6 +94,15 @@ pub enum Order {
     Stop,
     /// Forgets it.
     Remove,
+}
+
+/// What a person can do to a trial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TrialOrder {
+    /// Ends it; a running one at its next epoch.
+    Cancel,
+    /// Trains its point again, as a new trial.
+    Retry,
 }
 
 impl Sweeps {
@@ -156,35 +171,24 @@ impl Sweeps {
         Ok((reply.sweep, state))
     }
 
-    /// Ends one trial.
-    pub async fn cancel(&mut self, trial: &TrialName) -> anyhow::Result<(String, &'static str)> {
-        let reply = self
-            .0
-            .cancel(v1::TrialRequest {
-                trial: Some(trial.id()),
-            })
-            .await
-            .map_err(failure)?;
-        Ok(trial_reply(reply.into_inner()))
+    /// Does something to a trial; the name and state of the trial that this is about: the new one, for a retry.
+    pub async fn trial_order(
+        &mut self,
+        order: TrialOrder,
+        trial: &TrialName,
+    ) -> anyhow::Result<(String, &'static str)> {
+        let request = v1::TrialRequest {
+            trial: Some(trial.id()),
+        };
+        let reply = match order {
+            TrialOrder::Cancel => self.0.cancel(request).await,
+            TrialOrder::Retry => self.0.retry(request).await,
+        };
+        let reply = reply.map_err(failure)?.into_inner();
+        let state = convert::trial_state(reply.state());
+        let id = reply.trial.unwrap_or_default();
+        Ok((format!("{}/{}", id.sweep, id.trial), state))
     }
-
-    /// A new trial of the same point.
-    pub async fn retry(&mut self, trial: &TrialName) -> anyhow::Result<(String, &'static str)> {
-        let reply = self
-            .0
-            .retry(v1::TrialRequest {
-                trial: Some(trial.id()),
-            })
-            .await
-            .map_err(failure)?;
-        Ok(trial_reply(reply.into_inner()))
-    }
-}
-
-fn trial_reply(reply: v1::TrialReply) -> (String, &'static str) {
-    let state = convert::trial_state(reply.state());
-    let id = reply.trial.unwrap_or_default();
-    (format!("{}/{}", id.sweep, id.trial), state)
 }
 
 /// A refusal in words; what was asked for wrongly is told apart from what failed.
@@ -193,7 +197,10 @@ pub enum Refusal {
     /// The request makes no sense, or names what does not exist.
     #[error("{0}")]
     Wrong(String),
-    /// The coordinator or the way to it failed.
+    /// Nobody answers: the coordinator is gone, or hangs. It may come back.
+    #[error("{0}")]
+    Away(String),
+    /// The coordinator failed.
     #[error("{0}")]
     Failed(String),
 }
@@ -206,7 +213,11 @@ pub fn failure(status: Status) -> Refusal {
     };
     match status.code() {
         Code::InvalidArgument | Code::NotFound | Code::OutOfRange => Refusal::Wrong(message),
-        Code::Unavailable => Refusal::Failed(format!("the coordinator does not answer: {message}")),
+        Code::Unavailable => Refusal::Away(format!("the coordinator does not answer: {message}")),
+        // What tonic makes of a time-out of its own.
+        Code::Cancelled | Code::DeadlineExceeded => {
+            Refusal::Away("the coordinator does not answer in time".to_owned())
+        }
         _ => Refusal::Failed(message),
     }
 }

@@ -2,13 +2,15 @@
 
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use hone_coordinator::{
     Coordinator,
     config::{Config, Timing},
 };
 use tokio::net::TcpListener;
 use tonic::transport::{Channel, Endpoint};
+
+use crate::args::in_a_folder;
 
 /// A coordinator that runs until [`Running::end`].
 #[derive(Debug)]
@@ -20,13 +22,7 @@ pub struct Running {
 
 /// Starts it on a database file, which is created when it is not there.
 pub async fn start(db: &Path, timing: Timing) -> anyhow::Result<Running> {
-    if let Some(folder) = db
-        .parent()
-        .filter(|f| !f.as_os_str().is_empty() && !f.is_dir())
-    {
-        let (db, folder) = (db.display(), folder.display());
-        bail!("--db {db}: there is no folder {folder}");
-    }
+    in_a_folder("--db", db)?;
     let listener = TcpListener::bind("127.0.0.1:0")
         .await
         .context("cannot listen on loopback")?;

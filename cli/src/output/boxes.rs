@@ -221,6 +221,7 @@ mod tests {
             color: false,
             unicode: false,
             width: 84,
+            ..Style::default()
         };
         let mut best = Map::new();
         best.insert("train.learning_rate".into(), Value::from(0.01));
@@ -257,6 +258,7 @@ mod tests {
             color: false,
             unicode: false,
             width: 84,
+            ..Style::default()
         };
         let text = render(&[hyper(true)], &[round(1, 1.0, 1.0)], None, style);
         assert!(text.contains("=|"), "{text}");

@@ -80,6 +80,7 @@ mod tests {
             color: false,
             unicode: true,
             width: 80,
+            ..Style::default()
         };
         assert_eq!(sparkline(&[0.1, 0.5, 0.9], style), "▁▅█");
         assert_eq!(sparkline(&[1.0, f64::NAN, 1.0], style), "▅?▅");

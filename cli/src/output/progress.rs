@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 
-use super::{numbers, out, style::Style};
+use super::{numbers, out, picture, style::Style, table::cut};
 use crate::view::{Detail, Hyper, Round, Trial};
 
 /// Seconds that a sweep may wait without a word.
@@ -80,6 +80,8 @@ impl Progress {
         seconds: f64,
         before: (u64, u64),
     ) {
+        // A window may have another size by now.
+        self.style = Style::stderr();
         for trial in ended {
             if self.told.insert(trial.trial) {
                 self.trial(detail, trial);
@@ -87,7 +89,7 @@ impl Progress {
         }
         self.changes(detail, seconds);
         if let Some(bar) = &self.live {
-            bar.set_message(picture(detail, running, seconds, before, self.style));
+            bar.set_message(picture::draw(detail, running, seconds, before, self.style));
         }
     }
 
@@ -107,10 +109,8 @@ impl Progress {
             self.best = trial.objective;
             let value = self.style.green(numbers::metric_or_dash(trial.objective));
             let place = self.style.dim(format!("trial {:>4}", trial.trial));
-            self.say(format!(
-                "  {value}  {place}  {}",
-                params_line(&detail.space, trial)
-            ));
+            let line = format!("  {value}  {place}  {}", params_line(&detail.space, trial));
+            self.say(cut(&line, self.style.limit(), self.style));
         }
     }
 
@@ -121,7 +121,8 @@ impl Progress {
             .iter()
             .filter(|round| round.round <= detail.round && round.points > 0);
         for round in begun.skip(self.rounds) {
-            self.say(round_line(round, detail, self.style));
+            let line = round_line(round, detail, self.style);
+            self.say(cut(&line, self.style.limit(), self.style));
             self.rounds += 1;
         }
         if detail.waiting_for != self.waiting.0 {
@@ -218,7 +219,8 @@ fn padded(hyper: &Hyper, value: Option<&Value>) -> String {
     }
 }
 
-fn params_line(space: &[Hyper], trial: &Trial) -> String {
+/// `filters 32  dropout 0.252`: the values of a trial in the order of the file.
+pub fn params_line(space: &[Hyper], trial: &Trial) -> String {
     space
         .iter()
         .filter_map(|h| {
@@ -230,154 +232,4 @@ fn params_line(space: &[Hyper], trial: &Trial) -> String {
         })
         .collect::<Vec<_>>()
         .join("  ")
-}
-
-/// The live picture: what runs, a bar over all epochs, the best so far.
-fn picture(
-    detail: &Detail,
-    running: &[Trial],
-    seconds: f64,
-    before: (u64, u64),
-    style: Style,
-) -> String {
-    let mut lines = vec![
-        String::new(),
-        where_it_is(detail, style),
-        bar_line(detail, seconds, before, style),
-    ];
-    for trial in running {
-        let value = numbers::metric_or_dash(trial.objective);
-        let place = format!(
-            "trial {:>4}  epoch {:>2}/{:<2}",
-            trial.trial, trial.epoch, trial.to_epoch
-        );
-        let line = format!(
-            "    {}  {value:>6}  {}",
-            style.dim(place),
-            style.dim(params_line(&detail.space, trial))
-        );
-        lines.push(line);
-    }
-    if let Some(best) = &detail.best {
-        let value = style.green(style.bold(numbers::metric(best.objective)));
-        let mut line = format!("  best {value} ");
-        for hyper in &detail.space {
-            if let Some(value) = best.params.get(&hyper.path) {
-                line.push_str(&format!(
-                    " {} {}",
-                    style.dim(&hyper.short),
-                    super::boxes::short_choice(value)
-                ));
-            }
-        }
-        lines.push(line);
-    }
-    lines
-        .iter()
-        .map(|line| cut(line, style.width))
-        .collect::<Vec<_>>()
-        .join("\n")
-}
-
-fn where_it_is(detail: &Detail, style: Style) -> String {
-    let c = detail.counts;
-    let state = if detail.summary.state == "running" {
-        format!(
-            "round {} of {}",
-            detail.round,
-            detail.rounds.len().max(detail.round as usize)
-        )
-    } else {
-        detail.summary.state.to_owned()
-    };
-    let mut parts = vec![
-        format!(
-            "{} {}",
-            style.bold(&detail.summary.sweep),
-            style.cyan(state)
-        ),
-        format!("{} running", c.running),
-        format!(
-            "{} of {} trials done",
-            c.ended(),
-            detail.trials_planned.max(detail.summary.trials)
-        ),
-    ];
-    if c.diverged > 0 {
-        parts.push(style.yellow(format!("{} diverged", c.diverged)));
-    }
-    if c.failed > 0 {
-        parts.push(style.red(format!("{} failed", c.failed)));
-    }
-    let separator = style.dim(if style.unicode { " · " } else { " - " });
-    format!("  {}", parts.join(&separator))
-}
-
-#[expect(clippy::cast_precision_loss, reason = "shares and rates for people")]
-fn bar_line(detail: &Detail, seconds: f64, before: (u64, u64), style: Style) -> String {
-    let planned = detail.epochs_planned.max(detail.epochs_trained).max(1);
-    let share = detail.epochs_trained as f64 / planned as f64;
-    let width = style.width.saturating_sub(70).clamp(10, 40);
-    let epochs = detail.epochs_trained.saturating_sub(before.0) as f64 / seconds.max(1e-9);
-    let images = detail.images.saturating_sub(before.1) as f64 / seconds.max(1e-9);
-    let left = match epochs {
-        rate if rate > 0.0 => {
-            let rest = (planned - detail.epochs_trained) as f64 / rate;
-            format!("left {}", numbers::clock(rest))
-        }
-        _ => String::new(),
-    };
-    format!(
-        "  {} {:>3.0} %  {}/{} epochs  {} epochs/s  {} images/s  {}  {}",
-        bar(share, width, style),
-        share * 100.0,
-        detail.epochs_trained,
-        planned,
-        numbers::rate(epochs),
-        numbers::rate(images),
-        numbers::clock(seconds),
-        style.dim(left),
-    )
-}
-
-/// A bar with eighths of a character where the terminal can show them.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_precision_loss,
-    reason = "clamped to the bar"
-)]
-pub fn bar(share: f64, width: usize, style: Style) -> String {
-    let share = share.clamp(0.0, 1.0);
-    if !style.unicode {
-        let full = (share * width as f64).round() as usize;
-        return format!("[{}{}]", "#".repeat(full), "-".repeat(width - full));
-    }
-    let eighths = (share * width as f64 * 8.0).round() as usize;
-    let (full, part) = (eighths / 8, eighths % 8);
-    let mut filled = "█".repeat(full);
-    if part > 0 {
-        filled.push(['▏', '▎', '▍', '▌', '▋', '▊', '▉'][part - 1]);
-    }
-    let rest = width - full - usize::from(part > 0);
-    format!("{}{}", style.cyan(filled), style.dim("░".repeat(rest)))
-}
-
-/// Cuts a line that may hold colours to a number of columns.
-fn cut(line: &str, width: usize) -> String {
-    let mut out = String::new();
-    let (mut seen, mut escape) = (0, false);
-    for c in line.chars() {
-        if c == '\x1b' {
-            escape = true;
-        }
-        if escape {
-            out.push(c);
-            escape = c != 'm';
-        } else if seen < width {
-            out.push(c);
-            seen += 1;
-        }
-    }
-    out
 }

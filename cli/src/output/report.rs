@@ -154,6 +154,9 @@ pub fn trials(
     for hyper in space {
         table.column(&hyper.short);
     }
+    for name in ["point", "round", "seconds"] {
+        table.spare(name);
+    }
     for trial in trials {
         let point = if trial.repeat > 0 || trial.fold > 0 {
             format!("{}.{}", trial.point, trial.repeat.max(trial.fold))

@@ -11,6 +11,8 @@ pub struct Style {
     pub unicode: bool,
     /// Columns.
     pub width: usize,
+    /// Somebody looks at it, on lines of that width.
+    pub terminal: bool,
 }
 
 impl Style {
@@ -31,6 +33,16 @@ impl Style {
             color: terminal && !plain && !dumb,
             unicode: unicode(),
             width: width(terminal),
+            terminal,
+        }
+    }
+
+    /// How long a line may be: on a terminal a longer one breaks.
+    pub fn limit(self) -> usize {
+        if self.terminal {
+            self.width
+        } else {
+            usize::MAX
         }
     }
 

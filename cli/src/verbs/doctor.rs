@@ -1,5 +1,8 @@
 //! Looks at this machine: what it is, which data sets it has, who serves the database.
 
+use hone_coordinator::store::serving_address;
+use hone_worker::data::DataError;
+
 use crate::{
     args::Place,
     exit::Exit,
@@ -34,18 +37,22 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
                 set.shape,
                 set.classes.len()
             )),
-            Err(error) => style.dim(error.to_string()),
+            Err(DataError::Missing(_)) => style.dim("no files below --data or HONE_DATA"),
+            Err(error) => style.red(error.to_string()),
         };
         text.push_str(&format!("{}\n", item(name, &found, style)));
     }
     let db = match crate::client::connect(&args.place).await {
         Ok(history) => {
             let sweeps = crate::client::collect(history.sweeps().await?).await?;
-            format!(
-                "{}, {}",
-                args.place.db.display(),
-                numbers::plural(sweeps.len() as u64, "sweep")
-            )
+            let sweeps = numbers::plural(sweeps.len() as u64, "sweep");
+            match (&args.place.coordinator, serving_address(&args.place.db)) {
+                (Some(url), _) => format!("of the coordinator at {url}, {sweeps}"),
+                (None, None) => format!("{}, {sweeps}", args.place.db.display()),
+                (None, Some(by)) => {
+                    format!("{}, {sweeps}; served at {by}", args.place.db.display())
+                }
+            }
         }
         Err(error) => style.dim(format!("{error:#}")),
     };

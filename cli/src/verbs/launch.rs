@@ -4,7 +4,7 @@ use std::{io::IsTerminal, path::PathBuf};
 
 use crate::{
     args::Place,
-    client::{self, History, How, Sweeps},
+    client::{self, History, How, Refusal, Sweeps},
     exit::Exit,
     local::{
         follow::{Follower, PERIOD},
@@ -78,14 +78,23 @@ async fn watch(history: History, sweep: String, how: How, json: bool) -> anyhow:
     }
     let mut interrupts = signals::channel()?;
     let mut tick = tokio::time::interval(PERIOD);
+    let mut away = false;
     let state = loop {
         tokio::select! {
-            _ = tick.tick() => {
-                let detail = follower.look().await?;
-                if detail.summary.ended() {
-                    break detail.summary.state;
+            _ = tick.tick() => match follower.look().await {
+                Ok(detail) => {
+                    away = false;
+                    if detail.summary.ended() {
+                        break detail.summary.state;
+                    }
                 }
-            }
+                Err(error) if is_away(&error) => {
+                    if !std::mem::replace(&mut away, true) {
+                        follower.progress().say(format!("{error:#}; trying again until it does"));
+                    }
+                }
+                Err(error) => return Err(error),
+            },
             _ = interrupts.recv() => {
                 follower.progress().end();
                 out::note("not watching any more; the sweep goes on");
@@ -95,6 +104,11 @@ async fn watch(history: History, sweep: String, how: How, json: bool) -> anyhow:
     };
     follower.progress().end();
     finish(&follower, state, json).await
+}
+
+/// A coordinator that is away may come back, and workers train on meanwhile.
+fn is_away(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(Refusal::Away(_)))
 }
 
 /// Prints what a sweep that has come to rest has to say.

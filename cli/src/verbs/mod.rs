@@ -1,7 +1,7 @@
 //! A file a verb, by the same name.
 
+mod admin;
 mod best;
-mod cancel;
 mod coordinator;
 mod doctor;
 mod extend;
@@ -9,15 +9,13 @@ mod init;
 mod launch;
 mod logs;
 mod model;
-mod pause;
+mod orders;
 mod plan;
-mod resume;
-mod retry;
+mod reproduce;
 mod rm;
 mod run;
 mod schema;
 mod show;
-mod stop;
 mod sweeps;
 mod trials;
 mod why;
@@ -27,7 +25,10 @@ use std::future::Future;
 
 use clap::Subcommand;
 
-use crate::exit::Exit;
+use crate::{
+    client::{Order, TrialOrder},
+    exit::Exit,
+};
 
 /// What hone can be asked to do.
 #[derive(Subcommand)]
@@ -59,21 +60,25 @@ pub enum Verb {
     /// Print what a trial's worker wrote about it
     Logs(logs::Args),
     /// Stop a sweep for good; its report is written
-    Stop(stop::Args),
+    Stop(orders::SweepArgs),
     /// Pause a sweep; what runs is given back with a checkpoint
-    Pause(pause::Args),
+    Pause(orders::SweepArgs),
     /// Go on with a paused sweep
-    Resume(resume::Args),
+    Resume(orders::SweepArgs),
     /// End one trial
-    Cancel(cancel::Args),
+    Cancel(orders::TrialArgs),
     /// Train a point again, as a new trial
-    Retry(retry::Args),
+    Retry(orders::TrialArgs),
+    /// Train a trial again here and compare it with what is stored, to the bit
+    Reproduce(reproduce::Args),
     /// Give a sweep more budget: one round more
     Extend(extend::Args),
     /// Remove an ended sweep and all that belongs to it
     Rm(rm::Args),
     /// Look at a network by itself: shapes, check, training, export
     Model(model::Args),
+    /// Check, copy or bring back a database
+    Admin(admin::Args),
     /// Look at this machine: cores, data sets, database
     Doctor(doctor::Args),
 }
@@ -95,14 +100,16 @@ impl Verb {
             Verb::Best(args) => block_on(best::run(args)),
             Verb::Why(args) => block_on(why::run(args)),
             Verb::Logs(args) => block_on(logs::run(args)),
-            Verb::Stop(args) => block_on(stop::run(args)),
-            Verb::Pause(args) => block_on(pause::run(args)),
-            Verb::Resume(args) => block_on(resume::run(args)),
-            Verb::Cancel(args) => block_on(cancel::run(args)),
-            Verb::Retry(args) => block_on(retry::run(args)),
+            Verb::Stop(args) => block_on(orders::sweep(Order::Stop, args)),
+            Verb::Pause(args) => block_on(orders::sweep(Order::Pause, args)),
+            Verb::Resume(args) => block_on(orders::sweep(Order::Resume, args)),
+            Verb::Cancel(args) => block_on(orders::trial(TrialOrder::Cancel, args)),
+            Verb::Retry(args) => block_on(orders::trial(TrialOrder::Retry, args)),
+            Verb::Reproduce(args) => block_on(reproduce::run(args)),
             Verb::Extend(args) => block_on(extend::run(args)),
             Verb::Rm(args) => block_on(rm::run(args)),
             Verb::Model(args) => block_on(model::run(args)),
+            Verb::Admin(args) => block_on(admin::run(args)),
             Verb::Doctor(args) => block_on(doctor::run(args)),
         }
     }

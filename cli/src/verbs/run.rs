@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use super::{coordinator::TimingArgs, launch};
 use crate::{
     args::{WorkerSetup, duration},
-    client::{History, How, Launched, Order, Sweeps},
+    client::{self, History, How, Launched, Order, Sweeps},
     exit::{Exit, wrong},
     local::{
         coordinator,
@@ -61,8 +61,21 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     preflight(&file, &args)?;
     let coordinator = coordinator::start(&args.db, timing).await?;
     let result = sweep(&coordinator, &file, &args).await;
+    if matches!(result, Ok(Exit::Done | Exit::Failed)) {
+        tidy(&History::remote(coordinator.channel()), &args).await?;
+    }
     coordinator.end().await;
     result
+}
+
+/// Removes what workers kept on disk once no sweep of this database can go on with it.
+async fn tidy(history: &History, args: &Args) -> anyhow::Result<()> {
+    let mut sweeps = client::collect(history.sweeps().await?).await?.into_iter();
+    if sweeps.all(|sweep| sweep.ended()) {
+        // Gone already is as good, and what cannot be removed does no harm.
+        let _ = std::fs::remove_dir_all(scratch(args)?);
+    }
+    Ok(())
 }
 
 /// What can be known to fail is refused before anything is stored: programs, and data sets without their files.

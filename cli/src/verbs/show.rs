@@ -115,7 +115,16 @@ fn headline(trial: &TrialDetail, style: Style) -> String {
     }
     text.push_str(&format!("  {}\n", style.dim(place)));
     let value = style.green(style.bold(numbers::metric_or_dash(s.objective)));
-    text.push_str(&format!("  {} {value}\n", trial.metric));
+    let best = trial.curve.iter().find(|point| {
+        let metric = point.metrics.get(&trial.metric).and_then(Value::as_f64);
+        metric.is_some() && metric == s.objective
+    });
+    let at = best.map(|point| format!("  at epoch {}", point.epoch));
+    text.push_str(&format!(
+        "  {} {value}{}\n",
+        trial.metric,
+        at.unwrap_or_default()
+    ));
     if let Some(hash) = &s.weights_hash {
         text.push_str(&format!(
             "  {}\n",
@@ -143,34 +152,27 @@ fn picture(trial: &TrialDetail, style: Style) -> String {
     text
 }
 
-/// The trainer's words: `findings` with what was seen and what to try.
+/// The trainer's words: what it is, the numbers that say so, the next move.
 fn diagnosis(trial: &TrialDetail, style: Style) -> String {
     let Some(diagnosis) = &trial.diagnosis else {
         return String::new();
     };
     let mut text = format!("\n{}\n", style.bold("diagnosis"));
-    let findings = diagnosis
-        .get("findings")
-        .or(Some(diagnosis))
-        .and_then(Value::as_array);
-    let Some(findings) = findings else {
-        text.push_str(&format!("  {}\n", numbers::value(diagnosis)));
-        return text;
-    };
-    for finding in findings {
-        let field = |keys: &[&str]| {
-            keys.iter()
-                .find_map(|k| finding.get(*k))
-                .map(numbers::value)
+    let one = std::slice::from_ref(diagnosis);
+    for finding in diagnosis.as_array().map_or(one, Vec::as_slice) {
+        let field = |key| finding.get(key).and_then(Value::as_str);
+        let Some(state) = field("state") else {
+            text.push_str(&format!("  {finding}\n"));
+            continue;
         };
-        let name = field(&["name", "kind", "finding"]).unwrap_or_else(|| numbers::value(finding));
-        text.push_str(&format!("  {}", style.yellow(name.replace('_', " "))));
-        if let Some(evidence) = field(&["evidence", "message", "text"]) {
-            text.push_str(&format!(": {evidence}"));
-        }
-        text.push('\n');
-        if let Some(next) = field(&["next", "try", "advice"]) {
-            text.push_str(&format!("    {next}\n"));
+        let name = match state {
+            "healthy" => style.green(state),
+            sick => style.yellow(sick.replace('-', " ")),
+        };
+        let evidence = field("evidence").map(|e| format!(": {e}"));
+        text.push_str(&format!("  {name}{}\n", evidence.unwrap_or_default()));
+        if let Some(advice) = field("advice").filter(|_| state != "healthy") {
+            text.push_str(&format!("    try: {advice}\n"));
         }
     }
     text

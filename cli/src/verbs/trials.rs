@@ -15,13 +15,13 @@ pub struct Args {
     /// The sweep [default: the latest]
     #[arg(default_value = "", hide_default_value = true)]
     sweep: String,
-    /// The order
-    #[arg(long, value_enum, default_value_t = Sort::Number)]
+    /// The order: number, objective (best first) or recent (newest change first)
+    #[arg(long, value_name = "ORDER", value_enum, default_value_t = Sort::Number, hide_possible_values = true)]
     sort: Sort,
     /// At most so many
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
-    /// Only trials in this state; may be repeated
+    /// Only trials in this state: queued, running, waiting, completed, pruned, diverged, cancelled, failed; may be repeated
     #[arg(long, value_name = "STATE")]
     state: Vec<String>,
     /// Only trials of this round

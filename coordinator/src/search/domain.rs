@@ -193,6 +193,20 @@ impl Range {
         Some((self.to_axis(value) - a) / (b - a))
     }
 
+    /// Ends that no such hyperparameter has values beyond: a range from zero up is of amounts, one within [0, 1] of
+    /// shares, and whole numbers from 1 up count things that there is at least one of.
+    pub fn natural_ends(&self) -> (Option<f64>, Option<f64>) {
+        let linear = self.scale == Scale::Linear;
+        let counts = (self.integer || self.scale == Scale::PowerOfTwo) && self.low >= 1.0;
+        let low = match () {
+            () if counts => Some(1.0),
+            () if linear && self.low >= 0.0 => Some(0.0),
+            () => None,
+        };
+        let share = linear && self.low >= 0.0 && self.high <= 1.0;
+        (low, share.then_some(1.0))
+    }
+
     /// Where a value lies between the ends themselves: 0 at `low`, 1 at `high`, on the range's scale.
     pub fn position(&self, value: f64) -> f64 {
         let (a, b) = (self.to_axis(self.low), self.to_axis(self.high));

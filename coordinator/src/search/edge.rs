@@ -20,7 +20,8 @@ pub(super) struct Edge {
     pub warning: Warning,
 }
 
-/// Axes at whose original ends the best point, or half of the elites, lies.
+/// Axes at whose original ends the best point, or half of the elites, lies. Ends beyond which nothing can lie (a dropout
+/// of 0) do not count.
 pub(super) fn edges(space: &Space, best: &Params, elites: &[Params]) -> Vec<Edge> {
     let mut edges = Vec::new();
     for (axis, domain) in space.domains().iter().enumerate() {
@@ -39,7 +40,16 @@ pub(super) fn edges(space: &Space, best: &Params, elites: &[Params]) -> Vec<Edge
                 position <= NEAR
             }
         };
+        let (floor, ceiling) = range.natural_ends();
         for upper in [false, true] {
+            let is_natural = if upper {
+                ceiling == Some(range.high)
+            } else {
+                floor == Some(range.low)
+            };
+            if is_natural {
+                continue;
+            }
             let had: Vec<f64> = elites.iter().filter_map(value).collect();
             let crowd = had.iter().filter(|&&v| near(v, upper)).count();
             let best_is_near = value(best).filter(|&v| near(v, upper));
@@ -128,6 +138,45 @@ mod tests {
         .unwrap();
         let at = |v: f64| Params::from([("a".to_owned(), v.into())]);
         assert!(edges(&space, &at(0.5), &[at(0.06), at(0.94)]).is_empty());
+    }
+
+    #[test]
+    fn an_end_beyond_which_nothing_can_lie_is_no_worry() {
+        let axis = |name: &str, integer: bool, low: f64, high: f64| {
+            let range = Range {
+                integer,
+                ..Range::new(Scale::Linear, low, high)
+            };
+            Domain::new(name, Kind::Range(range))
+        };
+        let space = Space::new(vec![
+            axis("dropout", false, 0.0, 0.5),
+            axis("layers", true, 1.0, 8.0),
+            axis("momentum", false, 0.5, 1.0),
+            axis("shift", true, 2.0, 8.0),
+        ])
+        .unwrap();
+        let at = |values: [f64; 4]| -> Params {
+            let names = ["dropout", "layers", "momentum", "shift"].map(str::to_owned);
+            names
+                .into_iter()
+                .zip(values.map(serde_json::Value::from))
+                .collect()
+        };
+        let keys = |values| -> Vec<String> {
+            let found = edges(&space, &at(values), &[]);
+            found.into_iter().map(|edge| edge.warning.key).collect()
+        };
+        assert_eq!(keys([0.01, 1.0, 0.99, 2.0]), ["edge shift lower"]);
+        assert_eq!(
+            keys([0.49, 8.0, 0.51, 8.0]),
+            [
+                "edge dropout upper",
+                "edge layers upper",
+                "edge momentum lower",
+                "edge shift upper"
+            ]
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! From the best points to the next, smaller box.
 
 use super::{
-    domain::{Kind, Scale},
+    domain::Kind,
     edge::Edge,
     search_box::{AxisBox, SearchBox},
     space::{Params, Space},
@@ -43,7 +43,7 @@ pub(super) fn next_box(space: &Space, previous: &SearchBox, elites: &[Params]) -
 
 /// The whole space, each of these ends a third of its range further out.
 ///
-/// A linear range that starts at zero or above does not grow below zero, and one within [0, 1] not past 1: a share stays a share.
+/// A range does not grow past its [natural ends](super::domain::Range::natural_ends): a share stays a share.
 pub(super) fn widened(space: &Space, edges: &[Edge]) -> SearchBox {
     let mut axes: Vec<AxisBox> = space.domains().iter().map(AxisBox::whole).collect();
     for edge in edges {
@@ -52,18 +52,15 @@ pub(super) fn widened(space: &Space, edges: &[Edge]) -> SearchBox {
         else {
             continue;
         };
-        let is_linear = range.scale == Scale::Linear;
-        let is_share = is_linear && range.low >= 0.0 && range.high <= 1.0;
+        // No further than values can lie by their nature, and never inwards.
+        let (floor, ceiling) = range.natural_ends();
+        let place = |end: Option<f64>| end.and_then(|end| range.share(end));
         if edge.upper {
-            let most = if is_share { range.share(1.0) } else { None };
-            *high = (1.0 + GROWTH).min(most.unwrap_or(f64::INFINITY));
+            let most = place(ceiling).unwrap_or(f64::INFINITY);
+            *high = (1.0 + GROWTH).min(most.max(1.0));
         } else {
-            let least = if is_linear && range.low >= 0.0 {
-                range.share(0.0)
-            } else {
-                None
-            };
-            *low = (-GROWTH).max(least.unwrap_or(f64::NEG_INFINITY));
+            let least = place(floor).unwrap_or(f64::NEG_INFINITY);
+            *low = (-GROWTH).max(least.min(0.0));
         }
     }
     SearchBox::new(axes)
@@ -114,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_widened_rate_grows_by_a_third_of_its_decades_and_a_share_stays_one() {
-        use crate::search::domain::{Domain, Range};
+        use crate::search::domain::{Domain, Range, Scale};
         let rate = Range::new(Scale::Log, 1e-4, 1e-1);
         let dropout = Range::new(Scale::Linear, 0.0, 0.9);
         let space = Space::new(vec![

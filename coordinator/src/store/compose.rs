@@ -30,7 +30,7 @@ pub(super) fn find(store: &dyn Read, name: Option<&str>) -> Rows<SweepKey> {
         }
         return Err(StoreError::NotFound {
             what: "sweep",
-            name: name.unwrap_or("the latest").to_owned(),
+            name: name.unwrap_or_default().to_owned(),
             known,
         });
     };

@@ -7,11 +7,11 @@ pub enum StoreError {
     #[error("this attempt is fenced: another one has the trial, or the trial is over")]
     Fenced,
     /// There is no such thing.
-    #[error("there is no {what} `{name}`{}", listed(.known))]
+    #[error("there is no {what} {}{}", quoted(.name), listed(.known))]
     NotFound {
         /// `sweep`, `trial`.
         what: &'static str,
-        /// What was asked for.
+        /// What was asked for; empty: the latest of which there is none.
         name: String,
         /// Names that exist, newest first.
         known: Vec<String>,
@@ -46,6 +46,13 @@ pub enum StoreError {
     /// SQLite says no.
     #[error("the database refused: {0}")]
     Database(String),
+}
+
+fn quoted(name: &str) -> String {
+    match name {
+        "" => "yet".to_owned(),
+        name => format!("`{name}`"),
+    }
 }
 
 fn listed(names: &[String]) -> String {

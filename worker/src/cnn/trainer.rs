@@ -83,7 +83,9 @@ impl Trainer for CnnTrainer {
         resume: Option<&Path>,
         _scratch: &Path,
     ) -> Result<Box<dyn Training>, TrainError> {
-        Ok(Box::new(self.begin(trial, resume)?))
+        let training = self.begin(trial, resume)?;
+        tracing::info!("{}; threads: {}", training.sizes(), self.threads);
+        Ok(Box::new(training))
     }
 
     fn test(

@@ -41,12 +41,21 @@ fn copy(db: &Db, to: &Path) -> Result<(), OpenError> {
         path: to.display().to_string(),
         source,
     };
-    if to.exists() {
-        return Err(foreign(to, "it is there already: name a file that is not"));
+    let beside = |ending: &str| {
+        let mut name = to.file_name().unwrap_or_default().to_owned();
+        name.push(ending);
+        to.with_file_name(name)
+    };
+    // A log that another database of this name has left behind would be taken for this one's.
+    let log = beside("-wal");
+    let has_log = std::fs::metadata(&log).is_ok_and(|log| log.len() > 0);
+    for (taken, is_there) in [(to, to.exists()), (&*log, has_log)] {
+        if is_there {
+            let problem = "it is there already: move it away, or name another file";
+            return Err(foreign(taken, problem));
+        }
     }
-    let mut name = to.file_name().unwrap_or_default().to_owned();
-    name.push(".part");
-    let part = to.with_file_name(name);
+    let part = beside(".part");
     match std::fs::remove_file(&part) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io(error)),
         _ => {}

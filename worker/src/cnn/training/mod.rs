@@ -116,6 +116,18 @@ impl CnnTraining {
         }
     }
 
+    /// How much it is, in words.
+    pub fn sizes(&self) -> String {
+        let split = &self.prepared.split;
+        format!(
+            "{} training and {} validation images of {}, {} parameters",
+            split.train.len(),
+            split.validation.len(),
+            self.prepared.shape(),
+            self.architecture.parameter_count
+        )
+    }
+
     /// The network.
     pub fn architecture(&self) -> &Architecture {
         &self.architecture

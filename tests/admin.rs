@@ -1,0 +1,132 @@
+//! `hone admin`: a database is checked, copied and brought back.
+
+use std::{fs, path::PathBuf};
+
+use crate::hone::{Hone, TINY};
+
+fn blobs(hone: &Hone, folder: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(hone.path().join(folder)).expect("a folder");
+    entries
+        .map(|entry| entry.expect("an entry").path())
+        .collect()
+}
+
+#[test]
+fn a_database_is_verified_copied_and_brought_back() {
+    let hone = Hone::with(TINY);
+    hone.good(&["run", "sweep.toml"]);
+    let verified = &hone.json(&["admin", "verify", "--json"])[0];
+    assert_eq!(verified["whole"], true, "{verified}");
+    assert_eq!(verified["findings"], serde_json::json!([]));
+    // 14 of the plan, the check and the test trials.
+    assert!(verified["trials"].as_u64() > Some(14), "{verified}");
+    let kept = verified["blobs"].as_u64().expect("nobody serves it");
+    assert!(kept >= 2, "the finalists' weights: {verified}");
+
+    hone.good(&["admin", "backup", "copy.db"]);
+    assert_eq!(blobs(&hone, "copy.db.blobs").len() as u64, kept);
+    let again = hone.run(&["admin", "backup", "copy.db"]);
+    assert_eq!(again.code, Some(1), "{}", again.err);
+    assert!(
+        again.err.contains("copy.db: it is there already"),
+        "{}",
+        again.err
+    );
+
+    fs::create_dir(hone.path().join("new")).expect("a folder");
+    hone.good(&["admin", "restore", "copy.db", "--db", "new/hone.db"]);
+    let of = |db| hone.good(&["trials", "--all", "--json", "--db", db]);
+    assert_eq!(of("new/hone.db"), of("hone.db"));
+    let restored = &hone.json(&["admin", "verify", "--json", "--db", "new/hone.db"])[0];
+    assert_eq!(restored["whole"], true, "{restored}");
+    assert_eq!(restored["blobs"], kept);
+    // The weights came along: the net can be written out.
+    hone.good(&[
+        "model",
+        "export",
+        "--db",
+        "new/hone.db",
+        "-o",
+        "net.safetensors",
+    ]);
+}
+
+#[test]
+fn damage_is_found() {
+    let hone = Hone::with(TINY);
+    hone.good(&["run", "sweep.toml"]);
+    let blob = &blobs(&hone, "blobs")[0];
+    let mut bytes = fs::read(blob).expect("a blob");
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    fs::write(blob, bytes).expect("written");
+    let found = hone.run(&["admin", "verify"]);
+    assert_eq!(found.code, Some(1), "{}", found.out);
+    let name = blob.file_name().expect("a name").to_string_lossy();
+    for part in ["1 violation found", &*name, "a stored blob is whole"] {
+        assert!(found.out.contains(part), "{part:?}: {}", found.out);
+    }
+    let object = hone.run(&["admin", "verify", "--json"]);
+    assert_eq!(object.code, Some(1));
+    assert!(object.out.contains("\"whole\":false"), "{}", object.out);
+}
+
+#[test]
+fn a_served_database_is_checked_and_copied_and_never_replaced() {
+    let hone = Hone::with(TINY);
+    hone.good(&["run", "sweep.toml"]);
+    let mut coordinator = hone.start(&["coordinator", "--listen", "127.0.0.1:0"]);
+    coordinator.read_until("listening on");
+    let verified = hone.run(&["admin", "verify"]);
+    assert_eq!(verified.code, Some(0), "{}", verified.err);
+    assert!(
+        verified.out.contains("every invariant holds"),
+        "{}",
+        verified.out
+    );
+    hone.good(&["admin", "backup", "copy.db"]);
+    let refused = hone.run(&["admin", "restore", "copy.db"]);
+    assert_eq!(refused.code, Some(1), "{}", refused.err);
+    let process = format!("process {}", coordinator.id());
+    for part in [
+        "hone.db is served by another coordinator",
+        &process,
+        "127.0.0.1:",
+    ] {
+        assert!(refused.err.contains(part), "{part:?}: {}", refused.err);
+    }
+    coordinator.terminate();
+    assert_eq!(coordinator.wait().code, Some(0));
+    // Not served any more, and still not overwritten.
+    let refused = hone.run(&["admin", "restore", "copy.db"]);
+    assert_eq!(refused.code, Some(1), "{}", refused.err);
+    assert!(
+        refused.err.contains("it is there already"),
+        "{}",
+        refused.err
+    );
+}
+
+#[test]
+fn what_is_no_database_is_no_backup() {
+    let hone = Hone::with(TINY);
+    let wrong = |arguments: &[&str], part: &str| {
+        let ended = hone.run(arguments);
+        assert_eq!(ended.code, Some(1), "{arguments:?}: {}", ended.err);
+        assert!(ended.err.contains(part), "{arguments:?}: {}", ended.err);
+        assert!(!hone.path().join("hone.db").exists(), "{arguments:?}");
+    };
+    wrong(
+        &["admin", "restore", "nothing.db"],
+        "nothing.db: there is no",
+    );
+    wrong(
+        &["admin", "restore", "sweep.toml"],
+        "not an SQLite database",
+    );
+    wrong(
+        &["admin", "backup", "copy.db"],
+        "hone.db: there is no database",
+    );
+    wrong(&["admin", "verify"], "hone.db: there is no database");
+}

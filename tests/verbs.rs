@@ -1,0 +1,124 @@
+//! Verbs that order and tell: their words, their bounds in time, what they leave behind.
+
+use crate::hone::{Hone, TINY};
+
+fn signal(pid: u32, name: &str) {
+    let status = std::process::Command::new("kill")
+        .args(["-s", name, &pid.to_string()])
+        .status();
+    assert!(status.expect("kill").success());
+}
+
+#[test]
+fn an_attempt_has_a_log() {
+    let hone = Hone::with(TINY);
+    hone.good(&["run", "sweep.toml"]);
+    let log = hone.good(&["logs", "tiny/14"]);
+    let lines: Vec<&str> = log.lines().collect();
+    assert_eq!(lines[0], "--- attempt 1", "{log}");
+    for (line, part) in [
+        (1, "epochs 1 to 2 of 2, seed "),
+        (1, "data digits; worker worker-1"),
+        (2, "1140 training and 360 validation images of 8×8×1"),
+        (3, "completed after "),
+    ] {
+        assert!(
+            lines[line].contains(part),
+            "{part:?} in line {line}:\n{log}"
+        );
+    }
+    assert_eq!(lines.len(), 4, "{log}");
+}
+
+#[test]
+fn nothing_is_left_beside_the_database_when_all_is_done() {
+    let hone = Hone::with(&TINY.replace("epochs = 1\n", "epochs = 900\n"));
+    let paused = hone.run(&["run", "sweep.toml", "--max-time", "2s"]);
+    assert_eq!(paused.code, Some(3), "{}", paused.err);
+    let work = hone.path().join("hone.db.work");
+    assert!(work.is_dir(), "what is needed to go on stays");
+    hone.write("other.toml", &TINY.replace("\"tiny\"", "\"other\""));
+    hone.good(&["run", "other.toml"]);
+    assert!(work.is_dir(), "the paused sweep may go on");
+    hone.good(&["stop", "tiny"]);
+    hone.good(&["run", "other.toml"]);
+    assert!(!work.exists());
+    // Taken along with the whole folder.
+    let left: Vec<String> = std::fs::read_dir(hone.path())
+        .expect("a folder")
+        .map(|e| {
+            e.expect("an entry")
+                .file_name()
+                .to_string_lossy()
+                .into_owned()
+        })
+        .filter(|name| name.starts_with("hone.db"))
+        .collect();
+    assert!(
+        left.iter().all(|n| n == "hone.db" || n == "hone.db.lock"),
+        "{left:?}"
+    );
+}
+
+#[test]
+fn a_coordinator_that_hangs_holds_up_no_reading() {
+    let hone = Hone::with(TINY);
+    hone.good(&["run", "sweep.toml"]);
+    let expected = hone.good(&["trials", "--json"]);
+    let mut coordinator = hone.start(&["coordinator", "--listen", "127.0.0.1:0"]);
+    coordinator.read_until("listening on");
+    signal(coordinator.id(), "STOP");
+    let read = hone.run(&["trials", "--json"]);
+    let ordered = hone.run(&["retry", "tiny/1"]);
+    signal(coordinator.id(), "CONT");
+    assert_eq!(read.code, Some(0), "{}", read.err);
+    assert_eq!(read.out, expected);
+    for part in ["http://127.0.0.1:", "does not answer", "hone.db itself"] {
+        assert!(read.err.contains(part), "{part:?}: {}", read.err);
+    }
+    // An order needs somebody who takes it.
+    assert_eq!(ordered.code, Some(1), "{}", ordered.err);
+    assert!(
+        ordered.err.contains("holds hone.db and does not answer"),
+        "{}",
+        ordered.err
+    );
+}
+
+#[test]
+fn orders_say_what_became_of_them() {
+    let hone = Hone::with(&TINY.replace("epochs = 1\n", "epochs = 900\n"));
+    let paused = hone.run(&["run", "sweep.toml", "--max-time", "2s"]);
+    assert_eq!(paused.code, Some(3), "{}", paused.err);
+    for (arguments, words) in [
+        (&["cancel", "6"][..], "tiny/6: cancelled"),
+        (&["retry", "tiny/6"], ": queued; tiny/6 again"),
+        (&["resume"], "tiny: running, but no coordinator runs"),
+        (&["pause", "tiny"], "tiny: paused"),
+        (&["stop"], "tiny: stopped"),
+    ] {
+        let ended = hone.run(arguments);
+        assert_eq!(ended.code, Some(0), "{arguments:?}: {}", ended.err);
+        assert!(ended.err.contains(words), "{arguments:?}: {}", ended.err);
+        assert!(ended.out.is_empty(), "{arguments:?}: {}", ended.out);
+    }
+    for (arguments, code, words) in [
+        (&["cancel", "tiny/99"][..], 2, "tiny/99"),
+        (&["cancel", "tiny"], 2, "write SWEEP/17"),
+        (
+            &["stop", "nothing"],
+            2,
+            "no sweep `nothing`; there are: tiny",
+        ),
+        (&["resume", "tiny"], 1, "stopped"),
+        (&["rm", "tiny"], 2, "--yes"),
+    ] {
+        let ended = hone.run(arguments);
+        assert_eq!(ended.code, Some(code), "{arguments:?}: {}", ended.err);
+        assert!(ended.err.contains(words), "{arguments:?}: {}", ended.err);
+    }
+    hone.good(&["rm", "tiny", "--yes"]);
+    let empty = hone.run(&["best"]);
+    assert_eq!(empty.code, Some(2), "{}", empty.err);
+    assert!(empty.err.contains("there is no sweep yet"), "{}", empty.err);
+}
