@@ -99,12 +99,6 @@ pub fn plan_actions(sweep: &SweepPlan, plan: &Plan, reserve: TrialNumber) -> Vec
         trials: plan.last_trial(),
         epochs: plan.epochs,
     });
-    for (index, note) in plan.notes.iter().enumerate() {
-        actions.push(Action::Warn {
-            key: format!("plan {index}"),
-            text: note.clone(),
-        });
-    }
     actions
 }
 
