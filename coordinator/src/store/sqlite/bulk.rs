@@ -78,14 +78,9 @@ impl Bulk {
     }
 }
 
-/// `(?1, ?2), (?3, ?4)`.
+/// `(?, ?), (?, ?)`. Without numbers: SQLite keeps `?1` as a name, and sqlx asks for the name of each parameter, which
+/// SQLite looks for among all of them. With a thousand parameters that took three quarters of the time.
 fn places(rows: usize, columns: usize) -> String {
-    let row = |row: usize| {
-        let place = |column| format!("?{}", row * columns + column + 1);
-        format!(
-            "({})",
-            (0..columns).map(place).collect::<Vec<_>>().join(", ")
-        )
-    };
-    (0..rows).map(row).collect::<Vec<_>>().join(", ")
+    let row = format!("({})", vec!["?"; columns].join(", "));
+    vec![row; rows].join(", ")
 }

@@ -122,7 +122,7 @@ impl Db {
 
 fn arguments(sql: &str, params: Vec<Value>) -> Rows<SqliteArguments> {
     // SQLite takes a parameter that is missing for NULL, without a word.
-    debug_assert_eq!(highest_parameter(sql), params.len(), "{sql}");
+    debug_assert_eq!(parameters(sql), params.len(), "{sql}");
     let mut arguments = SqliteArguments::default();
     for param in params {
         match param {
@@ -137,14 +137,14 @@ fn arguments(sql: &str, params: Vec<Value>) -> Rows<SqliteArguments> {
     Ok(arguments)
 }
 
-fn highest_parameter(sql: &str) -> usize {
-    let numbers = sql.split('?').skip(1).filter_map(|rest| {
-        let end = rest
-            .find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(rest.len());
-        rest[..end].parse().ok()
-    });
-    numbers.max().unwrap_or(0)
+/// Numbered parameters count to the highest number, the others each for itself.
+fn parameters(sql: &str) -> usize {
+    let number = |rest: &str| {
+        let end = rest.find(|c: char| !c.is_ascii_digit());
+        rest[..end.unwrap_or(rest.len())].parse::<usize>().ok()
+    };
+    let highest = sql.split('?').skip(1).filter_map(number).max();
+    highest.unwrap_or_else(|| sql.matches('?').count())
 }
 
 /// What SQLite has in a cell, whatever the column was declared as.
