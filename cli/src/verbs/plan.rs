@@ -164,7 +164,7 @@ fn rounds(plan: &Plan, style: Style) -> String {
     for round in &plan.rounds {
         let points = match round.source {
             PointSource::Top(n) => format!("best {n}"),
-            PointSource::Drawn { .. } | PointSource::Proposed => round.points().to_string(),
+            PointSource::Drawn { .. } | PointSource::Proposed { .. } => round.points().to_string(),
         };
         let brackets: Vec<String> = round
             .brackets

@@ -115,7 +115,7 @@ fn new_round(sweep: &SweepPlan, round: &RoundPlan, within: Option<&SearchBox>) -
         repeats: round.repeats,
         top: match round.source {
             PointSource::Top(top) => Some(top),
-            PointSource::Drawn { .. } | PointSource::Proposed => None,
+            PointSource::Drawn { .. } | PointSource::Proposed { .. } => None,
         },
         box_json: within.map_or_else(String::new, |within| box_json(sweep, within)),
     }

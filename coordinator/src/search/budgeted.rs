@@ -7,18 +7,21 @@ use super::{
 };
 
 /// Share of time used below which a plan with more rounds is too narrow for `parallel` workers.
-const LEAST_SHARE: f64 = 0.9;
+const LEAST_SHARE: f64 = 0.8;
 /// Percent of the budget that the finish may take.
 const FINISH_PERCENT: u64 = 15;
 /// Full trainings below which zoom is one round of halving.
 const LEAST_FOR_TWO_ROUNDS: u64 = 19;
-/// Full trainings from which on the proposals get most of the budget.
+/// Full trainings from which on some full trainings are drawn from the whole space without `hedge`, too.
 const MANY_TRAININGS: u64 = 30;
-/// Percent of the budget for the wide round, below and above that.
-const WIDE_PERCENT_OF_FEW: u64 = 50;
-const WIDE_PERCENT: u64 = 35;
-/// Percent of a halving round's budget for the bracket that starts late.
+/// Percent of what the finish leaves that goes into full trainings, without and with `hedge`.
+const FULL_PERCENT: u64 = 75;
+const FULL_PERCENT_WITH_HEDGE: u64 = 80;
+/// With so many generations of proposals they are two rounds, the second on a smaller box.
+const GENERATIONS_FOR_TWO_BOXES: u64 = 4;
+/// Percent of a halving round's budget for the bracket that starts late, and of the full trainings those drawn from the whole space.
 const HEDGE_PERCENT: u64 = 20;
+const HEDGE_PERCENT_OF_FULL: u64 = 40;
 
 /// The plan of a budget.
 ///
@@ -112,49 +115,92 @@ fn one_round(
         }
         bracket.rungs[0].points = product;
     }
-    Ok(assemble(definition, planned, &[vec![bracket]], finish))
+    let source = PointSource::Drawn { from_whole: 0 };
+    Ok(assemble(
+        definition,
+        planned,
+        &[(source, vec![bracket])],
+        finish,
+    ))
 }
 
-/// Zooming successive halving: a wide round of halving, then one of full trainings on what TPE proposes of its survivors. One round of
-/// halving where the budget is small, or where two could not keep `parallel` workers busy.
+/// Zooming successive halving: a wide round of halving, then full trainings of what the model proposes, the later ones on a smaller box.
+/// One round of halving where the budget is small, or where more could not keep `parallel` workers busy.
 fn zoom(definition: &Definition, planned: &Planned, budget: u64) -> Result<Plan, DefinitionError> {
     let full = u64::from(planned.full_epochs) * u64::from(definition.folds);
     let finish = affordable_finish(definition, planned, budget);
     let left = budget - finish_cost(definition, planned, finish);
-    let halving = halving_round(definition, planned, left);
-    if budget < LEAST_FOR_TWO_ROUNDS * full {
-        return Ok(assemble(definition, planned, &[halving], finish));
-    }
-    let percent = if budget < MANY_TRAININGS * full {
-        WIDE_PERCENT_OF_FEW
-    } else {
-        WIDE_PERCENT
+    let halving = halving_round(definition, planned, left, planned.hedge);
+    let one_round = |definition, finish| {
+        let source = PointSource::Drawn { from_whole: 0 };
+        assemble(definition, planned, &[(source, halving)], finish)
     };
-    let wide = halving_round(definition, planned, left * percent / 100);
-    let spent: u64 = wide.iter().map(Bracket::epochs).sum::<u64>() * u64::from(definition.folds);
-    let trainings = widest_bracket(
-        &[planned.full_epochs],
-        planned.eta,
-        (left - spent) / u64::from(definition.folds),
-    );
-    let plan = assemble(definition, planned, &[wide, vec![trainings]], finish);
+    if budget < LEAST_FOR_TWO_ROUNDS * full {
+        return Ok(one_round(definition, finish));
+    }
+    let percent = if planned.hedge {
+        FULL_PERCENT_WITH_HEDGE
+    } else {
+        FULL_PERCENT
+    };
+    let trainings = full_trainings(planned, budget / full, left * percent / 100 / full);
+    let in_full: u64 = trainings.iter().map(|(_, points)| points).sum();
+    let wide = halving_round(definition, planned, left - in_full * full, false);
+    let mut rounds = vec![(PointSource::Drawn { from_whole: 0 }, wide)];
+    rounds.extend(trainings.into_iter().map(|(source, points)| {
+        let bracket = bracket(&[planned.full_epochs], planned.eta, points);
+        (source, vec![bracket])
+    }));
+    let plan = assemble(definition, planned, &rounds, finish);
     if simulate::share_used(definition, &plan, planned.parallel) >= LEAST_SHARE {
         return Ok(plan);
     }
-    let mut plan = assemble(definition, planned, &[halving], finish);
+    let mut plan = one_round(definition, finish);
     plan.notes.push(format!(
-        "one round instead of two, so that {} trials can run at once",
+        "one round of halving alone, so that {} trials can run at once",
         planned.parallel
     ));
     Ok(plan)
 }
 
+/// The rounds of at most `most` full trainings: some drawn from the whole space, the others proposed in whole generations.
+fn full_trainings(planned: &Planned, budget: u64, most: u64) -> Vec<(PointSource, u64)> {
+    let size = u64::from(planned.parallel);
+    let from_whole = if planned.hedge {
+        most * HEDGE_PERCENT_OF_FULL / 100
+    } else if budget >= MANY_TRAININGS {
+        // As many as find no promotion to train when the wide round ends.
+        (size - 1).min(most / 4)
+    } else {
+        0
+    };
+    let generations = (most - from_whole) / size;
+    if generations < GENERATIONS_FOR_TWO_BOXES {
+        let proposed = match generations {
+            0 => most - from_whole,
+            whole => whole * size,
+        };
+        return vec![(PointSource::Proposed { from_whole }, from_whole + proposed)];
+    }
+    let first = generations.div_ceil(2) * size;
+    let second = generations / 2 * size;
+    vec![
+        (PointSource::Proposed { from_whole }, from_whole + first),
+        (PointSource::Proposed { from_whole: 0 }, second),
+    ]
+}
+
 /// One bracket, and with `hedge` a second one that starts later.
-fn halving_round(definition: &Definition, planned: &Planned, epochs: u64) -> Vec<Bracket> {
+fn halving_round(
+    definition: &Definition,
+    planned: &Planned,
+    epochs: u64,
+    hedge: bool,
+) -> Vec<Bracket> {
     let share = epochs / u64::from(definition.folds);
     let levels = rung_epochs(planned.full_epochs, planned.eta);
     let late = share * HEDGE_PERCENT / 100;
-    if !planned.hedge || levels.len() < 3 || late < u64::from(planned.full_epochs) {
+    if !hedge || levels.len() < 3 || late < u64::from(planned.full_epochs) {
         return vec![widest_bracket(&levels, planned.eta, share)];
     }
     let first = widest_bracket(&levels, planned.eta, share - late);
@@ -232,20 +278,16 @@ fn finish_cost(definition: &Definition, planned: &Planned, finish: Option<Finish
 fn assemble(
     definition: &Definition,
     planned: &Planned,
-    brackets: &[Vec<Bracket>],
+    planned_rounds: &[(PointSource, Vec<Bracket>)],
     finish: Option<Finish>,
 ) -> Plan {
     let mut rounds: Vec<RoundPlan> = Vec::new();
     let mut first_trial = 1;
     let mut epochs = finish_cost(definition, planned, finish);
-    for of_round in brackets {
-        let source = match rounds.len() {
-            0 => PointSource::Drawn { from_whole: 0 },
-            _ => PointSource::Proposed,
-        };
+    for (source, of_round) in planned_rounds {
         let round = RoundPlan {
             number: rounds.len() as u32 + 1,
-            source,
+            source: *source,
             brackets: of_round.clone(),
             repeats: 1,
             full_epochs: planned.full_epochs,
@@ -310,8 +352,8 @@ mod tests {
             ..zoom(180, 9)
         })
         .unwrap();
-        // 180 − 27 for the finish = 153, half of it 76: 35 + 11 × 2 + 3 × 6 = 75; one point more costs 36 + 12 × 2 + 4 × 6 = 84.
-        assert_eq!(points(&plan), [vec![35, 11, 3], vec![8]]);
+        // 180 − 27 for the finish = 153, three quarters of it pay 12 full trainings; 45 epochs are left: 20 + 6 × 2 + 2 × 6 = 44.
+        assert_eq!(points(&plan), [vec![20, 6, 2], vec![6], vec![6]]);
         assert_eq!(plan.finish.unwrap().extra, 1);
         assert!(plan.epochs <= 180, "{}", plan.epochs);
         let rungs: Vec<u32> = plan.rounds[0].brackets[0]
@@ -329,9 +371,11 @@ mod tests {
             ..zoom(540, 9)
         })
         .unwrap();
-        assert_eq!(plan.rounds.len(), 2);
-        assert_eq!(plan.rounds[1].source, PointSource::Proposed);
-        assert!(plan.rounds[1].points() * 9 > 270, "{plan:?}");
+        assert_eq!(plan.rounds.len(), 3);
+        let whole = |from_whole| PointSource::Proposed { from_whole };
+        assert_eq!(plan.rounds[1].source, whole(0));
+        let in_full = plan.rounds[1].points() + plan.rounds[2].points();
+        assert!(in_full * 9 > 270, "{plan:?}");
         assert_eq!(plan.finish.unwrap().extra, 2);
         assert!(plan.epochs <= 540 && plan.epochs > 500, "{}", plan.epochs);
     }
@@ -387,7 +431,7 @@ mod tests {
             ..zoom(540, 9)
         })
         .unwrap();
-        assert_eq!((narrow.rounds.len(), wide.rounds.len()), (2, 1));
+        assert_eq!((narrow.rounds.len(), wide.rounds.len()), (3, 1));
         assert!(
             wide.notes[0].contains("64 trials can run at once"),
             "{:?}",
@@ -396,16 +440,31 @@ mod tests {
     }
 
     #[test]
-    fn a_fifth_of_the_halving_starts_late_with_hedge() {
+    fn with_hedge_two_fifths_of_the_full_trainings_are_drawn_from_the_whole_space() {
         let plan = plan_of(Planned {
             hedge: true,
             parallel: 1,
-            ..zoom(540, 9)
+            ..zoom(180, 9)
+        })
+        .unwrap();
+        assert_eq!(
+            plan.rounds[1].source,
+            PointSource::Proposed { from_whole: 5 }
+        );
+        assert!(plan.epochs <= 180, "{}", plan.epochs);
+    }
+
+    #[test]
+    fn one_round_of_halving_with_hedge_has_a_bracket_that_starts_late() {
+        let plan = plan_of(Planned {
+            hedge: true,
+            parallel: 1,
+            ..zoom(162, 9)
         })
         .unwrap();
         let late = &plan.rounds[0].brackets[1];
         assert_eq!(late.rungs[0].epochs, 3);
         assert_eq!(late.first_point, plan.rounds[0].brackets[0].points());
-        assert!(plan.epochs <= 540);
+        assert!(plan.epochs <= 162);
     }
 }

@@ -59,7 +59,7 @@ pub struct Planned {
     pub eta: u32,
     /// How many trials the plan should be able to keep busy.
     pub parallel: u32,
-    /// A fifth of each round's budget starts at R / 3, for slow starters.
+    /// For slow starters: two fifths of the full trainings are drawn from the whole space.
     pub hedge: bool,
     /// A range whose end is best grows.
     pub widen: bool,

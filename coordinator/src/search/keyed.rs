@@ -14,6 +14,8 @@ pub(super) enum Purpose {
     Tpe,
     Subsample,
     Simulation,
+    Model,
+    Box,
 }
 
 /// A hash of the seed, the purpose and further numbers.
@@ -25,6 +27,8 @@ fn digest(seed: u64, purpose: Purpose, ids: &[u64]) -> [u8; 32] {
         Purpose::Tpe => "hone search tpe v1",
         Purpose::Subsample => "hone search subsample v1",
         Purpose::Simulation => "hone search simulation v1",
+        Purpose::Model => "hone search model v1",
+        Purpose::Box => "hone search box v1",
     });
     hasher.update(&seed.to_le_bytes());
     for id in ids {

@@ -14,9 +14,13 @@ mod objective;
 mod search_box;
 mod space;
 // Points.
+mod cholesky;
 mod direction_numbers;
+mod evidence;
+mod gaussian;
 mod generations;
 mod keyed;
+mod proposals;
 mod sampler;
 mod sobol;
 mod tpe;

@@ -1,7 +1,7 @@
 //! From the best points to the next, smaller box.
 
 use super::{
-    domain::Kind,
+    domain::{Kind, choice_index},
     edge::Edge,
     search_box::{AxisBox, SearchBox},
     space::{Params, Space},
@@ -13,14 +13,22 @@ const MARGIN: f64 = 0.25;
 const LEAST_WIDTH: f64 = 0.2;
 /// How far a widened end moves out, as a share of the original range.
 const GROWTH: f64 = 1.0 / 3.0;
+/// A choice's value is dropped when the elites lack it and chance would do that so rarely.
+const CHANCE: f64 = 0.05;
 /// An axis that fewer elites have does not narrow.
 const LEAST_ELITES: usize = 4;
 /// More elites than these tell no more about where the good values lie, and a decision must not grow with the sweep.
 pub(super) const MOST_ELITES: usize = 200;
 
 /// The box of the elites: per range their least and greatest share of the axis, a margin on both sides, not narrower than a fifth of the
-/// file's range, and within it (shifted there, not cut). `previous` stays where fewer than four elites have the hyperparameter.
-pub(super) fn next_box(space: &Space, previous: &SearchBox, elites: &[Params]) -> SearchBox {
+/// file's range, and within it (shifted there, not cut). Per choice the values that do not lose clearly: one is dropped when no elite has
+/// it although so many of `tried`, of which the elites are the best, had it that chance would do that in one case of twenty. `previous` stays where fewer than four elites have the hyperparameter.
+pub(super) fn next_box(
+    space: &Space,
+    previous: &SearchBox,
+    elites: &[Params],
+    tried: &[Params],
+) -> SearchBox {
     let shares: Vec<Vec<Option<f64>>> = elites.iter().map(|params| space.shares(params)).collect();
     let axes = space
         .domains()
@@ -34,7 +42,14 @@ pub(super) fn next_box(space: &Space, previous: &SearchBox, elites: &[Params]) -
             }
             match domain.kind {
                 Kind::Range(_) => range_of(&known),
-                Kind::Choice(_) => previous.axes()[axis].clone(),
+                Kind::Choice(ref values) => {
+                    let count = values.len();
+                    let tried = tried
+                        .iter()
+                        .filter_map(|params| domain.share(params.get(&domain.path)?));
+                    let tried: Vec<f64> = tried.collect();
+                    choice_of(&previous.axes()[axis], count, &known, &tried)
+                }
             }
         })
         .collect();
@@ -78,9 +93,49 @@ fn range_of(shares: &[f64]) -> AxisBox {
     }
 }
 
+fn choice_of(previous: &AxisBox, count: usize, elites: &[f64], tried: &[f64]) -> AxisBox {
+    let AxisBox::Choice { kept } = previous else {
+        return previous.clone();
+    };
+    let had = |shares: &[f64], value: usize| {
+        let has = shares.iter().filter(|s| choice_index(**s, count) == value);
+        has.count()
+    };
+    let miss = 1.0 - (elites.len() as f64 / tried.len().max(1) as f64).min(1.0);
+    let loses = |value: usize| {
+        let chance: f64 = (0..had(tried, value)).map(|_| miss).product();
+        had(elites, value) == 0 && chance <= CHANCE
+    };
+    AxisBox::Choice {
+        kept: kept
+            .iter()
+            .copied()
+            .filter(|&value| !loses(value))
+            .collect(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_choice_drops_a_value_only_on_clear_evidence() {
+        let whole = AxisBox::Choice {
+            kept: vec![0, 1, 2],
+        };
+        let at = |value: usize| (value as f64 + 0.5) / 3.0;
+        let many = |counts: [usize; 3]| -> Vec<f64> {
+            let of = |value: usize| std::iter::repeat_n(at(value), counts[value]);
+            (0..3).flat_map(of).collect()
+        };
+        let elites = many([6, 2, 0]);
+        // A quarter is elite: eleven misses in a row have a chance of 0.75¹¹ = 4.2 %, ten of 5.6 %.
+        let after =
+            |misses: usize| choice_of(&whole, 3, &elites, &many([20, 32 - 20 - misses, misses]));
+        assert_eq!(after(11), AxisBox::Choice { kept: vec![0, 1] });
+        assert_eq!(after(10), whole);
+    }
 
     fn ends(shares: &[f64]) -> (f64, f64) {
         match range_of(shares) {

@@ -27,6 +27,11 @@ impl Objective {
         }
     }
 
+    /// The value turned so that smaller is better.
+    pub(super) fn turned(&self, value: f64) -> f64 {
+        if self.maximize { -value } else { value }
+    }
+
     /// Whether `value` is good enough to end the search.
     pub fn reached(&self, value: f64) -> bool {
         self.target

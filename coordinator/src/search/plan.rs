@@ -52,8 +52,12 @@ pub enum PointSource {
     },
     /// The best so many of the round before, trained afresh.
     Top(u32),
-    /// Proposed by TPE in generations, after what all rounds before and the generations before have shown.
-    Proposed,
+    /// The first `from_whole` drawn from the file's box; the others proposed in generations, after what all rounds before and the
+    /// generations before have shown.
+    Proposed {
+        /// Which no result changes, so they may start before the round before has ended.
+        from_whole: u64,
+    },
 }
 
 /// Points that compete with each other: one bracket of successive halving, or a plain round with one rung.

@@ -252,9 +252,14 @@ impl RoundState {
         })
     }
 
-    /// How a point fares at the lowest rung; `None` while it is on its way there.
-    pub fn standing(&self, point: u64, objective: &Objective) -> Option<PointOutcome> {
-        self.outcome(point, 0, objective)
+    /// How a point fares at rung `level`; `None` while it is on its way there.
+    pub fn standing(
+        &self,
+        point: u64,
+        level: usize,
+        objective: &Objective,
+    ) -> Option<PointOutcome> {
+        self.outcome(point, level, objective)
     }
 
     fn trials_of(&self, point: u64) -> std::ops::Range<u64> {

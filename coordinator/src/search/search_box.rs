@@ -55,6 +55,40 @@ impl SearchBox {
             .collect()
     }
 
+    /// Shares of the file's axes for a sampler's coordinates, as the values that they stand for have them; NaN for the inactive.
+    pub(super) fn shares(&self, space: &Space, coordinates: &[f64]) -> Vec<f64> {
+        if space.domains().iter().any(|d| !d.conditions.is_empty()) {
+            let params = space.params(coordinates, self);
+            return space
+                .shares(&params)
+                .into_iter()
+                .map(|s| s.unwrap_or(f64::NAN))
+                .collect();
+        }
+        self.axes
+            .iter()
+            .zip(coordinates)
+            .zip(space.domains())
+            .map(|((axis, c), domain)| axis.share(domain, *c))
+            .collect()
+    }
+
+    /// The counterpart of [`SearchBox::shares`].
+    pub(super) fn coordinates_of(&self, space: &Space, shares: &[f64]) -> Vec<f64> {
+        self.axes
+            .iter()
+            .zip(shares)
+            .zip(space.domains())
+            .map(|((axis, share), domain)| {
+                if share.is_nan() {
+                    0.5
+                } else {
+                    axis.coordinate(domain, *share)
+                }
+            })
+            .collect()
+    }
+
     /// One per domain, in order of path.
     pub fn axes(&self) -> &[AxisBox] {
         &self.axes
@@ -83,6 +117,23 @@ impl AxisBox {
                 values[kept[choice_index(coordinate, kept.len())]].clone()
             }
             (AxisBox::Choice { .. }, Kind::Range(_)) => domain.value(coordinate),
+        }
+    }
+
+    fn share(&self, domain: &Domain, coordinate: f64) -> f64 {
+        match (self, &domain.kind) {
+            (AxisBox::Range { low, high }, Kind::Range(range)) => {
+                let share = low + coordinate * (high - low);
+                if range.integer || range.step.is_some() {
+                    domain.share(&domain.value(share)).unwrap_or(share)
+                } else {
+                    share
+                }
+            }
+            (AxisBox::Choice { kept }, Kind::Choice(values)) => {
+                (kept[choice_index(coordinate, kept.len())] as f64 + 0.5) / values.len() as f64
+            }
+            _ => coordinate,
         }
     }
 

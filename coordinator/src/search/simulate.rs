@@ -11,14 +11,14 @@ use super::{
 };
 
 /// Plans with more points than this are not played: `None`. Rounds of that size keep any usual number of workers busy.
-const MOST_POINTS: u64 = 20_000;
+const MOST_POINTS: u64 = 4_000;
 
 /// Priority, trial, the epochs that it goes from and to, and whether it waits there.
 type Queued = (u8, u64, u32, u32, bool);
 
 /// Predicted share of time that each of `counts` workers is used, when every epoch takes equally long.
 ///
-/// Who wins is drawn at random; nothing diverges. A plan of more than 20,000 points is taken to keep everybody busy (1.0).
+/// Who wins is drawn at random; nothing diverges. A plan of more than 4,000 points is taken to keep everybody busy (1.0).
 pub fn shares_used(search: &Search, counts: &[u32]) -> Vec<(u32, f64)> {
     counts
         .iter()

@@ -3,11 +3,12 @@
 use super::{Place, Search};
 use crate::search::{
     decision::{Decision, Warning},
-    edge, narrow,
-    plan::PointSource,
+    edge,
+    keyed::{self, Purpose},
+    narrow,
+    plan::{PointSource, RoundPlan},
     round::RoundState,
     search_box::SearchBox,
-    space::Params,
 };
 
 impl Search {
@@ -74,11 +75,7 @@ impl Search {
         let closed = self.current;
         self.current += 1;
         self.warn_of_divergence(closed);
-        let elites: Vec<Params> = self
-            .elites(closed)
-            .into_iter()
-            .map(|p| self.params(p))
-            .collect();
+        let (elites, tried) = self.elites(closed);
         if let Some(best) = self.rounds[closed].best_from_top(0) {
             let best = self.params((closed, best.point));
             for edge in edge::edges(&self.definition.space, &best, &elites) {
@@ -91,15 +88,15 @@ impl Search {
         match next.source {
             PointSource::Drawn { .. } => {
                 let previous = self.last_box();
-                let within = narrow::next_box(&self.definition.space, &previous, &elites);
+                let within = narrow::next_box(&self.definition.space, &previous, &elites, &tried);
                 self.outbox.push_back(Decision::NarrowTo {
                     round: next.number,
                     within: within.clone(),
                 });
                 self.boxes[self.current] = Some(within);
             }
-            PointSource::Proposed => {
-                let within = match self.rounds[closed].best_from_top(0) {
+            PointSource::Proposed { .. } => {
+                let widened = match self.rounds[closed].best_from_top(0) {
                     Some(best) if self.definition.widens() => {
                         let best = self.params((closed, best.point));
                         let edges = edge::edges(&self.definition.space, &best, &elites);
@@ -107,13 +104,22 @@ impl Search {
                     }
                     _ => SearchBox::whole(&self.definition.space),
                 };
+                let (number, lessons) = (next.number, self.lessons(self.current));
+                let (within, shape) = match self.model(&lessons) {
+                    Some(model) => {
+                        let (seed, ids) = (self.definition.seed, [u64::from(number)]);
+                        let mut rng = keyed::generator(seed, Purpose::Box, &ids);
+                        let within = model.narrowed(&self.definition.space, &widened, &mut rng);
+                        (within, Some(model.shape().clone()))
+                    }
+                    None => (widened, None),
+                };
                 self.outbox.push_back(Decision::NarrowTo {
-                    round: next.number,
+                    round: number,
                     within: within.clone(),
                 });
-                let (earlier, survivors) = self.lessons(&within);
                 if let Some(generations) = &mut self.generations[self.current] {
-                    generations.learn(earlier, survivors);
+                    generations.learn(lessons, within.clone(), shape);
                 }
                 self.boxes[self.current] = Some(within);
             }
@@ -167,6 +173,14 @@ impl Search {
             return;
         };
         let mut finalists = self.ranked(0..self.rounds.len(), 0);
+        let proposes = |round: &RoundPlan| matches!(round.source, PointSource::Proposed { .. });
+        if self.plan.rounds.iter().any(proposes)
+            && let Some(model) = self.model(&self.lessons(self.rounds.len()))
+        {
+            // What is expected of a point is surer than its one noisy result.
+            let expected = |place: &Place| model.mean(&self.shares_of(*place));
+            finalists.sort_by(|a, b| expected(a).total_cmp(&expected(b)));
+        }
         finalists.truncate(finish.top as usize);
         if let Some(state) = &mut self.finish {
             state.limit_points(finalists.len() as u64);

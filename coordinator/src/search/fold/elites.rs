@@ -1,37 +1,67 @@
 //! The points that the next box is made of.
 
 use super::{Place, Search};
-use crate::search::{halving::Standing, narrow, plan::PointSource, round::RoundState};
+use crate::search::{
+    definition::EarlierPoint, halving::Standing, narrow, plan::PointSource, round::RoundState,
+    space::Params,
+};
+
+/// Of very many points an even choice of about so many says which values of a choice were tried.
+const MOST_TRIED: usize = 1000;
 
 impl Search {
-    /// The points that the next box is made of.
-    pub(super) fn elites(&self, closed: usize) -> Vec<Place> {
+    /// The points that the next box is made of, best first, and the points that they are the best of.
+    pub(super) fn elites(&self, closed: usize) -> (Vec<Params>, Vec<Params>) {
         if self.plan.is_written {
-            self.elites_of_written(closed)
-        } else {
-            self.elites_of_planned(closed)
+            return self.elites_of_written(closed);
         }
+        let elites = self.elites_of_planned(closed);
+        let elites = elites.into_iter().map(|place| self.params(place));
+        (elites.collect(), Vec::new())
     }
 
-    /// The best quarter of the last round that drew points, at least four.
-    fn elites_of_written(&self, closed: usize) -> Vec<Place> {
+    /// The best quarter of the last round that drew points, at least four; at the first narrowing the points of the sweep named in
+    /// `from` are among them.
+    fn elites_of_written(&self, closed: usize) -> (Vec<Params>, Vec<Params>) {
         let last_drawn = (0..=closed)
             .rev()
             .find(|&i| matches!(self.plan.rounds[i].source, PointSource::Drawn { .. }))
             .unwrap_or(0);
         let ranked = self.rounds[last_drawn].ranked_from_top(0);
+        let earlier: Vec<&EarlierPoint> = match last_drawn {
+            0 => self.fitting_earlier().collect(),
+            _ => Vec::new(),
+        };
+        let every = ranked.len().div_ceil(MOST_TRIED).max(1);
+        let tried = ranked.iter().step_by(every);
+        let tried = tried
+            .map(|standing| self.params((last_drawn, standing.point)))
+            .chain(earlier.iter().map(|point| point.params.clone()))
+            .collect();
         let finished = ranked
             .iter()
             .filter(|standing| !standing.outcome.is_over())
-            .count();
+            .count()
+            + earlier.iter().filter(|p| p.objective.is_some()).count();
         let count = finished.div_ceil(4).clamp(4, narrow::MOST_ELITES);
         // Pruned points fill up the four where too few were trained to the end.
-        ranked
+        let mut best: Vec<(bool, f64, Params)> = ranked
             .into_iter()
             .filter(|standing| standing.outcome.has_value())
             .take(count)
-            .map(|standing| (last_drawn, standing.point))
-            .collect()
+            .map(|standing| {
+                let outcome = standing.outcome;
+                let params = self.params((last_drawn, standing.point));
+                (outcome.is_over(), outcome.number(), params)
+            })
+            .collect();
+        best.extend(earlier.iter().filter_map(|point| {
+            let value = self.definition.objective.turned(point.objective?);
+            Some((false, value, point.params.clone()))
+        }));
+        best.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+        best.truncate(count);
+        (best.into_iter().map(|(.., params)| params).collect(), tried)
     }
 
     /// Of all points of any round that reached the top rung the best half after round 1, the best quarter later; topped up to four from

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use super::{
     decision::{Decision, Promotion, TrialEvent, TrialResult, Warning, priority},
-    definition::{Definition, DefinitionError, Pruner, Sampler},
+    definition::{Definition, DefinitionError, EarlierPoint, Pruner, Sampler},
     generations::Generations,
     halving::Standing,
     plan::{Plan, PointSource, TrialKey},
@@ -88,9 +88,23 @@ impl Search {
         let generations = plan.rounds.iter().map(|round| {
             let size = u64::from(definition.parallel());
             match round.source {
-                PointSource::Proposed => Some(Generations::new(round.number, size, true)),
+                PointSource::Proposed { from_whole } => Some(Generations::of_model(
+                    &definition,
+                    round.number,
+                    size,
+                    from_whole,
+                )),
                 PointSource::Drawn { .. } if proposes => {
-                    Some(Generations::new(round.number, size, false))
+                    {
+                        // Coordinates are those of the box, which later rounds do not know yet.
+                        let is_first = round.number == 1;
+                        let earlier = if is_first {
+                            earlier_of_tpe(&definition)
+                        } else {
+                            Vec::new()
+                        };
+                        Some(Generations::of_tpe(round.number, size, earlier))
+                    }
                 }
                 PointSource::Drawn { .. } | PointSource::Top(_) => None,
             }
@@ -256,4 +270,19 @@ impl Search {
     fn value_of(&self, standing: Standing) -> f64 {
         standing.outcome.value(&self.definition.objective)
     }
+}
+
+/// The sweep named in `from`, as TPE learns from it: coordinates in the file's box, and turned values.
+fn earlier_of_tpe(definition: &Definition) -> Vec<(Vec<f64>, Option<f64>)> {
+    let space = &definition.space;
+    let whole = SearchBox::whole(space);
+    let of_point = |point: &EarlierPoint| {
+        let value = point.objective.map(|v| definition.objective.turned(v));
+        (whole.coordinates(space, &point.params), value)
+    };
+    let fitting = definition.earlier.iter();
+    fitting
+        .filter(|point| space.contains(&point.params))
+        .map(of_point)
+        .collect()
 }

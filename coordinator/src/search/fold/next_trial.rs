@@ -32,7 +32,9 @@ impl Search {
         }
         let next = self.current + 1;
         let ahead = self.plan.rounds.get(next)?;
-        let PointSource::Drawn { from_whole } = ahead.source else {
+        let (PointSource::Drawn { from_whole } | PointSource::Proposed { from_whole }) =
+            ahead.source
+        else {
             return None;
         };
         let limit = from_whole * u64::from(ahead.repeats) * u64::from(self.plan.folds);
@@ -88,8 +90,8 @@ impl Search {
             return sampler::grid_params(space, &self.grid, point);
         }
         let from_whole = match self.plan.rounds[round].source {
-            PointSource::Drawn { from_whole } => from_whole,
-            PointSource::Proposed | PointSource::Top(_) => 0,
+            PointSource::Drawn { from_whole } | PointSource::Proposed { from_whole } => from_whole,
+            PointSource::Top(_) => 0,
         };
         let is_whole = round > 0 && point < from_whole;
         let index = if round > 0 && !is_whole {
@@ -99,6 +101,7 @@ impl Search {
         };
         let proposed = self.generations[round]
             .as_ref()
+            .filter(|_| !is_whole)
             .and_then(|generations| generations.coordinates(point));
         let coordinates = match proposed {
             Some(coordinates) => coordinates.clone(),
