@@ -1,6 +1,6 @@
 //! A search trial: epoch after epoch, with reports, checkpoints and an ear for the coordinator.
 
-use std::{path::Path, time::Instant};
+use std::{path::Path, sync::Arc, time::Instant};
 
 use crate::{
     client::{Directive, Outcome},
@@ -27,6 +27,10 @@ pub(crate) fn train(
         match run.attempt.directive() {
             Directive::Continue => {}
             directive => return Ok(curve.interrupted(directive)),
+        }
+        if curve.training.epochs_done() + 1 == to_epoch {
+            let next = Arc::clone(run.next);
+            run.attempt.stop.nearly_done_calls(move || next.ask());
         }
         match curve.training.epoch(&run.attempt.stop)? {
             Epoch::Done(report) => {

@@ -1,9 +1,11 @@
 //! A slot: a thread that takes a trial, trains it, and takes the next.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
+
+use tokio::task::JoinHandle;
 
 use crate::{
     backoff::Backoff,
@@ -20,20 +22,58 @@ const SAY_AGAIN: Duration = Duration::from_secs(30);
 
 /// Trains one trial after the other until the worker drains. To be called on a thread that may be blocked.
 ///
-/// The next trial is asked for while the last one's end is still being delivered: a slot waits for one answer between
-/// two trials and for no commit of its own.
+/// The next trial is asked for in the last moments of the one before, and the end of that is delivered while the next
+/// one trains: a slot waits for no commit.
 pub(crate) fn serve(worker: &Arc<Worker>) {
-    while let Some(lease) = worker.runtime.block_on(next(worker)) {
-        train::lease(worker, &lease);
+    let next = Arc::new(Next::new(worker));
+    while let Some(lease) = worker.runtime.block_on(next.lease()) {
+        train::lease(worker, &lease, &next);
     }
 }
 
-/// Waits for a lease; `None` when this worker goes away.
-async fn next(worker: &Arc<Worker>) -> Option<Lease> {
-    tokio::select! {
-        biased;
-        () = worker.shutdown.drain_token().cancelled() => None,
-        lease = acquire(worker) => lease,
+/// The trial that a slot trains next.
+#[derive(Debug)]
+pub(crate) struct Next {
+    worker: Arc<Worker>,
+    asked: Mutex<Option<JoinHandle<Option<Lease>>>>,
+}
+
+impl Next {
+    fn new(worker: &Arc<Worker>) -> Self {
+        Self {
+            worker: Arc::clone(worker),
+            asked: Mutex::default(),
+        }
+    }
+
+    /// Asks for it ahead of time. A lease that comes is held idle until the trial under way has ended, so this is for
+    /// its last moments: a grant waits for a commit, which takes as long as a short epoch.
+    pub(crate) fn ask(&self) {
+        let mut asked = self.asked();
+        if asked.is_none() && !self.worker.shutdown.is_draining() {
+            let worker = Arc::clone(&self.worker);
+            let acquire = async move { acquire(&worker).await };
+            *asked = Some(self.worker.runtime.spawn(acquire));
+        }
+    }
+
+    /// Waits for it; `None` when this worker goes away.
+    async fn lease(&self) -> Option<Lease> {
+        self.ask();
+        let mut asked = self.asked().take()?;
+        tokio::select! {
+            biased;
+            // First: a lease that is here when the worker drains is given back by name.
+            lease = &mut asked => lease.ok().flatten(),
+            () = self.worker.shutdown.drain_token().cancelled() => {
+                asked.abort();
+                None
+            }
+        }
+    }
+
+    fn asked(&self) -> MutexGuard<'_, Option<JoinHandle<Option<Lease>>>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -15,15 +15,15 @@ use crate::{
     client::{Blob, Directive, Kind, Lease, Outcome},
     curve, logs,
     outbox::{End, Item, Outbox},
-    slot::stopwatch,
+    slot::{Next, stopwatch},
     trainer::{TrainError, Trainer},
     transfer,
     worker::Worker,
 };
 
-/// Trains, checks or tests what the lease says, and hands its end to the outbox. Never panics and never fails: what
-/// went wrong is an end too.
-pub(crate) fn lease(worker: &Arc<Worker>, lease: &Lease) {
+/// Trains, checks or tests what the lease says, and hands its end to the outbox; `next` is asked for a little before.
+/// Never panics and never fails: what went wrong is an end too.
+pub(crate) fn lease(worker: &Arc<Worker>, lease: &Lease, next: &Arc<Next>) {
     let attempt = Arc::new(Attempt::new(lease.attempt.clone()));
     worker.attempts.insert(Arc::clone(&attempt));
     if worker.shutdown.is_draining() {
@@ -39,6 +39,7 @@ pub(crate) fn lease(worker: &Arc<Worker>, lease: &Lease) {
                 lease,
                 attempt: &attempt,
                 outbox: &outbox,
+                next,
             };
             let begun = stopwatch();
             tracing::info!("{}", run.told());
@@ -63,6 +64,7 @@ pub(crate) struct Run<'a> {
     pub(crate) lease: &'a Lease,
     pub(crate) attempt: &'a Arc<Attempt>,
     pub(crate) outbox: &'a Outbox,
+    pub(crate) next: &'a Arc<Next>,
 }
 
 impl Run<'_> {

@@ -8,9 +8,10 @@ use std::{
     fmt,
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 /// What a trainer is told about one trial. All but `to_epoch` is the same for every attempt of it.
@@ -58,12 +59,26 @@ impl Objective {
     }
 }
 
-/// Asks a training to end between two steps. Cheap to clone and to poll; it also counts the steps for the watchdog.
+/// An epoch is nearly done when it has no longer than this to go: some commits of the coordinator.
+const NEARLY: Duration = Duration::from_millis(100);
+
+/// What a training and its worker say to each other between two steps: the wish that it ends, how many steps are done
+/// (for the watchdog), and that the epoch is nearly done. Cheap to clone and to poll.
 #[derive(Clone, Debug, Default)]
 pub struct Stop {
     wanted: Arc<AtomicBool>,
     at_once: Arc<AtomicBool>,
     steps: Arc<AtomicU64>,
+    nearly_done: Arc<Mutex<Option<Call>>>,
+}
+
+/// Called once.
+struct Call(Box<dyn FnOnce() + Send>);
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Call")
+    }
 }
 
 impl Stop {
@@ -98,6 +113,27 @@ impl Stop {
     /// Steps counted so far.
     pub fn steps(&self) -> u64 {
         self.steps.load(Ordering::Relaxed)
+    }
+
+    /// Says how long the epoch under way will still take, evaluation included. A trainer that knows spares its slot the
+    /// wait for the next trial; one that does not need not call this.
+    pub fn remaining(&self, left: Duration) {
+        if left <= NEARLY
+            && let Some(call) = self.nearly_done().take()
+        {
+            (call.0)();
+        }
+    }
+
+    /// Calls `then` when [`Stop::remaining`] says that the epoch is nearly done.
+    pub(crate) fn nearly_done_calls(&self, then: impl FnOnce() + Send + 'static) {
+        *self.nearly_done() = Some(Call(Box::new(then)));
+    }
+
+    fn nearly_done(&self) -> std::sync::MutexGuard<'_, Option<Call>> {
+        self.nearly_done
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

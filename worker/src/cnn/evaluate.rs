@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// Images at a time. A constant: sums are added in this grouping, whatever the trial's batch size.
-const CHUNK: usize = 256;
+pub(super) const CHUNK: usize = 256;
 
 /// What an evaluation gave.
 #[derive(Clone, Copy, Debug, PartialEq)]

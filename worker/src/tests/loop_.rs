@@ -222,6 +222,43 @@ async fn a_drain_gives_the_trial_back_with_its_state() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_next_trial_is_asked_for_in_the_last_moments_of_the_one_before() {
+    let (open, gate) = Gate::new();
+    let (coordinator, worker, _scratch) = pair(CurveTrainer { gate: Some(gate) }).await;
+    coordinator.with(|state| {
+        for trial in 1..=3 {
+            state.leases.push_back(lease(trial, 2, "{}"));
+        }
+    });
+    open.send(()).unwrap();
+    // Epoch 2 of trial 1 waits at the gate, and trial 2 has been granted. Trial 3 has not.
+    coordinator.until(|state| state.leases.len() == 1).await;
+    coordinator.with(|state| {
+        assert_eq!(state.epochs().len(), 1);
+        assert!(state.finishes.is_empty());
+    });
+    for _ in 0..2 {
+        open.send(()).unwrap();
+    }
+    // Trial 1 is done and trial 2 in its last epoch. A drain gives back both that and what was granted ahead; the answer
+    // that brings the latter may still be under way, and then the leave gives it back.
+    coordinator.until(|state| state.leases.is_empty()).await;
+    coordinator.until(|state| state.finishes.len() == 1).await;
+    worker.drain().await;
+    coordinator.with(|state| {
+        let trial = |attempt: &Option<wire::AttemptRef>| {
+            attempt.as_ref().unwrap().trial.as_ref().unwrap().trial
+        };
+        let finished = state.finishes.iter().map(|finish| trial(&finish.attempt));
+        assert_eq!(finished.collect::<Vec<_>>(), [1]);
+        let released = state.releases.iter().map(|release| trial(&release.attempt));
+        assert!(released.clone().any(|trial| trial == 2));
+        assert!(released.clone().all(|trial| trial == 2 || trial == 3));
+        assert_eq!(state.leaves.len(), 1);
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn directives_end_an_attempt_each_in_its_way() {
     for (directive, in_heartbeat) in [
         (wire::Directive::Prune, true),

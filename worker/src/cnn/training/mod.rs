@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc, time::Instant};
 use super::{
     Architecture, Config,
     diagnosis::{EpochCurve, diagnose},
-    evaluate::{Score, evaluate},
+    evaluate::{CHUNK, Score, evaluate},
     executor::{Batch, Executor, Outcome, Training as StepSettings},
     init::initial_parameters,
     optimizer::Optimizer,
@@ -139,7 +139,7 @@ impl CnnTraining {
     }
 
     /// The steps of epoch `epoch`, on the training part.
-    fn steps(&mut self, epoch: u32, stop: &Stop) -> Result<Steps, TrainError> {
+    fn steps(&mut self, epoch: u32, stop: &Stop, started: Instant) -> Result<Steps, TrainError> {
         let prepared = Arc::clone(&self.prepared);
         let batches = Batches::epoch(
             &prepared.split.train,
@@ -150,6 +150,9 @@ impl CnnTraining {
         let count = batches.steps();
         let (mut loss, mut correct, mut images) = (0.0, 0, 0);
         let mut last = LastStep::default();
+        // An image of the evaluation, a forward pass, costs a third of one in training.
+        let evaluation = prepared.split.validation.len() as f64
+            / (3 * self.config.train.batch_size.max(1)) as f64;
         for (index, batch) in batches.iter().enumerate() {
             if stop.step() {
                 return Ok(Steps::Stopped);
@@ -173,6 +176,8 @@ impl CnnTraining {
             self.state
                 .optimizer
                 .step(&mut self.state.parameters, &mut self.gradient, rate);
+            let left = (count - index - 1) as f64 + evaluation;
+            stop.remaining(started.elapsed().div_f64((index + 1) as f64).mul_f64(left));
         }
         last.after(&self.architecture, &self.state.parameters);
         Ok(Steps::Done {
@@ -204,16 +209,29 @@ impl CnnTraining {
         )
     }
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a stopwatch: when the next trial is asked for, never what is trained"
+    )]
     fn validate(&mut self, stop: &Stop) -> Result<Option<Score>, TrainError> {
         let weights = (&self.state.parameters[..], &self.state.statistics[..]);
         let prepared = Arc::clone(&self.prepared);
+        let images = &prepared.split.validation;
+        let (started, mut done) = (Instant::now(), 0);
         evaluate(
             &mut *self.executor,
             weights,
             &prepared,
             Part::Train,
-            &prepared.split.validation,
-            || stop.wanted(),
+            images,
+            || {
+                if done > 0 {
+                    let left = images.len().div_ceil(CHUNK) - done;
+                    stop.remaining(started.elapsed().div_f64(done as f64).mul_f64(left as f64));
+                }
+                done += 1;
+                stop.wanted()
+            },
         )
     }
 
@@ -320,7 +338,7 @@ impl Training for CnnTraining {
         let started = Instant::now();
         let before = self.state.clone();
         let epoch = before.epoch + 1;
-        let (loss, accuracy, images, last) = match self.steps(epoch, stop)? {
+        let (loss, accuracy, images, last) = match self.steps(epoch, stop, started)? {
             Steps::Done {
                 loss,
                 accuracy,
