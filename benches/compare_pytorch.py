@@ -2,7 +2,8 @@
 
     python benches/compare_pytorch.py --hone target/release/hone --rounds 7            # the reference net, one thread
     python benches/compare_pytorch.py --pair                                           # two one-thread trainings at once
-    python benches/compare_pytorch.py --variants                                       # one thing exchanged at a time
+    python benches/compare_pytorch.py --variants --rounds 3 --steps 10                 # one thing exchanged at a time
+    python benches/compare_pytorch.py --variants residual 5x5                          # some of them
 
 Prints, for each, the median of the rounds with its range, and hone's ratio to it: the median of the ratios within a round.
 Needs PyTorch (pip install torch) in the Python that runs it.
@@ -84,7 +85,7 @@ def compare(args, variant):
         file = pathlib.Path(folder) / "bench.toml"
         file.write_text(sweep(variant, batch))
         contenders = {"hone": ([args.hone, "model", "bench", file, "--json", "--threads", str(args.threads)], {})}
-        for layout in ["channels_last"] if args.variants else ["nchw", "channels_last", "tuned"]:
+        for layout in ["channels_last"] if args.variants is not None else ["nchw", "channels_last", "tuned"]:
             command = [sys.executable, HERE / "pytorch_step.py", "--batch", batch, "--steps", args.steps, "--threads",
                        args.threads, "--layout", layout, "--variant", variant]
             contenders[f"PyTorch {layout}"] = (list(map(str, command)), MALLOC if layout == "tuned" else {})
@@ -108,9 +109,10 @@ def main():
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--pair", action="store_true", help="two trainings at once, one a core; their sum")
-    parser.add_argument("--variants", action="store_true", help="the reference net with one thing exchanged")
+    parser.add_argument("--variants", nargs="*", choices=VARIANTS, metavar="NAME",
+                        help="the reference net with one thing exchanged: these, or all")
     args = parser.parse_args()
-    for variant in VARIANTS if args.variants else ["relu"]:
+    for variant in ["relu"] if args.variants is None else args.variants or VARIANTS:
         compare(args, variant)
 
 
