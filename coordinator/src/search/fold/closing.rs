@@ -178,8 +178,13 @@ impl Search {
             && let Some(model) = self.model(&self.lessons(self.rounds.len()))
         {
             // What is expected of a point is surer than its one noisy result.
-            let expected = |place: &Place| model.mean(&self.shares_of(*place));
-            finalists.sort_by(|a, b| expected(a).total_cmp(&expected(b)));
+            finalists.truncate(narrow::MOST_ELITES);
+            let mut expected: Vec<(f64, Place)> = finalists
+                .into_iter()
+                .map(|place| (model.mean(&self.shares_of(place)), place))
+                .collect();
+            expected.sort_by(|a, b| a.0.total_cmp(&b.0));
+            finalists = expected.into_iter().map(|(_, place)| place).collect();
         }
         finalists.truncate(finish.top as usize);
         if let Some(state) = &mut self.finish {
