@@ -216,3 +216,17 @@ fn flags_that_make_no_sense() {
     refused(&hone, &["trials", "--state", "done"], 2, &["completed"]);
     refused(&hone, &["frobnicate"], 2, &["frobnicate"]);
 }
+
+#[test]
+fn a_database_of_a_newer_version() {
+    let hone = Hone::with(TINY);
+    hone.good(&["run", "sweep.toml", "--db", "new.db"]);
+    let path = hone.path().join("new.db");
+    let mut bytes = std::fs::read(&path).expect("a database");
+    // `user_version` in SQLite's header, https://www.sqlite.org/fileformat.html
+    bytes[60..64].copy_from_slice(&99_u32.to_be_bytes());
+    std::fs::write(&path, bytes).expect("written");
+    let parts = ["new.db", "newer hone", "version 99", "update hone"];
+    refused(&hone, &["run", "sweep.toml", "--db", "new.db"], 1, &parts);
+    refused(&hone, &["trials", "--db", "new.db"], 1, &parts);
+}
