@@ -3,6 +3,7 @@
 
 mod connect;
 mod convert;
+mod definition;
 mod history;
 
 use std::pin::Pin;
@@ -13,6 +14,7 @@ use tonic::{Code, Status, transport::Channel};
 
 pub use connect::{connect, orders, running};
 pub use convert::parse_trial_state;
+pub use definition::{budget, definition};
 pub use history::{History, Sort, TrialQuery, collect};
 
 /// Rows of a listing, as they come.

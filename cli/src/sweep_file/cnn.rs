@@ -4,7 +4,7 @@ use hone_worker::cnn::{Config, ConfigError};
 use serde_json::Value;
 
 use super::{
-    domain::Domain,
+    domain::{Domain, same},
     source::{Problem, Span},
     tree::Node,
 };
@@ -38,6 +38,15 @@ pub fn set(spec: &mut Value, path: &str, value: Value) {
         };
     }
     *at = value;
+}
+
+/// Takes away the key at a dotted path; a list entry stays.
+fn unset(spec: &mut Value, path: &str) {
+    let (above, key) = path.rsplit_once('.').unwrap_or(("", path));
+    let pointer = format!("/{}", above.replace('.', "/"));
+    if let Some(table) = spec.pointer_mut(&pointer).and_then(Value::as_object_mut) {
+        table.remove(key);
+    }
 }
 
 /// The value at a dotted path.
@@ -81,7 +90,11 @@ impl<'a> Space<'a> {
         for picks in self.combinations() {
             let mut spec = self.base.clone();
             for (domain, pick) in &picks {
-                set(&mut spec, &domain.path, pick.0.clone());
+                if excluded(domain, &picks) {
+                    unset(&mut spec, &domain.path);
+                } else {
+                    set(&mut spec, &domain.path, pick.0.clone());
+                }
             }
             let result = Config::from_spec(&spec).and_then(|config| match shape {
                 Some((shape, classes)) => config.check_geometry(shape, classes),
@@ -169,6 +182,18 @@ impl<'a> Space<'a> {
             problem.help(format!("with {}", with.join(", ")))
         }
     }
+}
+
+/// Whether these values rule a hyperparameter out: one of its conditions looks at one of them, and does not hold.
+fn excluded(domain: &Domain, picks: &[(&Domain, (Value, Span))]) -> bool {
+    domain.conditions.iter().any(|condition| {
+        picks
+            .iter()
+            .find(|(other, _)| other.path == condition.path)
+            .is_some_and(|(other, (value, _))| {
+                !condition.values.iter().any(|wanted| same(wanted, value)) || excluded(other, picks)
+            })
+    })
 }
 
 /// Whether a hyperparameter changes the sizes of a net's layers.

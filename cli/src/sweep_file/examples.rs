@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{KNOWN_SETS, SweepFile, define, domain::Values, read, search::SearchKind};
+use super::{KNOWN_SETS, SweepFile, domain::Values, read, search::SearchKind};
 
 fn examples() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
@@ -87,7 +87,7 @@ fn the_lectures_search_is_in_the_lectures_ranges() {
 fn every_example_goes_over_the_wire() {
     for file in examples() {
         let sweep = read(&file).unwrap();
-        let wire = define::definition(&sweep, true);
+        let wire = crate::client::definition(&sweep, true);
         assert_eq!(wire.domains.len(), sweep.domains.len());
         let set = sweep.data.map(|data| data.set).unwrap_or_default();
         assert!(

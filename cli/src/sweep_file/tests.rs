@@ -3,7 +3,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::{
-    SweepFile, define,
+    SweepFile,
     domain::Values,
     json_schema, parse,
     source::{Source, SweepFileError},
@@ -87,7 +87,7 @@ fn a_file_is_read_with_its_space_in_order_of_path() {
 #[test]
 fn the_definition_carries_typed_domains_and_rounds() {
     use hone_proto::v1;
-    let definition = define::definition(&good(DIGITS), true);
+    let definition = crate::client::definition(&good(DIGITS), true);
     let Some(v1::domain::Kind::Range(range)) = &definition.domains[2].kind else {
         panic!("a range")
     };

@@ -1,12 +1,6 @@
 //! Gives a sweep more budget: one round more on the next box, then the finish again.
 
-use crate::{
-    args::Place,
-    client,
-    exit::Exit,
-    output::out,
-    sweep_file::{define, search::Budget},
-};
+use crate::{args::Place, client, exit::Exit, output::out, sweep_file::search::Budget};
 
 /// Arguments of `hone extend`.
 #[derive(clap::Args)]
@@ -26,7 +20,7 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     let mut orders = client::orders(&args.place).await?;
     let (sweep, state) = orders
         .sweeps
-        .extend(&args.sweep, define::budget(args.by))
+        .extend(&args.sweep, client::budget(args.by))
         .await?;
     orders.done().await;
     out::note(format!("{sweep}: {state}"));

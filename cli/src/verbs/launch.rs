@@ -11,7 +11,7 @@ use crate::{
         signals,
     },
     output::{out, progress::Progress, style::Style},
-    sweep_file::{self, define},
+    sweep_file,
 };
 
 /// Arguments of `hone launch`.
@@ -39,7 +39,7 @@ pub struct Args {
 /// Does it.
 pub async fn run(args: Args) -> anyhow::Result<Exit> {
     let file = sweep_file::read(&args.file)?;
-    let definition = define::definition(&file, !args.no_check);
+    let definition = client::definition(&file, !args.no_check);
     let channel = client::running(&args.place).await?;
     let launched = Sweeps::new(channel.clone())
         .launch(definition, args.again)

@@ -14,7 +14,7 @@ use crate::{
         style::Style,
         table::{Align, Table},
     },
-    sweep_file::{self, SweepFile, define},
+    sweep_file::{self, SweepFile},
 };
 
 /// Arguments of `hone plan`.
@@ -39,7 +39,7 @@ const WORKERS: [u32; 5] = [1, 2, 4, 8, 16];
 /// Does it.
 pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let file = sweep_file::read(&args.file)?;
-    let search = hone_coordinator::rpc::plan(define::definition(&file, true))
+    let search = hone_coordinator::rpc::plan(client::definition(&file, true))
         .map_err(|error| wrong(error.to_string()))?;
     let slots = usize::from(args.workers) * args.setup.slots(usize::from(args.workers));
     let estimate = estimate::measure(&file, &args.setup)?;

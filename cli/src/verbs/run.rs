@@ -17,7 +17,7 @@ use crate::{
         workers::{Plan, Workers},
     },
     output::{out, progress::Progress},
-    sweep_file::{self, SweepFile, define},
+    sweep_file::{self, SweepFile},
 };
 
 /// Arguments of `hone run`.
@@ -107,7 +107,7 @@ async fn sweep(
     args: &Args,
 ) -> anyhow::Result<Exit> {
     let mut sweeps = Sweeps::new(coordinator.channel());
-    let definition = define::definition(file, !args.no_check);
+    let definition = client::definition(file, !args.no_check);
     let launched = sweeps.launch(definition, args.again).await?;
     coordinator.coordinator.serve_only(&launched.sweep);
     tell(file, &launched);

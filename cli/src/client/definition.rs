@@ -3,7 +3,7 @@
 use hone_proto::v1;
 use serde_json::Value;
 
-use super::{
+use crate::sweep_file::{
     SweepFile,
     domain::{Domain, Grid, Values},
     search::{Budget, SearchKind},
