@@ -11,4 +11,5 @@ mod hone;
 mod json;
 mod local_run;
 mod reproduce;
+mod sweep_file;
 mod verbs;

@@ -331,6 +331,7 @@ pub fn sweep(name: &str) -> v1::SweepDefinition {
         }),
         folds: 1,
         canonical_json: "{}".to_owned(),
+        settled: None,
         ..Default::default()
     }
 }

@@ -129,7 +129,7 @@ pub fn next(state: SweepState, event: SweepEvent) -> Result<SweepState, NoSuchTr
         // A winner may still be named; the end stays what it was.
         (S::Stopped, E::Complete) => Ok(S::Stopped),
         (S::Checking | S::Running | S::Paused | S::Failed, E::Fail) => Ok(S::Failed),
-        (S::Completed | S::Stopped | S::Running, E::Extend) => Ok(S::Running),
+        (S::Completed | S::Stopped, E::Extend) => Ok(S::Running),
         (state, event) => Err(NoSuchTransition { state, event }),
     }
 }

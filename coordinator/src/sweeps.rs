@@ -2,6 +2,7 @@
 
 use crate::{
     Error,
+    driver::SweepPlan,
     ids::SweepId,
     leases::{Directive, TrialKey},
     state::State,
@@ -22,10 +23,16 @@ impl State {
     /// Stores a sweep and starts it, or goes on with the same one.
     pub(crate) async fn launch(
         &self,
-        sweep: NewSweep,
+        mut sweep: NewSweep,
+        plan: &SweepPlan,
         again: bool,
         request: crate::ids::RequestId,
     ) -> Result<Launched, Error> {
+        if let Some(from) = &plan.from
+            && (again || !self.is_known(&sweep.identity).await?)
+        {
+            sweep.definition = self.with_earlier(&sweep.definition, plan, from).await?;
+        }
         let launch = LaunchSweep {
             sweep,
             again,
@@ -38,6 +45,15 @@ impl State {
             .direct_sweep(&launched.sweep, Directive::Continue);
         self.tell_driver(&launched.sweep);
         Ok(launched)
+    }
+
+    /// Whether a launch of this content goes on with a sweep that is there.
+    async fn is_known(&self, identity: &str) -> Result<bool, Error> {
+        let read = self.store.read();
+        let Some(same) = read.sweep_of_identity(identity).await? else {
+            return Ok(false);
+        };
+        Ok(read.sweep(&same).await?.summary.state != SweepState::Failed)
     }
 
     /// Pauses, resumes or stops a sweep.
@@ -59,7 +75,7 @@ impl State {
         let wanted = match change {
             SweepChange::Pause => Directive::Release,
             SweepChange::Stop | SweepChange::Fail => Directive::Stop,
-            SweepChange::Resume | SweepChange::Extend => Directive::Continue,
+            SweepChange::Resume => Directive::Continue,
         };
         self.leases().direct_sweep(&sweep, wanted);
         self.tell_driver(&sweep);

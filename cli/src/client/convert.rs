@@ -319,3 +319,9 @@ pub fn event(e: v1::Event) -> Event {
         reason: e.reason,
     }
 }
+
+/// A sweep's name and its file, as canonical JSON.
+pub fn file(d: v1::SweepDetail) -> serde_json::Result<(String, Value)> {
+    let file = serde_json::from_str(&d.definition.unwrap_or_default().canonical_json)?;
+    Ok((d.summary.unwrap_or_default().sweep, file))
+}

@@ -10,6 +10,17 @@ use crate::sweep_file::{
     tables::{At, Direction, Finish, Pruner, Round, Sampler, Strategy},
 };
 
+/// The same as if a budget in minutes had been turned into so many epochs: for a plan.
+pub fn definition_of_epochs(file: &SweepFile, epochs: u64) -> v1::SweepDefinition {
+    v1::SweepDefinition {
+        settled: Some(v1::Settled {
+            budget_epochs: Some(epochs),
+            ..v1::Settled::default()
+        }),
+        ..definition(file, true)
+    }
+}
+
 /// The definition that a coordinator stores; `check`: run the check before anything else.
 pub fn definition(file: &SweepFile, check: bool) -> v1::SweepDefinition {
     v1::SweepDefinition {
@@ -45,6 +56,7 @@ pub fn definition(file: &SweepFile, check: bool) -> v1::SweepDefinition {
         test: file.data.as_ref().is_some_and(|d| d.test),
         check: check && file.trainer == "cnn",
         canonical_json: file.canonical.to_string(),
+        settled: None,
     }
 }
 

@@ -134,6 +134,14 @@ impl History {
         Ok(convert::detail(ask!(self, get_sweep, request)))
     }
 
+    /// Its name, and its file as canonical JSON.
+    pub async fn file(&self, sweep: &str) -> anyhow::Result<(String, serde_json::Value)> {
+        let request = v1::GetSweepRequest {
+            sweep: sweep.to_owned(),
+        };
+        Ok(convert::file(ask!(self, get_sweep, request))?)
+    }
+
     /// Its recommended point.
     pub async fn best(&self, sweep: &str) -> anyhow::Result<Best> {
         let request = v1::GetSweepRequest {

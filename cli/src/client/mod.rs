@@ -14,7 +14,7 @@ use tonic::{Code, Status, transport::Channel};
 
 pub use connect::{connect, orders, running};
 pub use convert::parse_trial_state;
-pub use definition::{budget, definition};
+pub use definition::{budget, definition, definition_of_epochs};
 pub use history::{History, Sort, TrialQuery, collect};
 
 /// Rows of a listing, as they come.

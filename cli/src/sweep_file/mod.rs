@@ -9,6 +9,7 @@ mod canonical;
 mod cnn;
 mod conditions;
 pub mod domain;
+pub mod fork;
 pub mod names;
 mod reading;
 mod schema;
@@ -24,7 +25,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use serde_json::Value;
 
-pub use cnn::{get, set as place};
+pub use cnn::set as place;
 use domain::Domain;
 pub use schema::full as json_schema;
 use search::SearchPlan;

@@ -2,16 +2,18 @@
 
 use std::{io::IsTerminal, path::PathBuf};
 
+use tonic::transport::Channel;
+
 use crate::{
     args::Place,
-    client::{self, History, How, Refusal, Sweeps},
+    client::{self, History, How, Launched, Refusal, Sweeps},
     exit::Exit,
     local::{
         follow::{Follower, PERIOD},
         signals,
     },
     output::{out, progress::Progress, style::Style},
-    sweep_file,
+    sweep_file::{self, SweepFile},
 };
 
 /// Arguments of `hone launch`.
@@ -39,11 +41,29 @@ pub struct Args {
 /// Does it.
 pub async fn run(args: Args) -> anyhow::Result<Exit> {
     let file = sweep_file::read(&args.file)?;
-    let definition = client::definition(&file, !args.no_check);
     let channel = client::running(&args.place).await?;
-    let launched = Sweeps::new(channel.clone())
-        .launch(definition, args.again)
-        .await?;
+    let launched = send(channel.clone(), &file, !args.no_check, args.again).await?;
+    if !args.watch {
+        return Ok(Exit::Done);
+    }
+    watch(
+        History::remote(channel),
+        launched.sweep,
+        launched.how,
+        args.json,
+    )
+    .await
+}
+
+/// Sends a sweep, and says what became of it.
+pub async fn send(
+    channel: Channel,
+    file: &SweepFile,
+    check: bool,
+    again: bool,
+) -> anyhow::Result<Launched> {
+    let definition = client::definition(file, check);
+    let launched = Sweeps::new(channel).launch(definition, again).await?;
     let name = &launched.sweep;
     if launched.renamed {
         out::note(format!(
@@ -58,16 +78,7 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
             "{name}: this very sweep has ended; --again starts it anew"
         )),
     }
-    if !args.watch {
-        return Ok(Exit::Done);
-    }
-    watch(
-        History::remote(channel),
-        launched.sweep,
-        launched.how,
-        args.json,
-    )
-    .await
+    Ok(launched)
 }
 
 async fn watch(history: History, sweep: String, how: How, json: bool) -> anyhow::Result<Exit> {

@@ -5,6 +5,7 @@ mod best;
 mod coordinator;
 mod doctor;
 mod extend;
+mod fork;
 mod init;
 mod launch;
 mod logs;
@@ -73,6 +74,8 @@ pub enum Verb {
     Reproduce(reproduce::Args),
     /// Give a sweep more budget: one round more
     Extend(extend::Args),
+    /// Make a child of a sweep, which reuses what fits of its trials
+    Fork(fork::Args),
     /// Remove an ended sweep and all that belongs to it
     Rm(rm::Args),
     /// Look at a network by itself: shapes, check, training, export
@@ -107,6 +110,7 @@ impl Verb {
             Verb::Retry(args) => block_on(orders::trial(TrialOrder::Retry, args)),
             Verb::Reproduce(args) => block_on(reproduce::run(args)),
             Verb::Extend(args) => block_on(extend::run(args)),
+            Verb::Fork(args) => block_on(fork::run(args)),
             Verb::Rm(args) => block_on(rm::run(args)),
             Verb::Model(args) => block_on(model::run(args)),
             Verb::Admin(args) => block_on(admin::run(args)),

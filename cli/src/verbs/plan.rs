@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::{
     args::WorkerSetup,
+    client,
     exit::{Exit, wrong},
     local::estimate,
     output::{
@@ -14,7 +15,10 @@ use crate::{
         style::Style,
         table::{Align, Table},
     },
-    sweep_file::{self, SweepFile},
+    sweep_file::{
+        self, SweepFile,
+        search::{Budget, SearchKind},
+    },
 };
 
 /// Arguments of `hone plan`.
@@ -39,10 +43,14 @@ const WORKERS: [u32; 5] = [1, 2, 4, 8, 16];
 /// Does it.
 pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let file = sweep_file::read(&args.file)?;
-    let search = hone_coordinator::rpc::plan(client::definition(&file, true))
-        .map_err(|error| wrong(error.to_string()))?;
     let slots = usize::from(args.workers) * args.setup.slots(usize::from(args.workers));
     let estimate = estimate::measure(&file, &args.setup)?;
+    let definition = match minutes(&file, estimate.as_ref(), slots) {
+        Some(epochs) => client::definition_of_epochs(&file, epochs),
+        None => client::definition(&file, true),
+    };
+    let search =
+        hone_coordinator::rpc::plan(definition).map_err(|error| wrong(error.to_string()))?;
     if args.json {
         out::json(&as_json(&search, &file, estimate.as_ref(), slots))?;
     } else {
@@ -55,6 +63,47 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
         ))?;
     }
     Ok(Exit::Done)
+}
+
+/// Epochs that a budget in minutes would be here; `None` for another budget, and where nothing can be measured.
+fn minutes(file: &SweepFile, estimate: Option<&estimate::Estimate>, slots: usize) -> Option<u64> {
+    let SearchKind::Planned {
+        budget: Budget::Minutes(minutes),
+        parallel,
+        ..
+    } = file.search.kind
+    else {
+        return None;
+    };
+    let used = slots.min(parallel as usize);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "an estimate"
+    )]
+    let epochs = (minutes * 60.0 * used as f64 / estimate?.epoch_seconds) as u64;
+    Some(epochs)
+}
+
+/// What there is to say about a budget in minutes.
+fn about_minutes(file: &SweepFile, epochs: Option<u64>) -> Option<String> {
+    let SearchKind::Planned {
+        budget: budget @ Budget::Minutes(_),
+        ..
+    } = file.search.kind
+    else {
+        return None;
+    };
+    Some(match epochs {
+        Some(epochs) => format!(
+            "{budget} are about {} here; the sweep's own check will measure it, once",
+            numbers::plural(epochs, "epoch")
+        ),
+        None => format!(
+            "{budget} are turned into epochs by the sweep's check; the rounds above are those of 20 trainings"
+        ),
+    })
 }
 
 fn as_json(
@@ -73,7 +122,7 @@ fn as_json(
         })
     }).collect();
     json!({
-        "sweep": file.name, "rounds": rounds, "epochs": plan.epochs, "trials": plan.last_trial(), "notes": plan.notes,
+        "sweep": file.name, "rounds": rounds, "epochs": plan.epochs, "trials": plan.trials(), "notes": plan.notes,
         "finish": plan.finish.map(|f| json!({"top": f.top, "extra": f.extra})),
         "unused": unused(file),
         "share_of_time_used": shares_used(search, &WORKERS).into_iter().map(|(n, share)| (n.to_string(), json!(share))).collect::<serde_json::Map<_, _>>(),
@@ -94,11 +143,13 @@ fn epochs(round: &RoundPlan, folds: u32) -> u64 {
 
 /// Keys that the chosen optimizer, activation or schedule does not look at.
 fn unused(file: &SweepFile) -> Vec<String> {
-    if file.trainer == "cnn" {
+    let mut keys = if file.trainer == "cnn" {
         hone_worker::cnn::Config::unused_keys(&file.written)
     } else {
         Vec::new()
-    }
+    };
+    keys.extend(file.search.unused());
+    keys
 }
 
 fn render(
@@ -117,7 +168,7 @@ fn render(
     }
     out.push_str(&format!(
         "\n  {}, {}\n",
-        numbers::plural(plan.last_trial(), "trial"),
+        numbers::plural(plan.trials(), "trial"),
         numbers::plural(plan.epochs, "epoch")
     ));
     out.push_str(&space(file, style));
@@ -141,6 +192,9 @@ fn render(
         shares.join(", ")
     );
     out.push_str(&format!("  {}\n", style.dim(text)));
+    if let Some(words) = about_minutes(file, minutes(file, estimate, slots)) {
+        out.push_str(&format!("  {words}\n"));
+    }
     let bang = style.yellow("!");
     for note in &plan.notes {
         out.push_str(&format!("  {note}\n"));

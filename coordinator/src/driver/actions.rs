@@ -28,14 +28,14 @@ pub fn action(
     Ok(Some(match decision {
         Decision::Enqueue(trial) => Action::Enqueue(vec![search_trial(sweep, trial)?]),
         Decision::Promote(promotion) => Action::Promote {
-            trial: TrialNumber(promotion.trial),
+            trial: sweep.number(promotion.trial),
             to_epoch: promotion.to_epoch,
             queue_order: u64::from(promotion.priority),
             waits_at_end: promotion.waits_at_end,
             keep_weights: promotion.keep_weights,
         },
         Decision::Prune { trial } => Action::Prune {
-            trial: TrialNumber(*trial),
+            trial: sweep.number(*trial),
             reason: "other points are better".to_owned(),
         },
         Decision::NarrowTo { round, within } => {
@@ -56,7 +56,7 @@ pub fn action(
 fn search_trial(sweep: &SweepPlan, trial: &Proposed) -> Result<NewTrial, NoSuchPlace> {
     let domains = sweep.search.space.domains();
     Ok(NewTrial {
-        number: TrialNumber(trial.number),
+        number: sweep.number(trial.number),
         kind: TrialKind::Search,
         round: trial.round,
         point: trial.point,
@@ -81,7 +81,7 @@ fn search_trial(sweep: &SweepPlan, trial: &Proposed) -> Result<NewTrial, NoSuchP
 }
 
 /// What the plan amounts to, for people, and which numbers it takes.
-pub fn plan_actions(sweep: &SweepPlan, plan: &Plan, reserve: TrialNumber) -> Vec<Action> {
+pub fn plan_actions(sweep: &SweepPlan, plan: &Plan) -> Vec<Action> {
     let whole = SearchBox::whole(&sweep.search.space);
     let mut actions: Vec<_> = plan
         .rounds
@@ -94,11 +94,18 @@ pub fn plan_actions(sweep: &SweepPlan, plan: &Plan, reserve: TrialNumber) -> Vec
             ))
         })
         .collect();
-    actions.push(Action::Reserve(reserve));
+    actions.push(Action::Reserve(sweep.last_reserved(plan)));
     actions.push(Action::Plan {
-        trials: plan.last_trial(),
+        trials: plan.trials(),
         epochs: plan.epochs,
     });
+    if let Some(from) = &sweep.from {
+        let points = sweep.search.earlier.len();
+        actions.push(Action::Warn {
+            key: "from".to_owned(),
+            text: format!("{points} points are reused from {from}"),
+        });
+    }
     actions
 }
 
@@ -155,7 +162,7 @@ fn axis_json(domain: &Domain, axis: &AxisBox) -> Value {
 
 /// The check of a sweep: one trial outside points, at the middle of every axis, with one net a combination of choices.
 pub fn check_trial(sweep: &SweepPlan, number: TrialNumber) -> Result<NewTrial, NoSuchPlace> {
-    let (middle, spec) = check_spec(&sweep.spec, sweep.search.space.domains())?;
+    let (middle, spec) = check_spec(&sweep.spec, &sweep.search.space)?;
     Ok(NewTrial {
         spec_json: spec.to_string(),
         ..outside(sweep, TrialKind::Check, number, &middle)?

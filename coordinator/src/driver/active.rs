@@ -6,13 +6,16 @@ use serde_json::Value;
 
 use super::{
     SweepPlan,
-    actions::{action, check_trial, plan_actions, test_trial},
+    actions::{action, check_trial, plan_actions},
+    ending::End,
+    rate::epochs_of_minutes,
     results::{event, findings, test_accuracy},
     spec::NoSuchPlace,
 };
 use crate::{
-    ids::{SweepId, TrialNumber},
-    search::{self, Decision, DefinitionError, Search, TrialEvent, Winner},
+    ids::{Hash, SweepId, TrialNumber},
+    rpc::convert::settled,
+    search::{self, Budget, Decision, DefinitionError, Search, Strategy, TrialEvent, Winner},
     store::{
         TrialResult, WinnerRef,
         command::{Action, Decide},
@@ -27,8 +30,11 @@ const FIRST_TRIALS: u32 = 5;
 #[derive(Debug)]
 pub struct ActiveSweep {
     id: SweepId,
-    plan: SweepPlan,
-    search: Search,
+    pub(super) plan: SweepPlan,
+    /// Encoded, as it is stored.
+    definition: Vec<u8>,
+    /// `None` until a budget in minutes is known in epochs.
+    pub(super) search: Option<Search>,
     /// Number of the newest applied decision.
     decisions: u64,
     /// The newest result that was taken in.
@@ -39,11 +45,22 @@ pub struct ActiveSweep {
     ended: u32,
     failed: u32,
     best: Option<WinnerRef>,
-    end: Option<End>,
+    pub(super) end: Option<End>,
     /// Objective so far of trials whose epochs are compared.
     running: BTreeMap<TrialNumber, f64>,
     /// Results of test trials.
-    tests: BTreeMap<TrialNumber, Option<f64>>,
+    pub(super) tests: BTreeMap<TrialNumber, Option<f64>>,
+}
+
+/// What a decision depends on beside the results.
+#[derive(Clone, Copy, Debug)]
+pub struct Around {
+    /// How many new trials the queue has room for.
+    pub want: usize,
+    /// Slots of the connected workers.
+    pub slots: u32,
+    /// Hash of the data set that the sweep is pinned to.
+    pub data: Option<Hash>,
 }
 
 #[derive(Debug)]
@@ -53,26 +70,24 @@ enum Check {
     Over,
 }
 
-/// The search is done; tests may still be to come.
-#[derive(Clone, Debug)]
-struct End {
-    winner: Option<Winner>,
-    reason: String,
-    tests_queued: bool,
-}
-
 impl ActiveSweep {
     /// A sweep as the store has it, before its results are taken in. `checked`: it has no check, or passed it.
     pub fn new(
         id: SweepId,
         plan: SweepPlan,
+        definition: Vec<u8>,
         decisions: u64,
         checked: bool,
     ) -> Result<Self, DefinitionError> {
         Ok(Self {
             id,
-            search: Search::new(plan.search.clone())?,
+            search: if plan.awaits_rate() {
+                None
+            } else {
+                Some(plan.make_search()?)
+            },
             plan,
+            definition,
             decisions,
             seen: 0,
             planned: false,
@@ -93,15 +108,33 @@ impl ActiveSweep {
 
     /// A trial that the store has already: it is not handed out again.
     pub fn known(&mut self, number: TrialNumber) {
-        self.search.apply(&search::TrialResult {
-            trial: number.0,
-            event: TrialEvent::Known,
-        });
+        self.tell(number, TrialEvent::Known);
+    }
+
+    /// Numbers of trials that were planned before the sweep was extended; those that the store lacks are never trained.
+    pub fn closed_trials(&self) -> Vec<TrialNumber> {
+        let closed = self.search.iter().flat_map(|s| s.plan().closed_trials());
+        closed.map(|number| self.plan.number(number)).collect()
+    }
+
+    /// One of the [`closed_trials`](Self::closed_trials) that the store lacks.
+    pub fn give_up(&mut self, number: TrialNumber) {
+        let number = self.plan.search_number(number.0);
+        if let Some(search) = &mut self.search {
+            search.give_up(number);
+        }
+    }
+
+    fn tell(&mut self, number: TrialNumber, event: TrialEvent) {
+        let trial = self.plan.search_number(number.0);
+        if let Some(search) = &mut self.search {
+            search.apply(&search::TrialResult { trial, event });
+        }
     }
 
     /// The metric whose value after each epoch the search compares; `None`: only ends count.
     pub fn reports(&self) -> Option<String> {
-        let rounds = &self.search.plan().rounds;
+        let rounds = &self.search.as_ref()?.plan().rounds;
         let compares = rounds
             .iter()
             .any(|round| round.pruner != search::Pruner::None);
@@ -117,10 +150,7 @@ impl ActiveSweep {
             epoch,
             objective: *values,
         };
-        self.search.apply(&search::TrialResult {
-            trial: trial.0,
-            event,
-        });
+        self.tell(trial, event);
     }
 
     /// Takes in one result.
@@ -149,20 +179,16 @@ impl ActiveSweep {
         }
         if let Some(event) = event(result) {
             // A retry's number lies outside the plan: the search ignores it, and people read it.
-            self.search.apply(&search::TrialResult {
-                trial: result.number.0,
-                event,
-            });
+            self.tell(result.number, event);
         }
     }
 
-    /// What is to be done now, as one command; `None`: nothing before more results. `want`: how many new trials the
-    /// queue has room for.
+    /// What is to be done now, as one command; `None`: nothing before more results.
     ///
     /// The search says each decision once, so the caller applies this very command, repeating it until the store has
     /// taken it, and then calls [`decided`](Self::decided).
-    pub fn decide(&mut self, want: usize, at: i64) -> Option<Decide> {
-        let actions = self.actions(want).unwrap_or_else(|error| {
+    pub fn decide(&mut self, around: Around, at: i64) -> Option<Decide> {
+        let actions = self.actions(around).unwrap_or_else(|error| {
             vec![Action::Fail {
                 reason: error.to_string(),
             }]
@@ -180,32 +206,46 @@ impl ActiveSweep {
         self.decisions = self.decisions.max(number);
     }
 
-    fn actions(&mut self, want: usize) -> Result<Vec<Action>, NoSuchPlace> {
+    fn actions(&mut self, around: Around) -> Result<Vec<Action>, NoSuchPlace> {
         let mut actions = Vec::new();
         if !self.planned {
             self.planned = true;
-            let reserve = TrialNumber(self.check_number().0 + self.most_tests());
-            actions.extend(plan_actions(&self.plan, self.search.plan(), reserve));
+            let mut check = TrialNumber(1);
+            if let Some(search) = &self.search {
+                actions.extend(plan_actions(&self.plan, search.plan()));
+                check = self.plan.check_number(search.plan());
+            }
             if !matches!(self.check, Check::Over) {
-                let check = check_trial(&self.plan, self.check_number())?;
+                let check = check_trial(&self.plan, check)?;
                 actions.push(Action::Enqueue(vec![check]));
             }
         }
-        if !self.pass_check(&mut actions) {
+        if !self.pass_check(around.slots, &mut actions) {
+            return Ok(actions);
+        }
+        if let (Some(then), Some(now)) = (self.plan.earlier_data, around.data)
+            && then != now
+        {
+            let from = self.plan.from.as_deref().unwrap_or_default();
+            actions.push(Action::Fail {
+                reason: format!(
+                    "the trials of {from} were trained on data with the hash {then}, these have {now}: leave `from` out"
+                ),
+            });
             return Ok(actions);
         }
         if let Some(reason) = self.hopeless() {
             actions.push(Action::Fail { reason });
             return Ok(actions);
         }
-        self.take_decisions(want, &mut actions)?;
+        self.take_decisions(around.want, &mut actions)?;
         self.take_best(&mut actions);
         self.take_end(&mut actions)?;
         Ok(actions)
     }
 
     /// Whether the search may go on. Only a check that says so itself stops a sweep.
-    fn pass_check(&mut self, actions: &mut Vec<Action>) -> bool {
+    fn pass_check(&mut self, slots: u32, actions: &mut Vec<Action>) -> bool {
         let found = match std::mem::replace(&mut self.check, Check::Over) {
             Check::Over => return true,
             Check::Awaited => {
@@ -221,7 +261,46 @@ impl ActiveSweep {
             return false;
         }
         actions.push(Action::CheckPassed);
-        true
+        if self.search.is_some() {
+            return true;
+        }
+        match self.measure(&found, slots) {
+            Ok(settled) => actions.extend(settled),
+            Err(reason) => actions.push(Action::Fail { reason }),
+        }
+        self.search.is_some()
+    }
+
+    /// Turns a budget in minutes into epochs, once, and plans.
+    fn measure(&mut self, check: &Value, slots: u32) -> Result<Vec<Action>, String> {
+        let Strategy::Planned(planned) = &mut self.plan.search.strategy else {
+            return Err("only a planned search has a budget".to_owned());
+        };
+        let Budget::Minutes(minutes) = planned.budget else {
+            return Err("the budget is known already".to_owned());
+        };
+        let epochs = epochs_of_minutes(minutes, check, planned.parallel, slots)?;
+        let used = slots.min(planned.parallel);
+        let words = format!(
+            "the budget of {minutes} min is {epochs} epochs: what the check has measured, on {used} slot(s)"
+        );
+        planned.budget = Budget::Epochs(epochs);
+        let search = self
+            .plan
+            .make_search()
+            .map_err(|error| format!("{words}. {error}"))?;
+        self.definition =
+            settled::with_budget(&self.definition, epochs).map_err(|error| error.to_string())?;
+        let mut actions = vec![Action::Settle {
+            definition: self.definition.clone(),
+        }];
+        actions.extend(plan_actions(&self.plan, search.plan()));
+        actions.push(Action::Warn {
+            key: "budget".to_owned(),
+            text: words,
+        });
+        self.search = Some(search);
+        Ok(actions)
     }
 
     fn hopeless(&self) -> Option<String> {
@@ -241,9 +320,12 @@ impl ActiveSweep {
         if self.end.is_some() {
             return Ok(());
         }
+        let Some(search) = &mut self.search else {
+            return Ok(());
+        };
         let mut new = Vec::new();
-        for decision in self.search.decide(want) {
-            match action(&self.plan, self.search.plan(), &decision)? {
+        for decision in search.decide(want) {
+            match action(&self.plan, search.plan(), &decision)? {
                 Some(Action::Enqueue(trials)) => new.extend(trials),
                 Some(other) => actions.push(other),
                 None => {}
@@ -263,7 +345,8 @@ impl ActiveSweep {
     }
 
     fn take_best(&mut self, actions: &mut Vec<Action>) {
-        let best = self.search.best().as_ref().and_then(place);
+        let best = self.search.as_ref().and_then(Search::best);
+        let best = best.as_ref().and_then(place);
         if best != self.best
             && let Some(place) = best
         {
@@ -271,73 +354,10 @@ impl ActiveSweep {
             actions.push(Action::Best(place));
         }
     }
-
-    /// After the search's end: the tests, then the sweep's completion.
-    fn take_end(&mut self, actions: &mut Vec<Action>) -> Result<(), NoSuchPlace> {
-        let Some(end) = self.end.clone() else {
-            return Ok(());
-        };
-        let numbers = self.test_numbers(end.winner.as_ref());
-        if let (false, Some(winner)) = (end.tests_queued, &end.winner) {
-            let tests = numbers
-                .iter()
-                .map(|(number, of)| {
-                    let fold = self.search.trial(of.0).map_or(0, |trial| trial.fold);
-                    test_trial(&self.plan, *number, *of, fold, &winner.params)
-                })
-                .collect::<Result<Vec<_>, _>>()?;
-            if !tests.is_empty() {
-                actions.push(Action::Enqueue(tests));
-            }
-        }
-        if let Some(end) = &mut self.end {
-            end.tests_queued = true;
-        }
-        let results: Vec<_> = numbers
-            .iter()
-            .map(|(number, _)| self.tests.get(number))
-            .collect();
-        if results.iter().any(Option::is_none) {
-            return Ok(());
-        }
-        let accuracies: Vec<f64> = results.into_iter().flatten().copied().flatten().collect();
-        if !accuracies.is_empty() {
-            let mean = accuracies.iter().sum::<f64>() / accuracies.len() as f64;
-            actions.push(Action::TestAccuracy(mean));
-        }
-        actions.push(Action::Complete {
-            winner: end.winner.as_ref().and_then(place),
-            reason: end.reason,
-        });
-        Ok(())
-    }
-
-    /// Test trials' numbers and whose weights they evaluate: after the plan and the check, in order of trial.
-    fn test_numbers(&self, winner: Option<&Winner>) -> Vec<(TrialNumber, TrialNumber)> {
-        let Some(winner) = winner.filter(|winner| self.plan.test && winner.round > 0) else {
-            return Vec::new();
-        };
-        let first = self.check_number().0 + 1;
-        (first..)
-            .map(TrialNumber)
-            .zip(winner.trials.iter().copied().map(TrialNumber))
-            .collect()
-    }
-
-    fn check_number(&self) -> TrialNumber {
-        TrialNumber(self.search.plan().last_trial() + 1)
-    }
-
-    /// Trials that one point can have, at most.
-    fn most_tests(&self) -> u64 {
-        let plan = self.search.plan();
-        let rounds = plan.rounds.iter().map(|round| round.repeats);
-        let finish = plan.finish.map_or(0, |finish| finish.extra);
-        u64::from(rounds.max().unwrap_or(1) + finish) * u64::from(plan.folds)
-    }
 }
 
-fn place(winner: &Winner) -> Option<WinnerRef> {
+/// Where the winner stands; `None` for a point of an earlier sweep.
+pub(super) fn place(winner: &Winner) -> Option<WinnerRef> {
     (winner.round > 0).then_some(WinnerRef {
         round: winner.round,
         point: winner.point,

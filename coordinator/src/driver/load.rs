@@ -1,9 +1,11 @@
 //! A sweep from the store, after a restart or when it is met first: its definition and the trials that it has.
 
+use std::collections::BTreeSet;
+
 use super::active::ActiveSweep;
 use crate::{
     Error,
-    ids::SweepId,
+    ids::{SweepId, TrialNumber},
     rpc,
     state::State,
     store::{StoreError, SweepDetail, TrialFilter},
@@ -17,8 +19,8 @@ const PAGE: u64 = 1000;
 pub async fn load(state: &State, id: &SweepId, detail: &SweepDetail) -> Result<ActiveSweep, Error> {
     let definition = rpc::convert::definition::stored(&detail.sweep.definition)?;
     let (_, plan) = rpc::convert::definition::parse(definition)?;
-    let checked = !plan.check || !detail.check_json.is_empty();
-    let mut sweep = ActiveSweep::new(id.clone(), plan, detail.decisions, checked)
+    let stored = detail.sweep.definition.clone();
+    let mut sweep = ActiveSweep::new(id.clone(), plan, stored, detail.decisions, detail.checked)
         .map_err(|error| Error::Broken(error.to_string()))?;
     if detail.decisions == 0 {
         return Ok(sweep);
@@ -33,6 +35,7 @@ pub async fn load(state: &State, id: &SweepId, detail: &SweepDetail) -> Result<A
         },
     )
     .await?;
+    give_up(state, id, &mut sweep).await?;
     if sweep.reports().is_some() {
         for_each_trial(state, id, &[], async |trial| {
             if trial.kind == TrialKind::Search {
@@ -46,11 +49,28 @@ pub async fn load(state: &State, id: &SweepId, detail: &SweepDetail) -> Result<A
     Ok(sweep)
 }
 
+/// An extended sweep had ended before: what it had planned then and not begun is over.
+async fn give_up(state: &State, id: &SweepId, sweep: &mut ActiveSweep) -> Result<(), StoreError> {
+    let mut missing: BTreeSet<TrialNumber> = sweep.closed_trials().into_iter().collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    for_each_trial(state, id, &[], async |trial| {
+        missing.remove(&trial.number);
+        Ok(())
+    })
+    .await?;
+    for number in missing {
+        sweep.give_up(number);
+    }
+    Ok(())
+}
+
 async fn take_curve(
     state: &State,
     id: &SweepId,
     sweep: &mut ActiveSweep,
-    number: crate::ids::TrialNumber,
+    number: TrialNumber,
 ) -> Result<(), StoreError> {
     let Some(metric) = sweep.reports() else {
         return Ok(());

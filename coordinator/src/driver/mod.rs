@@ -3,22 +3,24 @@
 
 mod actions;
 mod active;
+mod ending;
+mod fitting;
 mod load;
 mod nets;
+mod plan;
+mod rate;
 pub(crate) mod replay;
 mod results;
 mod spec;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use serde_json::Value;
 use tokio::time::MissedTickBehavior;
 
 use crate::{
     Error,
     ids::SweepId,
     leases::{Directive, TrialKey},
-    search,
     state::{LiveSweep, State},
     store::{
         StoreError, SweepDetail,
@@ -26,32 +28,10 @@ use crate::{
     },
     sweep::SweepState,
 };
-use active::ActiveSweep;
-
-/// What the driver needs of a sweep's definition.
-#[derive(Clone, Debug)]
-pub struct SweepPlan {
-    /// For the search.
-    pub search: search::Definition,
-    /// What a trainer gets, each domain's place holding anything.
-    pub spec: Value,
-    /// Evaluate the winner on the test part.
-    pub test: bool,
-    /// Run the check first.
-    pub check: bool,
-}
-
-impl SweepPlan {
-    /// Whether every domain has a place in the spec.
-    pub fn check_places(&self) -> Result<(), spec::NoSuchPlace> {
-        let domains = self.search.space.domains();
-        let low = domains
-            .iter()
-            .map(|domain| (domain.path.clone(), domain.value(0.0)))
-            .collect();
-        spec::substitute(&self.spec, domains, &low).map(|_| ())
-    }
-}
+use active::{ActiveSweep, Around};
+pub(crate) use fitting::fitting;
+pub use plan::SweepPlan;
+pub(crate) use rate::epochs_of_minutes;
 
 /// Queued trials kept ready: enough that no worker waits for the driver, few enough that a million points are not
 /// stored before they are wanted.
@@ -149,10 +129,15 @@ impl Driver {
         if !detail.summary.state.grants() || detail.stopping {
             return Ok(None);
         }
-        let slots = u64::from(self.state.sessions().slots());
-        let window = LEAST_QUEUED.max(QUEUED_PER_SLOT * slots);
+        let slots = self.state.sessions().slots();
+        let window = LEAST_QUEUED.max(QUEUED_PER_SLOT * u64::from(slots));
         let want = usize::try_from(window.saturating_sub(detail.queued)).unwrap_or(usize::MAX);
-        match sweep.decide(want, self.state.clock.unix_ms()) {
+        let around = Around {
+            want,
+            slots,
+            data: detail.data.as_ref().map(|data| data.hash),
+        };
+        match sweep.decide(around, self.state.clock.unix_ms()) {
             Some(decide) => self.carry_out(sweep, decide).await.map(Some),
             None => Ok(None),
         }

@@ -3,16 +3,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::active::ActiveSweep;
+use super::active::{ActiveSweep, Around};
 use crate::{
     Error,
     ids::{SweepId, TrialNumber},
     rpc,
-    store::{NewTrial, TrialResult, command::Action},
+    store::{NewTrial, StoreError, TrialResult, command::Action},
 };
 
-/// New trials asked of the search at once.
-const WANTED: usize = 1024;
+/// What is asked of the search at once: new trials, as many as there are soon.
+const AROUND: Around = Around {
+    want: 1024,
+    slots: 0,
+    data: None,
+};
 
 /// A search that is told the stored results in their order.
 #[derive(Debug)]
@@ -31,10 +35,10 @@ impl Replay {
     /// # Errors
     /// A definition that cannot be read.
     pub fn new(id: SweepId, definition: &[u8]) -> Result<Self, Error> {
-        let definition = rpc::convert::definition::stored(definition)?;
-        let (_, plan) = rpc::convert::definition::parse(definition)?;
+        let stored = rpc::convert::definition::stored(definition)?;
+        let (_, plan) = rpc::convert::definition::parse(stored)?;
         let (ends_early, checked) = (plan.search.objective.target.is_some(), !plan.check);
-        let sweep = ActiveSweep::new(id, plan, 0, checked)
+        let sweep = ActiveSweep::new(id, plan, definition.to_vec(), 0, checked)
             .map_err(|error| Error::Broken(error.to_string()))?;
         Ok(Self {
             sweep,
@@ -63,6 +67,19 @@ impl Replay {
         }
     }
 
+    /// The sweep was extended: of what had been planned before, the trials for which `is_there` is false are never trained.
+    pub fn extended(
+        &mut self,
+        is_there: impl Fn(TrialNumber) -> Result<bool, StoreError>,
+    ) -> Result<(), StoreError> {
+        for number in self.sweep.closed_trials() {
+            if !is_there(number)? {
+                self.sweep.give_up(number);
+            }
+        }
+        Ok(())
+    }
+
     /// The trial of this number as the search proposes it after the results so far; `None`: it does not.
     pub fn proposal(&mut self, number: TrialNumber) -> Option<NewTrial> {
         loop {
@@ -83,7 +100,7 @@ impl Replay {
 
     /// The number of new trials.
     fn decide(&mut self) -> usize {
-        let Some(decide) = self.sweep.decide(WANTED, 0) else {
+        let Some(decide) = self.sweep.decide(AROUND, 0) else {
             return 0;
         };
         self.decisions += 1;

@@ -15,8 +15,11 @@ use hone_proto::v1;
 
 use crate::{Error, search::Search};
 
-/// The search of a sweep before any result, without storing anything: its plan is what `hone plan` prints.
+/// The search of a sweep before any result, without storing anything: its plan is what `hone plan` prints. Of a budget in
+/// minutes that nothing has measured yet, a plan of twenty trainings.
 pub fn plan(definition: v1::SweepDefinition) -> Result<Search, Error> {
     let (_, sweep) = convert::definition::parse(definition)?;
-    Search::new(sweep.search).map_err(|error| Error::input(error.path, error.message))
+    sweep
+        .make_search()
+        .map_err(|error| Error::input(error.path, error.message))
 }

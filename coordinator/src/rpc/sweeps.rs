@@ -7,8 +7,9 @@ use tonic::{Request, Response, Status};
 
 use super::convert::{
     definition,
-    field::{bytes16, required, sweep_or_latest, trial},
+    field::{bytes16, sweep_or_latest, trial},
     model::{launched, sweep_reply, trial_id, trial_state},
+    settled,
 };
 use crate::{
     Error,
@@ -58,9 +59,9 @@ impl Sweeps for SweepService {
     ) -> Result<Response<v1::LaunchReply>, Status> {
         let request = request.into_inner();
         let id = RequestId(bytes16("request_id", &request.request_id)?);
-        let (sweep, _) = definition::parse(required("sweep", request.sweep)?)?;
+        let (sweep, plan) = definition::parse(settled::launched(request.sweep)?)?;
         let done = self
-            .apart(move |state| async move { state.launch(sweep, request.again, id).await })
+            .apart(move |state| async move { state.launch(sweep, &plan, request.again, id).await })
             .await?;
         Ok(Response::new(launched(&done)))
     }
@@ -99,9 +100,15 @@ impl Sweeps for SweepService {
 
     async fn extend(
         &self,
-        _request: Request<v1::ExtendRequest>,
+        request: Request<v1::ExtendRequest>,
     ) -> Result<Response<v1::SweepReply>, Status> {
-        Err(Error::Refused("not yet: a sweep cannot be extended".to_owned()).into())
+        let request = request.into_inner();
+        let sweep = sweep_or_latest("sweep", &request.sweep)?;
+        let by = definition::budget("by", request.by.as_ref())?;
+        let (sweep, state) = self
+            .apart(move |state| async move { state.extend(sweep, by).await })
+            .await?;
+        Ok(Response::new(sweep_reply(&sweep, state)))
     }
 
     async fn cancel(

@@ -33,11 +33,16 @@ pub(super) fn plan(definition: &Definition, planned: &Planned) -> Result<Plan, D
     match planned.kind {
         PlannedKind::Random => one_round(definition, planned, budget, &[planned.full_epochs]),
         PlannedKind::EarlyCut => {
-            let rungs = [planned.full_epochs.div_ceil(9), planned.full_epochs];
+            let (rungs, _) = early_cut_rungs(planned.full_epochs);
             one_round(definition, planned, budget, &rungs)
         }
         PlannedKind::Zoom => zoom(definition, planned, budget),
     }
+}
+
+/// Rungs of the early cut, and one in how many goes on.
+pub(super) fn early_cut_rungs(full_epochs: u32) -> ([u32; 2], u32) {
+    ([full_epochs.div_ceil(9), full_epochs], 9)
 }
 
 fn checked_budget(definition: &Definition, planned: &Planned) -> Result<u64, DefinitionError> {
@@ -99,7 +104,11 @@ fn one_round(
 ) -> Result<Plan, DefinitionError> {
     let finish = affordable_finish(definition, planned, budget);
     let left = budget - finish_cost(definition, planned, finish);
-    let eta = if rungs.len() > 1 { 9 } else { planned.eta };
+    let eta = if rungs.len() > 1 {
+        early_cut_rungs(planned.full_epochs).1
+    } else {
+        planned.eta
+    };
     let mut bracket = widest_bracket(rungs, eta, left / u64::from(definition.folds));
     if definition.sampler == Sampler::Grid {
         let product = sampler::grid_points(&sampler::grid(&definition.space)?);
@@ -221,7 +230,7 @@ fn rung_epochs(full_epochs: u32, eta: u32) -> Vec<u32> {
 }
 
 /// The bracket with the most points that `epochs` pay, and at least one.
-fn widest_bracket(levels: &[u32], eta: u32, epochs: u64) -> Bracket {
+pub(super) fn widest_bracket(levels: &[u32], eta: u32, epochs: u64) -> Bracket {
     let of = |points| bracket(levels, eta, points);
     let (mut fits, mut too_many) = (1, epochs + 1);
     while fits + 1 < too_many {
@@ -319,6 +328,7 @@ fn assemble(
         folds: definition.folds,
         full_epochs: planned.full_epochs,
         epochs,
+        extensions: Vec::new(),
         is_written: false,
         notes,
     }

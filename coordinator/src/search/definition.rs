@@ -24,8 +24,17 @@ pub struct Definition {
     pub start: Vec<Params>,
     /// Finished trials of an earlier sweep (`from`): round 0, which zoom's proposals learn from.
     pub earlier: Vec<EarlierPoint>,
-    /// Budgets that `hone extend` added, in order. Not yet: must be empty.
-    pub extensions: Vec<Budget>,
+    /// What `hone extend` added, in order.
+    pub extensions: Vec<Extension>,
+}
+
+/// A budget that was added to an ended sweep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extension {
+    /// The finish included.
+    pub epochs: u64,
+    /// The number of its first trial: behind all that the sweep had then, retries too.
+    pub first_trial: u64,
 }
 
 /// A point of an earlier sweep that has been trained to `full_epochs`.

@@ -27,6 +27,7 @@ mod tpe;
 // Rounds and rungs.
 mod budgeted;
 mod edge;
+mod extension;
 mod halving;
 mod narrow;
 mod plan;
@@ -43,8 +44,8 @@ mod winner;
 pub use combinations::combinations;
 pub use decision::{Decision, NewTrial, Promotion, TrialEvent, TrialResult, Warning, priority};
 pub use definition::{
-    Budget, Definition, DefinitionError, EarlierPoint, Finish, Planned, PlannedKind, Pruner,
-    RoundPoints, Sampler, Strategy, WrittenRound,
+    Budget, Definition, DefinitionError, EarlierPoint, Extension, Finish, Planned, PlannedKind,
+    Pruner, RoundPoints, Sampler, Strategy, WrittenRound,
 };
 pub use domain::{Condition, Domain, Grid, Kind, Range, Scale};
 pub use fold::{RoundView, Search};

@@ -9,6 +9,8 @@ pub struct Plan {
     pub rounds: Vec<RoundPlan>,
     /// Repeats of the best points at the end.
     pub finish: Option<FinishPlan>,
+    /// The finish behind each round that `hone extend` added; those rounds are the last ones.
+    pub extensions: Vec<Option<FinishPlan>>,
     /// Trials of a point and repeat: one a fold.
     pub folds: u32,
     /// The horizon of schedules for planned strategies; written rounds have their own.
@@ -105,22 +107,52 @@ pub struct TrialKey {
 impl Plan {
     /// The highest number that the plan gives out; retries come after it.
     pub fn last_trial(&self) -> u64 {
-        let rounds = self
-            .rounds
-            .last()
-            .map_or(0, |round| round.first_trial - 1 + round.trials(self.folds));
-        let finish = self.finish.map_or(0, |finish| {
-            u64::from(finish.top) * u64::from(finish.extra) * u64::from(self.folds)
-        });
-        rounds + finish
+        self.last_trial_of(self.extensions.len())
     }
-}
 
-impl Plan {
-    /// The finish as a round: the finalist of rank `i` is its point `i`.
-    pub(super) fn finish_round(&self) -> Option<RoundPlan> {
-        let finish = self.finish.filter(|finish| finish.extra > 0)?;
-        Some(RoundPlan {
+    /// The highest number of the plan as it was before anything was added.
+    pub fn last_trial_at_launch(&self) -> u64 {
+        self.last_trial_of(0)
+    }
+
+    /// How many trials it has.
+    pub fn trials(&self) -> u64 {
+        let rounds: u64 = self.rounds.iter().map(|r| r.trials(self.folds)).sum();
+        let finishes = self.finishes().flatten();
+        rounds + finishes.map(|f| f.trials(self.folds)).sum::<u64>()
+    }
+
+    /// Numbers of the trials that an ended sweep had planned before it was extended for the last time.
+    pub fn closed_trials(&self) -> impl Iterator<Item = u64> {
+        let last = self.extensions.len();
+        let rounds = &self.rounds[..last.checked_sub(1).map_or(0, |s| self.segment_end(s))];
+        let of_rounds = rounds
+            .iter()
+            .flat_map(|r| r.first_trial..r.first_trial + r.trials(self.folds));
+        let finishes = self.finishes().take(last).flatten();
+        of_rounds.chain(finishes.flat_map(|f| f.first_trial..f.first_trial + f.trials(self.folds)))
+    }
+
+    /// The finish of each segment: of the plan as launched, then of each extension.
+    pub(super) fn finishes(&self) -> impl Iterator<Item = Option<FinishPlan>> {
+        std::iter::once(self.finish).chain(self.extensions.iter().copied())
+    }
+
+    /// Where the rounds of a segment end: position behind its last one. Segment 0 is the plan as launched.
+    pub(super) fn segment_end(&self, segment: usize) -> usize {
+        self.rounds.len() - self.extensions.len() + segment
+    }
+
+    fn last_trial_of(&self, segment: usize) -> u64 {
+        let round = &self.rounds[self.segment_end(segment) - 1];
+        let rounds = round.first_trial - 1 + round.trials(self.folds);
+        let finish = self.finishes().nth(segment).flatten();
+        rounds + finish.map_or(0, |finish| finish.trials(self.folds))
+    }
+
+    /// A finish as a round: the point of rank `i` that it trains is its point `i`.
+    pub(super) fn finish_round(&self, finish: FinishPlan) -> Option<RoundPlan> {
+        (finish.extra > 0).then(|| RoundPlan {
             number: self.rounds.len() as u32 + 1,
             source: PointSource::Top(finish.top),
             brackets: vec![Bracket {
@@ -162,25 +194,30 @@ impl Plan {
         }
     }
 
-    /// Index of a trial within the finish.
-    pub(super) fn finish_index(&self, number: u64) -> Option<u64> {
-        let finish = self.finish?;
-        let trials = u64::from(finish.top) * u64::from(finish.extra) * u64::from(self.folds);
-        let index = number.checked_sub(finish.first_trial)?;
-        (index < trials).then_some(index)
+    /// The segment whose finish a trial belongs to, and its index there.
+    pub(super) fn finish_of(&self, number: u64) -> Option<(usize, u64)> {
+        self.finishes().enumerate().find_map(|(segment, finish)| {
+            let finish = finish?;
+            let index = number.checked_sub(finish.first_trial)?;
+            (index < finish.trials(self.folds)).then_some((segment, index))
+        })
+    }
+}
+
+impl FinishPlan {
+    /// Trials that it adds.
+    pub fn trials(&self, folds: u32) -> u64 {
+        u64::from(self.top) * u64::from(self.extra) * u64::from(folds)
     }
 
-    /// Rank, repeat (from 1: repeat 0 is the trial that the point has) and fold of a trial of the finish.
-    pub(super) fn finish_place(&self, number: u64) -> Option<(u64, u32, u32)> {
-        let finish = self.finish?;
-        let index = self.finish_index(number)?;
-        let (folds, extra) = (u64::from(self.folds), u64::from(finish.extra));
-        let rank = index / (extra * folds);
-        Some((
-            rank,
+    /// Rank, repeat (from 1: repeat 0 is the trial that the point has) and fold of a trial of this finish.
+    pub(super) fn place(&self, index: u64, folds: u32) -> (usize, u32, u32) {
+        let (folds, extra) = (u64::from(folds), u64::from(self.extra));
+        (
+            (index / (extra * folds)) as usize,
             1 + (index / folds % extra) as u32,
             (index % folds) as u32,
-        ))
+        )
     }
 }
 

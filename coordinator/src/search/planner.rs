@@ -3,6 +3,7 @@
 use super::{
     budgeted,
     definition::{Definition, DefinitionError, Strategy},
+    extension,
     plan::Plan,
     written,
 };
@@ -16,19 +17,16 @@ pub(super) fn plan(definition: &Definition) -> Result<Plan, DefinitionError> {
     if definition.folds == 0 {
         return Err(DefinitionError::at("data.folds", "must be at least 1"));
     }
-    if !definition.extensions.is_empty() {
-        return Err(DefinitionError::at(
-            "search.budget",
-            "not yet: a sweep cannot be extended; fork it",
-        ));
-    }
     for given in &definition.start {
         definition.space.check_partial(given)?;
     }
-    let plan = match &definition.strategy {
+    let mut plan = match &definition.strategy {
         Strategy::Written(rounds) => written::plan(definition, rounds)?,
         Strategy::Planned(planned) => budgeted::plan(definition, planned)?,
     };
+    for added in &definition.extensions {
+        extension::extend(&mut plan, definition, *added)?;
+    }
     let first_points = plan.rounds[0].points();
     if definition.start.len() as u64 > first_points {
         return Err(DefinitionError::at(

@@ -84,6 +84,7 @@ pub(super) fn plan(
         finish: None,
         folds: definition.folds,
         epochs,
+        extensions: Vec::new(),
         is_written: true,
         notes: Vec::new(),
     })

@@ -130,6 +130,8 @@ pub(super) fn sweep(store: &dyn Read, sweep: &SweepId) -> Rows<SweepDetail> {
         reason: row.reason,
         decisions: row.decisions,
         stopping: row.stopping,
+        checked: row.checked,
+        next_number: row.next_number,
         epochs_trained: row.epochs_trained,
         epochs_planned: row.epochs_planned,
         trials_planned: row.trials_planned,

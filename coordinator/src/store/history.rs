@@ -50,6 +50,10 @@ pub struct SweepDetail {
     pub decisions: u64,
     /// A stop was asked for and running trials have not all ended.
     pub stopping: bool,
+    /// Its check has passed, or it has none.
+    pub checked: bool,
+    /// The first trial number that nothing has reserved.
+    pub next_number: u64,
     /// Each (trial, epoch) once.
     pub epochs_trained: u64,
     /// As far as the plan is known.

@@ -117,6 +117,16 @@ impl Reader {
         }
     }
 
+    /// The newest sweep of that identity.
+    pub async fn sweep_of_identity(&self, identity: &str) -> Result<Option<SweepId>, StoreError> {
+        let identity = identity.to_owned();
+        self.read(move |rows| {
+            let key = rows.sweep_of_identity(&identity)?;
+            key.map(|key| Ok(rows.sweep(key)?.id)).transpose()
+        })
+        .await
+    }
+
     /// All sweeps, oldest first.
     pub async fn sweeps(&self) -> Result<Vec<SweepSummary>, StoreError> {
         self.read(|store| compose::sweeps(store)).await

@@ -478,5 +478,6 @@ pub fn toy_sweep(name: &str, points: u64) -> v1::SweepDefinition {
         test: false,
         check: false,
         canonical_json: "{}".to_owned(),
+        settled: None,
     }
 }

@@ -8,7 +8,8 @@ use super::{
     Condition, Domain, Grid, Values,
 };
 
-fn conditions(path: &str, table: &Table, problems: &mut Vec<Problem>) -> Vec<Condition> {
+/// The conditions, as written.
+pub(super) fn conditions(path: &str, table: &Table, problems: &mut Vec<Problem>) -> Vec<Condition> {
     let Some(node) = table.get("if") else {
         return Vec::new();
     };
@@ -49,7 +50,13 @@ fn flatten_conditions(above: &str, table: &Table, found: &mut Vec<Condition>) {
     }
 }
 
-fn grid(path: &str, values: &Values, table: &Table, problems: &mut Vec<Problem>) -> Option<Grid> {
+/// What the grid sampler takes.
+pub(super) fn grid(
+    path: &str,
+    values: &Values,
+    table: &Table,
+    problems: &mut Vec<Problem>,
+) -> Option<Grid> {
     match (table.entry("grid"), table.entry("points")) {
         (Some(_), Some(points)) => {
             problems.push(Problem::at(

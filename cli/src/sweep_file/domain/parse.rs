@@ -53,10 +53,10 @@ pub fn parse(path: &str, node: &Node, table: &Table) -> Result<Domain, Vec<Probl
     if !numeric && let Some(step) = table.entry("step") {
         problems.push(Problem::at(&step.key_span, path, "a choice has no `step`"));
     }
-    let conditions = conditions(path, table, &mut problems);
+    let conditions = beside::conditions(path, table, &mut problems);
     let grid = values
         .as_ref()
-        .and_then(|v| grid(path, v, table, &mut problems));
+        .and_then(|v| beside::grid(path, v, table, &mut problems));
     match values {
         Some(values) if problems.is_empty() => Ok(Domain {
             path: path.into(),

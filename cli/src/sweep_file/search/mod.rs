@@ -51,6 +51,25 @@ pub enum SearchKind {
 }
 
 impl SearchPlan {
+    /// Keys that differ from their defaults and that the strategy does not look at.
+    pub fn unused(&self) -> Vec<String> {
+        let SearchKind::Planned {
+            strategy: Strategy::Random | Strategy::EarlyCut,
+            eta,
+            hedge,
+            widen,
+            ..
+        } = self.kind
+        else {
+            return Vec::new();
+        };
+        let keys = [("eta", eta != 3), ("hedge", hedge), ("widen", widen)];
+        keys.into_iter()
+            .filter(|(_, set)| *set)
+            .map(|(key, _)| format!("search.{key}: zoom alone looks at it"))
+            .collect()
+    }
+
     /// As it stands in the canonical JSON.
     pub fn to_json(&self) -> Value {
         let mut out = match &self.kind {

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::{
     field::{known, positive, required, text},
     model::{searched_objective, stored_objective},
+    settled,
 };
 use crate::{
     Error,
@@ -20,13 +21,33 @@ pub fn parse(definition: v1::SweepDefinition) -> Result<(NewSweep, SweepPlan), E
     let name = super::field::sweep("sweep.name", &definition.name)?;
     let objective = stored_objective("sweep.objective", definition.objective.as_ref())?;
     let folds = positive("sweep.folds", definition.folds)?;
-    let plan = SweepPlan {
-        search: searched(&definition, searched_objective(&objective), folds)?,
+    let settled = settled::parse(definition.settled.as_ref())?;
+    let mut searched = searched(&definition, searched_objective(&objective), folds)?;
+    let wanted = definition.search.as_ref();
+    let mut plan = SweepPlan {
+        measures: is_in_minutes(&searched),
+        from: wanted.and_then(|search| search.from.clone()),
+        earlier_data: settled.earlier_data,
         spec: spec(&definition.spec_json)?,
         test: definition.test,
         check: definition.check,
+        search: searched.clone(),
     };
-    search::Search::new(plan.search.clone()).map_err(refused)?;
+    if let (Some(epochs), search::Strategy::Planned(planned)) =
+        (settled.budget_epochs, &mut searched.strategy)
+    {
+        planned.budget = search::Budget::Epochs(epochs);
+    }
+    searched.extensions = settled.extensions;
+    searched.earlier = settled.earlier;
+    plan.search = searched;
+    if plan.measures && !plan.check {
+        return Err(Error::input(
+            "search.budget",
+            "a budget in minutes is turned into epochs by what the check measures, and this sweep has none: give it in epochs or trainings",
+        ));
+    }
+    plan.make_search().map_err(refused)?;
     plan.check_places()
         .map_err(|error| Error::input(error.path, error.problem))?;
     let data = (!definition.data_source.is_empty()).then(|| definition.data_source.clone());
@@ -49,6 +70,11 @@ pub fn stored(bytes: &[u8]) -> Result<v1::SweepDefinition, Error> {
     v1::SweepDefinition::decode(bytes).map_err(|error| {
         Error::Broken(format!("a stored sweep definition cannot be read: {error}"))
     })
+}
+
+fn is_in_minutes(definition: &search::Definition) -> bool {
+    matches!(&definition.strategy, search::Strategy::Planned(planned)
+        if matches!(planned.budget, search::Budget::Minutes(_)))
 }
 
 fn refused(error: search::DefinitionError) -> Error {
@@ -77,12 +103,6 @@ fn searched(
         .map(domain)
         .collect::<Result<_, _>>()?;
     let wanted = required("sweep.search", definition.search.as_ref())?;
-    if wanted.from.is_some() {
-        return Err(Error::input(
-            "sweep.search.from",
-            "not yet: a sweep cannot start from another one",
-        ));
-    }
     let start = wanted
         .start_json
         .iter()
@@ -106,7 +126,8 @@ fn searched(
     })
 }
 
-fn params(field: &str, json: &str) -> Result<Params, Error> {
+/// Values by full path.
+pub fn params(field: &str, json: &str) -> Result<Params, Error> {
     serde_json::from_str(json)
         .map_err(|error| Error::input(field, format!("is no JSON object: {error}")))
 }
@@ -211,10 +232,11 @@ pub fn budget(field: &str, budget: Option<&v1::Budget>) -> Result<search::Budget
     Ok(match amount {
         v1::budget::Amount::Epochs(epochs) => search::Budget::Epochs(epochs),
         v1::budget::Amount::Trainings(trainings) => search::Budget::Trainings(trainings),
-        v1::budget::Amount::Minutes(_) => {
+        v1::budget::Amount::Minutes(minutes) if minutes > 0.0 => search::Budget::Minutes(minutes),
+        v1::budget::Amount::Minutes(minutes) => {
             return Err(Error::input(
                 field,
-                "not yet: a budget in minutes; give it in epochs or trainings",
+                format!("{minutes} minutes: must be above 0"),
             ));
         }
     })

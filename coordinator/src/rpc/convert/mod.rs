@@ -5,3 +5,4 @@ pub mod field;
 pub mod history;
 pub mod leases;
 pub mod model;
+pub mod settled;

@@ -1,4 +1,4 @@
-//! What follows when a round is complete: warnings, the next round's box or points, the finish, the end.
+//! What follows when a round is complete: warnings, the next round's box or points, the end.
 
 use super::{Place, Search};
 use crate::search::{
@@ -6,8 +6,7 @@ use crate::search::{
     edge,
     keyed::{self, Purpose},
     narrow,
-    plan::{PointSource, RoundPlan},
-    round::RoundState,
+    plan::PointSource,
     search_box::SearchBox,
 };
 
@@ -17,38 +16,50 @@ impl Search {
         if self.finished {
             return;
         }
-        self.propose();
-        self.look_for_target();
-        while !self.target_reached
-            && self.current < self.rounds.len()
-            && self.rounds[self.current].is_complete()
-        {
-            self.close_round();
+        loop {
             self.propose();
-        }
-        if !self.target_reached && self.current < self.rounds.len() {
-            return;
-        }
-        if self.finalists.is_none() {
+            self.look_for_target();
+            let end = self.plan.segment_end(self.segment);
+            while self.is_in_rounds() && self.rounds[self.current].is_complete() {
+                self.close_round();
+                if self.current < end {
+                    self.open_round();
+                }
+                self.propose();
+            }
+            if self.is_in_rounds() {
+                return;
+            }
             self.enter_finish();
+            if !self.finishes[self.segment].is_complete() {
+                return;
+            }
+            if self.segment == self.plan.extensions.len() {
+                return self.end();
+            }
+            self.segment += 1;
+            self.current = end;
+            self.target_reached = false;
+            self.open_round();
         }
-        if self.finish.as_ref().is_none_or(RoundState::is_complete) {
-            self.end();
-        }
+    }
+
+    /// Whether a round is under way, not a finish.
+    pub(super) fn is_in_rounds(&self) -> bool {
+        !self.target_reached && self.current < self.plan.segment_end(self.segment)
     }
 
     /// Lets TPE propose all that the results of the round under way allow.
     pub(super) fn propose(&mut self) {
-        if let Some(Some(generations)) = self.generations.get_mut(self.current) {
+        if self.is_in_rounds()
+            && let Some(Some(generations)) = self.generations.get_mut(self.current)
+        {
             generations.advance(&self.definition, &self.rounds[self.current]);
         }
     }
 
     fn look_for_target(&mut self) {
-        if self.target_reached
-            || self.definition.objective.target.is_none()
-            || self.current >= self.rounds.len()
-        {
+        if self.definition.objective.target.is_none() || !self.is_in_rounds() {
             return;
         }
         let round = &self.rounds[self.current];
@@ -70,25 +81,32 @@ impl Search {
         }
     }
 
-    /// Says what the round has shown and makes the next one's box or points.
+    /// Says what the round under way has shown, and goes past it.
     fn close_round(&mut self) {
         let closed = self.current;
         self.current += 1;
         self.warn_of_divergence(closed);
-        let (elites, tried) = self.elites(closed);
+        let (elites, _) = self.elites(closed);
         if let Some(best) = self.rounds[closed].best_from_top(0) {
             let best = self.params((closed, best.point));
             for edge in edge::edges(&self.definition.space, &best, &elites) {
                 self.warn(edge.warning);
             }
         }
-        let Some(next) = self.plan.rounds.get(self.current) else {
-            return;
-        };
+    }
+
+    /// Makes the box or the points of the round that is due, of what the rounds before have shown.
+    fn open_round(&mut self) {
+        let closed = self.current - 1;
+        let (elites, tried) = self.elites(closed);
+        let next = &self.plan.rounds[self.current];
         match next.source {
             PointSource::Drawn { .. } => {
-                let previous = self.last_box();
-                let within = narrow::next_box(&self.definition.space, &previous, &elites, &tried);
+                let within = if self.plan.is_written {
+                    narrow::next_box(&self.definition.space, &self.last_box(), &elites, &tried)
+                } else {
+                    SearchBox::whole(&self.definition.space)
+                };
                 self.outbox.push_back(Decision::NarrowTo {
                     round: next.number,
                     within: within.clone(),
@@ -166,31 +184,6 @@ impl Search {
             self.warnings.push(warning.clone());
             self.outbox.push_back(Decision::Warn(warning));
         }
-    }
-
-    fn enter_finish(&mut self) {
-        let Some(finish) = self.plan.finish else {
-            return;
-        };
-        let mut finalists = self.ranked(0..self.rounds.len(), 0);
-        let proposes = |round: &RoundPlan| matches!(round.source, PointSource::Proposed { .. });
-        if self.plan.rounds.iter().any(proposes)
-            && let Some(model) = self.model(&self.lessons(self.rounds.len()))
-        {
-            // What is expected of a point is surer than its one noisy result.
-            finalists.truncate(narrow::MOST_ELITES);
-            let mut expected: Vec<(f64, Place)> = finalists
-                .into_iter()
-                .map(|place| (model.mean(&self.shares_of(place)), place))
-                .collect();
-            expected.sort_by(|a, b| a.0.total_cmp(&b.0));
-            finalists = expected.into_iter().map(|(_, place)| place).collect();
-        }
-        finalists.truncate(finish.top as usize);
-        if let Some(state) = &mut self.finish {
-            state.limit_points(finalists.len() as u64);
-        }
-        self.finalists = Some(finalists);
     }
 
     fn end(&mut self) {

@@ -1,10 +1,12 @@
 //! The fold itself: results in, decisions out.
 //!
 //! Here: its state, `apply` and `decide`. What follows when a round is complete is in `closing`, which points narrow the space in `elites`,
-//! what teaches proposals in `lessons`, which trial is next and what its values are in `next_trial`, who wins in `recommend`.
+//! what teaches proposals in `lessons`, the finishes in `finish`,
+//! which trial is next and what its values are in `next_trial`, who wins in `recommend`.
 
 mod closing;
 mod elites;
+mod finish;
 mod lessons;
 mod next_trial;
 mod recommend;
@@ -27,6 +29,7 @@ use super::{
     search_box::SearchBox,
 };
 
+use finish::Finishing;
 pub use view::RoundView;
 
 /// A point: position of its round among the rounds (not its number), and its index there.
@@ -43,14 +46,16 @@ pub struct Search {
     boxes: Vec<Option<SearchBox>>,
     /// The points of each `top` round, once they are known.
     tops: Vec<Option<Vec<Place>>>,
-    /// Position of the round under way; past the last one in the finish.
+    /// Which part of the plan is under way: 0 as launched, then one for each extension.
+    segment: usize,
+    /// Position of the round under way; past the segment's last one in its finish.
     current: usize,
     /// One per round whose points TPE proposes.
     generations: Vec<Option<Generations>>,
     /// One per round with a pruner.
     pruners: Vec<Option<PrunerState>>,
-    finish: Option<RoundState>,
-    finalists: Option<Vec<Place>>,
+    /// One per segment.
+    finishes: Vec<Finishing>,
     warnings: Vec<Warning>,
     outbox: VecDeque<Decision>,
     target_reached: bool,
@@ -79,9 +84,6 @@ impl Search {
             .iter()
             .map(|round| RoundState::new(round, plan.folds, round.points()))
             .collect();
-        let finish = plan
-            .finish_round()
-            .map(|round| RoundState::new(&round, plan.folds, round.points()));
         let mut boxes = vec![None; rounds.len()];
         boxes[0] = Some(SearchBox::whole(&definition.space));
         let proposes = definition.sampler == Sampler::Tpe;
@@ -120,9 +122,9 @@ impl Search {
             boxes,
             tops: vec![None; rounds.len()],
             rounds,
+            segment: 0,
             current: 0,
-            finish,
-            finalists: None,
+            finishes: Finishing::of_plan(&plan),
             warnings: Vec::new(),
             outbox: VecDeque::new(),
             target_reached: false,
@@ -148,13 +150,7 @@ impl Search {
     pub fn apply(&mut self, result: &TrialResult) {
         let folds = self.plan.folds;
         let Some(round) = self.plan.round_of(result.trial) else {
-            if let Some(finish) = &mut self.finish
-                && let Some(index) = self.plan.finish_index(result.trial)
-            {
-                finish.apply(index, result.event, &self.definition.objective);
-                self.advance();
-            }
-            return;
+            return self.apply_to_finish(result.trial, result.event);
         };
         let index = result.trial - self.plan.rounds[round].first_trial;
         if let Some(pruner) = &mut self.pruners[round] {
@@ -217,24 +213,17 @@ impl Search {
                 let point = index / (u64::from(plan.repeats) * u64::from(self.plan.folds));
                 self.rounds[round].rung_epochs(point).to_vec()
             }
-            None if self.plan.finish_index(number).is_some() => vec![self.plan.full_epochs],
+            None if self.plan.finish_of(number).is_some() => vec![self.plan.full_epochs],
             None => Vec::new(),
         }
     }
 
     /// Which trial has this number; `None` for numbers outside the plan, and for finish repeats whose point is not known yet.
     pub fn trial(&self, number: u64) -> Option<TrialKey> {
-        if let Some(round) = self.plan.round_of(number) {
-            return Some(self.plan.key_in(round, number));
+        match self.plan.round_of(number) {
+            Some(round) => Some(self.plan.key_in(round, number)),
+            None => self.finish_trial_key(number),
         }
-        let (rank, repeat, fold) = self.plan.finish_place(number)?;
-        let (round, point) = *self.finalists.as_ref()?.get(rank as usize)?;
-        Some(TrialKey {
-            round: self.plan.rounds[round].number,
-            point,
-            repeat,
-            fold,
-        })
     }
 
     /// Warnings so far, in order.

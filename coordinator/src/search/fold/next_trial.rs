@@ -16,9 +16,9 @@ impl Search {
         if self.finished {
             return None;
         }
-        if self.target_reached || self.current >= self.rounds.len() {
-            let index = self.finish.as_mut()?.hand_out(u64::MAX)?;
-            return self.finish_trial(index);
+        if !self.is_in_rounds() {
+            let number = self.finishes[self.segment].hand_out()?;
+            return self.finish_trial(number);
         }
         let trials_per_point =
             u64::from(self.plan.rounds[self.current].repeats) * u64::from(self.plan.folds);
@@ -31,7 +31,10 @@ impl Search {
             return Some(self.round_trial(self.current, index, priority::ROUND));
         }
         let next = self.current + 1;
-        let ahead = self.plan.rounds.get(next)?;
+        if next == self.plan.segment_end(self.segment) {
+            return None;
+        }
+        let ahead = &self.plan.rounds[next];
         let (PointSource::Drawn { from_whole } | PointSource::Proposed { from_whole }) =
             ahead.source
         else {
@@ -62,8 +65,7 @@ impl Search {
         }
     }
 
-    fn finish_trial(&self, index: u64) -> Option<NewTrial> {
-        let number = self.plan.finish?.first_trial + index;
+    fn finish_trial(&self, number: u64) -> Option<NewTrial> {
         let key = self.trial(number)?;
         Some(NewTrial {
             number,

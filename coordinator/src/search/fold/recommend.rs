@@ -1,6 +1,6 @@
 //! Who is the best so far, and in the end.
 
-use super::{Place, Search};
+use super::Search;
 use crate::search::{
     narrow,
     round::RoundState,
@@ -11,7 +11,7 @@ impl Search {
     /// The best point so far by the rule that the end uses: among the finalists; before that at the highest rung reached
     /// (written rounds: in the last round with a finished point). `None` before any value.
     pub fn best(&self) -> Option<Winner> {
-        let candidates = match &self.finalists {
+        let candidates = match self.finalists() {
             Some(finalists) => self.finalist_candidates(finalists),
             None => self.early_candidates(),
         };
@@ -74,7 +74,7 @@ impl Search {
             .collect()
     }
 
-    fn candidate(&self, round: usize, point: u64, level: usize) -> Candidate {
+    pub(super) fn candidate(&self, round: usize, point: u64, level: usize) -> Candidate {
         let plan = &self.plan.rounds[round];
         let state = &self.rounds[round];
         let trials_per_point = u64::from(plan.repeats) * u64::from(self.plan.folds);
@@ -88,27 +88,5 @@ impl Search {
                 .collect(),
             epochs: state.rung_epochs(point)[level],
         }
-    }
-
-    /// The finalists that have not diverged, with the trials that the finish added.
-    fn finalist_candidates(&self, finalists: &[Place]) -> Vec<Candidate> {
-        let mut candidates = Vec::new();
-        for (rank, &(round, point)) in finalists.iter().enumerate() {
-            let level = self.rounds[round].rung_epochs(point).len() - 1;
-            let mut candidate = self.candidate(round, point, level);
-            if let (Some(finish), Some(plan)) = (&self.finish, self.plan.finish) {
-                let rank = rank as u64;
-                if finish.has_diverged(rank) {
-                    continue;
-                }
-                let extra = u64::from(plan.extra) * u64::from(self.plan.folds);
-                let added = (plan.first_trial + rank * extra..).zip(finish.values_at(rank, 0));
-                candidate
-                    .trials
-                    .extend(added.filter_map(|(number, value)| Some((Some(number), value?))));
-            }
-            candidates.push(candidate);
-        }
-        candidates
     }
 }

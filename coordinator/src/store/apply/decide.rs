@@ -2,7 +2,7 @@
 
 use super::{
     step::{Cause, count_in, event_row, find_sweep, settle, step},
-    sweep::{fail, move_on},
+    sweep::{fail, move_on, settle_definition},
     worker::end_all,
 };
 use crate::{
@@ -103,6 +103,7 @@ fn act<W: Write>(store: &mut W, sweep: &mut SweepRow, action: &Action, at: Milli
                 move_on(store, sweep, SweepEvent::CheckPassed, cause(""))?;
             }
         }
+        Action::Settle { definition } => settle_definition(store, sweep, definition)?,
         Action::TestAccuracy(mean) => sweep.test_accuracy = Some(*mean),
         Action::Complete { winner, reason } => {
             sweep.best = winner.or(sweep.best);

@@ -32,6 +32,7 @@ pub(super) fn apply<W: Write>(store: &mut W, command: &Command) -> Rows<Reply> {
     Ok(match command {
         Command::LaunchSweep(c) => Reply::LaunchSweep(launch::launch(store, c)?),
         Command::ChangeSweep(c) => Reply::ChangeSweep(sweep::change(store, c)?),
+        Command::ExtendSweep(c) => Reply::ExtendSweep(sweep::extend(store, c)?),
         Command::Decide(c) => Reply::Decide(decide::decide(store, c)?),
         Command::Grant(c) => Reply::Grant(grant::grant(store, c)?.map(Box::new)),
         Command::Report(c) => Reply::Report(report::report(store, c)?),

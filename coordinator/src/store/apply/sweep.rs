@@ -1,5 +1,7 @@
 //! What people do with a sweep, and how it ends.
 
+use std::sync::Arc;
+
 use super::{
     step::{Cause, find_sweep},
     worker::end_all,
@@ -8,7 +10,7 @@ use crate::{
     ids::Hash,
     store::{
         StoreError,
-        command::{ChangeSweep, RemoveSweep, SweepChange},
+        command::{ChangeSweep, ExtendSweep, RemoveSweep, SweepChange},
         history::Event,
         rows::{EventRow, Rows, SweepRow, Write},
     },
@@ -16,7 +18,7 @@ use crate::{
     trial::TrialEvent,
 };
 
-/// Pauses, resumes, stops, fails, extends.
+/// Pauses, resumes, stops, fails.
 pub(super) fn change<W: Write>(store: &mut W, change: &ChangeSweep) -> Rows<SweepState> {
     let mut sweep = find_sweep(store, &change.sweep)?;
     let cause = Cause {
@@ -33,11 +35,42 @@ pub(super) fn change<W: Write>(store: &mut W, change: &ChangeSweep) -> Rows<Swee
         }
         SweepChange::Stop => stop(store, &mut sweep, cause)?,
         SweepChange::Fail => fail(store, &mut sweep, cause)?,
-        SweepChange::Extend => move_on(store, &mut sweep, SweepEvent::Extend, cause)?,
     }
     let state = sweep.state;
     store.put_sweep(sweep)?;
     Ok(state)
+}
+
+/// An ended sweep goes on with a definition that has one round more.
+pub(super) fn extend<W: Write>(store: &mut W, extend: &ExtendSweep) -> Rows<SweepState> {
+    let mut sweep = find_sweep(store, &extend.sweep)?;
+    if sweep.next_number != extend.first_trial.0 {
+        return Err(StoreError::Busy);
+    }
+    let cause = Cause {
+        actor: &extend.actor,
+        reason: &extend.reason,
+        at: extend.at,
+        token: None,
+    };
+    move_on(store, &mut sweep, SweepEvent::Extend, cause)?;
+    settle_definition(store, &mut sweep, &extend.definition)?;
+    sweep.next_number = extend.reserve.0 + 1;
+    let state = sweep.state;
+    store.put_sweep(sweep)?;
+    Ok(state)
+}
+
+/// Keeps the definition with what has been settled since the launch; the caller stores the row.
+pub(super) fn settle_definition<W: Write>(
+    store: &mut W,
+    sweep: &mut SweepRow,
+    definition: &[u8],
+) -> Rows<()> {
+    let mut settled = (*sweep.sweep).clone();
+    settled.definition = definition.to_vec();
+    sweep.sweep = Arc::new(settled);
+    store.set_definition(sweep.key, definition)
 }
 
 /// Takes one step of the sweep's state machine; the same state again leaves no trace.

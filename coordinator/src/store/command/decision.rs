@@ -70,6 +70,11 @@ pub enum Action {
     },
     /// The check passed: trials of kind search may run.
     CheckPassed,
+    /// The definition with what has been settled since the launch: a budget in minutes, turned into epochs.
+    Settle {
+        /// Encoded.
+        definition: Vec<u8>,
+    },
     /// The mean over the winner's trials on the test part.
     TestAccuracy(f64),
     /// The search is done (after the test trials).

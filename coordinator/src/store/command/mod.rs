@@ -74,6 +74,8 @@ operations! {
     LaunchSweep -> Launched;
     /// Pause, resume, stop, fail.
     ChangeSweep -> SweepState;
+    /// An ended sweep gets a round more.
+    ExtendSweep -> SweepState;
     /// What the search decided.
     Decide -> Decided;
     /// A worker asks for a trial.

@@ -1,7 +1,7 @@
 //! What people do with sweeps.
 
 use crate::{
-    ids::{RequestId, SweepId},
+    ids::{RequestId, SweepId, TrialNumber},
     store::{
         command::{Actor, Millis},
         values::NewSweep,
@@ -55,11 +55,9 @@ pub enum SweepChange {
     Stop,
     /// It cannot go on.
     Fail,
-    /// An ended sweep goes on (a decision with more trials follows).
-    Extend,
 }
 
-/// Pause, resume, stop, fail, extend. Repeating it changes nothing.
+/// Pause, resume, stop, fail. Repeating it changes nothing.
 #[derive(Clone, Debug)]
 pub struct ChangeSweep {
     /// Which.
@@ -79,4 +77,24 @@ pub struct ChangeSweep {
 pub struct RemoveSweep {
     /// Which.
     pub sweep: SweepId,
+}
+
+/// A completed or stopped sweep gets a round more.
+#[derive(Clone, Debug)]
+pub struct ExtendSweep {
+    /// Which.
+    pub sweep: SweepId,
+    /// Its definition with the extension in it.
+    pub definition: Vec<u8>,
+    /// The first trial number that the extension takes. Refused as [`StoreError::Busy`](crate::store::StoreError::Busy)
+    /// when the sweep has given that number out meanwhile.
+    pub first_trial: TrialNumber,
+    /// The last number that it reserves.
+    pub reserve: TrialNumber,
+    /// Who.
+    pub actor: Actor,
+    /// How much more, in words.
+    pub reason: String,
+    /// When.
+    pub at: Millis,
 }

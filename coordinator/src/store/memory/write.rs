@@ -1,6 +1,6 @@
 //! [`Write`] over maps.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{Memory, Stored};
 use crate::{
@@ -27,6 +27,13 @@ impl Write for Memory {
 
     fn put_sweep(&mut self, row: SweepRow) -> Rows<()> {
         self.sweeps.insert(row.key, row);
+        Ok(())
+    }
+
+    fn set_definition(&mut self, sweep: SweepKey, definition: &[u8]) -> Rows<()> {
+        if let Some(row) = self.sweeps.get_mut(&sweep) {
+            Arc::make_mut(&mut row.sweep).definition = definition.to_vec();
+        }
         Ok(())
     }
 

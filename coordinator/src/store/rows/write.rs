@@ -19,6 +19,9 @@ pub trait Write: Read {
     fn insert_sweep(&mut self, row: SweepRow) -> Rows<SweepKey>;
     /// Changes everything of a sweep but what it was launched with.
     fn put_sweep(&mut self, row: SweepRow) -> Rows<()>;
+    /// The one part of what was launched that grows: what has been settled since stands in the definition. The row as
+    /// well is stored by [`put_sweep`](Self::put_sweep).
+    fn set_definition(&mut self, sweep: SweepKey, definition: &[u8]) -> Rows<()>;
     /// Removes a sweep and all of its rows.
     fn delete_sweep(&mut self, sweep: SweepKey) -> Rows<()>;
     /// A round as planned; the same round again keeps what has finished.

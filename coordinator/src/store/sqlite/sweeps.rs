@@ -33,6 +33,7 @@ const INSERT: &str = "INSERT INTO sweeps (id, name, identity, request, seed, tra
     running, counts_json, points, trials, epochs_trained, images_trained, training_seconds, epochs_planned, \
     trials_planned, check_json) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, 0, '', 0, \
     1, ?17, 0, 0, '[0,0,0,0,0,0,0,0]', 0, 0, 0, 0, 0, 0, 0, '')";
+const SET_DEFINITION: &str = "UPDATE sweeps SET definition = ?2 WHERE id = ?1";
 const UPDATE: &str = "UPDATE sweeps SET state = ?2, checked = ?3, stopping = ?4, reason = ?5, decisions = ?6, \
     next_number = ?7, ended_ms = ?8, first_grant_ms = ?9, last_end_ms = ?10, queued = ?11, running = ?12, \
     counts_json = ?13, points = ?14, trials = ?15, epochs_trained = ?16, images_trained = ?17, \
@@ -69,6 +70,7 @@ const STATEMENTS: &[(&str, usize)] = &[
     (SELECT, 1),
     (INSERT, 17),
     (UPDATE, 27),
+    (SET_DEFINITION, 2),
 ];
 
 fn key(cells: &mut Cells<'_>) -> Rows<Option<SweepKey>> {
@@ -210,6 +212,10 @@ pub(super) fn insert(c: &Db, row: &SweepRow) -> Rows<()> {
         row.created,
     ];
     run(c, INSERT, params).map(drop)
+}
+
+pub(super) fn set_definition(c: &Db, sweep: SweepKey, definition: &[u8]) -> Rows<()> {
+    run(c, SET_DEFINITION, params![sweep.0, definition]).map(drop)
 }
 
 pub(super) fn update(c: &Db, row: &SweepRow) -> Rows<()> {

@@ -9,8 +9,8 @@ use crate::{
     store::{
         NewTrial, Outcome, TrialFilter,
         command::{
-            Action, CancelTrial, ChangeSweep, CollectBlobs, Command, CommitBlob, Decide, Log,
-            Reply, RetryTrial, ReturnSession, SweepChange, TakeBack,
+            Action, CancelTrial, ChangeSweep, CollectBlobs, Command, CommitBlob, Decide,
+            ExtendSweep, Log, Reply, RetryTrial, ReturnSession, SweepChange, TakeBack,
         },
         compose,
         rows::Rows,
@@ -175,13 +175,25 @@ fn command(b: &mut Bench, leases: &[AttemptRef], step: &Step) -> Option<Command>
             at,
         }
         .into(),
+        Step::Change(7..) => {
+            let next = b.detail().next_number;
+            ExtendSweep {
+                sweep: id(),
+                definition: format!("from {next}").into_bytes(),
+                first_trial: TrialNumber(next),
+                reserve: TrialNumber(next),
+                actor: "user".to_owned(),
+                reason: String::new(),
+                at,
+            }
+            .into()
+        }
         Step::Change(n) => ChangeSweep {
             sweep: id(),
             change: match n {
                 0..=2 => SweepChange::Pause,
                 3..=5 => SweepChange::Resume,
-                6 => SweepChange::Stop,
-                _ => SweepChange::Extend,
+                _ => SweepChange::Stop,
             },
             actor: "user".to_owned(),
             reason: "so".to_owned(),

@@ -6,8 +6,8 @@ use crate::{
     store::{
         OfferedData, Outcome, StoreError, TrialFilter, TrialSort,
         command::{
-            Action, ChangeSweep, Decide, LaunchOutcome, LaunchSweep, RemoveSweep, RetryTrial,
-            SweepChange,
+            Action, ChangeSweep, Decide, ExtendSweep, LaunchOutcome, LaunchSweep, RemoveSweep,
+            RetryTrial, SweepChange,
         },
         compose,
     },
@@ -116,7 +116,20 @@ fn a_stop_waits_for_the_trials_that_run() {
             b.apply(change(SweepChange::Pause)),
             Err(StoreError::Refused(_))
         ));
-        b.apply(change(SweepChange::Extend)).unwrap();
+        let extend = |first_trial| ExtendSweep {
+            sweep: SweepId::new("s"),
+            definition: b"one round more".to_vec(),
+            first_trial: TrialNumber(first_trial),
+            reserve: TrialNumber(4),
+            actor: "user".to_owned(),
+            reason: String::new(),
+            at: 7,
+        };
+        assert_eq!(b.apply(extend(3)), Err(StoreError::Busy));
+        assert_eq!(b.detail().sweep.definition, sweep("s").definition);
+        b.apply(extend(4)).unwrap();
+        assert_eq!(b.detail().sweep.definition, b"one round more");
+        assert_eq!(b.detail().next_number, 5);
         b.decide(vec![Action::Enqueue(vec![trial(4)])]);
         assert_eq!(b.grant(1).unwrap().attempt.trial, TrialNumber(4));
     });

@@ -38,6 +38,9 @@ pub(super) fn check_search(
         while let Some(result) = results.next_if(|result| result.seq <= event.seq) {
             take(store, sweep, &mut replay, &result)?;
         }
+        if event.trial.is_none() && event.event == "extend" {
+            replay.extended(|number| Ok(store.trial(sweep.key, number)?.is_some()))?;
+        }
         let Some(number) = event.trial else { continue };
         match event.event.as_str() {
             // New trials alone: one that was given back is queued by another event.

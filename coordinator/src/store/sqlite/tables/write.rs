@@ -39,6 +39,10 @@ impl Write for Tables {
         Ok(())
     }
 
+    fn set_definition(&mut self, sweep: SweepKey, definition: &[u8]) -> Rows<()> {
+        sweeps::set_definition(self.changed_file()?, sweep, definition)
+    }
+
     fn delete_sweep(&mut self, sweep: SweepKey) -> Rows<()> {
         let file = self.changed_file()?;
         self.working().drop_sweep(sweep);

@@ -1,0 +1,65 @@
+//! Makes a child of a sweep: its file with some values set, which reuses the parent's trials that fit.
+
+use std::path::Path;
+
+use super::launch;
+use crate::{
+    args::Place,
+    client,
+    exit::{Exit, wrong},
+    output::out,
+    sweep_file::{self, fork, source::Source},
+};
+
+/// Arguments of `hone fork`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The parent [default: the latest sweep]
+    #[arg(default_value = "", hide_default_value = true)]
+    sweep: String,
+    /// What is different, as the sweep file has it: learning_rate='{ log = [1e-4, 1e-2] }'; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = setting)]
+    settings: Vec<(String, String)>,
+    /// The child's name [default: the parent's with -fork behind it]
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// Send the child to the coordinator instead of printing its file
+    #[arg(long)]
+    launch: bool,
+    #[command(flatten)]
+    place: Place,
+}
+
+fn setting(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text
+        .split_once('=')
+        .ok_or_else(|| format!("{text:?}: write KEY=VALUE, such as momentum=0.8"))?;
+    Ok((key.trim().to_owned(), value.trim().to_owned()))
+}
+
+/// Does it.
+pub async fn run(args: Args) -> anyhow::Result<Exit> {
+    let history = client::connect(&args.place).await?;
+    let (parent, canonical) = history.file(&args.sweep).await?;
+    let name = args.name.unwrap_or_else(|| format!("{parent}-fork"));
+    let child = fork::child(&parent, &canonical, &name, &args.settings).map_err(wrong)?;
+    let source = Source {
+        path: format!("{name}.toml"),
+        text: fork::to_toml(&child),
+    };
+    let file = sweep_file::parse(&source, Path::new("."))?;
+    if args.launch {
+        let channel = client::running(&args.place).await?;
+        return launch::send(channel, &file, true, false)
+            .await
+            .map(|_| Exit::Done);
+    }
+    let mut text = format!(
+        "# {name}: what {parent} has trained and fits is reused, at no cost; run it on the same database.\n"
+    );
+    if fork::is_folder(&child) {
+        text.push_str("# data.source: write the folder's path, from where this file stands.\n");
+    }
+    out::print(&(text + &source.text))?;
+    Ok(Exit::Done)
+}

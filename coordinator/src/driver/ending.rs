@@ -1,0 +1,76 @@
+//! The end of a sweep: the winner's tests, then its completion.
+
+use super::{
+    actions::test_trial,
+    active::{ActiveSweep, place},
+    spec::NoSuchPlace,
+};
+use crate::{ids::TrialNumber, search::Winner, store::command::Action};
+
+/// The search is done; tests may still be to come.
+#[derive(Clone, Debug)]
+pub(super) struct End {
+    pub winner: Option<Winner>,
+    pub reason: String,
+    pub tests_queued: bool,
+}
+
+impl ActiveSweep {
+    /// After the search's end: the tests, then the sweep's completion.
+    pub(super) fn take_end(&mut self, actions: &mut Vec<Action>) -> Result<(), NoSuchPlace> {
+        let Some(end) = self.end.clone() else {
+            return Ok(());
+        };
+        let numbers = self.test_numbers(end.winner.as_ref());
+        if let (false, Some(winner)) = (end.tests_queued, &end.winner) {
+            let tests = numbers
+                .iter()
+                .map(|(number, of)| {
+                    let trial = self
+                        .search
+                        .as_ref()
+                        .and_then(|s| s.trial(self.plan.search_number(of.0)));
+                    let fold = trial.map_or(0, |trial| trial.fold);
+                    test_trial(&self.plan, *number, *of, fold, &winner.params)
+                })
+                .collect::<Result<Vec<_>, _>>()?;
+            if !tests.is_empty() {
+                actions.push(Action::Enqueue(tests));
+            }
+        }
+        if let Some(end) = &mut self.end {
+            end.tests_queued = true;
+        }
+        let results: Vec<_> = numbers
+            .iter()
+            .map(|(number, _)| self.tests.get(number))
+            .collect();
+        if results.iter().any(Option::is_none) {
+            return Ok(());
+        }
+        let accuracies: Vec<f64> = results.into_iter().flatten().copied().flatten().collect();
+        if !accuracies.is_empty() {
+            let mean = accuracies.iter().sum::<f64>() / accuracies.len() as f64;
+            actions.push(Action::TestAccuracy(mean));
+        }
+        actions.push(Action::Complete {
+            winner: end.winner.as_ref().and_then(place),
+            reason: end.reason,
+        });
+        Ok(())
+    }
+
+    /// Test trials' numbers and whose weights they evaluate: after the plan and the check, in order of trial.
+    fn test_numbers(&self, winner: Option<&Winner>) -> Vec<(TrialNumber, TrialNumber)> {
+        let Some(winner) = winner.filter(|winner| self.plan.test && winner.round > 0) else {
+            return Vec::new();
+        };
+        let Some(search) = &self.search else {
+            return Vec::new();
+        };
+        (self.plan.first_test(search.plan()).0..)
+            .map(TrialNumber)
+            .zip(winner.trials.iter().map(|trial| self.plan.number(*trial)))
+            .collect()
+    }
+}

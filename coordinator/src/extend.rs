@@ -1,0 +1,95 @@
+//! `hone extend`: an ended sweep gets one round more.
+
+use serde_json::Value;
+
+use crate::{
+    Error,
+    driver::{SweepPlan, epochs_of_minutes},
+    ids::{SweepId, TrialNumber},
+    leases::Directive,
+    rpc::convert::{definition, settled},
+    search::{Budget, Extension, Strategy},
+    state::State,
+    store::{StoreError, SweepDetail, command::ExtendSweep},
+    sweep::SweepState,
+};
+
+/// A retry may take the number that an extension was made for; then it is made again.
+const TRIES: usize = 5;
+
+impl State {
+    /// Gives a completed or stopped sweep more budget.
+    pub(crate) async fn extend(
+        &self,
+        sweep: Option<SweepId>,
+        by: Budget,
+    ) -> Result<(SweepId, SweepState), Error> {
+        let sweep = self.find(sweep).await?;
+        for _ in 0..TRIES {
+            let detail = self.store.read().sweep(&sweep).await?;
+            let command = self.extension(&detail, by)?;
+            match self.store.apply(command).await {
+                Err(StoreError::Busy) => {}
+                done => {
+                    let state = done?;
+                    tracing::info!(%sweep, ?by, "sweep extended");
+                    self.leases().direct_sweep(&sweep, Directive::Continue);
+                    self.tell_driver(&sweep);
+                    return Ok((sweep, state));
+                }
+            }
+        }
+        Err(Error::Busy(format!(
+            "{sweep} changes all the time: try again"
+        )))
+    }
+
+    fn extension(&self, detail: &SweepDetail, by: Budget) -> Result<ExtendSweep, Error> {
+        let id = &detail.summary.sweep;
+        match detail.summary.state {
+            SweepState::Completed | SweepState::Stopped => {}
+            state => {
+                return Err(Error::Refused(format!(
+                    "{id} is {}: only a completed or stopped sweep can be extended",
+                    state.as_str()
+                )));
+            }
+        }
+        let (_, plan) = definition::parse(definition::stored(&detail.sweep.definition)?)?;
+        let added = Extension {
+            epochs: self.epochs_of(&plan, by, &detail.check_json)?,
+            first_trial: plan.search_number(detail.next_number),
+        };
+        let definition = settled::with_extension(&detail.sweep.definition, added)?;
+        let (_, extended) = definition::parse(definition::stored(&definition)?)
+            .map_err(|error| Error::Refused(format!("{id}: {error}")))?;
+        let search = extended
+            .make_search()
+            .map_err(|error| Error::Refused(format!("{id}: {error}")))?;
+        Ok(ExtendSweep {
+            sweep: id.clone(),
+            definition,
+            first_trial: TrialNumber(detail.next_number),
+            reserve: extended.last_reserved(search.plan()),
+            actor: "user".to_owned(),
+            reason: format!("{} epochs more", added.epochs),
+            at: self.clock.unix_ms(),
+        })
+    }
+
+    fn epochs_of(&self, plan: &SweepPlan, by: Budget, check: &str) -> Result<u64, Error> {
+        let Strategy::Planned(planned) = &plan.search.strategy else {
+            // Refused with the reason when the plan is made.
+            return Ok(by.epochs(1).unwrap_or(0));
+        };
+        match by {
+            Budget::Minutes(minutes) => {
+                let slots = self.sessions().slots();
+                let check: Value = serde_json::from_str(check).unwrap_or_default();
+                epochs_of_minutes(minutes, &check, planned.parallel, slots)
+                    .map_err(|problem| Error::input("by", problem))
+            }
+            other => Ok(other.epochs(planned.full_epochs).unwrap_or(0)),
+        }
+    }
+}
