@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use super::{KNOWN_SETS, SweepFile, domain::Values, read, search::SearchKind};
 
 fn examples() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
-    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
-        .unwrap()
+    let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
+    let folders = [top.clone(), top.join("grid-against-random")];
+    let mut files: Vec<PathBuf> = folders
+        .iter()
+        .flat_map(|folder| std::fs::read_dir(folder).unwrap())
         .map(|entry| entry.unwrap().path())
         .filter(|path| {
             path.extension()
@@ -28,7 +30,7 @@ fn example(name: &str) -> SweepFile {
 #[test]
 fn every_example_is_a_sweep_file() {
     let files = examples();
-    assert!(files.len() >= 6, "{files:?}");
+    assert!(files.len() >= 7, "{files:?}");
     for file in files {
         let sweep = read(&file).unwrap_or_else(|error| panic!("{error:#}"));
         let name = file.file_stem().unwrap().to_string_lossy().into_owned();

@@ -72,8 +72,8 @@ mod tests {
             specs,
             [
                 (&json!(1), &json!(3)),
-                (&json!(1), &json!(4)),
-                (&json!(2), &json!(9))
+                (&json!(2), &json!(9)),
+                (&json!(1), &json!(4))
             ]
         );
     }
