@@ -403,7 +403,7 @@ fn a_fork_reuses_what_fits_and_draws_other_points() {
     assert_eq!(sweep(&hone)["state"], "completed");
     for (setting, says) in [
         ("learning_rat=1", "did you mean learning_rate"),
-        ("optimizer=amad", "did you mean \"adam\""),
+        ("optimizer=adm", "did you mean \"adam\""),
         ("batch_size=[", "--set batch_size=["),
     ] {
         let ended = hone.run(&["fork", "finer", "--set", setting]);
@@ -445,4 +445,15 @@ fn minutes_are_turned_into_epochs_once_by_the_check() {
         "{sweep}"
     );
     assert_eq!(trials(&hone)[0]["trial"], 2, "the check came first");
+}
+
+#[test]
+fn the_plan_names_keys_that_no_value_of_a_choice_looks_at() {
+    let open = "optimizer = { choice = [\"adam\", \"sgd\"] }\nmomentum = 0.8\ngamma = 0.5";
+    let search =
+        "[search]\nstrategy = \"random\"\nhedge = true\nbudget = \"4 epochs\"\nfull_epochs = 1";
+    let plan = Hone::with(&file(open, search)).good(&["plan", "sweep.toml"]);
+    assert!(plan.contains("! train.gamma is not used"), "{plan}");
+    assert!(plan.contains("! search.hedge is not used"), "{plan}");
+    assert!(!plan.contains("train.momentum"), "sgd looks at it: {plan}");
 }

@@ -143,13 +143,26 @@ fn epochs(round: &RoundPlan, folds: u32) -> u64 {
 
 /// Keys that the chosen optimizer, activation or schedule does not look at.
 fn unused(file: &SweepFile) -> Vec<String> {
-    let mut keys = if file.trainer == "cnn" {
-        hone_worker::cnn::Config::unused_keys(&file.written)
-    } else {
-        Vec::new()
-    };
+    let mut keys = Vec::new();
+    if file.trainer == "cnn" {
+        let of = hone_worker::cnn::Config::unused_keys;
+        keys = of(&file.written);
+        // What one value of a choice leaves unused, another may look at.
+        for domain in &file.domains {
+            for (value, _) in domain.probes() {
+                let mut spec = file.written.clone();
+                sweep_file::place(&mut spec, &domain.path, value);
+                let unused = of(&spec);
+                keys.retain(|said| unused.iter().any(|other| key_of(other) == key_of(said)));
+            }
+        }
+    }
     keys.extend(file.search.unused());
     keys
+}
+
+fn key_of(said: &str) -> &str {
+    said.split(' ').next().unwrap_or_default()
 }
 
 fn render(
@@ -200,7 +213,7 @@ fn render(
         out.push_str(&format!("  {note}\n"));
     }
     for key in unused(file) {
-        out.push_str(&format!("  {bang} not used: {key}\n"));
+        out.push_str(&format!("  {bang} {key}\n"));
     }
     out
 }

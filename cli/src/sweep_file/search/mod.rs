@@ -66,7 +66,7 @@ impl SearchPlan {
         let keys = [("eta", eta != 3), ("hedge", hedge), ("widen", widen)];
         keys.into_iter()
             .filter(|(_, set)| *set)
-            .map(|(key, _)| format!("search.{key}: zoom alone looks at it"))
+            .map(|(key, _)| format!("search.{key} is not used: zoom alone looks at it"))
             .collect()
     }
 
