@@ -4,7 +4,7 @@ use std::path::Path;
 
 use hone_fuzz::{Target, fuzz};
 
-use super::{define, parse, source::Source};
+use super::{parse, source::Source};
 
 const FILES: [&str; 4] = [
     include_str!("../../../examples/lecture.toml"),
@@ -87,7 +87,7 @@ fn fuzz_sweep_files() {
         match parse(&source, Path::new(".")) {
             Ok(file) => {
                 let _ = file.middle();
-                let domains = define::definition(&file, true).domains;
+                let domains = crate::client::definition(&file, true).domains;
                 format!("{} domain{}", file.trainer, "s".repeat(domains.len()))
             }
             // The first line says what is wrong; the others show it.
