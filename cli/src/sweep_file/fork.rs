@@ -115,9 +115,11 @@ pub fn to_toml(file: &Value) -> String {
         let rounds = (name == "search").then(|| table.get("round")).flatten();
         for (key, value) in table {
             let empty = value.as_array().is_some_and(Vec::is_empty) && name == "search";
-            if !value.is_null() && !empty && !(key == "round" && rounds.is_some()) {
-                out.push_str(&format!("{} = {}\n", bare(key), inline(value)));
+            let below = key == "round" && rounds.is_some();
+            if value.is_null() || empty || below {
+                continue;
             }
+            out.push_str(&format!("{} = {}\n", bare(key), inline(value)));
         }
         for round in rounds.and_then(Value::as_array).into_iter().flatten() {
             out.push_str("\n[[search.round]]\n");
