@@ -119,11 +119,13 @@ impl State {
             self.store.apply(commit).await?;
         }
         tracing::debug!(sweep = %attempt.sweep, trial = %attempt.trial, attempt = %attempt.attempt, epoch, "epoch reported");
+        let taken_back = match reported.taken_back {
+            true => self.session_of(&attempt).await?,
+            false => None,
+        };
         let wanted = {
             let mut leases = self.leases();
-            if reported.taken_back
-                && let Some(session) = leases.lost_by(&attempt)
-            {
+            if let Some(session) = taken_back {
                 leases.adopt(&attempt, session, self.clock.now());
             }
             leases.touch(&attempt, self.clock.now())
@@ -135,6 +137,17 @@ impl State {
             Directive::Continue => wanted,
             other => other,
         })
+    }
+
+    /// Whose attempt this is that was taken back. After a restart memory knows nothing of lost ones, and a lease in the
+    /// store alone would never expire.
+    async fn session_of(&self, attempt: &AttemptRef) -> Result<Option<SessionId>, Error> {
+        if let Some(session) = self.leases().lost_by(attempt) {
+            return Ok(Some(session));
+        }
+        let open = self.store.read().open_attempts().await?;
+        let found = open.into_iter().find(|open| open.token == attempt.token);
+        Ok(found.map(|open| open.session))
     }
 
     /// Records how an attempt ended.

@@ -139,6 +139,23 @@ async fn a_restarted_coordinator_gives_running_attempts_fresh_time() {
 }
 
 #[tokio::test]
+async fn an_attempt_that_comes_back_by_a_report_after_a_restart_expires_again() {
+    let mut coordinator = TestCoordinator::start().await;
+    let sweep = coordinator.launch(toy_sweep("toy", 1)).await;
+    let worker = coordinator.worker("one").await;
+    let lease = worker.acquire().await;
+    let (trial, queued) = (number(&lease), v1::TrialState::Queued);
+    coordinator.turn_until(&sweep, trial, queued).await;
+    coordinator.restart().await;
+    // As from a dead worker's spool: a report, and not one heartbeat after it.
+    let worker = coordinator.reconnect(&worker);
+    worker.report(&lease, 1, 0.5).await.unwrap();
+    let summary = coordinator.trial(&sweep, trial).await.summary.unwrap();
+    assert_eq!(summary.state(), v1::TrialState::Running);
+    coordinator.turn_until(&sweep, trial, queued).await;
+}
+
+#[tokio::test]
 async fn a_worker_that_is_gone_gives_its_trials_back_at_once() {
     let coordinator = TestCoordinator::start().await;
     let sweep = coordinator.launch(toy_sweep("toy", 1)).await;
