@@ -30,6 +30,8 @@ const BOX_LEAST: f64 = 0.2;
 const LEAST_TRIED: usize = 4;
 /// How near a diverged point has to be to count, as a share of the axis' length.
 const NEARNESS: f64 = 0.3;
+/// What the gain of a known point loses: more than any two gains differ by.
+const KNOWN: f64 = 1e6;
 /// Weight of the guess that a point does not diverge.
 const TRUST: f64 = 0.02;
 
@@ -215,12 +217,25 @@ impl Model {
         to
     }
 
-    /// The logarithm of the improvement that is expected of a point, times the chance that it does not diverge.
+    /// The logarithm of the improvement that is expected of a point, times the chance that it does not diverge. A point that was
+    /// trained already comes after all others: only a space without any other gives it again.
     fn gain(&self, at: &[f64]) -> f64 {
         let (mean, deviation) = self.process.predict(at);
-        log_improvement((self.best - mean) / deviation)
+        let gain = log_improvement((self.best - mean) / deviation)
             + libm::log(deviation)
-            + libm::log(self.chance_to_finish(at))
+            + libm::log(self.chance_to_finish(at));
+        if self.is_known(at) {
+            gain - KNOWN
+        } else {
+            gain
+        }
+    }
+
+    fn is_known(&self, at: &[f64]) -> bool {
+        // An axis that a point does not have is no difference.
+        let same = |(a, b): (&f64, &f64)| a == b || (a.is_nan() && b.is_nan());
+        let mut known = self.process.samples().iter();
+        known.any(|sample| sample.at.iter().zip(at).all(same))
     }
 
     /// The share of the trained points nearby that did not diverge.
