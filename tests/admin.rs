@@ -52,10 +52,20 @@ fn a_database_is_verified_copied_and_brought_back() {
 }
 
 #[test]
+fn databases_in_one_folder_keep_their_own_weights() {
+    let hone = Hone::with(TINY);
+    hone.good(&["run", "sweep.toml"]);
+    hone.good(&["run", "sweep.toml", "--db", "other.db"]);
+    for db in ["hone.db", "other.db"] {
+        hone.good(&["model", "export", "--db", db, "-o", "net.safetensors"]);
+    }
+}
+
+#[test]
 fn damage_is_found() {
     let hone = Hone::with(TINY);
     hone.good(&["run", "sweep.toml"]);
-    let blob = &blobs(&hone, "blobs")[0];
+    let blob = &blobs(&hone, "blobs/hone.db")[0];
     let mut bytes = fs::read(blob).expect("a blob");
     let last = bytes.len() - 1;
     bytes[last] ^= 1;

@@ -25,6 +25,12 @@ pub const PIECE: usize = 1 << 20;
 /// The largest blob: what `docs/protocol.md` allows an external program's checkpoint.
 pub const LARGEST: u64 = 1 << 30;
 
+/// Where a database keeps its blobs. A folder of its own: whoever opens it removes what that database does not name.
+pub fn folder_of(database: &Path) -> PathBuf {
+    let name = database.file_name().unwrap_or_default();
+    database.with_file_name("blobs").join(name)
+}
+
 /// Why a piece was not taken or given.
 #[derive(Debug, thiserror::Error)]
 pub enum BlobError {

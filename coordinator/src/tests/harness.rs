@@ -17,6 +17,7 @@ use tonic::{
 
 use crate::{
     Config, Coordinator,
+    blobs::folder_of,
     clock::{Clock, ManualClock},
     config::Timing,
 };
@@ -63,7 +64,7 @@ impl TestCoordinator {
     }
 
     pub fn blobs(&self) -> std::path::PathBuf {
-        self.folder.path().join("blobs")
+        folder_of(&self.folder.path().join("hone.db"))
     }
 
     pub fn channel(&self) -> Channel {

@@ -6,7 +6,10 @@ use std::{
 };
 
 use anyhow::Context;
-use hone_coordinator::store::{self, Reader};
+use hone_coordinator::{
+    blobs::folder_of,
+    store::{self, Reader},
+};
 
 use crate::{
     args::in_a_folder,
@@ -41,7 +44,7 @@ pub struct RestoreArgs {
 pub async fn backup(args: BackupArgs) -> anyhow::Result<Exit> {
     in_a_folder("FILE", &args.to)?;
     store::backup(&args.db, &args.to)?;
-    let copied = copy_blobs(&args.to, &blobs_of(&args.db), &backed_up(&args.to)).await?;
+    let copied = copy_blobs(&args.to, &folder_of(&args.db), &backed_up(&args.to)).await?;
     tell(&args.to, copied);
     Ok(Exit::Done)
 }
@@ -50,7 +53,7 @@ pub async fn backup(args: BackupArgs) -> anyhow::Result<Exit> {
 pub async fn restore(args: RestoreArgs) -> anyhow::Result<Exit> {
     in_a_folder("--db", &args.db)?;
     store::restore(&args.from, &args.db)?;
-    let copied = copy_blobs(&args.db, &backed_up(&args.from), &blobs_of(&args.db)).await?;
+    let copied = copy_blobs(&args.db, &backed_up(&args.from), &folder_of(&args.db)).await?;
     tell(&args.db, copied);
     Ok(Exit::Done)
 }
@@ -61,11 +64,6 @@ fn tell(made: &Path, blobs: u64) {
         made.display(),
         numbers::plural(blobs, "file")
     ));
-}
-
-/// Where the blobs of a database are.
-pub fn blobs_of(db: &Path) -> PathBuf {
-    db.with_file_name("blobs")
 }
 
 /// Where the blobs of a backup are.

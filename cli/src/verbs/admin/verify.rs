@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use hone_coordinator::{
+    blobs::folder_of,
     ids::Hash,
     store::{Finding, Reader, serving_address, verify},
 };
 use serde_json::json;
 
-use super::backup::blobs_of;
 use crate::{
     exit::Exit,
     output::{numbers, out, style::Style},
@@ -35,7 +35,7 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
         None => Some(Reader::open(&args.db).await?.blobs().await?),
     };
     findings.extend(blobs.iter().flatten().filter_map(|hash| {
-        check_file(&blobs_of(&args.db), *hash).map(|found| Finding {
+        check_file(&folder_of(&args.db), *hash).map(|found| Finding {
             of: hash.to_string(),
             invariant: "a stored blob is whole",
             found,

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     Config,
-    blobs::Blobs,
+    blobs::{Blobs, folder_of},
     clock::Clock,
     config::Timing,
     driver,
@@ -61,7 +61,7 @@ impl Host {
         let incoming = network::incoming().await?;
         let store = Store::in_memory(self.disk);
         let keep: HashSet<_> = store.read().blobs().await?.into_iter().collect();
-        let blobs = Blobs::open(&self.database.with_file_name("blobs"), u64::MAX, &keep)?;
+        let blobs = Blobs::open(&folder_of(&self.database), u64::MAX, &keep)?;
         let state = Arc::new(State::new(store, blobs, &config, CancellationToken::new()));
         recover(&state).await?;
         match self.bug {
