@@ -76,7 +76,7 @@ fn a_sweep_file_that_is_not_there() {
     refused(
         &Hone::new(),
         &["run", "nothing.toml"],
-        1,
+        2,
         &["nothing.toml", "No such file"],
     );
 }

@@ -22,7 +22,6 @@ mod walk;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use serde_json::Value;
 
 pub use cnn::set as place;
@@ -33,7 +32,7 @@ use source::{Problem, Source, SweepFileError};
 use tables::Objective;
 use tree::Node;
 
-use crate::client;
+use crate::{client, exit::wrong};
 
 /// A sweep file, read and checked.
 #[derive(Clone, Debug)]
@@ -120,8 +119,12 @@ pub const KNOWN_SETS: [(&str, [usize; 3], usize); 5] = [
 
 /// Reads and checks a sweep file.
 pub fn read(path: &Path) -> anyhow::Result<SweepFile> {
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("cannot read the sweep file {}", path.display()))?;
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        wrong(format!(
+            "cannot read the sweep file {}: {error}",
+            path.display()
+        ))
+    })?;
     let source = Source {
         path: path.display().to_string(),
         text,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     bulk::Bulk,
     cells::{Cells, all, all_of, first, int},
-    db::{Db, params, row},
+    db::{Db, Value, params, row},
 };
 use crate::{
     ids::{AttemptNumber, Hash, Token, TrialNumber},
@@ -307,6 +307,29 @@ pub(super) fn list(
     })
 }
 
+/// What may change of a trial, in the order in which the columns of `INSERT` and of `UPDATE` end.
+fn changing(trial: &TrialRow) -> [Value; 17] {
+    row![
+        trial.state.as_str(),
+        trial.asked.map(StopRequest::as_str),
+        trial.to_epoch,
+        int(trial.queue_order),
+        trial.waits_at_end,
+        trial.keep_weights,
+        trial.attempts,
+        &trial.worker,
+        trial.objective,
+        trial.epoch,
+        trial.most_epochs,
+        trial.weights_hash.map(|hash| hash.0),
+        trial.seconds,
+        int(trial.images),
+        trial.checkpoint.map(|hash| hash.0),
+        &trial.reason,
+        trial.changed,
+    ]
+}
+
 /// New trials.
 pub(super) fn insert<'a>(c: &Db, rows: impl Iterator<Item = (SweepKey, &'a TrialRow)>) -> Rows<()> {
     let values = rows.flat_map(|(sweep, trial)| {
@@ -322,24 +345,9 @@ pub(super) fn insert<'a>(c: &Db, rows: impl Iterator<Item = (SweepKey, &'a Trial
             trial.full_epochs,
             trial.weights_of.map(|of| int(of.0)),
             trial.retry_of.map(|of| int(of.0)),
-            trial.state.as_str(),
-            trial.asked.map(StopRequest::as_str),
-            trial.to_epoch,
-            int(trial.queue_order),
-            trial.waits_at_end,
-            trial.keep_weights,
-            trial.attempts,
-            &trial.worker,
-            trial.objective,
-            trial.epoch,
-            trial.most_epochs,
-            trial.weights_hash.map(|hash| hash.0),
-            trial.seconds,
-            int(trial.images),
-            trial.checkpoint.map(|hash| hash.0),
-            &trial.reason,
-            trial.changed,
         ]
+        .into_iter()
+        .chain(changing(trial))
     });
     INSERT.run(c, values.collect())
 }
@@ -356,24 +364,9 @@ pub(super) fn update<'a>(c: &Db, rows: impl Iterator<Item = Update<'a>>) -> Rows
             speaker.map(|(attempt, ..)| attempt.0),
             speaker.map(|(_, token, _)| token.0),
             speaker.and_then(|(.., state)| Some(state?.as_str())),
-            trial.state.as_str(),
-            trial.asked.map(StopRequest::as_str),
-            trial.to_epoch,
-            int(trial.queue_order),
-            trial.waits_at_end,
-            trial.keep_weights,
-            trial.attempts,
-            &trial.worker,
-            trial.objective,
-            trial.epoch,
-            trial.most_epochs,
-            trial.weights_hash.map(|hash| hash.0),
-            trial.seconds,
-            int(trial.images),
-            trial.checkpoint.map(|hash| hash.0),
-            &trial.reason,
-            trial.changed,
         ]
+        .into_iter()
+        .chain(changing(trial))
     });
     UPDATE.run(c, values.collect())
 }
