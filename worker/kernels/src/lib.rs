@@ -14,7 +14,9 @@ mod activation;
 mod dropout;
 mod rows;
 
+mod behind;
 mod compute;
+mod delta;
 mod norm;
 mod view;
 
@@ -26,8 +28,10 @@ mod peak;
 mod pool;
 
 pub use activation::Activation;
+pub use behind::Behind;
 pub use compute::Compute;
 pub use conv::{Conv, Sink, Source};
+pub use delta::{Delta, NormBack};
 pub use dropout::Dropout;
 pub use geometry::Geometry;
 pub use isa::{Isa, IsaError};
@@ -36,4 +40,4 @@ pub use loss::{Loss, softmax_cross_entropy};
 pub use norm::{Moments, NormGradient};
 pub use peak::Peak;
 pub use pool::{Pool, global_average, global_average_back, maxout, maxout_back};
-pub use view::{Affine, Behind, Delta, Extent, NormBack, View};
+pub use view::{Affine, Extent, View};

@@ -1,9 +1,10 @@
 //! Batch normalisation: the batch's moments, and the coefficients that carry it forwards and backwards.
 
 use crate::{
+    behind::Behind,
     compute::{Compute, Parts},
     rows,
-    view::{Affine, Behind, Extent, fold},
+    view::{Affine, Extent, fold},
 };
 
 /// Mean and variance (biased) of each channel.
