@@ -97,7 +97,7 @@ impl<'a> Space<'a> {
                 }
             }
             let result = Config::from_spec(&spec).and_then(|config| match shape {
-                Some((shape, classes)) => config.check_geometry(shape, classes),
+                Some((shape, classes)) => config.fits(shape, classes),
                 None => Ok(()),
             });
             if let Err(error) = result {

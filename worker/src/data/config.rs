@@ -195,7 +195,7 @@ impl Config {
     }
 
     /// Refuses what images of this size cannot give.
-    pub fn check_shape(&self, shape: super::Shape) -> Result<(), ConfigProblem> {
+    pub fn fits(&self, shape: super::Shape) -> Result<(), ConfigProblem> {
         let side = shape.height.min(shape.width);
         if self.augment.shift as usize >= side {
             return Err(ConfigProblem {

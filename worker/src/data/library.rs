@@ -45,7 +45,7 @@ impl Library {
     pub fn prepare(&self, config: &Config, fold: u32) -> Result<Arc<Prepared>, DataError> {
         let set = self.open(&config.set_name())?;
         // Augmentation is no part of the key, so it is checked here.
-        config.check_shape(set.shape)?;
+        config.fits(set.shape)?;
         let prepared = once(&self.prepared, &key(config, fold), || {
             Prepared::new(set, config, fold).map(Arc::new)
         })?;

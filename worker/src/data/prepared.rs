@@ -34,7 +34,7 @@ pub struct Prepared {
 impl Prepared {
     /// Splits and fits.
     pub fn new(set: Arc<DataSet>, config: &Config, fold: u32) -> Result<Prepared, DataError> {
-        config.check_shape(set.shape)?;
+        config.fits(set.shape)?;
         let split = Split::new(&set, config, fold)?;
         let preprocess = Preprocess::fit(config, &set, &split.train)?;
         Prepared::with(set, split, preprocess)

@@ -1,7 +1,9 @@
 //! The keys of `[data]`, `[model]` and `[train]`: the only place that knows them. No candle in here.
 
+mod batch_norm;
 mod error;
 mod model;
+mod padding;
 mod train;
 mod unused;
 
@@ -9,10 +11,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use batch_norm::BatchNormWhere;
 pub use error::ConfigError;
-pub use model::{
-    ActivationKind, BatchNormWhere, ConvBlock, InitKind, InitShape, Model, Padding, PoolKind,
-};
+pub use model::{ActivationKind, ConvBlock, InitKind, InitShape, Model, PoolKind};
+pub use padding::Padding;
 pub use train::{OptimizerKind, ScheduleKind, Train};
 
 use super::architecture::{Architecture, Shape};
@@ -72,7 +74,7 @@ impl Config {
     /// Whether images of `shape` `[height, width, channels]` go through the network with output left everywhere.
     ///
     /// The error shows the arithmetic: `(8 - 5 + 2*0)/2 + 1 = 2`.
-    pub fn check_geometry(&self, shape: [usize; 3], classes: usize) -> Result<(), ConfigError> {
+    pub fn fits(&self, shape: [usize; 3], classes: usize) -> Result<(), ConfigError> {
         Architecture::new(&self.model, Shape::from(shape), classes).map(drop)
     }
 

@@ -1,11 +1,13 @@
 //! `[model]`: the network.
 
-use std::{borrow::Cow, fmt};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-
-use super::error::{ConfigError, count, share, within};
+use super::{
+    batch_norm::BatchNormWhere,
+    error::{ConfigError, count, share, within},
+    padding::Padding,
+};
 
 /// The network: blocks of convolutions, then fully connected layers, then one output a class.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -171,72 +173,6 @@ impl ConvBlock {
     }
 }
 
-/// Zeros around the image.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Padding {
-    /// (size − 1)/2 on each side: keeps height and width at stride 1 for odd sizes.
-    #[default]
-    Same,
-    /// So many on each side.
-    Zeros(usize),
-}
-
-impl Serialize for Padding {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Same => serializer.serialize_str("same"),
-            Self::Zeros(zeros) => serializer.serialize_u64(*zeros as u64),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Padding {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl de::Visitor<'_> for Visitor {
-            type Value = Padding;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("\"same\" or a number from 0 on")
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Padding, E> {
-                match text {
-                    "same" => Ok(Padding::Same),
-                    _ => Err(E::invalid_value(de::Unexpected::Str(text), &self)),
-                }
-            }
-
-            fn visit_u64<E: de::Error>(self, zeros: u64) -> Result<Padding, E> {
-                let number = de::Unexpected::Unsigned(zeros);
-                let zeros = usize::try_from(zeros).map_err(|_| E::invalid_value(number, &self))?;
-                Ok(Padding::Zeros(zeros))
-            }
-
-            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Padding, E> {
-                match u64::try_from(number) {
-                    Ok(zeros) => self.visit_u64(zeros),
-                    Err(_) => Err(E::invalid_value(de::Unexpected::Signed(number), &self)),
-                }
-            }
-        }
-        deserializer.deserialize_any(Visitor)
-    }
-}
-
-impl JsonSchema for Padding {
-    fn schema_name() -> Cow<'static, str> {
-        "Padding".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "description": "Zeros around the image: a number, or \"same\" for (size − 1)/2.",
-            "oneOf": [{"const": "same"}, {"type": "integer", "minimum": 0}],
-        })
-    }
-}
-
 /// What a pool keeps of its window.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -317,68 +253,4 @@ pub enum InitShape {
     Normal,
     /// Uniform, with the same deviation.
     Uniform,
-}
-
-/// Where batch normalisation stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum BatchNormWhere {
-    /// `true`: after every conv and hidden layer.
-    #[default]
-    Everywhere,
-    /// `"conv"`: after convolutions only.
-    Conv,
-    /// `false`.
-    Nowhere,
-}
-
-impl Serialize for BatchNormWhere {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Everywhere => serializer.serialize_bool(true),
-            Self::Conv => serializer.serialize_str("conv"),
-            Self::Nowhere => serializer.serialize_bool(false),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for BatchNormWhere {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl de::Visitor<'_> for Visitor {
-            type Value = BatchNormWhere;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("true, false or \"conv\"")
-            }
-
-            fn visit_bool<E: de::Error>(self, everywhere: bool) -> Result<BatchNormWhere, E> {
-                Ok(if everywhere {
-                    BatchNormWhere::Everywhere
-                } else {
-                    BatchNormWhere::Nowhere
-                })
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<BatchNormWhere, E> {
-                match text {
-                    "conv" => Ok(BatchNormWhere::Conv),
-                    _ => Err(E::invalid_value(de::Unexpected::Str(text), &self)),
-                }
-            }
-        }
-        deserializer.deserialize_any(Visitor)
-    }
-}
-
-impl JsonSchema for BatchNormWhere {
-    fn schema_name() -> Cow<'static, str> {
-        "BatchNormWhere".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "description": "After every conv and hidden layer (true), after convolutions only (\"conv\"), or not at all.",
-            "oneOf": [{"type": "boolean"}, {"const": "conv"}],
-        })
-    }
 }

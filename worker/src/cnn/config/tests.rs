@@ -92,7 +92,7 @@ fn an_empty_output_is_refused_with_the_arithmetic() {
         json!({}),
     ))
     .unwrap();
-    let error = config.check_geometry([8, 8, 1], 10).unwrap_err();
+    let error = config.fits([8, 8, 1], 10).unwrap_err();
     assert_eq!(error.path, "model.conv.1");
     assert!(error.message.contains("(2 - 5 + 2*0)/1 + 1"), "{error}");
 }

@@ -111,8 +111,8 @@ fn images_must_be_large_enough() {
         augment: Augment { flip: false, shift },
         ..Config::new("x")
     };
-    shift(5).check_shape(shape).unwrap();
-    let error = shift(6).check_shape(shape).unwrap_err().to_string();
+    shift(5).fits(shape).unwrap();
+    let error = shift(6).fits(shape).unwrap_err().to_string();
     assert_eq!(
         error,
         "data.augment.shift = 6: images of 8×6×1 would be moved out of sight: less than 6"
@@ -122,7 +122,7 @@ fn images_must_be_large_enough() {
         preprocess: PreprocessKind::Pca,
         ..Config::new("x")
     };
-    let error = pca.check_shape(shape).unwrap_err().to_string();
+    let error = pca.fits(shape).unwrap_err().to_string();
     assert_eq!(
         error,
         "data.components = 49: images of 8×6×1 have 48 components at most"
@@ -131,7 +131,7 @@ fn images_must_be_large_enough() {
         preprocess: PreprocessKind::None,
         ..pca
     }
-    .check_shape(shape)
+    .fits(shape)
     .unwrap();
 }
 
