@@ -1,29 +1,35 @@
 //! One training under way: epochs, reports, the best weights so far.
 
+mod best;
 mod divergence;
 mod layers;
 mod resume;
+mod steps;
 
-use std::{collections::BTreeMap, path::Path, sync::Arc, time::Instant};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::{
     Architecture, Config,
     diagnosis::{EpochCurve, diagnose},
     evaluate::{CHUNK, Score, evaluate},
-    executor::{Batch, Executor, Outcome, Training as StepSettings},
+    executor::Executor,
     init::initial_parameters,
     optimizer::Optimizer,
-    random,
-    saved_net::{About, FORMAT, SavedNet},
     schedule::Schedule,
 };
 use crate::{
-    data::{AugmentKey, Batches, Part, Prepared},
-    trainer::{Epoch, Objective, Report, Stop, TrainError, Training, TrialSpec},
+    data::{Batches, Part, Prepared},
+    trainer::{Epoch, Report, Stop, TrainError, Training, TrialSpec},
 };
+use best::Best;
 use divergence::Divergence;
-use layers::LastStep;
 pub use layers::LayerReport;
+use steps::Steps;
 
 /// A network being trained.
 pub struct CnnTraining {
@@ -44,6 +50,8 @@ pub struct CnnTraining {
     history: Vec<Report>,
     /// Why it ended, if it diverged.
     diverged: Option<String>,
+    /// Time spent on what only the diagnosis reads.
+    observing: Duration,
 }
 
 /// Everything that steps change. A stopped epoch puts the old one back.
@@ -56,27 +64,6 @@ struct State {
     divergence: Divergence,
     /// Epochs since the objective was last improved.
     stale: usize,
-}
-
-/// The weights of the best epoch so far.
-#[derive(Clone, Debug)]
-struct Best {
-    epoch: u32,
-    objective: f64,
-    parameters: Vec<f32>,
-    statistics: Vec<f32>,
-}
-
-/// How the steps of an epoch ended.
-enum Steps {
-    Done {
-        loss: f64,
-        accuracy: f64,
-        images: u64,
-        last: LastStep,
-    },
-    Stopped,
-    Diverged(String),
 }
 
 impl CnnTraining {
@@ -108,6 +95,7 @@ impl CnnTraining {
             labels: vec![0; batch],
             history: Vec::new(),
             diverged: None,
+            observing: Duration::ZERO,
             trial: trial.clone(),
             config,
             prepared,
@@ -133,80 +121,14 @@ impl CnnTraining {
         &self.architecture
     }
 
+    /// Time spent on the layers' statistics so far; the epochs' `seconds` include it.
+    pub fn observing(&self) -> Duration {
+        self.observing
+    }
+
     /// What each epoch gave so far.
     pub fn history(&self) -> &[Report] {
         &self.history
-    }
-
-    /// The steps of epoch `epoch`, on the training part.
-    fn steps(&mut self, epoch: u32, stop: &Stop, started: Instant) -> Result<Steps, TrainError> {
-        let prepared = Arc::clone(&self.prepared);
-        let batches = Batches::epoch(
-            &prepared.split.train,
-            self.config.train.batch_size,
-            self.trial.seed,
-            epoch,
-        );
-        let count = batches.steps();
-        let (mut loss, mut correct, mut images) = (0.0, 0, 0);
-        let mut last = LastStep::default();
-        // An image of the evaluation, a forward pass, costs a third of one in training.
-        let evaluation = prepared.split.validation.len() as f64
-            / (3 * self.config.train.batch_size.max(1)) as f64;
-        for (index, batch) in batches.iter().enumerate() {
-            if stop.step() {
-                return Ok(Steps::Stopped);
-            }
-            let step = (epoch as usize - 1) * self.steps_per_epoch + index;
-            let outcome = self.gradient(batch, epoch, step)?;
-            if let Some(reason) =
-                self.state
-                    .divergence
-                    .observe(outcome.loss, self.architecture.classes, step)
-            {
-                return Ok(Steps::Diverged(reason));
-            }
-            loss += outcome.loss;
-            correct += outcome.correct;
-            images += batch.len();
-            if index + 1 == count {
-                last = LastStep::before(&self.architecture, &self.state.parameters, &self.gradient);
-            }
-            let rate = self.schedule.rate(step);
-            self.state
-                .optimizer
-                .step(&mut self.state.parameters, &mut self.gradient, rate);
-            let left = (count - index - 1) as f64 + evaluation;
-            stop.remaining(started.elapsed().div_f64((index + 1) as f64).mul_f64(left));
-        }
-        last.after(&self.architecture, &self.state.parameters);
-        Ok(Steps::Done {
-            loss: loss / count.max(1) as f64,
-            accuracy: correct as f64 / images.max(1) as f64,
-            images: images as u64,
-            last,
-        })
-    }
-
-    /// Forward and backward of one batch.
-    fn gradient(&mut self, batch: &[u32], epoch: u32, step: usize) -> Result<Outcome, TrainError> {
-        let images = &mut self.images[..batch.len() * self.prepared.shape().features()];
-        let labels = &mut self.labels[..batch.len()];
-        let seed = self.trial.seed;
-        let key = AugmentKey { seed, epoch };
-        self.prepared
-            .fill_augmented(batch, &self.config.data.augment, key, images, labels);
-        let settings = StepSettings {
-            mask_key: random::key("hone dropout v1", &[seed, step as u64]),
-            label_smoothing: self.config.train.label_smoothing,
-        };
-        self.executor.step(
-            &self.state.parameters,
-            &mut self.state.statistics,
-            Batch { images, labels },
-            settings,
-            &mut self.gradient,
-        )
     }
 
     #[expect(
@@ -264,64 +186,9 @@ impl CnnTraining {
         hasher.finalize().as_bytes().to_vec()
     }
 
-    /// Keeps the weights if the objective is better than ever; says whether patience is at its end.
-    fn judge(&mut self, metrics: &BTreeMap<String, f64>) -> bool {
-        let Objective { metric, best, .. } = &self.trial.objective;
-        let Some(&objective) = metrics.get(metric) else {
-            return false;
-        };
-        let old = self.best.as_ref().map(|best| best.objective);
-        if self.trial.objective.improves(objective, old) {
-            self.state.stale = 0;
-            // With `at = "last"` only the number is needed, for patience.
-            let keep = |values: &[f32]| if *best { values.to_vec() } else { Vec::new() };
-            self.best = Some(Best {
-                epoch: self.state.epoch,
-                objective,
-                parameters: keep(&self.state.parameters),
-                statistics: keep(&self.state.statistics),
-            });
-        } else {
-            self.state.stale += 1;
-        }
-        self.config
-            .train
-            .patience
-            .is_some_and(|patience| self.state.stale >= patience)
-    }
-
     fn end_diverged(&mut self, epoch: u32, reason: String) -> Epoch {
         self.diverged = Some(reason.clone());
         Epoch::Diverged { epoch, reason }
-    }
-
-    /// The network that counts: the best epoch's, or the last one's.
-    pub fn saved_net(&self) -> SavedNet {
-        let (epoch, parameters, statistics) = match &self.best {
-            Some(best) if self.trial.objective.best => {
-                (best.epoch, &best.parameters, &best.statistics)
-            }
-            _ => (
-                self.state.epoch,
-                &self.state.parameters,
-                &self.state.statistics,
-            ),
-        };
-        let set = &self.prepared.set;
-        SavedNet {
-            about: About {
-                format: FORMAT,
-                config: self.config.clone(),
-                shape: [set.shape.height, set.shape.width, set.shape.channels],
-                labels: set.classes.clone(),
-                preprocess: self.prepared.preprocess.kind,
-                epoch,
-            },
-            architecture: self.architecture.clone(),
-            parameters: parameters.clone(),
-            statistics: statistics.clone(),
-            preprocess: self.prepared.preprocess.clone(),
-        }
     }
 }
 
@@ -373,7 +240,9 @@ impl Training for CnnTraining {
             return Ok(self.end_diverged(epoch, reason));
         }
         self.state.epoch = epoch;
+        let begun = started.elapsed();
         let layers = self.layer_reports(&last)?;
+        self.observing += started.elapsed() - begun;
         let report = Report {
             epoch,
             layers: serde_json::to_vec(&layers)

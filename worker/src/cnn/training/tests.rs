@@ -1,9 +1,14 @@
 use std::path::PathBuf;
 
+use proptest::{collection::vec, prelude::*, sample::select};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{cnn::trainer::CnnTrainer, data::Library, trainer::Trainer};
+use crate::{
+    cnn::{SavedNet, trainer::CnnTrainer},
+    data::Library,
+    trainer::{Objective, Trainer},
+};
 
 fn trial(model: Value, train: Value, epochs: u32) -> TrialSpec {
     TrialSpec {
@@ -90,6 +95,89 @@ fn a_resume_gives_the_bits_of_the_uninterrupted_training() {
         assert_eq!(second.epochs_done(), 2);
         parts.extend(reports(&mut second, 2));
         assert_eq!(exact(&whole), exact(&parts));
+    }
+}
+
+/// What a training can be made of, drawn at random. Sixty images, so that an epoch takes milliseconds.
+fn any_trial() -> impl Strategy<Value = TrialSpec> {
+    let activation = select(vec![
+        "relu", "prelu", "maxout", "tanh", "sigmoid", "elu", "gelu", "silu",
+    ]);
+    let block = (1..5_usize, any::<bool>(), select(vec![0, 2]), select(vec![0.0, 0.3]))
+        .prop_map(|(filters, residual, pool, dropout)| {
+            json!({"filters": filters, "residual": residual, "pool": pool, "dropout": dropout})
+        });
+    let norm = select(vec![json!(true), json!(false), json!("conv")]);
+    let model = (vec(block, 0..3), vec(2..9_usize, 0..3), activation, norm, select(vec![0.0, 0.4])).prop_map(
+        |(conv, hidden, activation, batch_norm, dropout)| {
+            json!({
+                "conv": conv, "hidden": hidden, "activation": activation, "batch_norm": batch_norm, "dropout": dropout,
+            })
+        },
+    );
+    let optimizer = select(vec!["sgd", "rmsprop", "adagrad", "adam", "adamw"]);
+    let schedule = select(vec!["constant", "step", "cosine", "one-cycle"]);
+    let switches = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
+    let train = (optimizer, schedule, 7..40_usize, switches).prop_map(
+        |(optimizer, schedule, batch_size, (nesterov, clip, smooth, warm))| {
+            let mut train = json!({
+                "optimizer": optimizer, "schedule": schedule, "batch_size": batch_size, "learning_rate": 0.01,
+                "weight_decay": 1e-3, "nesterov": nesterov,
+                "label_smoothing": if smooth { 0.1 } else { 0.0 }, "warmup": if warm { 0.2 } else { 0.0 },
+            });
+            if clip {
+                train["clip_norm"] = json!(0.5);
+            }
+            train
+        },
+    );
+    let preprocess = select(vec!["mean-image", "standardize", "whiten"]);
+    (model, train, preprocess, any::<bool>(), any::<u32>()).prop_map(
+        |(model, train, preprocess, augment, seed)| {
+            let augment = json!({"flip": augment, "shift": u32::from(augment)});
+            let data = json!({
+                "source": "digits", "validation": 30, "limit": 60, "preprocess": preprocess, "augment": augment,
+            });
+            TrialSpec {
+                spec: json!({"data": data, "model": model, "train": train}),
+                seed: u64::from(seed),
+                ..trial(json!({}), json!({}), EPOCHS)
+            }
+        },
+    )
+}
+
+/// Horizon of the random trainings.
+const EPOCHS: u32 = 5;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    /// Killed in any epoch, twice: what was trained since the last checkpoint is lost, a fresh process goes on from there.
+    #[test]
+    fn killed_anywhere_and_resumed_it_gives_the_same_bits(
+        trial in any_trial(), first in 0..EPOCHS, second in 0..EPOCHS, threads in 1..3_usize,
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let checkpoint = folder.path().join("checkpoint");
+        let whole = reports(&mut trainer().begin(&trial, None).unwrap(), EPOCHS);
+        let mut kills = [first, second];
+        kills.sort_unstable();
+        let mut resume = None;
+        let mut parts = Vec::new();
+        let other = CnnTrainer::new(Arc::new(Library::new(Vec::new(), BTreeMap::new())), threads);
+        for kill in kills {
+            let mut training = other.begin(&trial, resume).unwrap();
+            let done = training.epochs_done();
+            parts.extend(reports(&mut training, kill - done));
+            training.save(&checkpoint).unwrap();
+            reports(&mut training, 1);
+            resume = Some(checkpoint.as_path());
+        }
+        let mut last = other.begin(&trial, resume).unwrap();
+        prop_assert_eq!(last.epochs_done(), kills[1]);
+        parts.extend(reports(&mut last, EPOCHS - kills[1]));
+        prop_assert_eq!(exact(&whole), exact(&parts));
     }
 }
 
