@@ -10,6 +10,7 @@ mod faults;
 mod hone;
 mod json;
 mod local_run;
+mod model;
 mod reproduce;
 mod sweep_file;
 mod verbs;

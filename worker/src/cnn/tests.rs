@@ -162,6 +162,23 @@ fn a_tiny_rate_leaves_the_loss_where_it_was() {
     );
 }
 
+/// CS231n's second sanity check: plain SGD at 1e-3 learns twenty examples by heart within 200 epochs. The cost stands still
+/// at ln 10 for the first ten: one must not give up early.
+#[test]
+fn twenty_examples_are_learnt_by_heart() {
+    let spec = json!({
+        "data": {"source": "digits", "limit": 20, "scale": 255},
+        "model": {"hidden": [50], "batch_norm": false, "init": "normal", "init_std": 1e-4, "output_gain": 1},
+        "train": {"learning_rate": 1e-3, "momentum": 0, "batch_size": 5},
+    });
+    let reports = train(spec, 200);
+    let of = |epoch: usize, metric: &str| reports[epoch - 1].metrics[metric];
+    assert!((of(1, "train_loss") - 10.0_f64.ln()).abs() < 1e-3);
+    assert!((of(10, "train_loss") - 10.0_f64.ln()).abs() < 1e-2);
+    assert_eq!(of(200, "train_accuracy"), 1.0);
+    assert!(of(200, "train_loss") < 0.01);
+}
+
 /// Depth without a nonlinearity is one matrix: three layers give the logits of their product.
 #[test]
 fn a_net_without_activations_is_linear() {

@@ -1,15 +1,20 @@
-//! Draws the lecture's histograms: what first weights do to the activations of five layers.
+//! Draws what first weights do to activations: a net of one's own, and the lecture's five layers beside it.
 
-use std::{fmt::Write, path::PathBuf};
+use std::{
+    fmt::Write,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context;
 use hone_worker::cnn::{
-    activations::{Histogram, experiment},
+    activations::{Histogram, IMAGES, experiment, of_net},
     config::{ActivationKind, InitKind},
 };
 use serde_json::json;
 
+use super::{read, trainer};
 use crate::{
+    args::WorkerSetup,
     exit::Exit,
     output::{out, style::Style},
 };
@@ -17,6 +22,9 @@ use crate::{
 /// Arguments of `hone model activations`.
 #[derive(clap::Args)]
 pub struct Args {
+    /// A sweep file whose network is drawn above the lecture's; domains stand at their middle
+    #[arg(value_name = "SWEEP.toml")]
+    file: Option<PathBuf>,
     /// Write the histograms as a picture as well
     #[arg(short, long, value_name = "FILE.svg")]
     output: Option<PathBuf>,
@@ -26,6 +34,14 @@ pub struct Args {
     /// Seed of inputs and weights
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
+    #[command(flatten)]
+    setup: WorkerSetup,
+}
+
+/// A row of histograms, one a layer.
+struct Case {
+    name: String,
+    layers: Vec<Histogram>,
 }
 
 /// The cases that the lecture shows.
@@ -49,12 +65,14 @@ const CASES: [(&str, ActivationKind, InitKind, f64); 5] = [
 
 /// Does it.
 pub fn run(args: &Args) -> anyhow::Result<Exit> {
-    let cases: Vec<(&str, Vec<Histogram>)> = CASES
-        .iter()
-        .map(|(name, activation, init, std)| {
-            (*name, experiment(*activation, *init, *std, args.seed))
-        })
-        .collect();
+    let mut cases = Vec::new();
+    if let Some(path) = &args.file {
+        cases.push(own(path, args)?);
+    }
+    cases.extend(CASES.iter().map(|(name, activation, init, std)| Case {
+        name: (*name).to_owned(),
+        layers: experiment(*activation, *init, *std, args.seed),
+    }));
     if let Some(path) = &args.output {
         std::fs::write(path, picture(&cases)).with_context(|| path.display().to_string())?;
         out::note(format!("wrote {}", path.display()));
@@ -62,31 +80,61 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     if args.json {
         let cases: Vec<_> = cases
             .iter()
-            .map(|(name, layers)| json!({"case": name, "layers": layers}))
+            .map(|case| json!({"case": case.name, "layers": case.layers}))
             .collect();
         out::json(&cases)?;
     } else {
-        out::print(&render(&cases, Style::stdout()))?;
+        out::print(&render(&cases, args.file.is_some(), Style::stdout()))?;
     }
     Ok(Exit::Done)
 }
 
-fn render(cases: &[(&str, Vec<Histogram>)], style: Style) -> String {
-    let mut text =
-        String::from("1000 rows of 100 normal numbers through five layers of 100 units\n");
-    for (name, layers) in cases {
-        let _ = writeln!(text, "\n{}", style.bold(name));
-        for layer in layers {
+/// The network of a sweep file, over images of its data set.
+fn own(path: &Path, args: &Args) -> anyhow::Result<Case> {
+    let (file, config) = read(path)?;
+    let trainer = trainer(Some(&file), &args.setup)?;
+    let prepared = trainer.library().prepare(&config.data, 0)?;
+    let images = prepared.split.train.len().min(IMAGES);
+    Ok(Case {
+        name: format!("{} before training ({images} training images)", file.name),
+        layers: of_net(&config, &prepared, args.seed)?,
+    })
+}
+
+fn render(cases: &[Case], own: bool, style: Style) -> String {
+    let lecture = "1000 rows of 100 normal numbers through five layers of 100 units";
+    let mut text = String::new();
+    for (index, case) in cases.iter().enumerate() {
+        let gap = if index == 0 { "" } else { "\n" };
+        if index == usize::from(own) {
+            let _ = writeln!(text, "{gap}{lecture}\n");
+        } else {
+            text.push_str(gap);
+        }
+        let _ = writeln!(text, "{}", style.bold(&case.name));
+        let names = case.layers.iter().map(|layer| layer.layer.len());
+        let width = names.max().unwrap_or(0);
+        for layer in &case.layers {
             let bars = bars(&layer.counts, style);
-            let (low, high) = (layer.low, layer.high);
+            let (name, low, high) = (&layer.layer, layer.low, layer.high);
             let _ = writeln!(
                 text,
-                "  {}  {low:>4} |{bars}| {high:<4} mean {:>9.2e}  deviation {:.2e}",
-                layer.layer, layer.mean, layer.deviation
+                "  {name:width$}  {low:>4} |{bars}| {high:<4} mean {:>9.2e}  deviation {:.2e}{}",
+                layer.mean,
+                layer.deviation,
+                zeros(layer)
             );
         }
     }
     text
+}
+
+/// How many are exactly 0, which no bar shows: a ReLU's half.
+fn zeros(layer: &Histogram) -> String {
+    match layer.zero_share() {
+        0.0 => String::new(),
+        share => format!(", zero {:.0} %", 100.0 * share),
+    }
 }
 
 /// One character a bar.
@@ -116,11 +164,11 @@ const MARGIN: usize = 30;
 
 /// A grid of histograms: a row a case, a column a layer.
 #[expect(clippy::cast_precision_loss, reason = "a picture")]
-fn picture(cases: &[(&str, Vec<Histogram>)]) -> String {
+fn picture(cases: &[Case]) -> String {
     let (width, height) = PLOT;
     let columns = cases
         .iter()
-        .map(|(_, layers)| layers.len())
+        .map(|case| case.layers.len())
         .max()
         .unwrap_or(0);
     let (total_width, total_height) = (
@@ -131,7 +179,7 @@ fn picture(cases: &[(&str, Vec<Histogram>)]) -> String {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{total_width}\" height=\"{total_height}\" \
          font-family=\"sans-serif\" font-size=\"11\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
     );
-    for (row, (name, layers)) in cases.iter().enumerate() {
+    for (row, Case { name, layers }) in cases.iter().enumerate() {
         let top = MARGIN + row * (height + 2 * MARGIN);
         let _ = writeln!(
             svg,
@@ -154,8 +202,13 @@ fn picture(cases: &[(&str, Vec<Histogram>)]) -> String {
             let under = top + height + 14;
             let _ = writeln!(
                 svg,
-                "<text x=\"{left}\" y=\"{under}\">{}: {} to {}, deviation {:.2}</text>",
-                layer.layer, layer.low, layer.high, layer.deviation
+                "<text x=\"{left}\" y=\"{under}\">{}: {} to {}</text>\n<text x=\"{left}\" y=\"{}\">deviation {:.1e}{}</text>",
+                layer.layer,
+                layer.low,
+                layer.high,
+                under + 13,
+                layer.deviation,
+                zeros(layer)
             );
         }
     }

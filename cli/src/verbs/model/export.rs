@@ -81,7 +81,7 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
 }
 
 /// Of the winner's trials the one with the best objective; the lower number of equals.
-async fn winner(history: &History, sweep: &str) -> anyhow::Result<TrialName> {
+pub(super) async fn winner(history: &History, sweep: &str) -> anyhow::Result<TrialName> {
     let detail = history.sweep(sweep).await?;
     let best = history.best(sweep).await?;
     let mut found: Option<(f64, u64)> = None;

@@ -23,7 +23,10 @@ use crate::{
     args::WorkerSetup,
     exit::{Exit, wrong},
     local::setup,
-    sweep_file::{self, SweepFile},
+    sweep_file::{
+        self, SweepFile,
+        tables::{At, Direction},
+    },
 };
 
 /// Arguments of `hone model`.
@@ -61,7 +64,7 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
         Verb::Check(args) => check::run(&args),
         Verb::Bench(args) => bench::run(&args),
         Verb::Activations(args) => activations::run(&args),
-        Verb::Train(args) => train::run(&args),
+        Verb::Train(args) => train::run(args).await,
         Verb::Export(args) => export::run(args).await,
         Verb::Eval(args) => eval::run(&args),
         Verb::Predict(args) => predict::run(&args),
@@ -104,9 +107,9 @@ fn trial(file: &SweepFile, spec: Value, epochs: u32) -> TrialSpec {
         full_epochs: epochs,
         to_epoch: epochs,
         objective: Objective {
-            metric: String::from("val_accuracy"),
-            maximize: true,
-            best: true,
+            metric: file.objective.metric.clone(),
+            maximize: file.objective.direction != Some(Direction::Minimize),
+            best: file.objective.at == At::Best,
         },
     }
 }

@@ -1,26 +1,31 @@
-//! Trains one network with given params and writes it to a file.
+//! Trains one network, with a sweep's winning params or with those of a sweep file, and writes it to a file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use hone_worker::trainer::{Epoch, Stop, Training};
+use hone_worker::{
+    cnn::CnnTrainer,
+    trainer::{Epoch, Stop, Training, TrialSpec},
+};
 
-use super::{read, spec, trainer, trial};
+use super::{export, read, spec, trainer, trial};
 use crate::{
-    args::WorkerSetup,
-    exit::Exit,
+    args::{Place, WorkerSetup, in_a_folder},
+    client::{self, TrialName},
+    exit::{Exit, wrong},
     output::{numbers, out},
 };
 
 /// Arguments of `hone model train`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// The sweep file; domains stand at their middle unless --set says otherwise
-    #[arg(value_name = "SWEEP.toml")]
-    file: PathBuf,
-    /// A hyperparameter's value, such as train.learning_rate=0.05; may be repeated
+    /// A sweep, for its winner's params, or a trial (SWEEP/17), for that one's; or a sweep file, whose domains stand at
+    /// their middle unless --set says otherwise
+    #[arg(value_name = "SWEEP[/TRIAL]|SWEEP.toml")]
+    of: String,
+    /// A hyperparameter's value in place of the file's middle, such as train.learning_rate=0.05; may be repeated
     #[arg(long, value_name = "PATH=VALUE")]
     set: Vec<String>,
-    /// Epochs [default: search.full_epochs, or those of the last round]
+    /// Epochs, and the schedule's horizon [default: the trial's, or the file's search.full_epochs or last round]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     epochs: Option<u32>,
     /// Train on the validation part too; the last epoch's weights are then kept
@@ -31,38 +36,103 @@ pub struct Args {
     output: PathBuf,
     #[command(flatten)]
     setup: WorkerSetup,
+    #[command(flatten)]
+    place: Place,
 }
 
 /// Does it.
-pub fn run(args: &Args) -> anyhow::Result<Exit> {
-    let (file, _) = read(&args.file)?;
+pub async fn run(args: Args) -> anyhow::Result<Exit> {
+    in_a_folder("--output", &args.output)?;
+    let path = Path::new(&args.of);
+    let is_file = path
+        .extension()
+        .is_some_and(|extension| extension == "toml");
+    let (trainer, mut trial) = if is_file || path.is_file() {
+        of_file(path, &args)?
+    } else {
+        of_sweep(&args).await?
+    };
+    if let Some(epochs) = args.epochs {
+        (trial.full_epochs, trial.to_epoch) = (epochs, epochs);
+    }
+    // Training blocks: it is kept off the threads that handle messages, as in a worker.
+    tokio::task::spawn_blocking(move || train(&trainer, &trial, args.all_data, &args.output))
+        .await?
+}
+
+fn of_file(path: &Path, args: &Args) -> anyhow::Result<(CnnTrainer, TrialSpec)> {
+    let (file, _) = read(path)?;
     let mut values = file.middle();
     for text in &args.set {
         spec::place(&file, &mut values, text)?;
     }
-    let trainer = trainer(Some(&file), &args.setup)?;
-    let trial = trial(
-        &file,
-        values,
-        args.epochs.unwrap_or_else(|| spec::epochs(&file)),
-    );
-    let mut training = if args.all_data {
-        trainer.begin_on_everything(&trial)?
-    } else {
-        trainer.begin(&trial, None)?
+    let trial = trial(&file, values, spec::epochs(&file));
+    Ok((trainer(Some(&file), &args.setup)?, trial))
+}
+
+/// The trial that `hone model export` would export: with the same images and epochs it comes out bit by bit.
+async fn of_sweep(args: &Args) -> anyhow::Result<(CnnTrainer, TrialSpec)> {
+    if !args.set.is_empty() {
+        return Err(wrong(
+            "--set goes with a sweep file; a sweep's winner has a value for everything",
+        ));
+    }
+    let history = client::connect(&args.place).await?;
+    let name = match args.of.parse::<TrialName>() {
+        Ok(name) => history.full_name(&name).await?,
+        Err(_) => export::winner(&history, &args.of).await?,
     };
-    for _ in 0..trial.to_epoch {
-        let (Epoch::Done(report) | Epoch::Last(report)) = training.epoch(&Stop::default())? else {
-            anyhow::bail!("the training diverged; a lower train.learning_rate may help");
+    let recorded = history.recorded(&name).await?;
+    if recorded.trainer != "cnn" {
+        return Err(wrong(format!(
+            "{name} was trained by the program {:?}; only the built-in trainer's networks can be trained alone",
+            recorded.trainer
+        )));
+    }
+    let mut trial = recorded.spec;
+    trial.to_epoch = trial.full_epochs;
+    out::note(format!("params, seed and epochs of {name}"));
+    Ok((trainer(None, &args.setup)?, trial))
+}
+
+fn train(
+    trainer: &CnnTrainer,
+    trial: &TrialSpec,
+    all_data: bool,
+    output: &Path,
+) -> anyhow::Result<Exit> {
+    let mut training = if all_data {
+        trainer.begin_on_everything(trial)?
+    } else {
+        trainer.begin(trial, None)?
+    };
+    while training.epochs_done() < trial.to_epoch {
+        let (report, last) = match training.epoch(&Stop::default())? {
+            Epoch::Done(report) => (report, false),
+            Epoch::Last(report) => (report, true),
+            Epoch::Diverged { reason, .. } => {
+                anyhow::bail!(
+                    "the training diverged ({reason}); a lower train.learning_rate may help"
+                )
+            }
+            Epoch::Ended | Epoch::Stopped => break,
         };
         let metrics: Vec<String> = report
             .metrics
             .iter()
             .map(|(name, value)| format!("{name} {}", numbers::metric(*value)))
             .collect();
-        out::note(format!("epoch {:>3}  {}", report.epoch, metrics.join("  ")));
+        out::note(format!(
+            "epoch {:>3}  {}  {:.1} s",
+            report.epoch,
+            metrics.join("  "),
+            report.seconds
+        ));
+        if last {
+            break;
+        }
     }
-    training.save_best(&args.output)?;
-    out::note(format!("wrote {}", args.output.display()));
+    training.save_best(output)?;
+    out::note(format!("wrote {}", output.display()));
     Ok(Exit::Done)
 }

@@ -131,6 +131,25 @@ impl Reference {
         (log * targets)?.sum_all()? / -(labels.len() as f64)
     }
 
+    /// What every layer gives for these images, in the order of the layers, beside fresh statistics.
+    pub fn outputs(
+        &self,
+        parameters: &[f32],
+        images: &[f32],
+        training: Option<Training>,
+    ) -> Result<Vec<Vec<f64>>> {
+        let statistics: Vec<f64> = self
+            .architecture
+            .fresh_statistics()
+            .into_iter()
+            .map(f64::from)
+            .collect();
+        let parameters = self.tensor(parameters, &[parameters.len()])?;
+        let pass = self.forward(&parameters, &statistics, &self.images(images)?, training)?;
+        let values = |output: &Tensor| output.to_dtype(DType::F64)?.flatten_all()?.to_vec1();
+        pass.outputs.iter().map(values).collect()
+    }
+
     fn images(&self, images: &[f32]) -> Result<Tensor> {
         let input = self.architecture.input;
         let count = images.len() / input.len().max(1);
