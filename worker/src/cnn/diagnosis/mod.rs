@@ -100,6 +100,7 @@ pub fn diagnose(
         config,
         chance: (classes as f64).ln(),
         curves,
+        full_epochs,
         annealed,
     };
     if let Some(reason) = diverged {
@@ -109,10 +110,9 @@ pub fn diagnose(
     if let Some(symmetric) = case.symmetric() {
         return vec![symmetric];
     }
-    let mut said: Vec<Diagnosis> = [case.dead(), case.saturated(), case.bad_init()]
-        .into_iter()
-        .flatten()
-        .collect();
+    // Units that vanished at the start look dead: again only the cause is told.
+    let gone = case.bad_init().or_else(|| case.dead());
+    let mut said: Vec<Diagnosis> = [gone, case.saturated()].into_iter().flatten().collect();
     // A layer that is broken explains a loss that does not move; a rate that is too low is then not to blame.
     said.extend(case.rate_too_high());
     if said.is_empty() {
