@@ -75,7 +75,7 @@ fn on_digits() -> Vec<Case> {
         })
     };
     let few = |count: u32| json!({"source": "digits", "validation": 360, "limit": count});
-    let tiny = json!({"hidden": [2], "activation": "sigmoid", "batch_norm": false});
+    let tiny = json!({"hidden": [2], "activation": "tanh", "init": "xavier", "batch_norm": false});
     vec![
         case(
             RateTooLow,
@@ -114,16 +114,16 @@ fn on_digits() -> Vec<Case> {
         ),
         case(
             RateTooHigh,
-            "a convolution, rate 1",
+            "a convolution, rate 1.5",
             small_conv(),
-            json!({"learning_rate": 1}),
+            json!({"learning_rate": 1.5}),
             12,
         ),
         case(
             RateTooHigh,
-            "64 hidden units, Adam at 0.1",
+            "64 hidden units, Adam at 0.2",
             json!({"hidden": [64]}),
-            json!({"optimizer": "adam", "learning_rate": 0.1}),
+            json!({"optimizer": "adam", "learning_rate": 0.2}),
             30,
         ),
         case(
@@ -216,8 +216,15 @@ fn on_digits() -> Vec<Case> {
             Underfitting,
             "two hidden units",
             tiny,
-            json!({"learning_rate": 0.3}),
-            60,
+            json!({"learning_rate": 0.1}),
+            40,
+        ),
+        case(
+            Underfitting,
+            "weight decay of 0.05",
+            json!({"hidden": [64], "batch_norm": false}),
+            json!({"learning_rate": 0.1, "weight_decay": 0.05}),
+            20,
         ),
         Case::new(
             Underfitting,

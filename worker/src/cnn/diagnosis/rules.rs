@@ -161,8 +161,9 @@ impl Case<'_> {
         let restless = broken || rises > 0 || last.train_loss > 1.05 * self.chance;
         let stuck = step > LARGE_STEP && restless && last.train_loss > NOT_LEARNT * self.chance;
         let high = first.train_loss > 2.0 * self.chance && step > LARGE_STEP;
-        let killed = self.dead().is_some() && step > 1.5 * LARGE_STEP;
-        let rushing = step > 4.0 * LARGE_STEP && rises * 4 >= self.curves.len() && !self.annealed;
+        let killed = self.dead().is_some() && step > LARGE_STEP;
+        let often = rises >= 2 && rises * 6 >= self.curves.len();
+        let rushing = step > 4.0 * LARGE_STEP && often && !self.annealed;
         let jumping = self.validation_jumps();
         (unsettled || lost || stuck || high || killed || rushing || jumping).then(|| {
             let evidence = format!(

@@ -3,44 +3,66 @@
 use super::{Fused, forward::Mode};
 use crate::cnn::{executor::ActivationStatistics, statistics::Observed};
 
-/// Sums over the images seen so far.
+/// Sums over the images seen so far, a channel each: one long chain of additions would wait for itself.
 struct Sums {
     layer: usize,
     kind: Observed,
     count: usize,
-    sum: f64,
-    squares: f64,
+    sums: Vec<f64>,
+    squares: Vec<f64>,
     outer: usize,
     alive: Vec<bool>,
 }
 
 impl Sums {
+    fn new(layer: usize, kind: Observed, channels: usize) -> Self {
+        Self {
+            layer,
+            kind,
+            count: 0,
+            sums: vec![0.0; channels],
+            squares: vec![0.0; channels],
+            outer: 0,
+            alive: vec![false; channels],
+        }
+    }
+
     fn add(&mut self, values: &[f32]) {
         self.count += values.len();
-        let (low, high) = match self.kind {
-            Observed::Sigmoid => (0.01, 0.99),
-            _ => (-0.99, 0.99),
-        };
-        for place in values.chunks_exact(self.alive.len().max(1)) {
-            for (alive, &value) in self.alive.iter_mut().zip(place) {
+        for place in values.chunks_exact(self.sums.len().max(1)) {
+            let sums = self.sums.iter_mut().zip(&mut self.squares);
+            for ((sum, square), &value) in sums.zip(place) {
                 let wide = f64::from(value);
-                self.sum += wide;
-                self.squares += wide * wide;
-                *alive |= value != 0.0;
-                self.outer += usize::from(value < low || value > high);
+                *sum += wide;
+                *square += wide * wide;
+            }
+            if self.kind == Observed::CanDie {
+                for (alive, &value) in self.alive.iter_mut().zip(place) {
+                    *alive |= value != 0.0;
+                }
             }
         }
+        let beyond = |low: f32, high: f32| {
+            let outer = values.iter().filter(|&&value| value < low || value > high);
+            outer.count()
+        };
+        self.outer += match self.kind {
+            Observed::Sigmoid => beyond(0.01, 0.99),
+            Observed::Tanh => beyond(-0.99, 0.99),
+            Observed::Plain | Observed::CanDie => 0,
+        };
     }
 
     fn statistics(&self) -> ActivationStatistics {
         let count = self.count.max(1) as f64;
-        let mean = self.sum / count;
+        let mean = self.sums.iter().sum::<f64>() / count;
+        let squares = self.squares.iter().sum::<f64>() / count;
         let dead = self.alive.iter().filter(|alive| !**alive).count() as f64
             / self.alive.len().max(1) as f64;
         ActivationStatistics {
             layer: self.layer,
             mean,
-            deviation: (self.squares / count - mean * mean).max(0.0).sqrt(),
+            deviation: (squares - mean * mean).max(0.0).sqrt(),
             dead: (self.kind == Observed::CanDie).then_some(dead),
             saturated: matches!(self.kind, Observed::Sigmoid | Observed::Tanh)
                 .then_some(self.outer as f64 / count),
@@ -62,16 +84,7 @@ impl Fused {
             .iter()
             .map(|tensor| {
                 let (layer, kind) = tensor.observed?;
-                let alive = vec![false; tensor.extent.channels];
-                Some(Sums {
-                    layer,
-                    kind,
-                    count: 0,
-                    sum: 0.0,
-                    squares: 0.0,
-                    outer: 0,
-                    alive,
-                })
+                Some(Sums::new(layer, kind, tensor.extent.channels))
             })
             .collect();
         for images in self.portions(images) {

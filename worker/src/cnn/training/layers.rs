@@ -14,8 +14,11 @@ use crate::{
     trainer::TrainError,
 };
 
-/// Images that a probe looks at.
+/// Images that a probe looks at, and the share of the training part that it looks at at most: it is to cost little.
 const PROBE: usize = 128;
+const PROBE_SHARE: usize = 16;
+/// With fewer, a unit that answers seldom would pass for dead.
+const PROBE_LEAST: usize = 48;
 
 /// One layer with weights, after one epoch. The numbers are those of the epoch's last step.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -26,7 +29,7 @@ pub struct LayerReport {
     pub update_ratio: f64,
     /// Length of the data loss's gradient with respect to the weights.
     pub gradient_norm: f64,
-    /// Mean of the layer's values after its activation, over 128 training images.
+    /// Mean of the layer's values after its activation, over some training images: 128, or a sixteenth of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mean: Option<f64>,
     /// Their standard deviation.
@@ -96,14 +99,9 @@ impl CnnTraining {
         &mut self,
         last: &LastStep,
     ) -> Result<Vec<LayerReport>, TrainError> {
-        let images: Vec<u32> = self
-            .prepared
-            .split
-            .train
-            .iter()
-            .copied()
-            .take(PROBE)
-            .collect();
+        let train = &self.prepared.split.train;
+        let count = (train.len() / PROBE_SHARE).clamp(PROBE_LEAST, PROBE);
+        let images: Vec<u32> = train.iter().copied().take(count).collect();
         let mut pixels = vec![0.0; images.len() * self.prepared.shape().features()];
         let mut labels = vec![0; images.len()];
         self.prepared
