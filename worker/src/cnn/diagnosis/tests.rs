@@ -45,10 +45,10 @@ fn first(epochs: &[(f64, f64)], step: f64) -> State {
 #[test]
 fn a_rate_that_is_too_low_is_told_by_the_loss() {
     let epochs = [
-        (2.3026, 0.09),
-        (2.3026, 0.13),
-        (2.3025, 0.17),
-        (2.3025, 0.19),
+        (2.3625, 0.09),
+        (2.3625, 0.13),
+        (2.3624, 0.17),
+        (2.3624, 0.19),
     ];
     assert_eq!(first(&epochs, 1e-5), State::RateTooLow);
 }
