@@ -23,13 +23,8 @@ pub(super) struct Lesson {
 }
 
 impl Lesson {
-    /// What a round says about one of its points; `None` when it says nothing.
-    pub fn of(
-        state: &RoundState,
-        point: u64,
-        objective: &Objective,
-        at: Vec<f64>,
-    ) -> Option<Lesson> {
+    /// What a round says about one of its points, wherever it lies; `None` when it says nothing.
+    pub fn of(state: &RoundState, point: u64, objective: &Objective) -> Option<Lesson> {
         let mut diverged = false;
         let levels = 0..state.rung_epochs(point).len();
         let values: Vec<Option<f64>> = levels
@@ -45,10 +40,22 @@ impl Lesson {
             .collect();
         let says = diverged || values.iter().any(Option::is_some);
         says.then_some(Lesson {
-            at,
+            at: Vec::new(),
             values,
             diverged,
         })
+    }
+
+    /// The same of a point with these shares of the axes.
+    pub fn placed(self, at: Vec<f64>) -> Lesson {
+        Lesson { at, ..self }
+    }
+
+    /// How far it came, the higher rung first, and its value there.
+    fn rank(&self) -> (usize, f64) {
+        let down = (0..self.values.len()).find(|&down| self.value(down).is_some());
+        let value = down.and_then(|down| self.value(down));
+        (down.unwrap_or(usize::MAX), value.unwrap_or(0.0))
     }
 
     fn value(&self, down: usize) -> Option<f64> {
@@ -59,23 +66,15 @@ impl Lesson {
 }
 
 /// Leaves at most [`MOST_LESSONS`]: the best of those that came furthest, and of the rest an even choice by rank. Diverged ones rank last.
-pub(super) fn thin_out(lessons: &mut Vec<Lesson>) {
-    if lessons.len() <= MOST_LESSONS {
+pub(super) fn thin_out<T: Clone>(told: &mut Vec<T>, lesson: impl Fn(&T) -> &Lesson) {
+    if told.len() <= MOST_LESSONS {
         return;
     }
-    lessons.sort_by(|a, b| {
-        let rank = |lesson: &Lesson| {
-            let down = (0..lesson.values.len()).find(|&down| lesson.value(down).is_some());
-            (
-                down.unwrap_or(usize::MAX),
-                down.and_then(|down| lesson.value(down)),
-            )
-        };
-        let ((down, value), (other_down, other)) = (rank(a), rank(b));
-        let by_value = value.unwrap_or(0.0).total_cmp(&other.unwrap_or(0.0));
-        down.cmp(&other_down).then(by_value)
+    told.sort_by(|a, b| {
+        let ((down, value), (other_down, other)) = (lesson(a).rank(), lesson(b).rank());
+        down.cmp(&other_down).then(value.total_cmp(&other))
     });
-    *lessons = best_and_even(std::mem::take(lessons), MOST_LESSONS);
+    *told = best_and_even(std::mem::take(told), MOST_LESSONS);
 }
 
 /// The results of all lessons, for a model of full trainings.

@@ -1,11 +1,14 @@
 //! Points that are proposed after what results have shown: in generations, each of which sees exactly the results before it.
+//!
+//! The results are learned from once a generation, and its points are proposed one by one as they are asked for: no single call computes
+//! them all.
 
 use super::{
     definition::{Definition, Sampler},
     evidence::{self, Lesson},
-    gaussian::Shape,
     halving::PointOutcome,
     keyed::{self, Purpose},
+    likelihood::Shape,
     proposals::Model,
     round::RoundState,
     sampler,
@@ -24,6 +27,10 @@ pub(super) struct Generations {
     coordinates: Vec<Vec<f64>>,
     /// Points 0 to this one (exclusive) are through.
     through: u64,
+    /// Points 0 to this one (exclusive) were learned from.
+    learned: u64,
+    /// How many points the fit has seen.
+    fitted: Option<u64>,
     proposer: Proposer,
     /// Shares of the axes of the first points, which are drawn from the file's box.
     drawn: Vec<Vec<f64>>,
@@ -31,29 +38,41 @@ pub(super) struct Generations {
 
 #[derive(Debug)]
 enum Proposer {
-    /// TPE, from the round's own results and these: coordinates, and the value turned so that smaller is better (`None`: diverged).
-    Tpe(Vec<(Vec<f64>, Option<f64>)>),
+    /// TPE.
+    Tpe {
+        /// The points of the sweep named in `from`.
+        earlier: u64,
+        /// They, and the first `learned` points of this round; a part of very many.
+        observations: Vec<Observation>,
+        fit: Option<Fit>,
+    },
     /// The model, once the rounds before are complete.
     Waiting,
     /// The model.
     Model {
         /// What earlier rounds and the first `learned` points of this one have shown; a part of very many.
         lessons: Vec<Lesson>,
-        learned: u64,
         within: SearchBox,
         shape: Option<Shape>,
+        model: Option<Model>,
     },
 }
 
 impl Generations {
     /// Generations of `size` points that TPE proposes, for the round with this number. `earlier`: results of an earlier sweep.
-    pub fn of_tpe(round: u32, size: u64, earlier: Vec<(Vec<f64>, Option<f64>)>) -> Generations {
+    pub fn of_tpe(round: u32, size: u64, earlier: Vec<Observation>) -> Generations {
         Generations {
             round,
             size,
             coordinates: Vec::new(),
             through: 0,
-            proposer: Proposer::Tpe(earlier),
+            learned: 0,
+            fitted: None,
+            proposer: Proposer::Tpe {
+                earlier: earlier.len() as u64,
+                observations: earlier,
+                fit: None,
+            },
             drawn: Vec::new(),
         }
     }
@@ -90,45 +109,73 @@ impl Generations {
         }
     }
 
-    /// Takes in what earlier rounds have shown, and the round's box.
-    pub fn learn(&mut self, lessons: Vec<Lesson>, within: SearchBox, shape: Option<Shape>) {
+    /// Takes in what earlier rounds have shown, the model of it, and the round's box.
+    pub fn learn(&mut self, lessons: Vec<Lesson>, within: SearchBox, model: Option<Model>) {
         self.proposer = Proposer::Model {
             lessons,
-            learned: 0,
             within,
-            shape,
+            shape: model.as_ref().map(|model| model.shape().clone()),
+            model,
         };
+        if self.drawn.is_empty() {
+            self.fitted = Some(0);
+        }
     }
 
-    /// Proposes all that the results so far allow.
+    /// The shape of the last model.
+    pub fn shape(&self) -> Option<&Shape> {
+        match &self.proposer {
+            Proposer::Model { shape, .. } => shape.as_ref(),
+            Proposer::Tpe { .. } | Proposer::Waiting => None,
+        }
+    }
+
+    /// Takes in which points are through, and proposes again what was handed out before a restart.
     pub fn advance(&mut self, definition: &Definition, state: &RoundState) {
         while self.through < state.points() && state.is_through(self.through) {
             self.through += 1;
         }
-        while self.proposed() < state.points() {
-            let next = self.proposed();
-            let is_draw = match &self.proposer {
-                Proposer::Tpe(earlier) => next + (earlier.len() as u64) < tpe::START,
-                Proposer::Waiting | Proposer::Model { .. } => false,
-            };
-            if is_draw {
-                self.coordinates.push(self.draw(definition, next));
-                continue;
-            }
-            let seen = self.seen_by(next);
-            if self.through < seen {
-                return;
-            }
-            let end = (seen + self.size).min(state.points());
-            match self.proposer {
-                Proposer::Waiting => return,
-                // A plan that is only played through has no axes.
-                _ if definition.space.dimensions() == 0 => {
-                    self.coordinates.extend((next..end).map(|_| Vec::new()));
-                }
-                Proposer::Tpe(_) => self.propose_by_tpe(definition, state, next..end),
-                Proposer::Model { .. } => self.propose_by_model(definition, state, next..end),
-            }
+        // What nobody has asked for yet waits: the call that takes in a result is not to pay for it.
+        while self.proposed() < state.untouched_from() && self.is_ready(definition, state) {
+            self.propose(definition);
+        }
+    }
+
+    /// Proposes one more point; whether it may.
+    pub fn propose_next(&mut self, definition: &Definition, state: &RoundState) -> bool {
+        let ready = self.is_ready(definition, state);
+        if ready {
+            self.propose(definition);
+        }
+        ready
+    }
+
+    /// Whether the next point may be proposed: the generations before it have ended. Then they have been learned from.
+    fn is_ready(&mut self, definition: &Definition, state: &RoundState) -> bool {
+        let next = self.proposed();
+        if next >= state.points() {
+            return false;
+        }
+        if self.is_draw(next) {
+            return true;
+        }
+        let seen = self.seen_by(next);
+        if matches!(self.proposer, Proposer::Waiting) || self.through < seen {
+            return false;
+        }
+        // A plan that is only played through has no axes.
+        if self.fitted != Some(seen) && definition.space.dimensions() > 0 {
+            self.fit(definition, state, seen);
+            self.fitted = Some(seen);
+        }
+        true
+    }
+
+    /// TPE begins with plain draws.
+    fn is_draw(&self, point: u64) -> bool {
+        match &self.proposer {
+            Proposer::Tpe { earlier, .. } => point + earlier < tpe::START,
+            Proposer::Waiting | Proposer::Model { .. } => false,
         }
     }
 
@@ -138,107 +185,83 @@ impl Generations {
         drawn + (point - drawn) / self.size * self.size
     }
 
-    fn draw(&self, definition: &Definition, point: u64) -> Vec<f64> {
-        let dimensions = definition.space.dimensions();
-        sampler::coordinates(
-            Sampler::Tpe,
-            definition.seed,
-            self.round,
-            false,
-            point,
-            dimensions,
-        )
-    }
-
-    fn propose_by_tpe(
-        &mut self,
-        definition: &Definition,
-        state: &RoundState,
-        points: std::ops::Range<u64>,
-    ) {
-        let Proposer::Tpe(earlier) = &self.proposer else {
-            return;
-        };
-        let earlier = earlier.iter().map(|(coordinates, value)| Observation {
-            coordinates,
-            value: *value,
-        });
-        let generation = points.start / self.size;
-        let own = (0..generation * self.size).filter_map(|point| {
-            let value = match state.standing(point, 0, &definition.objective)? {
-                PointOutcome::Value(value) => Some(value),
-                PointOutcome::Pruned(_) | PointOutcome::Diverged => None,
-                PointOutcome::Failed => return None,
-            };
-            let coordinates = &self.coordinates[point as usize];
-            Some(Observation { coordinates, value })
-        });
-        let fit = Fit::new(
-            definition,
-            self.round,
-            generation,
-            GOOD,
-            earlier.chain(own).collect(),
-        );
-        for index in points {
-            self.coordinates
-                .push(tpe::propose(definition, self.round, index, &fit));
+    fn fit(&mut self, definition: &Definition, state: &RoundState, seen: u64) {
+        let space = &definition.space;
+        let new = self.learned..seen;
+        self.learned = seen;
+        match &mut self.proposer {
+            Proposer::Tpe {
+                observations, fit, ..
+            } => {
+                observations.extend(new.filter_map(|point| {
+                    let value = match state.standing(point, 0, &definition.objective)? {
+                        PointOutcome::Value(value) => Some(value),
+                        PointOutcome::Pruned(_) | PointOutcome::Diverged => None,
+                        PointOutcome::Failed => return None,
+                    };
+                    Some(Observation {
+                        coordinates: self.coordinates[point as usize].clone(),
+                        value,
+                        lot: tpe::lot(definition, self.round, point),
+                    })
+                }));
+                tpe::thin_out(observations);
+                *fit = Some(Fit::new(space, GOOD, observations));
+            }
+            Proposer::Waiting => {}
+            Proposer::Model {
+                lessons,
+                within,
+                shape,
+                model,
+            } => {
+                lessons.extend(new.filter_map(|point| {
+                    let lesson = Lesson::of(state, point, &definition.objective)?;
+                    Some(lesson.placed(match self.drawn.get(point as usize) {
+                        Some(at) => at.clone(),
+                        None => within.shares(space, &self.coordinates[point as usize]),
+                    }))
+                }));
+                evidence::thin_out(lessons, |lesson| lesson);
+                *model = Model::fit(space, lessons, shape.as_ref());
+                if let Some(model) = model {
+                    *shape = Some(model.shape().clone());
+                }
+            }
         }
     }
 
-    fn propose_by_model(
-        &mut self,
-        definition: &Definition,
-        state: &RoundState,
-        points: std::ops::Range<u64>,
-    ) {
-        let seen = self.seen_by(points.start);
-        let Proposer::Model {
-            lessons,
-            learned,
-            within,
-            shape,
-        } = &mut self.proposer
-        else {
-            return;
-        };
-        let space = &definition.space;
-        lessons.extend((*learned..seen).filter_map(|point| {
-            let at = match self.drawn.get(point as usize) {
-                Some(at) => at.clone(),
-                None => within.shares(space, &self.coordinates[point as usize]),
-            };
-            Lesson::of(state, point, &definition.objective, at)
-        }));
-        *learned = seen;
-        evidence::thin_out(lessons);
-        let mut model = Model::fit(space, lessons, shape.as_ref());
-        for index in points {
-            let coordinates = match &mut model {
-                Some(model) => {
-                    let mut rng = keyed::generator(
-                        definition.seed,
-                        Purpose::Model,
-                        &[u64::from(self.round), index],
-                    );
-                    let coordinates = model.propose(space, within, &mut rng);
-                    model.believe(&within.shares(space, &coordinates));
-                    coordinates
-                }
-                None => sampler::coordinates(
+    /// Proposes the next point.
+    fn propose(&mut self, definition: &Definition) {
+        let (space, index) = (&definition.space, self.proposed());
+        let coordinates = match &mut self.proposer {
+            _ if space.dimensions() == 0 => Vec::new(),
+            Proposer::Tpe { fit: Some(fit), .. } => {
+                tpe::propose(definition, self.round, index, fit)
+            }
+            Proposer::Model {
+                within,
+                model: Some(model),
+                ..
+            } => {
+                let ids = [u64::from(self.round), index];
+                let mut rng = keyed::generator(definition.seed, Purpose::Model, &ids);
+                let coordinates = model.propose(space, within, &mut rng);
+                model.believe(&within.shares(space, &coordinates));
+                coordinates
+            }
+            Proposer::Tpe { .. } | Proposer::Waiting | Proposer::Model { .. } => {
+                sampler::coordinates(
                     Sampler::Random,
                     definition.seed,
                     self.round,
                     false,
                     index,
                     space.dimensions(),
-                ),
-            };
-            self.coordinates.push(coordinates);
-        }
-        if let Some(model) = model {
-            *shape = Some(model.shape().clone());
-        }
+                )
+            }
+        };
+        self.coordinates.push(coordinates);
     }
 
     /// Points whose values are known.

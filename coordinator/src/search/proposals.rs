@@ -5,17 +5,20 @@ use rand_chacha::ChaCha8Rng;
 use super::{
     domain::Kind,
     evidence::{self, Lesson},
-    gaussian::{Process, Shape},
+    gaussian::{Process, Sample},
     keyed,
+    likelihood::Shape,
     search_box::{AxisBox, SearchBox},
     space::Space,
 };
 
-/// Steps of the first fit, and of one with so many results that steps are dear.
-const MOST_STEPS: f64 = 30.0;
-const LEAST_STEPS: f64 = 3.0;
-/// What the steps of one fit may cost, as steps × results³.
-const FIT_COST: f64 = 1e7;
+/// Steps of a first fit, and of one that starts from the fit before, at most.
+const FIRST_STEPS: usize = 30;
+const FURTHER_STEPS: usize = 10;
+/// A fit looks at so many results at most: its cost grows with their cube.
+const MOST_FITTED: usize = 96;
+/// What the steps of a first fit may cost, as steps × results³; a further fit costs half of that.
+const FIT_COST: usize = 11_000_000;
 /// Draws that a proposal starts from, and how the best of them are refined.
 const DRAWS: usize = 200;
 const PARENTS: usize = 5;
@@ -43,6 +46,8 @@ pub(super) struct Model {
     fates: Vec<(Vec<f64>, bool)>,
     /// How many points have tried each value of each choice.
     tried: Vec<Vec<usize>>,
+    /// The points that were trained or are believed to be, the one of which the least is expected first.
+    known: Vec<(f64, Vec<f64>)>,
     /// The least expected value of the points that were trained.
     best: f64,
 }
@@ -58,29 +63,36 @@ impl Model {
         if samples.is_empty() {
             return None;
         }
-        let is_choice = space
+        let is_choice: Vec<bool> = space
             .domains()
             .iter()
             .map(|domain| matches!(domain.kind, Kind::Choice(_)))
             .collect();
-        let cubed = (samples.len() as f64) * (samples.len() as f64) * (samples.len() as f64);
-        let steps = (FIT_COST / cubed).clamp(LEAST_STEPS, MOST_STEPS) as usize;
-        let start = start.cloned().unwrap_or_else(|| Shape::unknown(axes));
-        let process = Process::fit(samples, is_choice, start, steps);
+        let fitted = evenly(&samples, MOST_FITTED);
+        let affordable = FIT_COST / fitted.len().pow(3);
+        let (start, steps) = match start {
+            Some(shape) => (shape.clone(), (affordable / 2).min(FURTHER_STEPS)),
+            None => (Shape::unknown(axes), affordable.min(FIRST_STEPS)),
+        };
+        let shape = start.fitted(&fitted, &is_choice, steps);
+        let process = Process::new(samples, is_choice, shape);
         let mut fates = Vec::new();
         if lessons.iter().any(|lesson| lesson.diverged) {
             fates = evidence::fates(lessons);
         }
-        let best = process
-            .samples()
-            .iter()
-            .map(|sample| process.predict(&sample.at).0)
-            .fold(f64::INFINITY, f64::min);
+        let mut known: Vec<(f64, Vec<f64>)> = Vec::new();
+        for (sample, mean) in process.samples().iter().zip(process.means()) {
+            if known.iter().all(|(_, at)| !is_same(at, &sample.at)) {
+                known.push((*mean, sample.at.clone()));
+            }
+        }
+        known.sort_by(|a, b| a.0.total_cmp(&b.0));
         Some(Model {
+            best: known.first().map_or(f64::INFINITY, |(mean, _)| *mean),
             process,
             fates,
             tried: tried(space, lessons),
-            best,
+            known,
         })
     }
 
@@ -91,11 +103,14 @@ impl Model {
 
     /// What a full training is expected to come to, in the model's units: smaller is better.
     pub fn mean(&self, at: &[f64]) -> f64 {
-        self.process.predict(at).0
+        self.process.mean(at)
     }
 
     /// Takes a point for trained, with the value that is expected of it.
     pub fn believe(&mut self, at: &[f64]) {
+        let mean = self.mean(at);
+        let place = self.known.partition_point(|(other, _)| *other <= mean);
+        self.known.insert(place, (mean, at.to_vec()));
         self.process.believe(at);
     }
 
@@ -185,11 +200,7 @@ impl Model {
 
     /// Shares of the points of which the least is expected, best first.
     fn best_known(&self, count: usize) -> impl Iterator<Item = &Vec<f64>> {
-        let samples = self.process.samples().iter();
-        let mut known: Vec<(f64, &Vec<f64>)> = samples.map(|s| (self.mean(&s.at), &s.at)).collect();
-        known.sort_by(|a, b| a.0.total_cmp(&b.0));
-        known.dedup_by(|a, b| a.1 == b.1);
-        known.into_iter().take(count).map(|(_, at)| at)
+        self.known.iter().take(count).map(|(_, at)| at)
     }
 
     fn moved(
@@ -232,10 +243,7 @@ impl Model {
     }
 
     fn is_known(&self, at: &[f64]) -> bool {
-        // An axis that a point does not have is no difference.
-        let same = |(a, b): (&f64, &f64)| a == b || (a.is_nan() && b.is_nan());
-        let mut known = self.process.samples().iter();
-        known.any(|sample| sample.at.iter().zip(at).all(same))
+        self.known.iter().any(|(_, known)| is_same(known, at))
     }
 
     /// The share of the trained points nearby that did not diverge.
@@ -257,6 +265,20 @@ impl Model {
         }
         finished / all
     }
+}
+
+/// At most `count` of the results, spread evenly over them.
+fn evenly(samples: &[Sample], count: usize) -> Vec<Sample> {
+    let count = samples.len().min(count);
+    let of = |i: usize| samples[i * samples.len() / count].clone();
+    (0..count).map(of).collect()
+}
+
+/// Whether two points are one; an axis that neither has is no difference.
+fn is_same(a: &[f64], b: &[f64]) -> bool {
+    a.iter()
+        .zip(b)
+        .all(|(a, b)| a == b || (a.is_nan() && b.is_nan()))
 }
 
 fn drawn(space: &Space, rng: &mut ChaCha8Rng) -> Vec<f64> {

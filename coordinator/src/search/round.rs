@@ -38,6 +38,8 @@ pub(super) struct RoundState {
     values: Vec<f64>,
     fates: Vec<Fate>,
     handed_out: Vec<bool>,
+    /// No point from this one on has a trial that was handed out.
+    untouched_from: u64,
     /// The rung that each point is on its way to; `u8::MAX` once it is through.
     on_way_to: Vec<u8>,
     brackets: Vec<BracketState>,
@@ -88,6 +90,7 @@ impl RoundState {
             values: vec![f64::NAN; trials * rung_count],
             fates: vec![Fate::Open; trials],
             handed_out: vec![false; trials],
+            untouched_from: 0,
             on_way_to: vec![0; points as usize],
             brackets,
             cursor: 0,
@@ -103,7 +106,7 @@ impl RoundState {
         if index >= self.fates.len() {
             return Vec::new();
         }
-        self.handed_out[index] = true;
+        self.mark_handed_out(trial);
         if self.fates[index] != Fate::Open {
             return Vec::new();
         }
@@ -290,11 +293,21 @@ impl RoundState {
             let trial = self.cursor;
             self.cursor += 1;
             if !self.handed_out[trial as usize] {
-                self.handed_out[trial as usize] = true;
+                self.mark_handed_out(trial);
                 return Some(trial);
             }
         }
         None
+    }
+
+    fn mark_handed_out(&mut self, trial: u64) {
+        self.handed_out[trial as usize] = true;
+        self.untouched_from = self.untouched_from.max(trial / self.trials_per_point + 1);
+    }
+
+    /// No point from this one on has a trial that was handed out.
+    pub fn untouched_from(&self) -> u64 {
+        self.untouched_from
     }
 
     /// Trials that were handed out and are not over.

@@ -21,12 +21,38 @@ const MOST_FITTED: usize = 500;
 /// Width of a kernel among one result, as a share of the axis.
 const WIDTH: f64 = 0.2;
 
-/// A result in the coordinates of the round's box; `None`: diverged or pruned, which is worse than any value.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Observation<'a> {
-    pub coordinates: &'a [f64],
-    /// Turned so that smaller is better.
+/// A result.
+#[derive(Clone, Debug)]
+pub(super) struct Observation {
+    /// In the round's box.
+    pub coordinates: Vec<f64>,
+    /// Turned so that smaller is better; `None`: diverged or pruned, which is worse than any value.
     pub value: Option<f64>,
+    /// Drawn: of too many results those with the smallest lots are looked at.
+    pub lot: u64,
+}
+
+/// What is drawn for point `index` of a round.
+pub(super) fn lot(definition: &Definition, round: u32, index: u64) -> u64 {
+    let ids = [u64::from(round), index];
+    keyed::number(definition.seed, Purpose::Subsample, &ids)
+}
+
+/// Sorts the observations, best first, and leaves at most [`MOST_FITTED`]: the best ones and a sample of the others. What is left of a part
+/// of them stands for that part, so they can be thinned out as they come.
+pub(super) fn thin_out(observations: &mut Vec<Observation>) {
+    let by_value = |a: &Observation, b: &Observation| match (a.value, b.value) {
+        (Some(a), Some(b)) => a.total_cmp(&b),
+        (a, b) => a.is_none().cmp(&b.is_none()),
+    };
+    observations.sort_by(by_value);
+    if observations.len() > MOST_FITTED {
+        let mut others = observations.split_off(MOST_GOOD);
+        others.sort_by_key(|observation| observation.lot);
+        others.truncate(MOST_FITTED - MOST_GOOD);
+        others.sort_by(by_value);
+        observations.append(&mut others);
+    }
 }
 
 /// Coordinates of point `index` of a round after these observations (in order of their points).
@@ -52,34 +78,13 @@ pub(super) struct Fit {
 }
 
 impl Fit {
-    /// Calls the best `good_share` of the observations good, and fits both parts. `generation` only seeds the sample when there are too many.
-    pub fn new(
-        definition: &Definition,
-        round: u32,
-        generation: u64,
-        good_share: f64,
-        mut observations: Vec<Observation>,
-    ) -> Fit {
-        observations.sort_by(|a, b| match (a.value, b.value) {
-            (Some(a), Some(b)) => a.total_cmp(&b),
-            (a, b) => a.is_none().cmp(&b.is_none()),
-        });
+    /// Of observations, best first: calls the best `good_share` of them good, and fits both parts.
+    pub fn new(space: &Space, good_share: f64, observations: &[Observation]) -> Fit {
         let good = ((observations.len() as f64 * good_share).ceil() as usize).min(MOST_GOOD);
-        let mut others = observations.split_off(good);
-        let ids = [u64::from(round), generation];
-        let mut rng = keyed::generator(definition.seed, Purpose::Subsample, &ids);
-        let room = MOST_FITTED - good;
-        if others.len() > room {
-            for i in 0..room {
-                let left = (others.len() - i) as f64;
-                let j = i + (keyed::uniform(&mut rng) * left) as usize;
-                others.swap(i, j);
-            }
-            others.truncate(room);
-        }
+        let (good, others) = observations.split_at(good);
         Fit {
-            good: Mixture::new(&definition.space, &observations),
-            others: Mixture::new(&definition.space, &others),
+            good: Mixture::new(space, good),
+            others: Mixture::new(space, others),
         }
     }
 }
@@ -116,10 +121,7 @@ impl Mixture {
                 Kind::Choice(values) => Axis::Choice(values.len(), n as f64 / (n as f64 + 1.0)),
             })
             .collect();
-        let centres: Vec<Vec<f64>> = observations
-            .iter()
-            .map(|o| o.coordinates.to_vec())
-            .collect();
+        let centres: Vec<Vec<f64>> = observations.iter().map(|o| o.coordinates.clone()).collect();
         let log_inside = centres
             .iter()
             .map(|centre| {

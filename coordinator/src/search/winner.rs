@@ -37,7 +37,8 @@ pub(super) struct Candidate {
     pub epochs: u32,
 }
 
-/// The best mean; on equal means the one named first. `folds`: trials of one training.
+/// The best mean; on equal means the one named first. A point with more trials goes before it when nobody can tell the two apart, so that one
+/// lucky trial does not win over a mean of several. `folds`: trials of one training.
 pub(super) fn choose(
     candidates: &[Candidate],
     objective: &Objective,
@@ -53,6 +54,7 @@ pub(super) fn choose(
         .min_by(|&a, &b| {
             objective.compare(statistics::mean(&groups[a]), statistics::mean(&groups[b]))
         })?;
+    let best = better_proven(&groups, best, objective);
     let chosen = &candidates[best];
     let mut trials: Vec<u64> = chosen
         .trials
@@ -75,4 +77,47 @@ pub(super) fn choose(
             .map(|i| (candidates[i].round, candidates[i].point))
             .collect(),
     })
+}
+
+/// Of the groups that cannot be told from group `best` and have more values the one with the most values, the best of those; else `best`.
+fn better_proven(groups: &[Vec<f64>], best: usize, objective: &Objective) -> usize {
+    let tied = statistics::ties(groups, best).into_iter();
+    let proven = tied.filter(|&i| groups[i].len() > groups[best].len());
+    let order = |&a: &usize, &b: &usize| {
+        let (mean, other) = (statistics::mean(&groups[a]), statistics::mean(&groups[b]));
+        let by_count = groups[b].len().cmp(&groups[a].len());
+        by_count.then(objective.compare(mean, other))
+    };
+    proven.min_by(order).unwrap_or(best)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chosen(groups: &[&[f64]]) -> u64 {
+        let objective = Objective {
+            metric: "val_accuracy".into(),
+            maximize: true,
+            at_best: true,
+            target: None,
+        };
+        let candidate = |(point, values): (usize, &&[f64])| Candidate {
+            round: 1,
+            point: point as u64,
+            trials: values.iter().map(|value| (None, *value)).collect(),
+            epochs: 9,
+        };
+        let candidates: Vec<Candidate> = groups.iter().enumerate().map(candidate).collect();
+        let winner = choose(&candidates, &objective, 1, |_, _| Params::new());
+        winner.unwrap().point
+    }
+
+    #[test]
+    fn one_lucky_trial_does_not_win_over_a_mean_of_several() {
+        let (proven, other) = ([0.90, 0.91, 0.92], [0.88, 0.89, 0.90]);
+        assert_eq!(chosen(&[&other, &proven, &[0.925]]), 1);
+        assert_eq!(chosen(&[&other, &proven, &[0.99]]), 2, "clearly better");
+        assert_eq!(chosen(&[&[0.90], &[0.91]]), 1, "nothing is known of noise");
+    }
 }

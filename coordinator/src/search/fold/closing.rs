@@ -49,7 +49,7 @@ impl Search {
         !self.target_reached && self.current < self.plan.segment_end(self.segment)
     }
 
-    /// Lets TPE propose all that the results of the round under way allow.
+    /// Tells the proposals how far the round under way has come.
     pub(super) fn propose(&mut self) {
         if self.is_in_rounds()
             && let Some(Some(generations)) = self.generations.get_mut(self.current)
@@ -123,21 +123,21 @@ impl Search {
                     _ => SearchBox::whole(&self.definition.space),
                 };
                 let (number, lessons) = (next.number, self.lessons(self.current));
-                let (within, shape) = match self.model(&lessons) {
+                let model = self.model(&lessons, self.last_shape());
+                let within = match &model {
                     Some(model) => {
                         let (seed, ids) = (self.definition.seed, [u64::from(number)]);
                         let mut rng = keyed::generator(seed, Purpose::Box, &ids);
-                        let within = model.narrowed(&self.definition.space, &widened, &mut rng);
-                        (within, Some(model.shape().clone()))
+                        model.narrowed(&self.definition.space, &widened, &mut rng)
                     }
-                    None => (widened, None),
+                    None => widened,
                 };
                 self.outbox.push_back(Decision::NarrowTo {
                     round: number,
                     within: within.clone(),
                 });
                 if let Some(generations) = &mut self.generations[self.current] {
-                    generations.learn(lessons, within.clone(), shape);
+                    generations.learn(lessons, within.clone(), model);
                 }
                 self.boxes[self.current] = Some(within);
             }

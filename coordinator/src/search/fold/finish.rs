@@ -106,7 +106,7 @@ impl Search {
         let mut best = self.ranked(0..rounds, 0);
         let proposes = |round: &RoundPlan| matches!(round.source, PointSource::Proposed { .. });
         if self.plan.rounds[..rounds].iter().any(proposes)
-            && let Some(model) = self.model(&self.lessons(rounds))
+            && let Some(model) = self.model(&self.lessons(rounds), self.last_shape())
         {
             // What is expected of a point is surer than its one noisy result.
             best.truncate(narrow::MOST_ELITES);

@@ -27,6 +27,7 @@ use super::{
     round::{Move, RoundState},
     sampler,
     search_box::SearchBox,
+    tpe::{self, Observation},
 };
 
 use finish::Finishing;
@@ -261,17 +262,19 @@ impl Search {
     }
 }
 
-/// The sweep named in `from`, as TPE learns from it: coordinates in the file's box, and turned values.
-fn earlier_of_tpe(definition: &Definition) -> Vec<(Vec<f64>, Option<f64>)> {
+/// The sweep named in `from`, as TPE learns from it: in the file's box.
+fn earlier_of_tpe(definition: &Definition) -> Vec<Observation> {
     let space = &definition.space;
     let whole = SearchBox::whole(space);
-    let of_point = |point: &EarlierPoint| {
-        let value = point.objective.map(|v| definition.objective.turned(v));
-        (whole.coordinates(space, &point.params), value)
+    let of_point = |(index, point): (usize, &EarlierPoint)| Observation {
+        coordinates: whole.coordinates(space, &point.params),
+        value: point.objective.map(|v| definition.objective.turned(v)),
+        lot: tpe::lot(definition, 0, index as u64),
     };
     let fitting = definition.earlier.iter();
     fitting
         .filter(|point| space.contains(&point.params))
+        .enumerate()
         .map(of_point)
         .collect()
 }

@@ -23,11 +23,19 @@ impl Search {
         let trials_per_point =
             u64::from(self.plan.rounds[self.current].repeats) * u64::from(self.plan.folds);
         self.propose();
-        let limit = match &self.generations[self.current] {
-            Some(generations) => generations.proposed() * trials_per_point,
-            None => u64::MAX,
+        let round = &mut self.rounds[self.current];
+        let index = match &mut self.generations[self.current] {
+            None => round.hand_out(u64::MAX),
+            Some(generations) => {
+                let proposed = round.hand_out(generations.proposed() * trials_per_point);
+                if proposed.is_none() && generations.propose_next(&self.definition, round) {
+                    round.hand_out(generations.proposed() * trials_per_point)
+                } else {
+                    proposed
+                }
+            }
         };
-        if let Some(index) = self.rounds[self.current].hand_out(limit) {
+        if let Some(index) = index {
             return Some(self.round_trial(self.current, index, priority::ROUND));
         }
         let next = self.current + 1;

@@ -6,7 +6,9 @@ use super::{
     outcomes::{curve, definition, zoom},
     simulated::{World, run},
 };
-use crate::search::{Definition, Planned, PlannedKind, Sampler, Search, Strategy, shares_used};
+use crate::search::{
+    Definition, Extension, Planned, PlannedKind, Sampler, Search, Strategy, shares_used,
+};
 
 const CALM: World = World {
     workers: 1,
@@ -108,6 +110,34 @@ fn an_earlier_sweep_teaches_the_proposals_and_is_never_recommended() {
         run(&definition, CALM, &curve),
         run(&definition, rough, &curve)
     );
+}
+
+#[test]
+fn one_lucky_training_of_a_small_extension_does_not_win() {
+    let mut definition = sweep(zoom(180, 9));
+    let before = run(&definition, CALM, &curve).winner.unwrap();
+    let first_trial = Search::new(definition.clone()).unwrap().plan().last_trial() + 1;
+    let epochs = 9;
+    definition.extensions = vec![Extension {
+        epochs,
+        first_trial,
+    }];
+    let with_luck = |luck: f64| {
+        let lucky = move |trial: &crate::search::NewTrial, epoch: u32| {
+            let value = if trial.number < first_trial {
+                curve(trial, epoch)?
+            } else {
+                before.objective + luck
+            };
+            Some(value)
+        };
+        run(&definition, CALM, &lucky).winner.unwrap()
+    };
+    let winner = with_luck(0.001);
+    assert_eq!((winner.round, winner.point), (before.round, before.point));
+    assert!(winner.repeats > 1, "{winner:?}");
+    // What is far better than the noise wins by one training, too.
+    assert_eq!(with_luck(0.5).trials, [first_trial]);
 }
 
 #[test]
