@@ -1,6 +1,6 @@
 //! What the tasks' learning curves are like: medians, and rank correlations of the rungs with the end.
 
-use crate::tasks::{FULL_EPOCHS, TASKS, Task, mix};
+use crate::tasks::{FULL_EPOCHS, Task, mix, tasks};
 
 /// Prints a line a task: median loss, share that diverges, correlation of epochs R/9 and R/3 with R.
 pub fn print() {
@@ -8,7 +8,7 @@ pub fn print() {
         "{:24} {:>7} {:>9} {:>6} {:>6}",
         "task", "median", "diverged", "R/9", "R/3"
     );
-    for task in &TASKS {
+    for task in tasks() {
         let points: Vec<Vec<f64>> = (0..4000).map(|i| point(task, i)).collect();
         let finished: Vec<(usize, f64)> = points
             .iter()

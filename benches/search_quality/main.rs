@@ -11,13 +11,14 @@ mod play;
 mod report;
 mod serve;
 mod strategies;
+mod table;
 mod tasks;
 
 use std::collections::BTreeMap;
 
 use report::Regrets;
 use strategies::CONTENDERS;
-use tasks::{FULL_EPOCHS, TASKS};
+use tasks::{FULL_EPOCHS, tasks};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -46,7 +47,7 @@ fn main() {
                 continue;
             }
             let mut epochs = 0.0;
-            let regrets: Regrets = TASKS
+            let regrets: Regrets = tasks()
                 .iter()
                 .map(|task| {
                     (0..seeds)
@@ -61,7 +62,7 @@ fn main() {
                         .collect()
                 })
                 .collect();
-            let trainings = epochs / (seeds as f64 * TASKS.len() as f64 * f64::from(FULL_EPOCHS));
+            let trainings = epochs / (seeds as f64 * tasks().len() as f64 * f64::from(FULL_EPOCHS));
             rows.push((contender.name.to_owned(), regrets, trainings));
         }
         if let Some(file) = after("--peer") {
@@ -77,8 +78,8 @@ fn print(budget: u64, rows: &[(String, Regrets, f64)]) {
         rows[0].1[0].len()
     );
     print!("| strategy | all tasks | 95 % | wins | trainings |");
-    TASKS.iter().for_each(|task| print!(" {} |", task.name));
-    println!("\n|---|---|---|---|---|{}", "---|".repeat(TASKS.len()));
+    tasks().iter().for_each(|task| print!(" {} |", task.name));
+    println!("\n|---|---|---|---|---|{}", "---|".repeat(tasks().len()));
     for (name, regrets, trainings) in rows {
         let comparison = report::compare(regrets, &rows[0].1);
         let (low, high) = comparison.interval;
@@ -104,10 +105,11 @@ fn peers(file: &str, budget: u64) -> Vec<(String, Regrets, f64)> {
         if let [name, task, of_budget, _seed, loss] = fields[..]
             && of_budget.parse() == Ok(budget)
             && let (Ok(task), Ok(loss)) = (task.parse::<usize>(), loss.parse::<f64>())
+            && task < tasks().len()
         {
             let regrets = by_name
                 .entry(name.to_owned())
-                .or_insert_with(|| vec![Vec::new(); TASKS.len()]);
+                .or_insert_with(|| vec![Vec::new(); tasks().len()]);
             regrets[task].push(play::regret((!loss.is_nan()).then_some(loss)));
         }
     }

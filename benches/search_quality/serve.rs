@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, Write};
 
-use crate::tasks::TASKS;
+use crate::tasks::tasks;
 
 /// Answers `names` with the tasks' names and dimensions, `TASK SEED EPOCH u…` with the reported loss (`nan`: diverged), and
 /// `TASK loss u…` with the loss without noise.
@@ -23,13 +23,13 @@ pub fn run() {
 fn answer(line: &str) -> Option<String> {
     let words: Vec<&str> = line.split_whitespace().collect();
     if words == ["names"] {
-        let names: Vec<String> = TASKS
+        let names: Vec<String> = tasks()
             .iter()
             .map(|task| format!("{}|{}", task.name, task.dimensions()))
             .collect();
         return Some(names.join(";"));
     }
-    let task = TASKS.get(words.first()?.parse::<usize>().ok()?)?;
+    let task = tasks().get(words.first()?.parse::<usize>().ok()?)?;
     let numbers = |from: usize| -> Option<Vec<f64>> {
         words
             .get(from..)?
