@@ -273,9 +273,9 @@ fn on_fashion() -> Vec<Case> {
         ),
         case(
             RateTooHigh,
-            "Fashion-MNIST: a convolution, rate 1",
+            "Fashion-MNIST: a convolution, rate 2",
             small_conv(),
-            json!({"learning_rate": 1}),
+            json!({"learning_rate": 2}),
             8,
         ),
         case(
