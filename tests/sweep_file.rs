@@ -398,6 +398,7 @@ fn a_fork_reuses_what_fits_and_draws_other_points() {
         warned.contains("are reused from tiny") && !warned.contains("\"0 points"),
         "{warned}"
     );
+    hone.good(&["admin", "verify"]);
     // The parent may go: what was reused is kept with the child.
     hone.good(&["rm", "tiny", "--yes"]);
     hone.good(&["extend", "finer", "--by", "4 epochs"]);

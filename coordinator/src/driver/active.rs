@@ -346,7 +346,7 @@ impl ActiveSweep {
 
     fn take_best(&mut self, actions: &mut Vec<Action>) {
         let best = self.search.as_ref().and_then(Search::best);
-        let best = best.as_ref().and_then(place);
+        let best = best.as_ref().map(place);
         if best != self.best
             && let Some(place) = best
         {
@@ -356,10 +356,10 @@ impl ActiveSweep {
     }
 }
 
-/// Where the winner stands; `None` for a point of an earlier sweep.
-pub(super) fn place(winner: &Winner) -> Option<WinnerRef> {
-    (winner.round > 0).then_some(WinnerRef {
+/// Where the winner stands.
+pub(super) fn place(winner: &Winner) -> WinnerRef {
+    WinnerRef {
         round: winner.round,
         point: winner.point,
-    })
+    }
 }

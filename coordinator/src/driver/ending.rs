@@ -54,7 +54,7 @@ impl ActiveSweep {
             actions.push(Action::TestAccuracy(mean));
         }
         actions.push(Action::Complete {
-            winner: end.winner.as_ref().and_then(place),
+            winner: end.winner.as_ref().map(place),
             reason: end.reason,
         });
         Ok(())
@@ -62,7 +62,7 @@ impl ActiveSweep {
 
     /// Test trials' numbers and whose weights they evaluate: after the plan and the check, in order of trial.
     fn test_numbers(&self, winner: Option<&Winner>) -> Vec<(TrialNumber, TrialNumber)> {
-        let Some(winner) = winner.filter(|winner| self.plan.test && winner.round > 0) else {
+        let Some(winner) = winner.filter(|_| self.plan.test) else {
             return Vec::new();
         };
         let Some(search) = &self.search else {

@@ -22,7 +22,7 @@ pub struct Definition {
     pub folds: u32,
     /// The first points of round 1; what a point does not name is drawn.
     pub start: Vec<Params>,
-    /// Finished trials of an earlier sweep (`from`): round 0, which zoom's proposals learn from.
+    /// Finished points of an earlier sweep (`from`): round 0, which proposals learn from and the finish may train again.
     pub earlier: Vec<EarlierPoint>,
     /// What `hone extend` added, in order.
     pub extensions: Vec<Extension>,

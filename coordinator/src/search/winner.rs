@@ -5,9 +5,9 @@ use super::{objective::Objective, space::Params, statistics};
 /// A point and what its trials say.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Winner {
-    /// From 1; 0 for a point of the sweep named in `from`.
+    /// From 1; 0 for a point of the sweep named in `from` that the finish has trained.
     pub round: u32,
-    /// From 0, within the round.
+    /// From 0, within the round; in round 0 from 1.
     pub point: u64,
     /// By full path.
     pub params: Params,
@@ -32,8 +32,8 @@ pub struct Winner {
 pub(super) struct Candidate {
     pub round: u32,
     pub point: u64,
-    /// Number (absent for a point of an earlier sweep) and value of each trial that counts.
-    pub trials: Vec<(Option<u64>, f64)>,
+    /// Number and value of each trial that counts.
+    pub trials: Vec<(u64, f64)>,
     pub epochs: u32,
 }
 
@@ -56,11 +56,7 @@ pub(super) fn choose(
         })?;
     let best = better_proven(&groups, best, objective);
     let chosen = &candidates[best];
-    let mut trials: Vec<u64> = chosen
-        .trials
-        .iter()
-        .filter_map(|(number, _)| *number)
-        .collect();
+    let mut trials: Vec<u64> = chosen.trials.iter().map(|(number, _)| *number).collect();
     trials.sort_unstable();
     Some(Winner {
         round: chosen.round,
@@ -105,7 +101,7 @@ mod tests {
         let candidate = |(point, values): (usize, &&[f64])| Candidate {
             round: 1,
             point: point as u64,
-            trials: values.iter().map(|value| (None, *value)).collect(),
+            trials: (1..).zip(values.iter().copied()).collect(),
             epochs: 9,
         };
         let candidates: Vec<Candidate> = groups.iter().enumerate().map(candidate).collect();

@@ -67,7 +67,7 @@ impl Search {
     /// Of all points of any round that reached the top rung the best half after round 1, the best quarter later; topped up to four from
     /// the next lower rungs.
     fn elites_of_planned(&self, closed: usize) -> Vec<Place> {
-        let top = self.ranked(0..closed + 1, 0);
+        let top = self.ranked_places(0..closed + 1, 0);
         let share = if closed == 0 { 2 } else { 4 };
         let count = top.len().div_ceil(share).min(narrow::MOST_ELITES);
         let mut elites: Vec<Place> = top.into_iter().take(count).collect();
@@ -78,7 +78,7 @@ impl Search {
             .max()
             .unwrap_or(1);
         for down in 0..levels {
-            for place in self.ranked(0..closed + 1, down) {
+            for place in self.ranked_places(0..closed + 1, down) {
                 if elites.len() >= 4 {
                     return elites;
                 }
@@ -91,7 +91,11 @@ impl Search {
     }
 
     /// Points with a value at the `down`-th rung from the top, of several rounds, best first.
-    pub(super) fn ranked(&self, rounds: std::ops::Range<usize>, down: usize) -> Vec<Place> {
+    pub(super) fn ranked(
+        &self,
+        rounds: std::ops::Range<usize>,
+        down: usize,
+    ) -> Vec<(Standing, usize)> {
         let mut ranked: Vec<(Standing, usize)> = rounds
             .flat_map(|i| {
                 let standings = self.rounds[i].ranked_from_top(down);
@@ -104,8 +108,10 @@ impl Search {
             order.then((i, a.point).cmp(&(j, b.point)))
         });
         ranked
-            .into_iter()
-            .map(|(standing, i)| (i, standing.point))
-            .collect()
+    }
+
+    fn ranked_places(&self, rounds: std::ops::Range<usize>, down: usize) -> Vec<Place> {
+        let ranked = self.ranked(rounds, down).into_iter();
+        ranked.map(|(standing, i)| (i, standing.point)).collect()
     }
 }

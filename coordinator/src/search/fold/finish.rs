@@ -9,6 +9,15 @@ use crate::search::{
     winner::Candidate,
 };
 
+/// A point that a finish may train.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Finalist {
+    /// One of this sweep, whose first training counts.
+    Own(Place),
+    /// Of the sweep named in `from`, by its position there: only what this sweep trains of it counts.
+    Earlier(usize),
+}
+
 /// One finish, of the plan as launched or of an extension.
 #[derive(Debug)]
 pub(super) struct Finishing {
@@ -17,9 +26,9 @@ pub(super) struct Finishing {
     /// `None`: it trains nothing.
     state: Option<RoundState>,
     /// The points it chooses from, once they are known: those of the finish before, and the best by now.
-    finalists: Option<Vec<Place>>,
+    finalists: Option<Vec<Finalist>>,
     /// Those among them that this finish trains, by rank: the others have their repeats.
-    trained: Vec<Place>,
+    trained: Vec<Finalist>,
     /// Its trials that the sweep's end left out.
     given_up: Vec<u64>,
 }
@@ -51,7 +60,7 @@ impl Finishing {
     }
 
     /// The point of rank `rank` among those that it trains.
-    pub fn trained(&self, rank: usize) -> Option<Place> {
+    fn trained(&self, rank: usize) -> Option<Finalist> {
         self.trained.get(rank).copied()
     }
 }
@@ -84,9 +93,9 @@ impl Search {
         let (segment, index) = self.plan.finish_of(number)?;
         let finish = &self.finishes[segment];
         let (rank, repeat, fold) = finish.plan?.place(index, self.plan.folds);
-        let (round, point) = finish.trained(rank)?;
+        let (round, point) = self.named(finish.trained(rank)?);
         Some(TrialKey {
-            round: self.plan.rounds[round].number,
+            round,
             point,
             repeat,
             fold,
@@ -102,21 +111,7 @@ impl Search {
             return;
         }
         let mut finalists = self.finalists().cloned().unwrap_or_default();
-        let rounds = self.plan.segment_end(self.segment);
-        let mut best = self.ranked(0..rounds, 0);
-        let proposes = |round: &RoundPlan| matches!(round.source, PointSource::Proposed { .. });
-        if self.plan.rounds[..rounds].iter().any(proposes)
-            && let Some(model) = self.model(&self.lessons(rounds), self.last_shape())
-        {
-            // What is expected of a point is surer than its one noisy result.
-            best.truncate(narrow::MOST_ELITES);
-            let mut expected: Vec<(f64, Place)> = best
-                .into_iter()
-                .map(|place| (model.mean(&self.shares_of(place)), place))
-                .collect();
-            expected.sort_by(|a, b| a.0.total_cmp(&b.0));
-            best = expected.into_iter().map(|(_, place)| place).collect();
-        }
+        let mut best = self.expected_best(finish);
         best.truncate(finish.top as usize);
         best.retain(|place| !finalists.contains(place));
         finalists.extend(&best);
@@ -131,8 +126,58 @@ impl Search {
         finishing.finalists = Some(finalists);
     }
 
+    /// What the finish that is due chooses from, best first. Points of an earlier sweep are among them if it trains every point it chooses:
+    /// they have no trial here yet.
+    fn expected_best(&self, finish: FinishPlan) -> Vec<Finalist> {
+        let rounds = self.plan.segment_end(self.segment);
+        let own = self.ranked(0..rounds, 0).into_iter();
+        let mut best: Vec<(f64, Finalist)> = own
+            .map(|(standing, round)| {
+                let value = standing.outcome.number();
+                (value, Finalist::Own((round, standing.point)))
+            })
+            .collect();
+        if finish.extra > 0 {
+            best.extend(self.earlier_values());
+            best.sort_by(|a, b| a.0.total_cmp(&b.0));
+        }
+        let proposes = |round: &RoundPlan| matches!(round.source, PointSource::Proposed { .. });
+        if self.plan.rounds[..rounds].iter().any(proposes)
+            && let Some(model) = self.model(&self.lessons(rounds), self.last_shape())
+        {
+            // What is expected of a point is surer than its one noisy result.
+            best.truncate(narrow::MOST_ELITES);
+            for (value, finalist) in &mut best {
+                let (round, point) = self.named(*finalist);
+                *value = model.mean(&self.shares(&self.params_of(round, point)));
+            }
+            best.sort_by(|a, b| a.0.total_cmp(&b.0));
+        }
+        best.into_iter().map(|(_, finalist)| finalist).collect()
+    }
+
+    /// The points of an earlier sweep that lie in this space and have not diverged, with their values: smaller is better.
+    fn earlier_values(&self) -> impl Iterator<Item = (f64, Finalist)> {
+        let (space, objective) = (&self.definition.space, &self.definition.objective);
+        let earlier = self.definition.earlier.iter().enumerate();
+        earlier.filter_map(|(i, point)| {
+            let value = objective.turned(point.objective?);
+            space
+                .contains(&point.params)
+                .then_some((value, Finalist::Earlier(i)))
+        })
+    }
+
+    /// Round and point as people name them: points of an earlier sweep are round 0, from 1 on.
+    fn named(&self, finalist: Finalist) -> (u32, u64) {
+        match finalist {
+            Finalist::Own((round, point)) => (self.plan.rounds[round].number, point),
+            Finalist::Earlier(i) => (0, i as u64 + 1),
+        }
+    }
+
     /// The finalists of the newest finish that has begun.
-    pub(super) fn finalists(&self) -> Option<&Vec<Place>> {
+    pub(super) fn finalists(&self) -> Option<&Vec<Finalist>> {
         self.finishes
             .iter()
             .rev()
@@ -140,19 +185,34 @@ impl Search {
     }
 
     /// The finalists that have not diverged, with the trials that finishes added.
-    pub(super) fn finalist_candidates(&self, finalists: &[Place]) -> Vec<Candidate> {
+    pub(super) fn finalist_candidates(&self, finalists: &[Finalist]) -> Vec<Candidate> {
         finalists
             .iter()
-            .filter_map(|&place| self.finalist_candidate(place))
+            .filter_map(|&finalist| self.finalist_candidate(finalist))
             .collect()
     }
 
-    fn finalist_candidate(&self, place: Place) -> Option<Candidate> {
-        let (round, point) = place;
-        let level = self.rounds[round].rung_epochs(point).len() - 1;
-        let mut candidate = self.candidate(round, point, level);
+    fn finalist_candidate(&self, finalist: Finalist) -> Option<Candidate> {
+        let mut candidate = match finalist {
+            Finalist::Own((round, point)) => {
+                let level = self.rounds[round].rung_epochs(point).len() - 1;
+                self.candidate(round, point, level)
+            }
+            Finalist::Earlier(_) => {
+                let (round, point) = self.named(finalist);
+                Candidate {
+                    round,
+                    point,
+                    trials: Vec::new(),
+                    epochs: self.plan.full_epochs,
+                }
+            }
+        };
         for finish in &self.finishes {
-            let rank = finish.trained.iter().position(|trained| *trained == place);
+            let rank = finish
+                .trained
+                .iter()
+                .position(|trained| *trained == finalist);
             let (Some(plan), Some(state), Some(rank)) = (finish.plan, &finish.state, rank) else {
                 continue;
             };
@@ -164,7 +224,7 @@ impl Search {
             let added = (plan.first_trial + rank * extra..).zip(state.values_at(rank, 0));
             candidate
                 .trials
-                .extend(added.filter_map(|(number, value)| Some((Some(number), value?))));
+                .extend(added.filter_map(|(number, value)| Some((number, value?))));
         }
         Some(candidate)
     }

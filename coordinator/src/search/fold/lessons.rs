@@ -51,7 +51,7 @@ impl Search {
         self.shares(&self.params(place))
     }
 
-    fn shares(&self, params: &Params) -> Vec<f64> {
+    pub(super) fn shares(&self, params: &Params) -> Vec<f64> {
         let shares = self.definition.space.shares(params);
         shares.into_iter().map(|s| s.unwrap_or(f64::NAN)).collect()
     }

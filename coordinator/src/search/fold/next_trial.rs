@@ -81,13 +81,29 @@ impl Search {
             point: key.point,
             repeat: key.repeat,
             fold: key.fold,
-            params: self.params((key.round as usize - 1, key.point)),
+            params: self.params_of(key.round, key.point),
             to_epoch: self.plan.full_epochs,
             full_epochs: self.plan.full_epochs,
             waits_at_end: false,
             keep_weights: true,
             priority: priority::REPEAT,
         })
+    }
+
+    /// The values of a point as people name it: round 0 is the sweep named in `from`, whose points count from 1.
+    pub(super) fn params_of(&self, round: u32, point: u64) -> Params {
+        match round.checked_sub(1) {
+            Some(round) => self.params((round as usize, point)),
+            None => {
+                let earlier = self
+                    .definition
+                    .earlier
+                    .get((point as usize).wrapping_sub(1));
+                earlier
+                    .map(|point| point.params.clone())
+                    .unwrap_or_default()
+            }
+        }
     }
 
     /// The values of a point: a pure function of the definition, the boxes and the `top` points before it.

@@ -19,7 +19,7 @@ impl Search {
             &candidates,
             &self.definition.objective,
             self.plan.folds,
-            |round, point| self.params((round as usize - 1, point)),
+            |round, point| self.params_of(round, point),
         )
     }
 
@@ -84,7 +84,7 @@ impl Search {
             point,
             trials: (first..)
                 .zip(state.values_at(point, level))
-                .filter_map(|(number, value)| Some((Some(number), value?)))
+                .filter_map(|(number, value)| Some((number, value?)))
                 .collect(),
             epochs: state.rung_epochs(point)[level],
         }

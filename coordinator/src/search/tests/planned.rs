@@ -7,7 +7,8 @@ use super::{
     simulated::{World, run},
 };
 use crate::search::{
-    Definition, Extension, Planned, PlannedKind, Sampler, Search, Strategy, shares_used,
+    Definition, EarlierPoint, Extension, Finish, Params, Planned, PlannedKind, Sampler, Search,
+    Strategy, shares_used,
 };
 
 const CALM: World = World {
@@ -77,39 +78,58 @@ fn each_later_round_draws_from_a_smaller_box_around_the_best_rate() {
     }
 }
 
+fn earlier(rate: f64, dropout: f64, objective: Option<f64>) -> EarlierPoint {
+    let params = Params::from([
+        ("train.learning_rate".to_owned(), rate.into()),
+        ("model.dropout".to_owned(), dropout.into()),
+    ]);
+    EarlierPoint { params, objective }
+}
+
+const ROUGH: World = World {
+    workers: 4,
+    seed: 5,
+    kills: 5,
+    restarts: 3,
+};
+
 #[test]
-fn an_earlier_sweep_teaches_the_proposals_and_is_never_recommended() {
+fn an_earlier_sweep_teaches_the_proposals() {
     let mut definition = sweep(zoom(180, 9));
-    let at = |rate: f64, dropout: f64| {
-        crate::search::Params::from([
-            ("train.learning_rate".to_owned(), rate.into()),
-            ("model.dropout".to_owned(), dropout.into()),
-        ])
-    };
     let alone = run(&definition, CALM, &curve);
-    definition.earlier = [(3e-3, 0.1), (1e-2, 0.05), (5e-2, 0.3), (2e-4, 0.4)]
-        .map(|(rate, dropout)| crate::search::EarlierPoint {
-            params: at(rate, dropout),
-            objective: Some(0.9 - dropout / 10.0),
-        })
-        .to_vec();
-    definition.earlier.push(crate::search::EarlierPoint {
-        params: at(0.9, 0.2),
-        objective: None,
-    });
+    definition.earlier = vec![
+        earlier(3e-3, 0.1, Some(0.89)),
+        earlier(1e-2, 0.05, Some(0.895)),
+        earlier(5e-2, 0.3, Some(0.87)),
+        earlier(0.9, 0.2, None),
+    ];
     let taught = run(&definition, CALM, &curve);
     assert_ne!(taught.boxes[&2], alone.boxes[&2]);
-    assert!(taught.winner.unwrap().round > 0);
-    let rough = World {
-        workers: 4,
-        seed: 5,
-        kills: 5,
-        restarts: 3,
-    };
-    assert_eq!(
-        run(&definition, CALM, &curve),
-        run(&definition, rough, &curve)
-    );
+    assert_eq!(taught, run(&definition, ROUGH, &curve));
+}
+
+#[test]
+fn a_point_of_an_earlier_sweep_wins_by_what_the_finish_trains_of_it() {
+    let finish = Some(Finish { top: 2, repeats: 3 });
+    let mut definition = sweep(Planned {
+        finish,
+        ..zoom(162, 9)
+    });
+    // The second is where `curve` is at its best.
+    definition.earlier = vec![
+        earlier(3e-1, 0.4, Some(0.6)),
+        earlier(1e-2, 0.0, Some(0.93)),
+        earlier(0.9, 0.2, None),
+    ];
+    let outcome = run(&definition, CALM, &curve);
+    let winner = outcome.winner.as_ref().unwrap();
+    assert_eq!((winner.round, winner.point), (0, 2));
+    assert_eq!(winner.params, definition.earlier[1].params);
+    assert!(winner.objective != 0.93 && !winner.trials.is_empty());
+    for number in &winner.trials {
+        assert_eq!(outcome.trials[number].params, winner.params);
+    }
+    assert_eq!(outcome, run(&definition, ROUGH, &curve));
 }
 
 #[test]
