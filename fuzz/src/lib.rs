@@ -16,10 +16,12 @@ use std::{
 };
 
 use mutate::Mutator;
+use rustix::time::{ClockId, clock_gettime};
 
 /// Inputs that `cargo test` tries, and how long it goes on at most: on a busy machine it tries fewer.
 const SHORT: (u64, Duration) = (4000, Duration::from_secs(5));
-/// One input may take so long before it counts as a hang; parsers take microseconds, and a test machine may be busy.
+/// One input may take so long before it counts as a hang, on the clock and of the processor's time: parsers take microseconds, and a
+/// test machine may be busy or stopped.
 const HANG: Duration = Duration::from_secs(10);
 /// All inputs together may raise the process's peak memory by so much.
 const MEMORY: u64 = 1 << 30;
@@ -79,9 +81,9 @@ pub fn fuzz(target: &Target<'_>, parse: impl Fn(&[u8]) -> String) {
 }
 
 fn try_one(target: &Target<'_>, parse: &impl Fn(&[u8]) -> String, input: &[u8]) -> String {
-    let begun = now();
+    let (begun, worked) = (now(), processor_time());
     let answer = catch_unwind(AssertUnwindSafe(|| parse(input)));
-    let took = begun.elapsed();
+    let took = begun.elapsed().min(processor_time() - worked);
     if answer.is_err() || took > HANG {
         let path = std::env::temp_dir().join(format!("hone-fuzz-{}", target.name));
         let kept = std::fs::write(&path, input).is_ok();
@@ -114,6 +116,12 @@ fn peak_memory() -> u64 {
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kibibytes = peak.and_then(|peak| peak.split_whitespace().next()?.parse::<u64>().ok());
     kibibytes.unwrap_or(0) << 10
+}
+
+/// What this process's threads have worked so far.
+fn processor_time() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::try_from(time).unwrap_or_default()
 }
 
 #[expect(
