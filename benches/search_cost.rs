@@ -1,4 +1,4 @@
-//! What a decision costs, and what a point keeps in memory: `cargo bench -p hone-coordinator --bench search_cost`.
+//! What a decision costs, and what a point keeps in memory: `cargo bench --bench search_cost`.
 //!
 //! Each call that takes in one result (`apply`) or hands out one point (`decide(1)`) is timed. A sweep is played several times, and of each
 //! call the fastest counts: the calls are the same every time, the machine's pauses are not.

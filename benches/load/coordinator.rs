@@ -1,12 +1,13 @@
-//! The coordinator in a process of its own, so that its CPU time and memory can be told from the load's.
+//! The coordinator: `hone coordinator` itself, so that its CPU time and memory can be told from the load's.
 
 use std::{
-    io::{BufRead, BufReader, Write},
+    fs::File,
     path::Path,
     process::{Child, Command, Stdio},
+    time::Duration,
 };
 
-use hone_coordinator::{Config, Coordinator};
+use rustix::process::{Pid, Signal, kill_process};
 
 /// A coordinator that runs until [`Served::end`].
 pub struct Served {
@@ -21,46 +22,29 @@ pub struct Usage {
     pub resident_bytes: u64,
 }
 
-/// Runs as the coordinator: prints its address, ends when standard input closes.
-pub fn serve(database: &str) {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
-    runtime.block_on(async {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
-            .await
-            .expect("a port");
-        let coordinator = Coordinator::start(listener, Config::new(database))
-            .await
-            .expect("a coordinator");
-        println!("http://{}", coordinator.address());
-        std::io::stdout().flush().expect("standard output");
-        let closed = tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new()));
-        let _ = closed.await;
-        coordinator.stop().await;
-    });
-}
-
 impl Served {
-    /// Starts it on this database.
+    /// Starts it on this database; what it says goes into a file beside that.
     pub fn start(database: &Path) -> Self {
-        let mut child = Command::new(std::env::current_exe().expect("this program"))
-            .arg("--serve")
+        let said = database.with_extension("log");
+        let log = File::create(&said).expect("a file for its log");
+        let mut child = Command::new(env!("CARGO_BIN_EXE_hone"))
+            .args(["coordinator", "--listen", "127.0.0.1:0", "--db"])
             .arg(database)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
             .spawn()
-            .expect("a second process");
-        let mut address = String::new();
-        let stdout = child.stdout.take().expect("its output");
-        BufReader::new(stdout)
-            .read_line(&mut address)
-            .expect("its address");
-        Self {
-            child,
-            address: address.trim().to_owned(),
-        }
+            .expect("a coordinator");
+        let address = loop {
+            let said = std::fs::read_to_string(&said).unwrap_or_default();
+            if let Some(address) = address(&said) {
+                break address;
+            }
+            let ended = child.try_wait().expect("a child");
+            assert!(ended.is_none(), "the coordinator has ended: {said}");
+            std::thread::sleep(Duration::from_millis(1));
+        };
+        Self { child, address }
     }
 
     /// From `/proc`: the time of all its threads, and what it holds in memory.
@@ -82,9 +66,17 @@ impl Served {
 
     /// Ends it.
     pub fn end(mut self) {
-        drop(self.child.stdin.take());
-        let _ = self.child.wait();
+        let process = i32::try_from(self.child.id()).expect("a process id");
+        let process = Pid::from_raw(process).expect("a process id");
+        kill_process(process, Signal::TERM).expect("a signal");
+        self.child.wait().expect("its end");
     }
+}
+
+/// Where it listens, once it has said so: `listening on http://127.0.0.1:34567, database …`.
+fn address(said: &str) -> Option<String> {
+    let (address, _) = said.split_once("listening on ")?.1.split_once(',')?;
+    Some(address.to_owned())
 }
 
 /// A folder for databases, on this machine's disk.

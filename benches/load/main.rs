@@ -1,6 +1,6 @@
 //! How many durable trials a second one coordinator takes, and how soon it answers: `cargo bench --bench load`.
 //!
-//! A coordinator in a process of its own, on a fresh database, with fsync at every commit; simulated workers with a
+//! `hone coordinator` as it is shipped, on a fresh database, with fsync at every commit; simulated workers with a
 //! connection each acquire a trial, report five epochs, each in its own call, and finish it. First as fast as they can
 //! (closed loop), then at half of that rate, started by the clock whether or not the last trial is done (open loop).
 //! `--peers PYTHON` runs `optuna_load.py` beside it, in the same run.
@@ -32,10 +32,6 @@ struct Options {
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
-    if let Some(place) = arguments.iter().position(|a| a == "--serve") {
-        coordinator::serve(&arguments[place + 1]);
-        return;
-    }
     let wants = |name: &str| arguments.iter().any(|a| a == name);
     let value = |name: &str| {
         let place = arguments.iter().position(|a| a == name)?;
