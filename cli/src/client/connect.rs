@@ -85,7 +85,7 @@ pub async fn orders(place: &Place) -> anyhow::Result<Orders> {
     let own = crate::local::coordinator::start(&place.db, Default::default()).await?;
     Ok(Orders {
         sweeps: Sweeps::new(own.channel()),
-        history: History::remote(own.channel()),
+        history: own.history(),
         own: Some(own),
     })
 }

@@ -1,4 +1,4 @@
-//! Reading: the same questions to a coordinator over the network and to a database file in process.
+//! Reading: the same questions to a coordinator over the network, and in process to a database file or a coordinator.
 
 use hone_proto::v1::{self, history_client::HistoryClient, history_server::History as Service};
 use tokio_stream::{Stream, StreamExt};
@@ -16,7 +16,7 @@ pub struct History {
 #[derive(Clone, Debug)]
 enum Source {
     Coordinator(HistoryClient<Channel>),
-    File(hone_coordinator::rpc::HistoryService),
+    Local(hone_coordinator::rpc::HistoryService),
 }
 
 /// Calls a method of the service, wherever it is, and takes the reply out.
@@ -29,7 +29,7 @@ macro_rules! ask {
                 .await
                 .map_err(failure)?
                 .into_inner(),
-            Source::File(service) => service
+            Source::Local(service) => service
                 .$method(Request::new($request))
                 .await
                 .map_err(failure)?
@@ -51,7 +51,7 @@ macro_rules! rows {
                     .into_inner(),
                 $convert,
             ),
-            Source::File(service) => boxed(
+            Source::Local(service) => boxed(
                 service
                     .$method(Request::new($request))
                     .await
@@ -109,10 +109,10 @@ impl History {
         }
     }
 
-    /// Of a database file that was opened for reading.
+    /// In this process: of a database file that was opened for reading, or of a coordinator.
     pub fn local(service: hone_coordinator::rpc::HistoryService) -> Self {
         History {
-            source: Source::File(service),
+            source: Source::Local(service),
         }
     }
 

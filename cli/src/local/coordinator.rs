@@ -10,7 +10,7 @@ use hone_coordinator::{
 use tokio::net::TcpListener;
 use tonic::transport::{Channel, Endpoint};
 
-use crate::args::in_a_folder;
+use crate::{args::in_a_folder, client::History};
 
 /// A coordinator that runs until [`Running::end`].
 #[derive(Debug)]
@@ -42,6 +42,12 @@ impl Running {
     /// A connection to it.
     pub fn channel(&self) -> Channel {
         self.channel.clone()
+    }
+
+    /// Its history, asked in process: no network, and no time limit that passes while this process is stopped or the machine
+    /// sleeps.
+    pub fn history(&self) -> History {
+        History::local(self.coordinator.history())
     }
 
     /// Where it listens.

@@ -6,10 +6,11 @@ use tracing_subscriber::{
 
 use super::style::{Style, environment};
 
-/// Starts logging at `level`, or as `HONE_LOG` says. Lines of an attempt go to its log as well.
+/// Starts logging at `level` (libraries at `warn` at most), or as `HONE_LOG` says. Lines of an attempt go to its log as well.
 pub fn init(level: &str) {
     let asked = environment("HONE_LOG").unwrap_or_else(|| {
-        format!("warn,hone={level},hone_worker={level},hone_coordinator={level}")
+        let libraries = if level == "error" { level } else { "warn" };
+        format!("{libraries},hone={level},hone_worker={level},hone_coordinator={level}")
     });
     let filter = EnvFilter::try_new(&asked).unwrap_or_else(|_| EnvFilter::new(level));
     let lines = tracing_subscriber::fmt::layer()

@@ -62,7 +62,7 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     let coordinator = coordinator::start(&args.db, timing).await?;
     let result = sweep(&coordinator, &file, &args).await;
     if matches!(result, Ok(Exit::Done | Exit::Failed)) {
-        tidy(&History::remote(coordinator.channel()), &args).await?;
+        tidy(&coordinator.history(), &args).await?;
     }
     coordinator.end().await;
     result
@@ -111,9 +111,12 @@ async fn sweep(
     let launched = sweeps.launch(definition, args.again).await?;
     coordinator.coordinator.serve_only(&launched.sweep);
     tell(file, &launched);
-    let history = History::remote(coordinator.channel());
     let live = launched.how != How::Ended && std::io::stderr().is_terminal();
-    let mut follower = Follower::new(history, launched.sweep.clone(), Progress::new(live));
+    let mut follower = Follower::new(
+        coordinator.history(),
+        launched.sweep.clone(),
+        Progress::new(live),
+    );
     if launched.how == How::Ended {
         let state = follower.look_quietly().await?.summary.state;
         return launch::finish(&follower, state, args.json).await;

@@ -10,7 +10,7 @@ use crate::{
     cnn::{
         Architecture, CnnTrainer, Config,
         architecture::{Op, ParameterKind},
-        config::{InitKind, OptimizerKind, Train},
+        config::{ActivationKind, InitKind, OptimizerKind, Train},
         executor::{Batch, Executor, Outcome, Training},
         init::initial_parameters,
         optimizer::{Optimizer, norm},
@@ -302,6 +302,8 @@ fn findings(net: &NetCheck, subject: &str, zero: bool, config: &Config) -> Vec<F
         );
         let advice = if config.model.hidden.is_empty() && config.model.conv.is_empty() {
             "without a hidden layer the net is linear: give model.hidden = [64]"
+        } else if config.model.activation == ActivationKind::None {
+            "with activation = \"none\" all layers together are one linear map: model.activation = \"relu\""
         } else {
             "more units, model.batch_norm = true, or an activation that does not saturate"
         };

@@ -81,3 +81,14 @@ fn a_combination_that_fails_beside_passing_ones_is_a_warning_with_its_choices() 
     let alone = run(json!({"nets": [xor(json!([]))]}));
     assert!(!alone.passed);
 }
+
+#[test]
+fn layers_without_an_activation_are_called_linear() {
+    let model = json!({"hidden": [16], "activation": "none"});
+    let spec = json!({"data": {"source": "xor"}, "model": model});
+    let report = run(json!({"nets": [{"choices": {}, "spec": spec}]}));
+    let [finding] = &report.findings[..] else {
+        panic!("{report:?}")
+    };
+    assert!(finding.advice.contains("one linear map"), "{finding:?}");
+}
