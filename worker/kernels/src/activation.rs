@@ -1,6 +1,6 @@
 //! The pointwise nonlinearities, and what they do to a gradient.
 
-use crate::math::{exp, logistic, tanh};
+use crate::math::{bounded_exp, logistic, tanh};
 
 /// A nonlinearity applied to each number by itself.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -78,12 +78,12 @@ impl Curve for Elu {
     fn value(z: f32, p: f32) -> f32 {
         // e^z − 1 cancels near 0, where the series to the fourth power is exact to f32.
         let series = z * z.mul_add(z.mul_add(z.mul_add(1.0 / 24.0, 1.0 / 6.0), 0.5), 1.0);
-        let below = if z > -0.05 { series } else { exp(z) - 1.0 };
+        let below = if z > -0.05 { series } else { bounded_exp(z) - 1.0 };
         if z > 0.0 { z } else { p * below }
     }
     #[inline(always)]
     fn back(z: f32, p: f32, gradient: f32) -> f32 {
-        let slope = if z > 0.0 { 1.0 } else { p * exp(z) };
+        let slope = if z > 0.0 { 1.0 } else { p * bounded_exp(z) };
         gradient * slope
     }
 }

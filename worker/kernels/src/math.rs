@@ -16,12 +16,9 @@ fn power_of_two(shifted: f32) -> f32 {
     f32::from_bits((n.wrapping_add(127) << 23) as u32)
 }
 
-/// e^x, within 2 ulp; 0 below -104, infinite above 88.73.
+/// The integer nearest to x/ln 2, and e^(x − that · ln 2).
 #[inline(always)]
-pub fn exp(x: f32) -> f32 {
-    // Written so that NaN passes both comparisons.
-    let x = if x > 89.0 { 89.0 } else { x };
-    let x = if x < -104.0 { -104.0 } else { x };
+fn split_power(x: f32) -> (f32, f32) {
     let n = x.mul_add(std::f32::consts::LOG2_E, ROUNDER) - ROUNDER;
     let r = n.mul_add(-LN2_LOW, n.mul_add(-LN2_HIGH, x));
     let mut p = 1.0 / 5040.0;
@@ -31,11 +28,30 @@ pub fn exp(x: f32) -> f32 {
     p = r.mul_add(p, 1.0 / 6.0);
     p = r.mul_add(p, 0.5);
     p = r.mul_add(p, 1.0);
-    p = r.mul_add(p, 1.0);
+    (n, r.mul_add(p, 1.0))
+}
+
+/// e^x, within 2 ulp; 0 below -104, infinite above 88.73.
+#[inline(always)]
+pub fn exp(x: f32) -> f32 {
+    // Written so that NaN passes both comparisons.
+    let x = if x > 89.0 { 89.0 } else { x };
+    let x = if x < -104.0 { -104.0 } else { x };
+    let (n, p) = split_power(x);
     // In two factors, since 2^128 and the powers below 2^-126 are no normal numbers.
     let half = n.mul_add(0.5, ROUNDER);
     let rest = n - (half - ROUNDER) + ROUNDER;
     p * power_of_two(half) * power_of_two(rest)
+}
+
+/// e^x, within 2 ulp, for x from -87 to 87, and beyond them what it is there: one factor is enough. The activations
+/// need no more, and are not slowed down by subnormal numbers.
+#[inline(always)]
+pub(crate) fn bounded_exp(x: f32) -> f32 {
+    let x = if x > 87.0 { 87.0 } else { x };
+    let x = if x < -87.0 { -87.0 } else { x };
+    let (n, p) = split_power(x);
+    p * power_of_two(n + ROUNDER)
 }
 
 /// ln x for positive normal x, within 2 ulp; −∞ at 0, NaN below it and for NaN, ∞ at ∞.
@@ -66,28 +82,27 @@ pub fn ln(x: f32) -> f32 {
     n.mul_add(LN2_HIGH, n.mul_add(LN2_LOW, tail) + 2.0 * s)
 }
 
-/// 1/(1 + e^−x), within 4 ulp.
+/// 1/(1 + e^−x), within 4 ulp for x of at least -87.
 #[inline(always)]
 pub fn logistic(x: f32) -> f32 {
-    1.0 / (1.0 + exp(-x))
+    1.0 / (1.0 + bounded_exp(-x))
 }
 
 /// tanh x, within 4 ulp.
 #[inline(always)]
 pub fn tanh(x: f32) -> f32 {
     let magnitude = x.abs();
-    let large = 1.0 - 2.0 / (exp(2.0 * magnitude) + 1.0);
-    // Near 0 that cancels; there the continued fraction's rational form x(a + bx² + cx⁴ + dx⁶)/(…) is exact enough:
+    let power = bounded_exp(2.0 * magnitude);
+    // (e^2x − 1)/(e^2x + 1) cancels near 0; there the continued fraction's rational form x(a + bx² + cx⁴)/(…) is exact enough:
     // tanh x = x/(1 + x²/(3 + x²/(5 + x²/(7 + x²/(9 + x²/11))))).
     let q = x * x;
-    let small = {
-        // Numerator and denominator of that fraction, cleared of inner quotients.
-        let top = q.mul_add(q.mul_add(21.0, 1260.0), 10_395.0);
-        let bottom = q.mul_add(q.mul_add(q + 210.0, 4725.0), 10_395.0);
-        x * top / bottom
-    };
-    let large = if x < 0.0 { -large } else { large };
-    if magnitude < 0.55 { small } else { large }
+    let top = q.mul_add(q.mul_add(21.0, 1260.0), 10_395.0);
+    let bottom = q.mul_add(q.mul_add(q + 210.0, 4725.0), 10_395.0);
+    // One division for both: it is the dearest operation here.
+    let small = magnitude < 0.55;
+    let top = if small { magnitude * top } else { power - 1.0 };
+    let bottom = if small { bottom } else { power + 1.0 };
+    (top / bottom).copysign(x)
 }
 
 #[cfg(test)]
