@@ -23,6 +23,20 @@ pub enum Activation {
     Silu,
 }
 
+impl Activation {
+    /// Whether its value never falls where its argument grows, given the slopes of all channels.
+    pub(crate) fn rises(self, slopes: &[f32]) -> bool {
+        match self {
+            Activation::Identity | Activation::Relu | Activation::Sigmoid | Activation::Tanh => {
+                true
+            }
+            Activation::Leaky => slopes.iter().all(|slope| *slope >= 0.0),
+            Activation::Elu(alpha) => alpha >= 0.0,
+            Activation::Gelu | Activation::Silu => false,
+        }
+    }
+}
+
 /// One of them, known when the loop is compiled. `p` is the slope of the channel, or alpha.
 pub(crate) trait Curve {
     fn value(z: f32, p: f32) -> f32;
@@ -78,7 +92,11 @@ impl Curve for Elu {
     fn value(z: f32, p: f32) -> f32 {
         // e^z − 1 cancels near 0, where the series to the fourth power is exact to f32.
         let series = z * z.mul_add(z.mul_add(z.mul_add(1.0 / 24.0, 1.0 / 6.0), 0.5), 1.0);
-        let below = if z > -0.05 { series } else { bounded_exp(z) - 1.0 };
+        let below = if z > -0.05 {
+            series
+        } else {
+            bounded_exp(z) - 1.0
+        };
         if z > 0.0 { z } else { p * below }
     }
     #[inline(always)]

@@ -77,22 +77,34 @@ impl<'a> BehindParts<'a> {
         unsafe { self.gradient.part(index, self.view.seen().len()) }
     }
 
-    /// Goes back through the view of image `index`.
+    /// Which pixels a pool has chosen in image `index`: to be written before going back.
+    ///
+    /// # Safety
+    /// No two threads may work at one image.
+    #[expect(clippy::mut_from_ref, reason = "the parts are disjoint")]
+    pub unsafe fn choice(&self, index: usize) -> &mut [u8] {
+        let choices = if self.view.window == 1 {
+            0
+        } else {
+            self.view.seen().len()
+        };
+        // SAFETY: by the contract.
+        unsafe { self.choice.part(index, choices) }
+    }
+
+    /// Goes back through the view of image `index`; `raw` are its stored numbers, or those that a pool has chosen.
     ///
     /// # Safety
     /// No two threads may work at one image, and nobody may hold its gradient.
     pub unsafe fn back(&self, isa: Isa, index: usize, raw: &[f32], lines: &mut Lines) {
         let seen = self.view.seen();
-        let choices = if self.view.window == 1 { 0 } else { seen.len() };
-        // SAFETY: by the contract, for all three.
-        let (gradient, choice, sums) = unsafe {
+        // SAFETY: by the contract, for both.
+        let (gradient, sums) = unsafe {
             (
                 self.gradient.part(index, seen.len()),
-                self.choice.part(index, choices),
                 self.sums.part(index, 3 * seen.channels),
             )
         };
-        self.view
-            .back(isa, index, raw, gradient, choice, sums, lines);
+        self.view.back(isa, index, raw, gradient, sums, lines);
     }
 }

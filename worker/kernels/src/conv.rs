@@ -13,7 +13,7 @@ use crate::{
     Compute, Geometry,
     geometry::Tables,
     product::Packed,
-    view::{Lines, View},
+    view::{Lines, Trace, View},
 };
 pub use sink::Sink;
 
@@ -44,6 +44,7 @@ struct Scratch {
     input: Vec<f32>,
     delta: Vec<f32>,
     lines: Lines,
+    chosen: Vec<f32>,
     moments: Vec<f32>,
 }
 
@@ -90,11 +91,18 @@ impl Conv {
         raw: &[f32],
         into: &mut [f32],
         lines: &mut Lines,
+        mut trace: Option<Trace<'_>>,
     ) {
         let padded = &self.tables.input;
         let width = padded.image.row();
         padded.fill(into, |r, into| match &source.view {
-            Some(view) => view.row(compute.isa(), index, raw, r, into, lines),
+            Some(view) => {
+                let trace = trace.as_mut().map(|trace| Trace {
+                    chosen: &mut *trace.chosen,
+                    choice: &mut *trace.choice,
+                });
+                view.row(compute.isa(), index, raw, r, into, lines, trace);
+            }
             None => into.copy_from_slice(&raw[r * width..][..width]),
         });
     }

@@ -6,8 +6,9 @@ use crate::{
 };
 
 const ROWS: usize = 48;
-const TERMS: usize = 256;
-const COLUMNS: usize = 16;
+const TERMS: usize = 128;
+/// Two vectors of the widest registers: with one, the kernel would wait for its own sums.
+const COLUMNS: usize = 32;
 
 /// A product small enough to stay in the first-level cache.
 #[derive(Debug)]

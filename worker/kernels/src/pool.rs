@@ -2,6 +2,7 @@
 
 use crate::{
     compute::{Compute, Parts},
+    rows,
     view::Extent,
 };
 
@@ -37,22 +38,26 @@ impl Pool {
         compute.for_each(input.len() / from, |i| {
             // SAFETY: every image has its own part.
             let out = unsafe { parts.part(i, to) };
-            self.windows(|at, pixels| {
-                let image = &input[i * from..][..from];
-                for c in 0..self.input.channels {
-                    out[at + c] = self.reduce(pixels.iter().map(|p| image[p + c]));
-                }
-            });
+            let image = &input[i * from..][..from];
+            let reduce = if self.average {
+                rows::average_rows
+            } else {
+                rows::max_rows
+            };
+            let (row, channels) = (self.input.row(), self.input.channels);
+            for (y, out) in out.chunks_exact_mut(self.output().row()).enumerate() {
+                let from = &image[y * self.stride * row..];
+                reduce(
+                    compute.isa(),
+                    from,
+                    row,
+                    self.window,
+                    self.stride,
+                    channels,
+                    out,
+                );
+            }
         });
-    }
-
-    fn reduce(&self, mut values: impl ExactSizeIterator<Item = f32>) -> f32 {
-        if self.average {
-            let count = values.len() as f32;
-            return values.fold(0.0, |sum, value| sum + value) / count;
-        }
-        let first = values.next().unwrap_or(f32::NAN);
-        values.fold(first, crate::rows::larger)
     }
 
     /// Calls `work` with the place of each output pixel and those of its window's pixels.
@@ -88,17 +93,33 @@ impl Pool {
             let out = unsafe { parts.part(i, from) };
             out.fill(0.0);
             let (image, gradient) = (&input[i * from..][..from], &gradient[i * to..][..to]);
+            if self.average {
+                self.average_back(compute, gradient, out);
+                return;
+            }
             self.windows(|at, pixels| {
                 for c in 0..self.input.channels {
-                    if self.average {
-                        let share = gradient[at + c] / pixels.len() as f32;
-                        pixels.iter().for_each(|p| out[p + c] += share);
-                    } else {
-                        out[largest(image, pixels, c) + c] += gradient[at + c];
-                    }
+                    out[largest(image, pixels, c) + c] += gradient[at + c];
                 }
             });
         });
+    }
+
+    fn average_back(&self, compute: &Compute, gradient: &[f32], out: &mut [f32]) {
+        let (row, channels) = (self.input.row(), self.input.channels);
+        let lines = gradient.chunks_exact(self.output().row());
+        for (y, gradient) in lines.enumerate() {
+            let out = &mut out[y * self.stride * row..];
+            rows::average_rows_back(
+                compute.isa(),
+                gradient,
+                row,
+                self.window,
+                self.stride,
+                channels,
+                out,
+            );
+        }
     }
 }
 
@@ -153,7 +174,7 @@ pub fn maxout(pieces: usize, input: &[f32], out: &mut [f32]) {
     for (group, out) in input.chunks_exact(pieces).zip(out) {
         *out = group[1..]
             .iter()
-            .fold(group[0], |best, value| crate::rows::larger(best, *value));
+            .fold(group[0], |best, value| rows::larger(best, *value));
     }
 }
 

@@ -25,6 +25,13 @@ fn activate_as<C: Curve>(
 }
 
 #[inline(always)]
+fn curve_as<C: Curve>(slope: &[f32], values: &mut [f32]) {
+    for (value, slope) in values.iter_mut().zip(slope) {
+        *value = C::value(*value, *slope);
+    }
+}
+
+#[inline(always)]
 #[expect(
     clippy::too_many_arguments,
     reason = "a row of coefficients each; a struct would only rename them"
@@ -56,6 +63,11 @@ for_each_isa! {
     /// out = activation(scale · raw + shift).
     pub(crate) fn activate(activation: Activation, raw: &[f32], scale: &[f32], shift: &[f32], slope: &[f32], out: &mut [f32]) {
         with_curve!(activation, activate_as(raw, scale, shift, slope, out));
+    }
+
+    /// values = activation(values).
+    pub(crate) fn curve(activation: Activation, slope: &[f32], values: &mut [f32]) {
+        with_curve!(activation, curve_as(slope, values));
     }
 
     /// The gradient of the activation's value becomes that of its argument. Adds it, and its product with the
@@ -119,10 +131,10 @@ for_each_isa! {
         }
     }
 
-    /// The maximum of each window of `window` rows and columns; the rows lie `stride` apart in `from`.
-    pub(crate) fn max_rows(from: &[f32], stride: usize, window: usize, channels: usize, out: &mut [f32]) {
+    /// The maximum of each window of `window` rows and columns, `step` columns apart; the rows lie `stride` apart in `from`.
+    pub(crate) fn max_rows(from: &[f32], stride: usize, window: usize, step: usize, channels: usize, out: &mut [f32]) {
         for (q, out) in out.chunks_exact_mut(channels).enumerate() {
-            let at = |y: usize, x: usize| &from[y * stride + (q * window + x) * channels..][..channels];
+            let at = |y: usize, x: usize| &from[y * stride + (q * step + x) * channels..][..channels];
             if window == 2 {
                 let (a, b, c, d) = (at(0, 0), at(0, 1), at(1, 0), at(1, 1));
                 for i in 0..channels {
@@ -140,11 +152,41 @@ for_each_isa! {
         }
     }
 
-    /// For each window the raw value at its maximum (the first of equals, in row order), and where that is:
+    /// The mean of the same windows.
+    pub(crate) fn average_rows(from: &[f32], stride: usize, window: usize, step: usize, channels: usize, out: &mut [f32]) {
+        let count = (window * window) as f32;
+        for (q, out) in out.chunks_exact_mut(channels).enumerate() {
+            out.fill(0.0);
+            for k in 0..window * window {
+                let from = &from[k / window * stride + (q * step + k % window) * channels..][..channels];
+                for i in 0..channels {
+                    out[i] += from[i];
+                }
+            }
+            for i in 0..channels {
+                out[i] /= count;
+            }
+        }
+    }
+
+    /// [`average_rows`] backwards: adds its share to each pixel of the windows.
+    pub(crate) fn average_rows_back(gradient: &[f32], stride: usize, window: usize, step: usize, channels: usize, to: &mut [f32]) {
+        let count = (window * window) as f32;
+        for (q, gradient) in gradient.chunks_exact(channels).enumerate() {
+            for k in 0..window * window {
+                let to = &mut to[k / window * stride + (q * step + k % window) * channels..][..channels];
+                for i in 0..channels {
+                    to[i] += gradient[i] / count;
+                }
+            }
+        }
+    }
+
+    /// For each window its maximum (the first of equals, in row order), the raw value there, and where that is:
     /// row · window + column.
     pub(crate) fn choose(values: &[f32], raw: &[f32], stride: usize, window: usize, channels: usize, best: &mut [f32], chosen: &mut [f32], choice: &mut [u8]) {
         if window == 2 {
-            choose_of_four(values, raw, stride, channels, chosen, choice);
+            choose_of_four(values, raw, stride, channels, best, chosen, choice);
             return;
         }
         for (q, best) in best.chunks_exact_mut(channels).enumerate() {
@@ -193,14 +235,13 @@ fn choose_of_four(
     raw: &[f32],
     stride: usize,
     channels: usize,
+    best: &mut [f32],
     chosen: &mut [f32],
     choice: &mut [u8],
 ) {
-    for (q, (chosen, choice)) in chosen
-        .chunks_exact_mut(channels)
-        .zip(choice.chunks_exact_mut(channels))
-        .enumerate()
-    {
+    for (q, best) in best.chunks_exact_mut(channels).enumerate() {
+        let chosen = &mut chosen[q * channels..][..channels];
+        let choice = &mut choice[q * channels..][..channels];
         let at = |y: usize, x: usize| y * stride + (2 * q + x) * channels;
         let value = |y: usize, x: usize| &values[at(y, x)..][..channels];
         let raw = |y: usize, x: usize| &raw[at(y, x)..][..channels];
@@ -214,6 +255,7 @@ fn choose_of_four(
                 if lower_right { d[i] } else { c[i] },
             );
             let below = lower > upper || lower.is_nan();
+            best[i] = if below { lower } else { upper };
             let upper_raw = if right { rb[i] } else { ra[i] };
             let lower_raw = if lower_right { rd[i] } else { rc[i] };
             chosen[i] = if below { lower_raw } else { upper_raw };

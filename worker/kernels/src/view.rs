@@ -66,12 +66,18 @@ pub struct View<'a> {
     pub dropout: Option<Dropout>,
 }
 
+/// What reading an image through a pool leaves for the way back, one for each window: the raw number at the maximum, and which pixel
+/// of the window that is.
+#[derive(Debug)]
+pub(crate) struct Trace<'a> {
+    pub chosen: &'a mut [f32],
+    pub choice: &'a mut [u8],
+}
+
 /// Buffers of the loops below.
 #[derive(Debug, Default)]
 pub(crate) struct Lines {
-    pub values: Vec<f32>,
-    best: Vec<f32>,
-    chosen: Vec<f32>,
+    values: Vec<f32>,
     sums: Vec<f32>,
     slopes: Vec<f32>,
 }
@@ -99,7 +105,8 @@ impl View<'_> {
         }
     }
 
-    /// Writes row `row` of what is seen of image `index`, whose stored numbers are `raw`.
+    /// Writes row `row` of what is seen of image `index`, whose stored numbers are `raw`; and its part of the trace, if the
+    /// way back will need one.
     pub(crate) fn row(
         &self,
         isa: Isa,
@@ -108,37 +115,69 @@ impl View<'_> {
         row: usize,
         out: &mut [f32],
         lines: &mut Lines,
+        trace: Option<Trace<'_>>,
     ) {
         let stride = self.extent.row();
+        let raw = &raw[row * self.window * stride..][..self.window * stride];
         if self.window == 1 {
-            self.activate(isa, &raw[row * stride..][..stride], out);
+            self.activate(isa, self.activation, raw, out);
         } else {
-            let from = &raw[row * self.window * stride..][..self.window * stride];
-            let values = sized(&mut lines.values, from.len());
-            self.activate_rows(isa, from, values);
-            rows::max_rows(isa, values, stride, self.window, self.extent.channels, out);
+            self.pooled_row(isa, raw, row, out, lines, trace);
         }
         self.drop_out(isa, index, row, out);
     }
 
-    fn activate(&self, isa: Isa, raw: &[f32], out: &mut [f32]) {
+    /// Where the curve never falls, the largest argument gives the largest value, and it alone need be computed.
+    fn pooled_row(
+        &self,
+        isa: Isa,
+        raw: &[f32],
+        row: usize,
+        out: &mut [f32],
+        lines: &mut Lines,
+        trace: Option<Trace<'_>>,
+    ) {
+        let (stride, window, channels) = (self.extent.row(), self.window, self.extent.channels);
+        let rises = self.activation.rises(&self.affine.slope[..channels]);
+        let first = if rises {
+            Activation::Identity
+        } else {
+            self.activation
+        };
+        let values = sized(&mut lines.values, raw.len());
+        for (raw, out) in raw
+            .chunks_exact(stride)
+            .zip(values.chunks_exact_mut(stride))
+        {
+            self.activate(isa, first, raw, out);
+        }
+        match trace {
+            None => rows::max_rows(isa, values, stride, window, window, channels, out),
+            Some(Trace { chosen, choice }) => {
+                let width = self.seen().row();
+                let chosen = &mut chosen[row * width..][..width];
+                let choice = &mut choice[row * width..][..width];
+                rows::choose(
+                    isa, values, raw, stride, window, channels, out, chosen, choice,
+                );
+            }
+        }
+        if first != self.activation {
+            rows::curve(isa, self.activation, &self.affine.slope, out);
+        }
+    }
+
+    fn activate(&self, isa: Isa, activation: Activation, raw: &[f32], out: &mut [f32]) {
         let affine = self.affine;
         rows::activate(
             isa,
-            self.activation,
+            activation,
             raw,
             &affine.scale,
             &affine.shift,
             &affine.slope,
             out,
         );
-    }
-
-    fn activate_rows(&self, isa: Isa, raw: &[f32], out: &mut [f32]) {
-        let stride = self.extent.row();
-        for (raw, out) in raw.chunks_exact(stride).zip(out.chunks_exact_mut(stride)) {
-            self.activate(isa, raw, out);
-        }
     }
 
     fn drop_out(&self, isa: Isa, index: usize, row: usize, values: &mut [f32]) {
@@ -150,7 +189,7 @@ impl View<'_> {
     }
 
     /// Turns the gradient of what is seen of one image into that of the activation's argument, in place: at the chosen
-    /// pixels if there is a pool, and then `choice` tells which. Writes to `sums` three per-channel sums: of that
+    /// pixels if there is a pool, whose numbers are `raw` then. Writes to `sums` three per-channel sums: of that
     /// gradient, of its products with the normalised values, and of what a learned slope gets.
     pub(crate) fn back(
         &self,
@@ -158,18 +197,15 @@ impl View<'_> {
         index: usize,
         raw: &[f32],
         gradient: &mut [f32],
-        choice: &mut [u8],
         sums: &mut [f64],
         lines: &mut Lines,
     ) {
         let Lines {
-            values,
-            best,
-            chosen,
             sums: row_sums,
             slopes,
+            ..
         } = lines;
-        let (seen, stride) = (self.seen(), self.extent.row());
+        let seen = self.seen();
         let width = seen.row();
         let row_sums = cleared(row_sums, 2 * width);
         let slopes = cleared(
@@ -183,27 +219,7 @@ impl View<'_> {
         for row in 0..seen.height {
             let gradient = &mut gradient[row * width..][..width];
             self.drop_out(isa, index, row, gradient);
-            let raw = if self.window == 1 {
-                &raw[row * stride..][..stride]
-            } else {
-                let from = &raw[row * self.window * stride..][..self.window * stride];
-                let values = sized(values, from.len());
-                self.activate_rows(isa, from, values);
-                let chosen = sized(chosen, width);
-                let choice = &mut choice[row * width..][..width];
-                rows::choose(
-                    isa,
-                    values,
-                    from,
-                    stride,
-                    self.window,
-                    seen.channels,
-                    sized(best, width),
-                    chosen,
-                    choice,
-                );
-                &*chosen
-            };
+            let raw = &raw[row * width..][..width];
             let Affine {
                 scale,
                 shift,
@@ -252,6 +268,7 @@ impl View<'_> {
                     row,
                     out,
                     &mut lines,
+                    None,
                 );
             }
         });
@@ -270,15 +287,31 @@ impl View<'_> {
         assert!(raw.len() == images * stored && gradient.len() == images * seen.len());
         let parts = BehindParts::new(behind, images, *self, gradient);
         compute.for_each(images, |i| {
-            // SAFETY: every image has its own parts.
-            unsafe {
-                parts.back(
-                    compute.isa(),
-                    i,
-                    &raw[i * stored..][..stored],
-                    &mut Lines::default(),
-                )
-            };
+            let (mut lines, mut chosen) = (Lines::default(), Vec::new());
+            let mut raw = &raw[i * stored..][..stored];
+            if self.window > 1 {
+                chosen.resize(seen.len(), 0.0);
+                let mut line = vec![0.0; seen.row()];
+                for row in 0..seen.height {
+                    let trace = Trace {
+                        chosen: &mut chosen,
+                        // SAFETY: every image has its own parts.
+                        choice: unsafe { parts.choice(i) },
+                    };
+                    self.row(
+                        compute.isa(),
+                        i,
+                        raw,
+                        row,
+                        &mut line,
+                        &mut lines,
+                        Some(trace),
+                    );
+                }
+                raw = &chosen;
+            }
+            // SAFETY: as above.
+            unsafe { parts.back(compute.isa(), i, raw, &mut lines) };
         });
     }
 }

@@ -8,6 +8,7 @@ use crate::{
     compute::Parts,
     product::{Left, Packed, Right, Run, product},
     rows,
+    view::Trace,
 };
 
 /// Images whose weight gradients are summed before they join the total, as a share of the batch: fixed, so that threads
@@ -132,9 +133,11 @@ impl Conv {
             input,
             delta: buffer,
             lines,
+            chosen,
             ..
         } = scratch;
         let stored = stored_len(&self.geometry, source);
+        let seen = self.geometry.input.len();
         let raw = |index: usize| &source.raw[index * stored..][..stored];
         let (padded, output) = (&self.tables.input, &self.tables.delta);
         let buffer = sized(buffer, group.len() * output.len);
@@ -145,18 +148,30 @@ impl Conv {
             &source.raw[group.start * stored..group.end * stored]
         } else {
             let input = sized(input, group.len() * padded.len);
-            for (index, into) in group.clone().zip(input.chunks_exact_mut(padded.len)) {
-                self.fill_input(compute, source, index, raw(index), into, lines);
+            let kept = sized(chosen, group.len() * seen).chunks_exact_mut(seen);
+            let places = group.clone().zip(input.chunks_exact_mut(padded.len));
+            for ((index, into), chosen) in places.zip(kept) {
+                // SAFETY: one chunk, hence one thread, works at an image.
+                let choice = unsafe { sink.choice(index) };
+                let trace = choice.map(|choice| Trace { chosen, choice });
+                self.fill_input(compute, source, index, raw(index), into, lines, trace);
             }
             &*input
         };
         self.weight_gradient(compute, input, buffer, group.len(), sums, accumulate);
-        for (index, delta) in group.zip(buffer.chunks_exact(output.len)) {
+        let deltas = group.clone().zip(buffer.chunks_exact(output.len));
+        for (index, delta) in deltas {
             // SAFETY: one chunk, hence one thread, works at an image.
             if let Some(gradient) = unsafe { sink.gradient(index) } {
                 self.input_gradient(compute, delta, gradient, sink.adds());
                 // SAFETY: as above; the gradient is not used any more.
-                unsafe { sink.finish(compute, index, raw(index), lines) };
+                unsafe {
+                    let raw = match sink.choice(index) {
+                        Some(_) => &chosen[(index - group.start) * seen..][..seen],
+                        None => raw(index),
+                    };
+                    sink.finish(compute, index, raw, lines);
+                }
             }
         }
     }

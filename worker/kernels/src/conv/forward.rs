@@ -68,7 +68,7 @@ impl Conv {
             raw
         } else {
             let input = sized(&mut scratch.input, self.tables.input.len);
-            self.fill_input(compute, source, index, raw, input, &mut scratch.lines);
+            self.fill_input(compute, source, index, raw, input, &mut scratch.lines, None);
             &*input
         };
         let left = Left {

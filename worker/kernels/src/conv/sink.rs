@@ -85,6 +85,21 @@ impl<'a> SinkParts<'a> {
         }
     }
 
+    /// Where the reader writes which pixels a pool has chosen, if the gradient goes through one.
+    ///
+    /// # Safety
+    /// As [`Self::gradient`].
+    #[expect(clippy::mut_from_ref, reason = "the parts are disjoint")]
+    pub unsafe fn choice(&self, index: usize) -> Option<&mut [u8]> {
+        match self {
+            // SAFETY: by the contract.
+            SinkParts::Through(parts) => {
+                Some(unsafe { parts.choice(index) }).filter(|choice| !choice.is_empty())
+            }
+            _ => None,
+        }
+    }
+
     /// # Safety
     /// As [`Self::gradient`], whose result must be gone.
     pub unsafe fn finish(&self, compute: &Compute, index: usize, raw: &[f32], lines: &mut Lines) {
