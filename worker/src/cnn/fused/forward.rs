@@ -25,8 +25,10 @@ impl Fused {
         count: usize,
         mut mode: Mode<'_>,
     ) {
+        // Evaluation would blur what a training step spends.
+        let training = matches!(mode, Mode::Train { .. });
         for index in 0..self.plan.steps.len() {
-            let started = self.timing.start();
+            let started = self.timing.start().filter(|_| training);
             self.forward_step(index, parameters, images, count, &mut mode);
             self.timing.forward(self.plan.steps[index].layer, started);
         }

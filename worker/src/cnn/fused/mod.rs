@@ -71,7 +71,7 @@ impl Fused {
         })
     }
 
-    /// Measures each layer from now on.
+    /// Measures each layer of the training steps from now on.
     pub fn measure(&mut self) {
         self.timing.enable(self.architecture.layers.len());
     }

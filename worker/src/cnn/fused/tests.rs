@@ -371,3 +371,19 @@ fn a_bench_counts_time_memory_and_arithmetic() {
         "{names:?}"
     );
 }
+
+#[test]
+fn the_layers_times_are_those_of_training_steps() {
+    let case = case(3);
+    let mut fused = Fused::on(case.architecture.clone(), Isa::best(), 1).unwrap();
+    fused.measure();
+    let mut logits = vec![0.0; case.labels.len() * case.architecture.classes];
+    let statistics = case.architecture.fresh_statistics();
+    fused
+        .logits(&case.parameters, &statistics, &case.images, &mut logits)
+        .unwrap();
+    let spent = |fused: &Fused| fused.times().iter().any(|time| !time.forward.is_zero());
+    assert!(!spent(&fused));
+    case.run(&mut fused);
+    assert!(spent(&fused));
+}
