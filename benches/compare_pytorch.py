@@ -5,7 +5,7 @@
     python benches/compare_pytorch.py --variants --rounds 3 --steps 10                 # one thing exchanged at a time
     python benches/compare_pytorch.py --variants residual 5x5                          # some of them
 
-Prints, for each, the median of the rounds with its range, and hone's ratio to it: the median of the ratios within a round.
+Prints, for each, the median of the rounds with its range, and hone's ratio to it: median and range of the ratios within a round.
 Needs PyTorch (pip install torch) in the Python that runs it.
 """
 
@@ -97,9 +97,10 @@ def compare(args, variant):
     for name, values in seen.items():
         train = [value for value, _ in values]
         evaluation = statistics.median(value for _, value in values)
-        ratio = statistics.median(ours / theirs for ours, theirs in zip(hone, train))
+        ratios = [ours / theirs for ours, theirs in zip(hone, train)]
+        ratio = statistics.median(ratios)
         print(f"{variant:14} {name:22} {statistics.median(train):7.0f} images/s ({min(train):.0f} to {max(train):.0f}), "
-              f"evaluation {evaluation:7.0f}, hone/this {ratio:5.2f}", flush=True)
+              f"evaluation {evaluation:7.0f}, hone/this {ratio:5.2f} ({min(ratios):.2f} to {max(ratios):.2f})", flush=True)
 
 
 def main():
