@@ -1,6 +1,6 @@
 """Optuna on the same tasks, answered by the bench itself (`--serve`), at equal total epochs.
 
-    python optuna_peer.py BENCH_BINARY OUT.tsv [--seeds N] [--budget B] [--first SEED]
+    python optuna_peer.py BENCH_BINARY OUT.tsv [--seeds N] [--budget B] [--first SEED] [--task NUMBER]
 
 A trial that diverges is pruned, so that TPE learns from it. A study ends when its epochs are spent; a trial that the end cuts short does
 not count. Recommended is the best completed trial, which is what `study.best_trial` is.
@@ -82,6 +82,7 @@ def main():
     arguments.add_argument("--seeds", type=int, default=50)
     arguments.add_argument("--first", type=int, default=0)
     arguments.add_argument("--budget", type=int, action="append")
+    arguments.add_argument("--task", type=int, action="append", help="from 0; all of them without it")
     given = arguments.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     bench = Bench(given.binary)
@@ -89,6 +90,8 @@ def main():
         for seed in range(given.first, given.first + given.seeds):
             for budget in given.budget or [20, 60]:
                 for task, (name, dimensions) in enumerate(bench.tasks):
+                    if given.task and task not in given.task:
+                        continue
                     for label, pruner in PRUNERS.items():
                         loss = study(bench, task, int(dimensions), budget, seed, pruner())
                         print(label, task, budget, seed, repr(loss), sep="\t", file=out, flush=True)
