@@ -36,12 +36,15 @@ impl Counts {
         *self.faults.entry(name.to_owned()).or_default() += 1;
     }
 
-    /// One of the faults made least often so far.
-    pub fn rarest<T: Copy + Debug>(&self, all: &[T], luck: &mut Luck) -> T {
-        let made = |fault: &T| self.faults.get(&format!("{fault:?}")).copied().unwrap_or(0);
+    /// One of the faults that are due most: made least often so far for what they weigh.
+    pub fn rarest<T: Copy + Debug>(&self, all: &[(T, u64)], luck: &mut Luck) -> T {
+        let made = |(fault, weight): &(T, u64)| {
+            let made = self.faults.get(&format!("{fault:?}")).copied();
+            made.unwrap_or(0) / weight
+        };
         let least = all.iter().map(made).min().unwrap_or(0);
-        let rare: Vec<&T> = all.iter().filter(|fault| made(fault) == least).collect();
-        *rare[usize::try_from(luck.below(rare.len() as u64)).unwrap_or(0)]
+        let rare: Vec<&(T, u64)> = all.iter().filter(|one| made(one) == least).collect();
+        rare[usize::try_from(luck.below(rare.len() as u64)).unwrap_or(0)].0
     }
 
     /// Counts the transitions of one sweep's trials and checks what must hold over them.

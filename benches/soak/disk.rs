@@ -18,7 +18,16 @@ use crate::{
 };
 
 /// What is done to a disk.
-pub const FAULTS: [&str; 2] = ["FullDisk", "ReadOnlyDisk"];
+#[derive(Clone, Copy, Debug)]
+pub enum Fault {
+    FullDisk,
+    ReadOnlyDisk,
+}
+
+impl Fault {
+    /// Each as often as the other.
+    pub const ALL: [(Self, u64); 2] = [(Self::FullDisk, 1), (Self::ReadOnlyDisk, 1)];
+}
 
 /// Room for database, log, blobs and checkpoints of one sweep.
 const SIZE: &str = "size=24m";
@@ -33,18 +42,19 @@ pub fn episode(sweep: &str, expected: &Results, luck: &mut Luck, counts: &mut Co
     // The disk goes before the folder that it is mounted on.
     let (mut cluster, disk) = (Cluster::start_in(hone, 2), disk);
     let mut before = cluster.epochs();
-    for fault in FAULTS.into_iter().cycle() {
+    loop {
         cluster.progress(before);
         before = cluster.epochs();
         if cluster.has_ended() {
             break;
         }
         thread::sleep(Duration::from_millis(luck.below(120)));
+        let fault = counts.rarest(&Fault::ALL, luck);
         match fault {
-            "FullDisk" => full(&cluster, &disk, luck),
-            _ => read_only(&mut cluster, &disk),
+            Fault::FullDisk => full(&cluster, &disk, luck),
+            Fault::ReadOnlyDisk => read_only(&mut cluster, &disk),
         }
-        counts.fault(fault);
+        counts.fault(&format!("{fault:?}"));
     }
     judge(&cluster, expected, counts);
     true
