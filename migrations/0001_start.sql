@@ -81,7 +81,8 @@ CREATE TABLE points (
     PRIMARY KEY (sweep, round, point)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX points_by_score ON points (sweep, round, score);
+-- In the order in which the best is looked for: equal scores are common, and a search through them is not.
+CREATE INDEX points_by_score ON points (sweep, round, score DESC, point);
 
 CREATE TABLE trials (
     sweep        INTEGER NOT NULL REFERENCES sweeps (id),

@@ -84,29 +84,36 @@ pub fn folder() -> tempfile::TempDir {
     tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder")
 }
 
-/// Optuna's storages under the same work, with eight workers, as many trials as take a few seconds; `rate` is ours.
+/// Others under the same work, as many trials as take a few seconds: Optuna's storages with eight workers, Ray Tune with a process a core;
+/// `rate` is ours.
 pub fn peers(python: &str, rate: f64) {
-    let script = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../benches/load/optuna_load.py"
-    );
-    for (storage, trials) in [("journal", "800"), ("sqlite", "160"), ("grpc", "80")] {
-        let done = Command::new(python)
-            .args([script, storage, "8", trials, "5"])
-            .stderr(Stdio::inherit())
-            .output();
-        let said = done.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
-        let said = said.unwrap_or_default();
-        let theirs: Option<f64> = said
-            .rsplit_once(": ")
-            .and_then(|(_, rest)| rest.split_whitespace().next()?.parse().ok());
-        match theirs {
-            Some(theirs) => println!(
-                "{}; ours is {:.1} times that",
-                said.trim_end(),
-                rate / theirs
-            ),
-            None => println!("  {storage}: the peer did not run"),
-        }
+    let optuna = |storage, trials| vec!["optuna_load.py", storage, "8", trials, "5"];
+    peer(python, &optuna("journal", "800"), rate);
+    peer(python, &optuna("sqlite", "160"), rate);
+    peer(python, &optuna("grpc", "80"), rate);
+    peer(python, &["raytune_load.py", "20", "5"], rate);
+}
+
+/// `command`: a script beside this file, and its arguments. It prints a line that ends with its trials a second.
+fn peer(python: &str, command: &[&str], rate: f64) {
+    let scripts = concat!(env!("CARGO_MANIFEST_DIR"), "/../benches/load");
+    let done = Command::new(python)
+        .current_dir(scripts)
+        .args(command)
+        .stderr(Stdio::null())
+        .output();
+    let said = done.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    let said = said.unwrap_or_default();
+    let said = said.lines().last().unwrap_or_default();
+    let theirs: Option<f64> = said
+        .rsplit_once(": ")
+        .and_then(|(_, rest)| rest.split_whitespace().next()?.parse().ok());
+    match theirs {
+        Some(theirs) => println!(
+            "{}; ours is {:.1} times that",
+            said.trim_end(),
+            rate / theirs
+        ),
+        None => println!("  {}: the peer did not run", command.join(" ")),
     }
 }

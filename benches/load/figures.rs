@@ -7,6 +7,11 @@ use std::{collections::BTreeMap, time::Duration};
 pub struct Times(Vec<Duration>);
 
 impl Times {
+    /// One more.
+    pub fn add(&mut self, time: Duration) {
+        self.0.push(time);
+    }
+
     /// How many calls.
     pub fn len(&self) -> usize {
         self.0.len()
@@ -29,7 +34,7 @@ pub struct Latencies(BTreeMap<&'static str, Times>);
 impl Latencies {
     /// One call more.
     pub fn add(&mut self, call: &'static str, time: Duration) {
-        self.0.entry(call).or_default().0.push(time);
+        self.0.entry(call).or_default().add(time);
     }
 
     /// All of another's.

@@ -3,7 +3,8 @@
 //! `hone coordinator` as it is shipped, on a fresh database, with fsync at every commit; simulated workers with a
 //! connection each acquire a trial, report five epochs, each in its own call, and finish it. First as fast as they can
 //! (closed loop), then at half of that rate, started by the clock whether or not the last trial is done (open loop).
-//! `--peers PYTHON` runs `optuna_load.py` beside it, in the same run.
+//! `--peers PYTHON` runs `optuna_load.py` and `raytune_load.py` beside it, in the same run. `--workers 1` shows what a call takes
+//! that shares its commit with nobody, to be compared with the fsync that is timed before.
 //!
 //! `--growth` compares the cost of a trial in a database that holds 1,000 trials of an ended sweep with that in one of a
 //! million (`--stored N`). `--restart` times a coordinator's start on a live sweep of 100,000 trials (`--stored N`).
@@ -11,6 +12,7 @@
 #![allow(clippy::print_stdout, reason = "a bench prints its results")]
 
 mod coordinator;
+mod disk;
 mod figures;
 mod fill;
 mod worker;
@@ -76,6 +78,12 @@ fn load(runtime: &tokio::runtime::Runtime, options: &Options) {
 /// The closed loop's rate.
 async fn both_loops(options: &Options) -> f64 {
     let folder = coordinator::folder();
+    let fsync = disk::fsync(folder.path());
+    println!(
+        "  one fsync p50 {} p99 {} ms",
+        milliseconds(fsync.quantile(0.5)),
+        milliseconds(fsync.quantile(0.99)),
+    );
     let served = Served::start(&folder.path().join("hone.db"));
     let crowd = Crowd::connect(&served.address, options.workers).await;
     crowd.launch("load").await;

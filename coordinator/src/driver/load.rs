@@ -8,7 +8,7 @@ use crate::{
     ids::{SweepId, TrialNumber},
     rpc,
     state::State,
-    store::{StoreError, SweepDetail, TrialFilter},
+    store::{StoreError, SweepRow, TrialFilter},
     trial::{TrialKind, TrialState},
 };
 
@@ -16,13 +16,14 @@ use crate::{
 const PAGE: u64 = 1000;
 
 /// Makes the sweep as it was left; its results are still to be taken in.
-pub async fn load(state: &State, id: &SweepId, detail: &SweepDetail) -> Result<ActiveSweep, Error> {
-    let definition = rpc::convert::definition::stored(&detail.sweep.definition)?;
+pub async fn load(state: &State, row: &SweepRow) -> Result<ActiveSweep, Error> {
+    let id = &row.id;
+    let stored = &row.sweep.definition;
+    let definition = rpc::convert::definition::stored(stored)?;
     let (_, plan) = rpc::convert::definition::parse(definition)?;
-    let stored = detail.sweep.definition.clone();
-    let mut sweep = ActiveSweep::new(id.clone(), plan, stored, detail.decisions, detail.checked)
+    let mut sweep = ActiveSweep::new(id.clone(), plan, stored.clone(), row.decisions, row.checked)
         .map_err(|error| Error::Broken(error.to_string()))?;
-    if detail.decisions == 0 {
+    if row.decisions == 0 {
         return Ok(sweep);
     }
     for_each_trial(
@@ -45,7 +46,7 @@ pub async fn load(state: &State, id: &SweepId, detail: &SweepDetail) -> Result<A
         })
         .await?;
     }
-    tracing::info!(sweep = %id, state = detail.summary.state.as_str(), "sweep loaded");
+    tracing::info!(sweep = %id, state = row.state.as_str(), "sweep loaded");
     Ok(sweep)
 }
 

@@ -23,7 +23,7 @@ use crate::{
     leases::{Directive, TrialKey},
     state::{LiveSweep, State},
     store::{
-        StoreError, SweepDetail,
+        StoreError, SweepRow, TrialResult,
         command::{Action, ChangeSweep, CollectBlobs, Decide, SweepChange},
     },
     sweep::SweepState,
@@ -86,8 +86,11 @@ struct Driver {
 
 impl Driver {
     async fn advance(&mut self, id: &SweepId) -> Result<(), Error> {
-        let detail = match self.state.store.read().sweep(id).await {
-            Ok(detail) => detail,
+        let read = self.state.store.read();
+        // Of a sweep that is met first, results are read after the trials that it has: else one of them could be neither.
+        let seen = self.active.get(id).map_or(u64::MAX, ActiveSweep::seen);
+        let (row, mut results) = match read.news(id, seen).await {
+            Ok(news) => news,
             // Removed meanwhile.
             Err(StoreError::NotFound { .. }) => {
                 self.forget(id);
@@ -95,19 +98,23 @@ impl Driver {
             }
             Err(error) => return Err(error.into()),
         };
-        if detail.summary.state.has_ended() {
+        if row.state.has_ended() {
             self.forget(id);
             self.collect(id).await;
             return Ok(());
         }
         let mut sweep = match self.active.remove(id) {
             Some(sweep) => sweep,
-            None => load::load(&self.state, id, &detail).await?,
+            None => {
+                let sweep = load::load(&self.state, &row).await?;
+                results = read.results(id, sweep.seen()).await?;
+                sweep
+            }
         };
-        self.publish(&detail, sweep.reports());
-        let decided = self.step(&mut sweep, &detail).await;
+        self.publish(&row, sweep.reports());
+        let decided = self.step(&mut sweep, &row, &results).await;
         self.active.insert(id.clone(), sweep);
-        if decided?.is_some_and(|state| state != detail.summary.state) {
+        if decided?.is_some_and(|state| state != row.state) {
             self.state.tell_driver(id);
         }
         Ok(())
@@ -117,25 +124,25 @@ impl Driver {
     async fn step(
         &self,
         sweep: &mut ActiveSweep,
-        detail: &SweepDetail,
+        row: &SweepRow,
+        results: &[TrialResult],
     ) -> Result<Option<SweepState>, Error> {
-        let id = &detail.summary.sweep;
-        for told in self.state.told_epochs(id) {
+        for told in self.state.told_epochs(&row.id) {
             sweep.epoch(told.trial, told.epoch, told.value);
         }
-        for result in self.state.store.read().results(id, sweep.seen()).await? {
-            sweep.apply(&result);
+        for result in results {
+            sweep.apply(result);
         }
-        if !detail.summary.state.grants() || detail.stopping {
+        if !row.state.grants() || row.stopping {
             return Ok(None);
         }
         let slots = self.state.sessions().slots();
         let window = LEAST_QUEUED.max(QUEUED_PER_SLOT * u64::from(slots));
-        let want = usize::try_from(window.saturating_sub(detail.queued)).unwrap_or(usize::MAX);
+        let want = usize::try_from(window.saturating_sub(row.queued)).unwrap_or(usize::MAX);
         let around = Around {
             want,
             slots,
-            data: detail.data.as_ref().map(|data| data.hash),
+            data: row.data.as_ref().map(|data| data.hash),
         };
         match sweep.decide(around, self.state.clock.unix_ms()) {
             Some(decide) => self.carry_out(sweep, decide).await.map(Some),
@@ -203,12 +210,12 @@ impl Driver {
     }
 
     /// Tells the granting side what is live.
-    fn publish(&self, detail: &SweepDetail, reports: Option<String>) {
-        let id = &detail.summary.sweep;
+    fn publish(&self, row: &SweepRow, reports: Option<String>) {
+        let id = &row.id;
         let now = LiveSweep {
-            state: detail.summary.state,
-            trainer: detail.sweep.trainer.clone(),
-            data_source: detail.sweep.data_source.clone(),
+            state: row.state,
+            trainer: row.sweep.trainer.clone(),
+            data_source: row.sweep.data_source.clone(),
             reports,
         };
         let changed = self

@@ -32,6 +32,7 @@ pub use history::*;
 pub use lock::serving_address;
 pub use memory::Memory;
 pub use reader::Reader;
+pub(crate) use rows::SweepRow;
 pub use sqlite::{backup, restore};
 pub use values::*;
 pub use verify::{Finding, verify};

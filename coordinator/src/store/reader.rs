@@ -13,7 +13,7 @@ use super::{
     },
     lock,
     memory::Memory,
-    rows::{Read, Rows},
+    rows::{Read, Rows, SweepRow},
     sqlite::{self, Db},
 };
 use crate::ids::{AttemptNumber, Hash, SweepId, TrialNumber};
@@ -216,6 +216,20 @@ impl Reader {
         self.read(move |store| {
             let key = compose::find(store, Some(sweep.as_str()))?;
             store.results(key, after)
+        })
+        .await
+    }
+
+    /// Where a sweep stands, and its [`results`](Self::results) after `after`, both as of one moment.
+    pub(crate) async fn news(
+        &self,
+        sweep: &SweepId,
+        after: u64,
+    ) -> Result<(SweepRow, Vec<TrialResult>), StoreError> {
+        let sweep = sweep.clone();
+        self.read(move |store| {
+            let key = compose::find(store, Some(sweep.as_str()))?;
+            Ok((store.sweep(key)?, store.results(key, after)?))
         })
         .await
     }

@@ -49,6 +49,8 @@ pub(crate) fn open_for_writing(path: &Path) -> Result<Db, OpenError> {
         .journal_mode(SqliteJournalMode::Wal)
         // NORMAL may lose an acknowledged commit when power fails; one commit for a group makes FULL cheap.
         .synchronous(SqliteSynchronous::Full)
+        // Enough for the pages that hundreds of trials under way change: SQLite's own 2 MB are read again and again.
+        .pragma("cache_size", "-16384")
         // Sorting and the like stay in memory: no second place where a disk can be full.
         .pragma("temp_store", "memory");
     let db = connect(path, &writing)?;
