@@ -43,14 +43,31 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     let mut rows = history.events(&sweep, trial, 0).await?;
     let style = Style::stdout();
     let mut first = None;
+    let mut queued: Option<Queued> = None;
     while let Some(event) = rows.next().await {
         let event = event?;
         if args.json {
             out::json(&event)?;
-        } else {
-            let start = *first.get_or_insert(event.at_ms);
-            out::print(&line(&event, start, trial.is_none(), style))?;
+            continue;
         }
+        let start = *first.get_or_insert(event.at_ms);
+        if trial.is_none() && queued.as_mut().is_some_and(|queued| queued.takes(&event)) {
+            continue;
+        }
+        if let Some(queued) = queued.take() {
+            out::print(&queued.line(start, style))?;
+        }
+        if trial.is_none() && is_new(&event) {
+            queued = Some(Queued {
+                last: event.trial,
+                first: event,
+            });
+        } else {
+            out::print(&line(&event, start, who(&event, trial), style))?;
+        }
+    }
+    if let (Some(queued), Some(start)) = (queued, first) {
+        out::print(&queued.line(start, style))?;
     }
     if first.is_none() && !args.json {
         out::note("nothing has happened yet");
@@ -58,8 +75,48 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
+/// Whom it happened to, where that is not the trial that was asked for.
+fn who(event: &Event, asked: Option<u64>) -> Option<String> {
+    let trial = |trial| format!("trial {trial}");
+    asked
+        .is_none()
+        .then(|| event.trial.map_or_else(String::new, trial))
+}
+
+/// A decision puts dozens of trials into the queue at once: they are one line of a sweep's story.
+struct Queued {
+    first: Event,
+    last: Option<u64>,
+}
+
+impl Queued {
+    /// Whether this is the next trial, queued for the same reason.
+    fn takes(&mut self, event: &Event) -> bool {
+        let same = |of: &Event| (of.actor.clone(), of.reason.clone(), of.event.clone());
+        let next = self.last.map(|last| last + 1);
+        let takes = is_new(event) && event.trial == next && same(event) == same(&self.first);
+        if takes {
+            self.last = next;
+        }
+        takes
+    }
+
+    fn line(&self, start: i64, style: Style) -> String {
+        let who = match (self.first.trial, self.last) {
+            (Some(first), Some(last)) if first < last => Some(format!("trials {first} to {last}")),
+            _ => who(&self.first, None),
+        };
+        line(&self.first, start, who, style)
+    }
+}
+
+/// A trial that was not there before.
+fn is_new(event: &Event) -> bool {
+    event.trial.is_some() && event.from.is_empty() && event.to == "queued"
+}
+
 /// `  +12.3 s  running → completed  by worker host-7 (attempt 2): reached epoch 12`.
-fn line(event: &Event, start: i64, trials: bool, style: Style) -> String {
+fn line(event: &Event, start: i64, who: Option<String>, style: Style) -> String {
     #[expect(clippy::cast_precision_loss, reason = "a duration for people")]
     let after = numbers::duration((event.at_ms - start) as f64 / 1e3);
     let arrow = if style.unicode { "→" } else { "->" };
@@ -73,11 +130,8 @@ fn line(event: &Event, start: i64, trials: bool, style: Style) -> String {
         (from, to) => format!("{} ({from} {arrow} {})", event.event, style.state(to)),
     };
     let mut text = format!("{:>14}  ", style.dim(format!("+{after:>9}")));
-    if trials {
-        let trial = event
-            .trial
-            .map_or_else(String::new, |t| format!("trial {t}"));
-        text.push_str(&format!("{trial:<11}"));
+    if let Some(who) = who {
+        text.push_str(&format!("{who:<11} "));
     }
     text.push_str(&change);
     if !event.actor.is_empty() {

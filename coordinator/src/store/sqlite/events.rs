@@ -21,13 +21,14 @@ macro_rules! columns {
     };
 }
 
+// SQLite plans a statement anew whenever a bare parameter behind LIMIT is bound: hence the cast.
 const OF_SWEEP: &str = concat!(
     columns!(),
-    "WHERE e.sweep = ?1 AND e.seq > ?2 ORDER BY e.seq LIMIT ?3"
+    "WHERE e.sweep = ?1 AND e.seq > ?2 ORDER BY e.seq LIMIT CAST(?3 AS INTEGER)"
 );
 const OF_TRIAL: &str = concat!(
     columns!(),
-    "WHERE e.sweep = ?1 AND e.seq > ?2 AND e.trial = ?4 ORDER BY e.seq LIMIT ?3"
+    "WHERE e.sweep = ?1 AND e.seq > ?2 AND e.trial = ?4 ORDER BY e.seq LIMIT CAST(?3 AS INTEGER)"
 );
 const RESULTS: &str = "SELECT e.sweep, e.seq, e.trial, t.kind, t.round, t.point, t.repeat, t.fold, e.to_state, \
     e.event, e.to_epoch, e.epoch, e.objective, t.retry_of, t.result_json FROM events e JOIN trials t ON \

@@ -77,7 +77,7 @@ static OF_POINTS: Bulk = Bulk::new(
 );
 const IN_STATE: &str = "SELECT number FROM trials WHERE sweep = ?1 AND state = ?2 ORDER BY number";
 // `states` is a JSON list of names, empty for any; `round` is null for any. One statement per order, so that each is
-// constant.
+// constant. A bare parameter behind LIMIT would make SQLite plan it anew each time.
 macro_rules! listing {
     ($order:literal) => {
         concat!(
@@ -87,7 +87,7 @@ macro_rules! listing {
              t.point WHERE t.sweep = ?1 AND t.number > ?2 AND (?3 IS NULL OR t.round = ?3) AND (?4 OR t.kind = \
              'search') AND (?5 = '[]' OR t.state IN (SELECT value FROM json_each(?5))) ORDER BY ",
             $order,
-            " LIMIT ?6"
+            " LIMIT CAST(?6 AS INTEGER)"
         )
     };
 }
