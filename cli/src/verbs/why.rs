@@ -147,3 +147,35 @@ fn line(event: &Event, start: i64, who: Option<String>, style: Style) -> String 
     text.push('\n');
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn queued(trial: u64, reason: &str) -> Event {
+        Event {
+            seq: trial,
+            at_ms: 0,
+            trial: Some(trial),
+            attempt: None,
+            actor: "coordinator".to_owned(),
+            event: "queued".to_owned(),
+            from: String::new(),
+            to: "queued".to_owned(),
+            reason: reason.to_owned(),
+        }
+    }
+
+    #[test]
+    fn neighbours_that_were_queued_for_one_reason_are_one_line() {
+        let mut run = Queued {
+            first: queued(3, ""),
+            last: Some(3),
+        };
+        assert!(run.takes(&queued(4, "")));
+        assert!(!run.takes(&queued(6, "")), "one between is missing");
+        assert!(!run.takes(&queued(5, "retried")));
+        let line = run.line(0, Style::default());
+        assert!(line.contains("trials 3 to 4"), "{line}");
+    }
+}
