@@ -37,8 +37,8 @@ def of_hone(hone, data, schedule, trainings):
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         seconds = time.time() - begun
         reports = sqlite3.connect(database).execute(
-            "SELECT at_ms, objective FROM reports JOIN trials ON trials.sweep = reports.sweep AND trials.number = reports.trial"
-            " WHERE kind = 'search' ORDER BY at_ms").fetchall()
+            "SELECT reports.at_ms, reports.objective FROM reports JOIN trials ON trials.sweep = reports.sweep AND trials.number = reports.trial"
+            " WHERE kind = 'search' ORDER BY reports.at_ms").fetchall()
         return seconds, [(at / 1000 - begun, value or 0.0) for at, value in reports]
 
 

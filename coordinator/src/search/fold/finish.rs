@@ -145,13 +145,21 @@ impl Search {
         if self.plan.rounds[..rounds].iter().any(proposes)
             && let Some(model) = self.model(&self.lessons(rounds), self.last_shape())
         {
-            // What is expected of a point is surer than its one noisy result.
+            // What is expected of a point is surer than its one noisy result, as far as the model can be trusted: where it cannot, the
+            // best result is among the finalists, and its repeats tell whether it was luck.
+            let observed = best.first().map(|(_, finalist)| *finalist);
             best.truncate(narrow::MOST_ELITES);
             for (value, finalist) in &mut best {
                 let (round, point) = self.named(*finalist);
                 *value = model.mean(&self.shares(&self.params_of(round, point)));
             }
             best.sort_by(|a, b| a.0.total_cmp(&b.0));
+            if let Some(at) = best.iter().position(|(_, one)| Some(*one) == observed)
+                && at >= finish.top as usize
+            {
+                let last = finish.top as usize - 1;
+                best[last..=at].rotate_right(1);
+            }
         }
         best.into_iter().map(|(_, finalist)| finalist).collect()
     }
