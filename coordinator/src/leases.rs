@@ -161,9 +161,12 @@ impl Leases {
         self.entry(claim).is_some()
     }
 
-    /// Its time is over: it is kept in mind until somebody else gets the trial.
+    /// Its time is over: it is kept in mind until somebody else gets the trial. Somebody may have it already, granted between the
+    /// commit that set it free and this call; then there is nothing to lose.
     pub fn lose(&mut self, claim: &AttemptRef) {
-        if let Some(entry) = self.held.remove(&claim.key()) {
+        if self.entry(claim).is_some()
+            && let Some(entry) = self.held.remove(&claim.key())
+        {
             self.lost.insert(claim.key(), entry);
         }
     }
@@ -297,5 +300,33 @@ impl Entry {
             attempt: self.attempt,
             token: self.token,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claim(attempt: u32) -> AttemptRef {
+        AttemptRef {
+            sweep: SweepId::new("fashion"),
+            trial: TrialNumber(3),
+            attempt: AttemptNumber(attempt),
+            token: Token([attempt as u8; 16]),
+        }
+    }
+
+    #[test]
+    fn a_grant_that_comes_before_the_news_of_the_loss_keeps_its_lease() {
+        let mut leases = Leases::new(Timing::default());
+        let (first, second) = (claim(1), claim(2));
+        leases.grant(&first, SessionId([1; 16]), Duration::ZERO);
+        // The reaper's commit has set the trial free, and it was granted before the reaper could say so here.
+        leases.grant(&second, SessionId([2; 16]), Duration::ZERO);
+        leases.lose(&first);
+        assert!(leases.may_speak(&second));
+        assert_eq!(leases.lost_by(&first), None);
+        let late = Duration::from_secs(3600);
+        assert_eq!(leases.overdue(late).len(), 1, "it still expires");
     }
 }

@@ -123,7 +123,7 @@ async fn sweep(
     }
     if launched.how == How::Continued {
         follower.skip_past().await?;
-        sweeps.order(Order::Resume, &launched.sweep).await?;
+        order(&mut sweeps, Order::Resume, &launched.sweep, &follower).await?;
     }
     for worker in former::recall(&scratch(args)?) {
         worker.end().await;
@@ -191,6 +191,19 @@ fn scratch(args: &Args) -> anyhow::Result<PathBuf> {
     std::path::absolute(PathBuf::from(scratch)).context("where is the database's folder?")
 }
 
+/// Orders something of a sweep. One that has just come to its end takes no order, and needs none.
+async fn order(
+    sweeps: &mut Sweeps,
+    order: Order,
+    sweep: &str,
+    follower: &Follower,
+) -> anyhow::Result<()> {
+    match sweeps.order(order, sweep).await {
+        Err(error) if !follower.look_quietly().await?.summary.ended() => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// Follows the sweep, keeps workers running, and drains them when asked to; the state in which the sweep rests.
 async fn watch(
     follower: &mut Follower,
@@ -231,7 +244,7 @@ async fn watch(
     follower
         .progress()
         .say("pausing: workers hand back what they train; once more Ctrl-C ends at once");
-    sweeps.order(Order::Pause, sweep).await?;
+    order(sweeps, Order::Pause, sweep, follower).await?;
     workers.drain();
     tokio::select! {
         () = workers.join(DRAIN) => {}
