@@ -64,10 +64,15 @@ if __name__ == "__main__":
     parser.add_argument("--schedule", default="one-cycle", choices=["one-cycle", "constant"])
     parser.add_argument("--trainings", type=float, default=20)
     parser.add_argument("--peers", nargs="*", default=["hyperband"], help="hyperband, asha, median, none, random")
+    parser.add_argument("--curves", type=pathlib.Path, help="keep every run's curve in this file, as soon as it has ended")
     options = parser.parse_args()
-    runs = {"hone": of_hone(options.hone, options.data, options.schedule, options.trainings)}
-    for kind in options.peers:
-        runs[f"Optuna, {kind}"] = of_optuna(kind, options.data, options.schedule, options.trainings)
+    task = options.data, options.schedule, options.trainings
+    runs = {}
+    for name in ["hone"] + [f"Optuna, {kind}" for kind in options.peers]:
+        kind = name.removeprefix("Optuna, ")
+        runs[name] = of_hone(options.hone, *task) if name == "hone" else of_optuna(kind, *task)
+        if options.curves:
+            options.curves.write_text(json.dumps(runs))
     ends = {name: max(value for _, value in curve) for name, (_, curve) in runs.items()}
     marks = [0.90, 0.91, 0.92]
     if options.peers:

@@ -99,7 +99,8 @@ def search(folder, journal, kind, schedule, budget, spent, begun):
             with torch.no_grad():
                 right = [(net(x_held[i:i + 500]).argmax(1) == y_held[i:i + 500]).sum().item() for i in range(0, len(x_held), 500)]
             accuracy = sum(right) / len(x_held)
-            print(json.dumps([time.time() - begun, trial.number, epoch, accuracy]), flush=True)
+            # One write: the processes share the pipe, and print's text and its line end may come apart.
+            os.write(1, f"{json.dumps([time.time() - begun, trial.number, epoch, accuracy])}\n".encode())
             trial.report(accuracy, epoch - 1)
             if epoch < EPOCHS and trial.should_prune():
                 raise optuna.TrialPruned()

@@ -7,7 +7,8 @@ use hone_coordinator::{
     store::{
         NewRound, NewSweep, NewTrial, Objective, Outcome, Store,
         command::{
-            Action, ChangeSweep, Decide, Finish, Grant, LaunchSweep, Operation, Report, SweepChange,
+            Action, ChangeSweep, Decide, Epoch, Finish, Grant, LaunchSweep, Lines, Operation,
+            Report, SweepChange,
         },
     },
     trial::{TrialKind, seed},
@@ -107,12 +108,15 @@ async fn run(store: &Arc<Store>, wave: std::ops::Range<u64>) {
     for epoch in 1..=EPOCHS {
         let reports = attempts.iter().map(|attempt| Report {
             attempt: attempt.clone(),
-            epoch,
-            metrics: vec![("score".to_owned(), f64::from(epoch))],
-            layers: Vec::new(),
-            weights_hash: Some(hone_coordinator::ids::Hash([1; 32])),
-            seconds: 0.1,
-            images: 1000,
+            epochs: vec![Epoch {
+                epoch,
+                metrics: vec![("score".to_owned(), f64::from(epoch))],
+                layers: Vec::new(),
+                weights_hash: Some(hone_coordinator::ids::Hash([1; 32])),
+                seconds: 0.1,
+                images: 1000,
+                checkpoint: None,
+            }],
             at: 1,
         });
         all(store, reports).await;
@@ -123,6 +127,8 @@ async fn run(store: &Arc<Store>, wave: std::ops::Range<u64>) {
         weights: None,
         diagnosis_json: String::new(),
         result_json: String::new(),
+        epochs: Vec::new(),
+        lines: Lines::default(),
         at: 1,
     });
     all(store, finishes).await;

@@ -250,14 +250,17 @@ impl Worker {
                 name: "score".to_owned(),
                 value: f64::from(epoch),
             };
-            let request = v1::ReportRequest {
-                attempt: lease.attempt.clone(),
+            let epoch = v1::Epoch {
                 epoch,
                 metrics: vec![metric],
                 weights_hash: vec![1; 32].into(),
                 seconds: 0.1,
                 images: 1000,
                 ..Default::default()
+            };
+            let request = v1::ReportRequest {
+                attempt: lease.attempt.clone(),
+                epochs: vec![epoch],
             };
             let begun = now();
             leases.report(request).await.expect("an answer");

@@ -6,9 +6,9 @@ use crate::{
     leases::{Directive, Renewal},
     state::State,
     store::{
-        BlobRef, Outcome, StoreError,
+        Outcome, StoreError,
         command::{
-            CommitBlob, Ended, Finish, Release, Report, Reported, ReturnSession, Returned, TakeBack,
+            Ended, Finish, Release, Report, Reported, ReturnSession, Returned, TakeBack, TakenBack,
         },
     },
     trial::{StopRequest, TrialState},
@@ -57,7 +57,7 @@ impl State {
         for (progress, renewal) in attempts.iter().zip(renewals) {
             directives.push(match renewal {
                 Renewal::Renewed(directive) => directive,
-                Renewal::Unknown => self.take_back(session, &progress.attempt).await?,
+                Renewal::Unknown => self.take_back(&progress.attempt).await?,
             });
         }
         let drain = self.sessions().get(session).is_some_and(|s| s.draining);
@@ -76,11 +76,7 @@ impl State {
     }
 
     /// A late worker that nobody has replaced goes on; its training is kept.
-    pub(crate) async fn take_back(
-        &self,
-        session: SessionId,
-        attempt: &AttemptRef,
-    ) -> Result<Directive, Error> {
+    pub(crate) async fn take_back(&self, attempt: &AttemptRef) -> Result<Directive, Error> {
         let taken = self
             .store
             .apply(TakeBack {
@@ -89,7 +85,7 @@ impl State {
             })
             .await;
         match taken {
-            Ok(asked) => {
+            Ok(TakenBack { session, asked }) => {
                 self.leases().adopt(attempt, session, self.clock.now());
                 let directive = directive(asked, false);
                 self.leases().direct(&attempt.key(), directive);
@@ -101,60 +97,35 @@ impl State {
         }
     }
 
-    /// Records one epoch, and after it the checkpoint that lies on the worker's disk: a grant may name it from then on.
-    pub(crate) async fn report(
-        &self,
-        report: Report,
-        checkpoint: Option<BlobRef>,
-    ) -> Result<Directive, Error> {
-        let attempt = report.attempt.clone();
-        let epoch = report.epoch;
-        let reported: Reported = self.store.apply(report.clone()).await?;
-        if let Some(blob) = checkpoint {
-            let commit = CommitBlob {
-                attempt: attempt.clone(),
-                blob,
-                at: self.clock.unix_ms(),
-            };
-            self.store.apply(commit).await?;
-        }
-        tracing::debug!(sweep = %attempt.sweep, trial = %attempt.trial, attempt = %attempt.attempt, epoch, "epoch reported");
-        let taken_back = match reported.taken_back {
-            true => self.session_of(&attempt).await?,
-            false => None,
-        };
+    /// Records epochs.
+    pub(crate) async fn report(&self, report: Report) -> Result<Directive, Error> {
+        let Report {
+            attempt, epochs, ..
+        } = report.clone();
+        let reported: Reported = self.store.apply(report).await?;
+        tracing::debug!(sweep = %attempt.sweep, trial = %attempt.trial, attempt = %attempt.attempt, epochs = epochs.len(), "epochs reported");
         let wanted = {
             let mut leases = self.leases();
-            if let Some(session) = taken_back {
+            if let Some(session) = reported.taken_back {
                 leases.adopt(&attempt, session, self.clock.now());
             }
             leases.touch(&attempt, self.clock.now())
         };
-        if !reported.repeated {
-            self.tell_driver_of_epoch(&report);
-        }
+        self.tell_driver_of_epochs(&attempt, epochs.get(reported.repeated..));
         Ok(match directive(reported.asked, reported.paused) {
             Directive::Continue => wanted,
             other => other,
         })
     }
 
-    /// Whose attempt this is that was taken back. After a restart memory knows nothing of lost ones, and a lease in the
-    /// store alone would never expire.
-    async fn session_of(&self, attempt: &AttemptRef) -> Result<Option<SessionId>, Error> {
-        if let Some(session) = self.leases().lost_by(attempt) {
-            return Ok(Some(session));
-        }
-        let open = self.store.read().open_attempts().await?;
-        let found = open.into_iter().find(|open| open.token == attempt.token);
-        Ok(found.map(|open| open.session))
-    }
-
     /// Records how an attempt ended.
     pub(crate) async fn finish(&self, finish: Finish) -> Result<(), Error> {
-        let attempt = finish.attempt.clone();
+        let (attempt, epochs) = (finish.attempt.clone(), finish.epochs.clone());
         let outcome = finish.outcome.clone();
         let ended: Ended = self.store.apply(finish).await?;
+        if !ended.repeated {
+            self.tell_driver_of_epochs(&attempt, Some(&epochs));
+        }
         self.ended(&attempt, &ended, outcome_word(&outcome));
         if ended.repeated {
             return Ok(());

@@ -1,7 +1,10 @@
 //! The coordinator's clock: the only one that decides expiry. It is an argument, so that tests turn it by hand.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -15,7 +18,11 @@ pub struct Clock(Kind);
 enum Kind {
     /// The machine's: monotonic for expiry, the calendar for records. `tokio`'s instant, so that a simulated network
     /// that owns the runtime's time owns this clock too.
-    System { start: Instant },
+    System {
+        start: Instant,
+        /// The latest calendar time that was told: a clock that is set back must not make records contradict each other.
+        told_ms: Arc<AtomicI64>,
+    },
     /// Moved by [`ManualClock`] alone.
     Manual {
         now: watch::Receiver<Duration>,
@@ -28,29 +35,32 @@ impl Clock {
     pub fn system() -> Self {
         Self(Kind::System {
             start: Instant::now(),
+            told_ms: Arc::default(),
         })
     }
 
     /// Monotonic time since the clock was made.
     pub fn now(&self) -> Duration {
         match &self.0 {
-            Kind::System { start } => start.elapsed(),
+            Kind::System { start, .. } => start.elapsed(),
             Kind::Manual { now, .. } => *now.borrow(),
         }
     }
 
-    /// The calendar's time in Unix milliseconds: for records, never for expiry.
+    /// The calendar's time in Unix milliseconds, never less than before: for records, never for expiry.
     #[expect(
         clippy::disallowed_methods,
         reason = "this is the clock that everybody else is given"
     )]
     pub fn unix_ms(&self) -> i64 {
         match &self.0 {
-            Kind::System { .. } => SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .map_or(0, |elapsed| {
+            Kind::System { told_ms, .. } => {
+                let elapsed = SystemTime::now().duration_since(UNIX_EPOCH);
+                let now = elapsed.map_or(0, |elapsed| {
                     i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)
-                }),
+                });
+                told_ms.fetch_max(now, Ordering::Relaxed).max(now)
+            }
             Kind::Manual { now, unix_ms } => {
                 unix_ms + i64::try_from(now.borrow().as_millis()).unwrap_or(i64::MAX)
             }
@@ -60,7 +70,7 @@ impl Clock {
     /// Waits until [`now`](Self::now) is at least `moment`. With a manual clock that is gone: for ever.
     pub async fn sleep_until(&self, moment: Duration) {
         match &self.0 {
-            Kind::System { start } => tokio::time::sleep_until(*start + moment).await,
+            Kind::System { start, .. } => tokio::time::sleep_until(*start + moment).await,
             Kind::Manual { now, .. } => {
                 let mut now = now.clone();
                 if now.wait_for(|now| *now >= moment).await.is_err() {
@@ -90,5 +100,21 @@ impl ManualClock {
     /// The time it shows.
     pub fn now(&self) -> Duration {
         *self.0.borrow()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_do_not_go_back_when_the_calendar_does() {
+        let clock = Clock::system();
+        let Kind::System { told_ms, .. } = &clock.0 else {
+            unreachable!()
+        };
+        let ahead = clock.unix_ms() + 60_000;
+        told_ms.store(ahead, Ordering::Relaxed);
+        assert_eq!(clock.clone().unix_ms(), ahead);
     }
 }

@@ -82,8 +82,6 @@ pub enum Renewal {
 pub struct Leases {
     timing: Timing,
     held: HashMap<TrialKey, Entry>,
-    /// Expired and granted to nobody else yet: a late worker may come back.
-    lost: HashMap<TrialKey, Entry>,
 }
 
 impl Leases {
@@ -92,7 +90,6 @@ impl Leases {
         Self {
             timing,
             held: HashMap::new(),
-            lost: HashMap::new(),
         }
     }
 
@@ -116,7 +113,6 @@ impl Leases {
             steps: 0,
             progress: now,
         };
-        self.lost.remove(&claim.key());
         self.held.insert(claim.key(), entry);
     }
 
@@ -161,29 +157,13 @@ impl Leases {
         self.entry(claim).is_some()
     }
 
-    /// Its time is over: it is kept in mind until somebody else gets the trial. Somebody may have it already, granted between the
-    /// commit that set it free and this call; then there is nothing to lose.
-    pub fn lose(&mut self, claim: &AttemptRef) {
-        if self.entry(claim).is_some()
-            && let Some(entry) = self.held.remove(&claim.key())
-        {
-            self.lost.insert(claim.key(), entry);
-        }
-    }
-
-    /// Whose attempt this was before it was lost.
-    pub fn lost_by(&self, claim: &AttemptRef) -> Option<SessionId> {
-        let entry = self.lost.get(&claim.key())?;
-        (entry.attempt == claim.attempt && entry.token == claim.token).then_some(entry.session)
-    }
-
     /// A sweep is gone: nothing of it is kept.
     pub fn forget_sweep(&mut self, sweep: &SweepId) {
         self.held.retain(|trial, _| trial.sweep != *sweep);
-        self.lost.retain(|trial, _| trial.sweep != *sweep);
     }
 
-    /// The attempt has ended, whoever said so.
+    /// The attempt has ended, whoever said so. Another one may have the trial already, granted between the commit that set
+    /// it free and this call: that one keeps its lease.
     pub fn end(&mut self, trial: &TrialKey, attempt: AttemptNumber) {
         if self
             .held
@@ -323,9 +303,8 @@ mod tests {
         leases.grant(&first, SessionId([1; 16]), Duration::ZERO);
         // The reaper's commit has set the trial free, and it was granted before the reaper could say so here.
         leases.grant(&second, SessionId([2; 16]), Duration::ZERO);
-        leases.lose(&first);
+        leases.end(&first.key(), first.attempt);
         assert!(leases.may_speak(&second));
-        assert_eq!(leases.lost_by(&first), None);
         let late = Duration::from_secs(3600);
         assert_eq!(leases.overdue(late).len(), 1, "it still expires");
     }

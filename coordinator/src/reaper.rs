@@ -66,7 +66,6 @@ async fn expire(state: &Arc<State>, attempt: &AttemptRef, why: Overdue) {
                 Overdue::Silent => "lost: its lease expired",
                 Overdue::Stuck => "lost: no step for too long",
             };
-            state.leases().lose(attempt);
             state.ended(attempt, &ended, how);
             state.lost_on(ended.session).await;
         }

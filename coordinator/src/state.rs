@@ -16,11 +16,11 @@ use crate::{
     blobs::Blobs,
     clock::Clock,
     config::{Limits, Timing},
-    ids::{SweepId, TrialNumber},
+    ids::{AttemptRef, SweepId, TrialNumber},
     leases::Leases,
     secrets::Secrets,
     session::Sessions,
-    store::{Store, command::Report},
+    store::{Store, command::Epoch},
     sweep::SweepState,
 };
 
@@ -130,28 +130,35 @@ impl State {
         self.bell.notify_one();
     }
 
-    /// A report came: the driver hears of it if the sweep's search compares epochs.
-    pub(crate) fn tell_driver_of_epoch(&self, report: &Report) {
-        let sweep = &report.attempt.sweep;
-        let metric = self
+    /// Epochs were recorded: the driver hears of them if the sweep's search compares epochs.
+    pub(crate) fn tell_driver_of_epochs(&self, attempt: &AttemptRef, epochs: Option<&[Epoch]>) {
+        let sweep = &attempt.sweep;
+        let compared = self
             .live
             .borrow()
             .get(sweep)
             .and_then(|live| live.reports.clone());
-        let value = metric.and_then(|metric| {
-            let found = report.metrics.iter().find(|(name, _)| *name == metric);
-            found.map(|(_, value)| *value)
-        });
-        let Some(value) = value else { return };
-        self.values()
-            .entry(sweep.clone())
-            .or_default()
-            .push(EpochValue {
-                trial: report.attempt.trial,
-                epoch: report.epoch,
-                value,
-            });
-        self.tell_driver(sweep);
+        let Some(metric) = compared else { return };
+        let value = |epoch: &Epoch| {
+            let found = epoch.metrics.iter().find(|(name, _)| *name == metric)?;
+            Some(EpochValue {
+                trial: attempt.trial,
+                epoch: epoch.epoch,
+                value: found.1,
+            })
+        };
+        let values: Vec<_> = epochs
+            .unwrap_or_default()
+            .iter()
+            .filter_map(value)
+            .collect();
+        if !values.is_empty() {
+            self.values()
+                .entry(sweep.clone())
+                .or_default()
+                .extend(values);
+            self.tell_driver(sweep);
+        }
     }
 
     /// Takes what was reported of a sweep since the last time.

@@ -58,15 +58,10 @@ impl State {
     /// Whether the attempt may speak for its trial; one that was given up for lost is taken back, if nobody has
     /// replaced it.
     async fn speaks(&self, attempt: &AttemptRef) -> Result<(), Error> {
-        let lost = {
-            let mut leases = self.leases();
-            if leases.may_speak(attempt) {
-                return Ok(());
-            }
-            leases.lost_by(attempt)
-        };
-        let session = lost.ok_or(Error::Fenced)?;
-        match self.take_back(session, attempt).await? {
+        if self.leases().may_speak(attempt) {
+            return Ok(());
+        }
+        match self.take_back(attempt).await? {
             Directive::Fenced => Err(Error::Fenced),
             _ => Ok(()),
         }

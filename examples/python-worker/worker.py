@@ -110,7 +110,8 @@ class Worker:
                 reason = f"loss is {loss}"
                 return self.finish(lease, f"diverged: {reason}", diverged=pb.Diverged(epoch=epoch, reason=reason))
             metrics = [model.Metric(name="loss", value=loss)]
-            report = pb.ReportRequest(attempt=lease.attempt, epoch=epoch, metrics=metrics, seconds=seconds)
+            done = pb.Epoch(epoch=epoch, metrics=metrics, seconds=seconds)
+            report = pb.ReportRequest(attempt=lease.attempt, epochs=[done])
             self.directive = max(self.directive, self.call("Report", report).directive)
         done = f"done at epoch {training.state['epoch']}"
         if lease.waits_at_end:

@@ -11,7 +11,7 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 
-pub(crate) use call::{Call, Outcome};
+pub(crate) use call::{Call, Outcome, Unsaid};
 pub(crate) use convert::{AttemptId, AttemptRef, Blob, BlobKind, Directive, Kind, Lease, Offer};
 
 /// A call that has nothing to wait for is given up after this time and tried again.

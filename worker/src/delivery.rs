@@ -15,7 +15,7 @@ use tonic::Status;
 use crate::{
     attempt::Attempt,
     backoff::Backoff,
-    client::{self, Blob, BlobKind, Call, Directive, Outcome},
+    client::{self, Blob, BlobKind, Call, Directive, Outcome, Unsaid},
     outbox::{End, Item, Saved},
     scratch::hex,
     slot::stopwatch,
@@ -26,6 +26,11 @@ use crate::{
 
 /// Lines of log go out with the end of an attempt, and no more often than this before it.
 const LOG_SPACING: Duration = Duration::from_secs(5);
+
+/// Epochs that take less than this are reported together, those of at most [`GATHERING`] in one call: each call is a
+/// durable commit of the coordinator.
+const SHORT_SECONDS: f64 = 0.1;
+const GATHERING: Duration = Duration::from_millis(200);
 
 /// The calls of one attempt that are still to be made.
 pub(crate) struct Delivery {
@@ -67,11 +72,14 @@ impl Delivery {
     async fn deliver(&mut self, items: &mut mpsc::UnboundedReceiver<Item>) {
         let mut backoff = Backoff::new();
         loop {
-            let Some(call) = self.pending.front() else {
+            if self.pending.is_empty() {
                 match items.recv().await {
                     Some(item) => self.take(item).await,
                     None => return,
                 }
+                self.gather(items).await;
+            }
+            let Some(call) = self.pending.front() else {
                 continue;
             };
             match self.make(call).await {
@@ -93,6 +101,21 @@ impl Delivery {
                         return;
                     }
                 }
+            }
+        }
+    }
+
+    /// Waits for more of what goes in the same call.
+    async fn gather(&mut self, items: &mut mpsc::UnboundedReceiver<Item>) {
+        let enough = tokio::time::sleep(GATHERING);
+        tokio::pin!(enough);
+        while self.pending.len() == 1 && self.pending[0].reports_shorter(SHORT_SECONDS) {
+            tokio::select! {
+                () = &mut enough => return,
+                item = items.recv() => match item {
+                    Some(item) => self.take(item).await,
+                    None => return,
+                },
             }
         }
     }
@@ -204,18 +227,24 @@ impl Delivery {
                 upload,
             } => {
                 let blob = self.keep(checkpoint, BlobKind::Checkpoint).await;
-                self.pending
-                    .push_back(Call::report(&reference, &report, blob));
+                self.say(Call::report(&reference, &report, blob));
                 if let Some(blob) = blob.filter(|_| upload) {
                     self.pending.push_back(Call::put(&reference, &blob));
                 }
                 self.take_lines(false);
             }
-            Item::End(end) => {
-                self.take_lines(true);
-                self.take_end(end).await;
-            }
+            Item::End(end) => self.take_end(end).await,
         }
+    }
+
+    /// Adds a call, or joins it to the last one.
+    fn say(&mut self, call: Call) {
+        let in_memory = self.pending.len() > self.spooled;
+        let left = match self.pending.back_mut().filter(|_| in_memory) {
+            Some(last) => last.absorb(call),
+            None => Some(call),
+        };
+        self.pending.extend(left);
     }
 
     async fn take_end(&mut self, end: End) {
@@ -228,6 +257,7 @@ impl Delivery {
                 diagnosis_json,
                 result_json,
             } => {
+                let unsaid = self.unsaid(checkpoint.is_some());
                 let state = self.keep_and_put(checkpoint, BlobKind::Checkpoint).await;
                 if let Outcome::ReachedRung(checkpoint) = &mut outcome {
                     *checkpoint = state;
@@ -239,9 +269,11 @@ impl Delivery {
                     weights,
                     diagnosis_json,
                     result_json,
+                    unsaid,
                 ));
             }
             End::Release { checkpoint, reason } => {
+                self.take_lines(true);
                 let state = self.keep_and_put(checkpoint, BlobKind::Checkpoint).await;
                 self.pending
                     .push_back(Call::release(&reference, state, reason));
@@ -288,6 +320,16 @@ impl Delivery {
             self.pending
                 .push_back(Call::log(&self.attempt.reference, first, lines));
         }
+    }
+
+    /// Takes what can go with the finish: the last lines, and the last report if it is not in the spool. A state that is
+    /// sent before the finish must not be ahead of the reports: they go first then.
+    fn unsaid(&mut self, state_goes_first: bool) -> Unsaid {
+        let in_memory = self.pending.len() > self.spooled;
+        let report = self
+            .pending
+            .pop_back_if(|last| in_memory && !state_goes_first && last.is_report());
+        Unsaid::new(report, self.attempt.lines.take())
     }
 
     /// Removes this attempt's files but for the newest `but`.

@@ -5,6 +5,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use crate::{
@@ -14,17 +15,35 @@ use crate::{
     worker::Worker,
 };
 
-/// Goes through the directories of sessions whose process is gone, one after the other.
-pub(crate) async fn hand_over(worker: Arc<Worker>) {
-    for (directory, _lock) in worker.scratch.orphans() {
+/// A worker may die beside this one at any time: what it left is looked for so often.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
+/// Looks for what others left, for as long as this worker lives.
+pub(crate) async fn hand_over_for_ever(worker: Arc<Worker>) {
+    let mut may_collect = true;
+    loop {
+        may_collect |= hand_over(&worker).await;
+        if may_collect {
+            worker.scratch.checkpoints.collect();
+            may_collect = false;
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
+
+/// Goes through the directories of sessions whose process is gone, one after the other. Returns whether there was one.
+async fn hand_over(worker: &Worker) -> bool {
+    let orphans = worker.scratch.orphans();
+    let found = !orphans.is_empty();
+    for (directory, _lock) in orphans {
         for spool in spools(&directory) {
-            hand_over_one(&worker, &spool).await;
+            hand_over_one(worker, &spool).await;
         }
         if let Err(error) = fs::remove_dir_all(&directory) {
             tracing::debug!("{}: {error}", directory.display());
         }
     }
-    worker.scratch.checkpoints.collect();
+    found
 }
 
 fn spools(directory: &Path) -> Vec<PathBuf> {

@@ -116,7 +116,7 @@ async fn serve(worker: &Arc<Worker>, for_heartbeats: Client) -> Result<(), Error
     let ended = CancellationToken::new();
     let _end_heartbeats = ended.clone().drop_guard();
     heartbeat::start(Arc::clone(worker), for_heartbeats, ended).map_err(Error::Thread)?;
-    let orphans = tokio::spawn(orphans::hand_over(Arc::clone(worker)));
+    let orphans = tokio::spawn(orphans::hand_over_for_ever(Arc::clone(worker)));
     let drains = tokio::spawn(release_on_drain(Arc::clone(worker)));
     let slots = start_slots(worker).map_err(Error::Thread)?;
     wait(worker, slots).await;
@@ -143,21 +143,24 @@ fn start_slots(worker: &Arc<Worker>) -> std::io::Result<mpsc::Receiver<()>> {
 async fn wait(worker: &Worker, mut slots: mpsc::Receiver<()>) {
     let now = worker.shutdown.now_token();
     tokio::select! {
-        _ = slots.recv() => {}
+        // First: the slots end then too, and what waits in the session's directory is for the next process.
+        biased;
         () = now.cancelled() => {
             let _ = timeout(AT_ONCE, slots.recv()).await;
             return;
         }
+        _ = slots.recv() => {}
     }
     worker.outboxes.close();
     tokio::select! {
+        biased;
+        () = now.cancelled() => return,
         delivered = timeout(DELIVERY, worker.outboxes.wait()) => {
             if delivered.is_err() {
                 tracing::warn!("the coordinator is away; what it has not taken waits in {}", worker.config.scratch.display());
                 return;
             }
         }
-        () = now.cancelled() => return,
     }
     let left = worker.client.leave("drained", Duration::from_secs(5)).await;
     if let Err(status) = left {

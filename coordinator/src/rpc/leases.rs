@@ -77,9 +77,9 @@ impl Leases for LeaseService {
         &self,
         request: Request<v1::ReportRequest>,
     ) -> Result<Response<v1::ReportReply>, Status> {
-        let (report, checkpoint) = convert::report(request.into_inner(), self.at())?;
+        let report = convert::report(request.into_inner(), self.at())?;
         let wanted = self
-            .apart(|state| async move { state.report(report, checkpoint).await })
+            .apart(|state| async move { state.report(report).await })
             .await?;
         Ok(Response::new(v1::ReportReply {
             directive: convert::directive(wanted).into(),

@@ -106,6 +106,24 @@ fn seeds() -> Vec<Vec<u8>> {
         kind: v1::BlobKind::Checkpoint.into(),
         epoch: 2,
     };
+    let epoch = |epoch| v1::Epoch {
+        epoch,
+        metrics: vec![v1::Metric {
+            name: "score".to_owned(),
+            value: 0.5,
+        }],
+        layers: b"[]".to_vec().into(),
+        weights_hash: vec![7; 32].into(),
+        seconds: 1.0,
+        images: 100,
+        checkpoint: Some(blob()),
+    };
+    let lines = || {
+        Some(v1::Lines {
+            lines: vec!["line".to_owned()],
+            first: 4,
+        })
+    };
     let session = || id().into();
     let sweep = || "toy".to_owned();
     let requests: [Vec<u8>; 16] = [
@@ -142,16 +160,7 @@ fn seeds() -> Vec<Vec<u8>> {
         .encode_to_vec(),
         v1::ReportRequest {
             attempt: attempt(),
-            epoch: 3,
-            metrics: vec![v1::Metric {
-                name: "score".to_owned(),
-                value: 0.5,
-            }],
-            layers: b"[]".to_vec().into(),
-            weights_hash: vec![7; 32].into(),
-            seconds: 1.0,
-            images: 100,
-            checkpoint: Some(blob()),
+            epochs: vec![epoch(3), epoch(4)],
         }
         .encode_to_vec(),
         v1::FinishRequest {
@@ -162,6 +171,8 @@ fn seeds() -> Vec<Vec<u8>> {
             weights: Some(blob()),
             diagnosis_json: "{}".to_owned(),
             result_json: r#"{"passed":true}"#.to_owned(),
+            epochs: vec![epoch(5)],
+            log: lines(),
         }
         .encode_to_vec(),
         v1::ReleaseRequest {
@@ -185,8 +196,7 @@ fn seeds() -> Vec<Vec<u8>> {
         .encode_to_vec(),
         v1::LogRequest {
             attempt: attempt(),
-            lines: vec!["line".to_owned()],
-            first: 4,
+            log: lines(),
         }
         .encode_to_vec(),
         v1::LeaveRequest {

@@ -272,6 +272,7 @@ impl FakeWorker {
             .is_none()
     }
 
+    /// What the coordinator wants after the report of this epoch.
     pub async fn report(
         &self,
         lease: &v1::Lease,
@@ -280,16 +281,7 @@ impl FakeWorker {
     ) -> Result<v1::Directive, Status> {
         let request = v1::ReportRequest {
             attempt: lease.attempt.clone(),
-            epoch,
-            metrics: vec![v1::Metric {
-                name: "score".to_owned(),
-                value,
-            }],
-            layers: Vec::new().into(),
-            weights_hash: vec![7; 32].into(),
-            seconds: 1.0,
-            images: 100,
-            checkpoint: None,
+            epochs: vec![epoch_of(epoch, value)],
         };
         Ok(self
             .leases
@@ -304,9 +296,7 @@ impl FakeWorker {
         let request = v1::FinishRequest {
             attempt: lease.attempt.clone(),
             outcome: Some(outcome),
-            weights: None,
-            diagnosis_json: String::new(),
-            result_json: String::new(),
+            ..Default::default()
         };
         self.leases.clone().finish(request).await.map(|_| ())
     }
@@ -315,9 +305,8 @@ impl FakeWorker {
         let request = v1::FinishRequest {
             attempt: lease.attempt.clone(),
             outcome: Some(Outcome::Completed(v1::Completed {})),
-            weights: None,
-            diagnosis_json: String::new(),
             result_json: result_json.to_owned(),
+            ..Default::default()
         };
         self.leases.clone().finish(request).await.unwrap();
     }
@@ -480,5 +469,20 @@ pub fn toy_sweep(name: &str, points: u64) -> v1::SweepDefinition {
         check: false,
         canonical_json: "{}".to_owned(),
         settled: None,
+    }
+}
+
+/// What is said of an epoch.
+pub fn epoch_of(epoch: u32, score: f64) -> v1::Epoch {
+    v1::Epoch {
+        epoch,
+        metrics: vec![v1::Metric {
+            name: "score".to_owned(),
+            value: score,
+        }],
+        weights_hash: vec![7; 32].into(),
+        seconds: 1.0,
+        images: 100,
+        ..Default::default()
     }
 }

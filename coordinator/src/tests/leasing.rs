@@ -5,7 +5,7 @@ use std::time::Duration;
 use hone_proto::v1::{self, finish_request::Outcome};
 use tonic::Code;
 
-use super::harness::{HEARTBEAT, LEASE, TestCoordinator, id, toy_sweep};
+use super::harness::{HEARTBEAT, LEASE, TestCoordinator, epoch_of, id, toy_sweep};
 
 fn completed() -> Outcome {
     Outcome::Completed(v1::Completed {})
@@ -153,6 +153,48 @@ async fn an_attempt_that_comes_back_by_a_report_after_a_restart_expires_again() 
     let summary = coordinator.trial(&sweep, trial).await.summary.unwrap();
     assert_eq!(summary.state(), v1::TrialState::Running);
     coordinator.turn_until(&sweep, trial, queued).await;
+    // And a checkpoint's piece does as much.
+    coordinator.restart().await;
+    let worker = coordinator.reconnect(&worker);
+    let content = b"a state";
+    let blob = v1::Blob {
+        hash: blake3::hash(content).as_bytes().to_vec().into(),
+        size: content.len() as u64,
+        kind: v1::BlobKind::Checkpoint.into(),
+        epoch: 1,
+    };
+    let reply = worker.put(&lease, &blob, 0, content).await.unwrap();
+    assert!(reply.committed);
+    coordinator.turn_until(&sweep, trial, queued).await;
+    // Unless somebody else was granted the trial.
+    let other = coordinator.worker("other").await;
+    other.acquire().await;
+    let refused = worker.put(&lease, &blob, 0, content).await.unwrap_err();
+    assert_eq!(refused.code(), Code::FailedPrecondition);
+}
+
+#[tokio::test]
+async fn a_finish_brings_the_epochs_that_were_not_reported() {
+    let coordinator = TestCoordinator::start().await;
+    let sweep = coordinator.launch(toy_sweep("toy", 1)).await;
+    let worker = coordinator.worker("one").await;
+    let lease = worker.acquire().await;
+    let finish = v1::FinishRequest {
+        attempt: lease.attempt.clone(),
+        outcome: Some(completed()),
+        epochs: (1..=lease.to_epoch)
+            .map(|epoch| epoch_of(epoch, 0.5))
+            .collect(),
+        log: Some(v1::Lines {
+            lines: vec!["all of it".to_owned()],
+            first: 0,
+        }),
+        ..Default::default()
+    };
+    coordinator.leases().finish(finish).await.unwrap();
+    let trial = coordinator.trial(&sweep, number(&lease)).await;
+    assert_eq!(trial.curve.len(), lease.to_epoch as usize);
+    assert_eq!(trial.summary.unwrap().state(), v1::TrialState::Completed);
 }
 
 #[tokio::test]

@@ -17,6 +17,29 @@ pub(crate) enum Outcome {
     Failed { message: String, crashed: bool },
 }
 
+/// What an attempt has not said yet when it ends: it goes with the finish.
+#[derive(Debug, Default)]
+pub(crate) struct Unsaid {
+    epochs: Vec<wire::Epoch>,
+    log: Option<wire::Lines>,
+}
+
+impl Unsaid {
+    /// Of the last report, and the last lines with the number of the first.
+    pub(crate) fn new(report: Option<Call>, lines: Option<(u64, Vec<String>)>) -> Self {
+        let epochs = match report {
+            Some(Call::Report(report)) => report.epochs,
+            _ => Vec::new(),
+        };
+        let log = lines.map(|(first, lines)| wire::Lines { lines, first });
+        Self { epochs, log }
+    }
+}
+
+/// A report of so many epochs, or of more bytes, gets no more; the limit of a message is eight times this.
+const MANY: usize = 64;
+const LARGE: usize = 1 << 20;
+
 /// A call that must arrive, in its place among the others of its attempt. Kept as the wire's message, so that the
 /// spool on disk needs no format of its own.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,8 +55,7 @@ pub(crate) enum Call {
 impl Call {
     pub(crate) fn report(attempt: &AttemptRef, report: &Report, checkpoint: Option<Blob>) -> Self {
         let metrics = report.metrics.iter();
-        Self::Report(wire::ReportRequest {
-            attempt: attempt.to_wire(),
+        let epoch = wire::Epoch {
             epoch: report.epoch,
             metrics: metrics
                 .map(|(name, value)| wire::Metric {
@@ -46,14 +68,28 @@ impl Call {
             seconds: report.seconds,
             images: report.images,
             checkpoint: checkpoint.map(Blob::to_wire),
+        };
+        Self::Report(wire::ReportRequest {
+            attempt: attempt.to_wire(),
+            epochs: vec![epoch],
         })
+    }
+
+    /// Takes a later report of the same attempt in. The call comes back when it is none, or when this one is none or large.
+    pub(crate) fn absorb(&mut self, later: Self) -> Option<Self> {
+        match (self, later) {
+            (Self::Report(report), Self::Report(later)) if has_room(report) => {
+                report.epochs.extend(later.epochs);
+                None
+            }
+            (_, later) => Some(later),
+        }
     }
 
     pub(crate) fn log(attempt: &AttemptRef, first: u64, lines: Vec<String>) -> Self {
         Self::Log(wire::LogRequest {
             attempt: attempt.to_wire(),
-            lines,
-            first,
+            log: Some(wire::Lines { lines, first }),
         })
     }
 
@@ -75,6 +111,7 @@ impl Call {
         weights: Option<Blob>,
         diagnosis_json: String,
         result_json: String,
+        unsaid: Unsaid,
     ) -> Self {
         Self::Finish(wire::FinishRequest {
             attempt: attempt.to_wire(),
@@ -82,7 +119,24 @@ impl Call {
             weights: weights.map(Blob::to_wire),
             diagnosis_json,
             result_json,
+            epochs: unsaid.epochs,
+            log: unsaid.log,
         })
+    }
+
+    pub(crate) fn is_report(&self) -> bool {
+        matches!(self, Self::Report(_))
+    }
+
+    /// Whether the last epoch that it reports took less than this.
+    pub(crate) fn reports_shorter(&self, seconds: f64) -> bool {
+        let Self::Report(request) = self else {
+            return false;
+        };
+        request
+            .epochs
+            .last()
+            .is_some_and(|epoch| epoch.seconds < seconds)
     }
 
     /// Whether nothing of the attempt can come after it.
@@ -106,7 +160,13 @@ impl Call {
 
     /// Whether it names a checkpoint that takes the place of the attempt's earlier ones.
     pub(crate) fn supersedes(&self) -> bool {
-        matches!(self, Self::Report(request) if request.checkpoint.is_some())
+        let Self::Report(request) = self else {
+            return false;
+        };
+        request
+            .epochs
+            .iter()
+            .any(|epoch| epoch.checkpoint.is_some())
     }
 
     /// Takes a blob that the coordinator refused out of it.
@@ -177,6 +237,10 @@ impl Call {
             _ => None,
         }
     }
+}
+
+fn has_room(report: &wire::ReportRequest) -> bool {
+    report.epochs.len() < MANY && report.encoded_len() < LARGE
 }
 
 impl From<Outcome> for wire::finish_request::Outcome {

@@ -29,8 +29,9 @@ pub(super) struct State {
     pub(super) registrations: Vec<wire::RegisterRequest>,
     pub(super) heartbeats: Vec<wire::HeartbeatRequest>,
     pub(super) acquires: Vec<wire::AcquireRequest>,
-    pub(super) reports: Vec<wire::ReportRequest>,
-    pub(super) logs: Vec<wire::LogRequest>,
+    /// Epochs, whichever call brought them.
+    pub(super) reports: Vec<Told>,
+    pub(super) logs: Vec<wire::Lines>,
     pub(super) finishes: Vec<wire::FinishRequest>,
     pub(super) releases: Vec<wire::ReleaseRequest>,
     pub(super) leaves: Vec<wire::LeaveRequest>,
@@ -41,9 +42,28 @@ pub(super) struct State {
     pub(super) order: Vec<&'static str>,
 }
 
+/// One epoch that was reported.
+#[derive(Clone, Debug)]
+pub(super) struct Told {
+    pub(super) trial: u64,
+    pub(super) attempt: u32,
+    pub(super) epoch: u32,
+    pub(super) weights_hash: Vec<u8>,
+}
+
 impl State {
     pub(super) fn epochs(&self) -> Vec<u32> {
-        self.reports.iter().map(|report| report.epoch).collect()
+        self.reports.iter().map(|told| told.epoch).collect()
+    }
+
+    fn tell(&mut self, attempt: Option<&wire::AttemptRef>, epochs: &[wire::Epoch]) {
+        let attempt = attempt.unwrap();
+        self.reports.extend(epochs.iter().map(|epoch| Told {
+            trial: attempt.trial.as_ref().unwrap().trial,
+            attempt: attempt.attempt,
+            epoch: epoch.epoch,
+            weights_hash: epoch.weights_hash.to_vec(),
+        }));
     }
 
     fn refusal(&self) -> Result<(), Status> {
@@ -232,7 +252,8 @@ impl Leases for Coordinator {
         self.with(|state| {
             state.refusal()?;
             state.order.push("report");
-            state.reports.push(request.into_inner());
+            let request = request.into_inner();
+            state.tell(request.attempt.as_ref(), &request.epochs);
             Ok(Response::new(wire::ReportReply {
                 directive: state.report_directive,
             }))
@@ -246,7 +267,10 @@ impl Leases for Coordinator {
         self.with(|state| {
             state.refusal()?;
             state.order.push("finish");
-            state.finishes.push(request.into_inner());
+            let request = request.into_inner();
+            state.tell(request.attempt.as_ref(), &request.epochs);
+            state.logs.extend(request.log.clone());
+            state.finishes.push(request);
             Ok(Response::new(wire::FinishReply {}))
         })
     }
@@ -318,7 +342,7 @@ impl Leases for Coordinator {
         self.with(|state| {
             state.refusal()?;
             state.order.push("log");
-            state.logs.push(request.into_inner());
+            state.logs.extend(request.into_inner().log);
             Ok(Response::new(wire::LogReply {}))
         })
     }

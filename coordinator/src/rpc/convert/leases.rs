@@ -17,7 +17,7 @@ use crate::{
     session::{Offer, Session},
     store::{
         BlobKind, BlobRef, DataSet, Outcome,
-        command::{Finish, Granted, Release, Report},
+        command::{Epoch, Finish, Granted, Lines, Log, Release, Report},
     },
     trial::TrialKind,
 };
@@ -226,24 +226,36 @@ pub fn directive(directive: Directive) -> v1::Directive {
     }
 }
 
-/// A report, and the checkpoint that the worker has written of it on its own disk.
-pub fn report(request: v1::ReportRequest, at: i64) -> Result<(Report, Option<BlobRef>), Error> {
-    let checkpoint = optional_blob("checkpoint", request.checkpoint.as_ref())?;
-    let report = Report {
-        attempt: attempt("attempt", request.attempt)?,
-        epoch: positive("epoch", request.epoch)?,
-        metrics: request
+pub fn report(request: v1::ReportRequest, at: i64) -> Result<Report, Error> {
+    let attempt = attempt("attempt", request.attempt)?;
+    if request.epochs.is_empty() {
+        return Err(Error::input("epochs", "is empty: a report tells of one"));
+    }
+    Ok(Report {
+        attempt,
+        epochs: epochs(request.epochs)?,
+        at,
+    })
+}
+
+fn epochs(said: Vec<v1::Epoch>) -> Result<Vec<Epoch>, Error> {
+    said.into_iter().map(epoch).collect()
+}
+
+fn epoch(said: v1::Epoch) -> Result<Epoch, Error> {
+    Ok(Epoch {
+        epoch: positive("epochs.epoch", said.epoch)?,
+        metrics: said
             .metrics
             .into_iter()
-            .map(|metric| Ok((text("metrics.name", metric.name)?, metric.value)))
+            .map(|metric| Ok((text("epochs.metrics.name", metric.name)?, metric.value)))
             .collect::<Result<_, Error>>()?,
-        layers: request.layers.into(),
-        weights_hash: optional_hash("weights_hash", &request.weights_hash)?,
-        seconds: finite("seconds", request.seconds)?,
-        images: request.images,
-        at,
-    };
-    Ok((report, checkpoint))
+        layers: said.layers.into(),
+        weights_hash: optional_hash("epochs.weights_hash", &said.weights_hash)?,
+        seconds: finite("epochs.seconds", said.seconds)?,
+        images: said.images,
+        checkpoint: optional_blob("epochs.checkpoint", said.checkpoint.as_ref())?,
+    })
 }
 
 fn finite(field: &str, value: f64) -> Result<f64, Error> {
@@ -267,6 +279,8 @@ pub fn finish(
         weights: optional_blob("weights", request.weights.as_ref())?,
         diagnosis_json: request.diagnosis_json,
         result_json: request.result_json,
+        epochs: epochs(request.epochs)?,
+        lines: request.log.map(lines).unwrap_or_default(),
         at,
     })
 }
@@ -333,18 +347,24 @@ pub fn wanted_piece(request: v1::GetPieceRequest) -> Result<(AttemptRef, Hash, u
 const LOG_LINES: usize = 1000;
 const LOG_LINE: usize = 4000;
 
-pub fn log(request: v1::LogRequest) -> Result<crate::store::command::Log, Error> {
-    let skip = request.lines.len().saturating_sub(LOG_LINES);
-    Ok(crate::store::command::Log {
+pub fn log(request: v1::LogRequest) -> Result<Log, Error> {
+    Ok(Log {
         attempt: attempt("attempt", request.attempt)?,
-        first: request.first.saturating_add(skip as u64),
-        lines: request
+        lines: lines(required("log", request.log)?),
+    })
+}
+
+fn lines(said: v1::Lines) -> Lines {
+    let skip = said.lines.len().saturating_sub(LOG_LINES);
+    Lines {
+        first: said.first.saturating_add(skip as u64),
+        lines: said
             .lines
             .into_iter()
             .skip(skip)
             .map(|line| line.chars().take(LOG_LINE).filter(|c| *c != '\n').collect())
             .collect(),
-    })
+    }
 }
 
 fn milliseconds(duration: Duration) -> u64 {

@@ -6,6 +6,7 @@ mod blobs;
 mod decide;
 mod grant;
 mod launch;
+mod log;
 mod people;
 mod point;
 mod report;
@@ -17,15 +18,9 @@ pub(super) use point::{curve, valued};
 pub(super) use worker::attempt_ends;
 
 use super::{
-    StoreError,
     command::{Command, Reply},
     rows::{Rows, Write},
 };
-
-/// Lines of log kept of an attempt.
-const LOG_LINES: u64 = 200;
-/// No program writes so many; numbers beyond are a mistake, and would not fit into the file.
-const LAST_LOG_LINE: u64 = 1 << 53;
 
 /// Carries out one command. On an error the applier takes back what was written.
 pub(super) fn apply<W: Write>(store: &mut W, command: &Command) -> Rows<Reply> {
@@ -48,21 +43,7 @@ pub(super) fn apply<W: Write>(store: &mut W, command: &Command) -> Rows<Reply> {
             Reply::CommitBlob(())
         }
         Command::Log(c) => {
-            let speaker = step::speak(store, &c.attempt)?;
-            if c.first > LAST_LOG_LINE {
-                return Err(StoreError::Invalid(format!(
-                    "first: line {} of an attempt's log; up to {LAST_LOG_LINE} can be told apart",
-                    c.first
-                )));
-            }
-            store.append_log(
-                speaker.sweep.key,
-                speaker.trial.number,
-                speaker.attempt.attempt,
-                c.first,
-                &c.lines,
-                LOG_LINES,
-            )?;
+            log::log(store, c)?;
             Reply::Log(())
         }
         Command::RemoveSweep(c) => Reply::RemoveSweep(sweep::remove(store, c)?),

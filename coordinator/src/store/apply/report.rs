@@ -1,123 +1,154 @@
 //! Reports: one row an epoch, once.
 
 use super::{
+    blobs,
     point::rewind,
     step::{Speaker, speak},
     worker::take_back_speaker,
 };
 use crate::{
+    ids::{AttemptNumber, AttemptRef},
     store::{
         StoreError,
-        command::{Report, Reported},
+        command::{Epoch, Millis, Report, Reported},
         history::CurvePoint,
         rows::{Guard, ReportRow, Rows, TrialRow, Write},
     },
     sweep::SweepState,
-    trial::{AttemptState, TrialKind},
+    trial::{AttemptState, StopRequest, TrialKind},
 };
 
-/// Records one epoch of a running attempt; the same again is acknowledged and has no effect.
+/// Records epochs of a running attempt; the same again is acknowledged and has no effect.
 pub(super) fn report<W: Write>(store: &mut W, report: &Report) -> Rows<Reported> {
-    let mut speaker = speak(store, &report.attempt)?;
-    if let Some(repeated) = repeated(store, &speaker, report)? {
-        return Ok(repeated);
+    if report.epochs.is_empty() {
+        return Err(StoreError::Invalid("epochs: a report of none".to_owned()));
     }
-    let taken_back = speaker.can_be_taken_back();
-    if taken_back {
-        speaker = take_back_speaker(store, speaker, report.at)?;
+    record(store, &report.attempt, &report.epochs, report.at)
+}
+
+/// Records epochs in order. On an error some of them may have been written.
+pub(super) fn record<W: Write>(
+    store: &mut W,
+    who: &AttemptRef,
+    epochs: &[Epoch],
+    at: Millis,
+) -> Rows<Reported> {
+    let mut reported = Reported {
+        repeated: 0,
+        taken_back: None,
+        asked: None,
+        paused: false,
+    };
+    for epoch in epochs {
+        let speaker = speak(store, who)?;
+        reported.paused = speaker.sweep.state == SweepState::Paused;
+        if is_repeated(store, &speaker, epoch)? {
+            let running = speaker.attempt.state == AttemptState::Running;
+            reported.asked = speaker.trial.asked.filter(|_| running);
+            reported.repeated += 1;
+            continue;
+        }
+        if speaker.can_be_taken_back() {
+            reported.taken_back = Some(speaker.attempt.session);
+        }
+        reported.asked = record_one(store, speaker, who, epoch, at)?;
+    }
+    Ok(reported)
+}
+
+fn record_one<W: Write>(
+    store: &mut W,
+    mut speaker: Speaker,
+    who: &AttemptRef,
+    epoch: &Epoch,
+    at: Millis,
+) -> Rows<Option<StopRequest>> {
+    if speaker.can_be_taken_back() {
+        speaker = take_back_speaker(store, speaker, at)?;
     }
     if speaker.attempt.state != AttemptState::Running {
         return Err(StoreError::Fenced);
     }
     let old = speaker.trial.clone();
-    check_epoch(&speaker, report)?;
-    rewind_if_anew(store, &mut speaker, report)?;
-    let objective = report
+    check_epoch(&speaker, epoch.epoch)?;
+    rewind_if_anew(store, &mut speaker, epoch.epoch)?;
+    let objective = epoch
         .metrics
         .iter()
         .find(|(name, _)| *name == speaker.sweep.sweep.objective.metric)
         .map(|(_, value)| *value);
-    let new = after(&speaker, report, objective);
+    let new = after(&speaker, epoch, objective, at);
     let guard = Guard {
         state: old.state,
         attempts: old.attempts,
-        token: Some(report.attempt.token),
+        token: Some(who.token),
     };
     if !store.update_trial(speaker.sweep.key, guard, &new)? {
         return Err(StoreError::Fenced);
     }
-    store.insert_report(speaker.sweep.key, new.number, &row(report, objective))?;
+    let row = row(who.attempt, epoch, objective, at);
+    store.insert_report(speaker.sweep.key, new.number, &row)?;
+    if let Some(blob) = epoch.checkpoint {
+        blobs::store_blob(store, &speaker, blob, at)?;
+    }
     let mut sweep = speaker.sweep;
     if new.kind == TrialKind::Search {
-        sweep.epochs_trained += u64::from(report.epoch > old.most_epochs);
-        sweep.images_trained += report.images;
-        sweep.training_seconds += report.seconds;
+        sweep.epochs_trained += u64::from(epoch.epoch > old.most_epochs);
+        sweep.images_trained += epoch.images;
+        sweep.training_seconds += epoch.seconds;
     }
-    let paused = sweep.state == SweepState::Paused;
     store.put_sweep(sweep)?;
-    Ok(Reported {
-        repeated: false,
-        taken_back,
-        asked: new.asked,
-        paused,
-    })
+    Ok(new.asked)
 }
 
-/// The acknowledgement of a report that is there already; another one of the same epoch is refused.
-fn repeated<W: Write>(store: &W, speaker: &Speaker, report: &Report) -> Rows<Option<Reported>> {
+/// Whether this epoch is recorded already; another report of the same epoch is refused.
+fn is_repeated<W: Write>(store: &W, speaker: &Speaker, epoch: &Epoch) -> Rows<bool> {
     let (trial, attempt) = (&speaker.trial, &speaker.attempt);
-    let fresh = attempt.state == AttemptState::Running && report.epoch > trial.epoch;
+    let fresh = attempt.state == AttemptState::Running && epoch.epoch > trial.epoch;
     if fresh {
-        return Ok(None);
+        return Ok(false);
     }
     let known = store.reported(
         speaker.sweep.key,
         trial.number,
         attempt.attempt,
-        report.epoch,
+        epoch.epoch,
     )?;
     match known {
-        None => Ok(None),
-        Some(hash) if hash == report.weights_hash => Ok(Some(Reported {
-            repeated: true,
-            taken_back: false,
-            asked: trial
-                .asked
-                .filter(|_| attempt.state == AttemptState::Running),
-            paused: speaker.sweep.state == SweepState::Paused,
-        })),
+        None => Ok(false),
+        Some(hash) if hash == epoch.weights_hash => Ok(true),
         Some(_) => Err(StoreError::Invalid(format!(
             "{}/{}: attempt {} has reported epoch {} before, with another weights_hash",
-            speaker.sweep.id, trial.number, attempt.attempt, report.epoch
+            speaker.sweep.id, trial.number, attempt.attempt, epoch.epoch
         ))),
     }
 }
 
-fn check_epoch(speaker: &Speaker, report: &Report) -> Rows<()> {
+fn check_epoch(speaker: &Speaker, epoch: u32) -> Rows<()> {
     let (trial, attempt) = (&speaker.trial, &speaker.attempt);
     let name = format!("{}/{}", speaker.sweep.id, trial.number);
-    if report.epoch == 0 || report.epoch > attempt.to_epoch {
+    if epoch == 0 || epoch > attempt.to_epoch {
         return Err(StoreError::Invalid(format!(
-            "{name}: a report of epoch {}, but attempt {} was granted epochs 1 to {}",
-            report.epoch, attempt.attempt, attempt.to_epoch
+            "{name}: a report of epoch {epoch}, but attempt {} was granted epochs 1 to {}",
+            attempt.attempt, attempt.to_epoch
         )));
     }
     let has_reported = trial.epoch > attempt.from_epoch;
-    if report.epoch <= trial.epoch && has_reported {
+    if epoch <= trial.epoch && has_reported {
         return Err(StoreError::Invalid(format!(
-            "{name}: a report of epoch {} after one of epoch {}: epochs must grow",
-            report.epoch, trial.epoch
+            "{name}: a report of epoch {epoch} after one of epoch {}: epochs must grow",
+            trial.epoch
         )));
     }
     Ok(())
 }
 
 /// A worker that could not use the checkpoint it was named begins anew: its first report tells.
-fn rewind_if_anew<W: Write>(store: &mut W, speaker: &mut Speaker, report: &Report) -> Rows<()> {
-    if report.epoch > speaker.trial.epoch {
+fn rewind_if_anew<W: Write>(store: &mut W, speaker: &mut Speaker, epoch: u32) -> Rows<()> {
+    if epoch > speaker.trial.epoch {
         return Ok(());
     }
-    let upto = report.epoch - 1;
+    let upto = epoch - 1;
     rewind(store, &speaker.sweep, &mut speaker.trial, upto)?;
     speaker.attempt.from_epoch = upto;
     if upto == 0 {
@@ -135,30 +166,33 @@ fn rewind_if_anew<W: Write>(store: &mut W, speaker: &mut Speaker, report: &Repor
     Ok(())
 }
 
-fn after(speaker: &Speaker, report: &Report, objective: Option<f64>) -> TrialRow {
+fn after(speaker: &Speaker, epoch: &Epoch, objective: Option<f64>, at: Millis) -> TrialRow {
     let mut new = speaker.trial.clone();
     new.objective = speaker.sweep.sweep.objective.fold(new.objective, objective);
-    new.epoch = report.epoch;
-    new.most_epochs = new.most_epochs.max(report.epoch);
-    new.weights_hash = report.weights_hash;
-    new.seconds += report.seconds;
-    new.images += report.images;
-    new.changed = report.at;
+    new.epoch = epoch.epoch;
+    new.most_epochs = new.most_epochs.max(epoch.epoch);
+    new.weights_hash = epoch.weights_hash;
+    new.seconds += epoch.seconds;
+    new.images += epoch.images;
+    new.changed = at;
+    if let Some(blob) = epoch.checkpoint {
+        new.checkpoint = Some(blob.hash);
+    }
     new
 }
 
-fn row(report: &Report, objective: Option<f64>) -> ReportRow {
+fn row(attempt: AttemptNumber, epoch: &Epoch, objective: Option<f64>, at: Millis) -> ReportRow {
     ReportRow {
         point: CurvePoint {
-            epoch: report.epoch,
-            attempt: report.attempt.attempt,
-            metrics: report.metrics.clone(),
-            layers: report.layers.clone(),
-            weights_hash: report.weights_hash,
-            seconds: report.seconds,
+            epoch: epoch.epoch,
+            attempt,
+            metrics: epoch.metrics.clone(),
+            layers: epoch.layers.clone(),
+            weights_hash: epoch.weights_hash,
+            seconds: epoch.seconds,
         },
         objective: objective.filter(|value| value.is_finite()),
-        images: report.images,
-        at: report.at,
+        images: epoch.images,
+        at,
     }
 }

@@ -1,18 +1,20 @@
 //! How attempts end: finished, released, lost, crashed; and how a lost one is taken back.
 
 use super::{
-    blobs,
+    blobs, log, report,
     step::{Cause, Speaker, end_attempt, settle, speak, step},
 };
 use crate::{
     ids::{Hash, TrialNumber},
     store::{
         StoreError,
-        command::{Ended, ExpireAttempt, Finish, Release, ReturnSession, Returned, TakeBack},
+        command::{
+            Ended, ExpireAttempt, Finish, Release, ReturnSession, Returned, TakeBack, TakenBack,
+        },
         rows::{AttemptRow, Rows, SweepRow, TrialRow, Write},
         values::Outcome,
     },
-    trial::{AttemptEnd, AttemptState, StopRequest, TrialEvent, TrialKind, crashes_in_a_row},
+    trial::{AttemptEnd, AttemptState, TrialEvent, TrialKind, crashes_in_a_row},
 };
 
 /// Ends an attempt as its worker says; the same again is acknowledged and has no effect.
@@ -23,10 +25,11 @@ pub(super) fn finish<W: Write>(store: &mut W, finish: &Finish) -> Rows<Ended> {
         &finish.diagnosis_json,
         &finish.result_json,
     ));
-    let speaker = match enter(store, speak(store, &finish.attempt)?, digest, finish.at)? {
-        Entered::Repeated(ended) => return Ok(ended),
-        Entered::Running(speaker) => *speaker,
-    };
+    if let Some(ended) = repeated(&speak(store, &finish.attempt)?, digest) {
+        return Ok(ended);
+    }
+    report::record(store, &finish.attempt, &finish.epochs, finish.at)?;
+    let speaker = running(store, speak(store, &finish.attempt)?, finish.at)?;
     let name = format!("{}/{}", speaker.sweep.id, speaker.trial.number);
     let (event, reason) = event(store, &speaker, finish)?;
     if let (TrialEvent::Completed | TrialEvent::ReachedRung, TrialKind::Search) =
@@ -37,6 +40,9 @@ pub(super) fn finish<W: Write>(store: &mut W, finish: &Finish) -> Rows<Ended> {
             "{name}: finished at epoch {}, but the last report is of epoch {}",
             speaker.attempt.to_epoch, speaker.trial.epoch
         )));
+    }
+    if !finish.lines.lines.is_empty() {
+        log::append(store, &speaker, &finish.lines)?;
     }
     let checkpoint = match &finish.outcome {
         Outcome::ReachedRung { checkpoint } => *checkpoint,
@@ -70,10 +76,11 @@ pub(super) fn finish<W: Write>(store: &mut W, finish: &Finish) -> Rows<Ended> {
 /// Gives an attempt back to the queue.
 pub(super) fn release<W: Write>(store: &mut W, release: &Release) -> Rows<Ended> {
     let digest = digest(&(&release.checkpoint, &release.reason));
-    let mut speaker = match enter(store, speak(store, &release.attempt)?, digest, release.at)? {
-        Entered::Repeated(ended) => return Ok(ended),
-        Entered::Running(speaker) => *speaker,
-    };
+    let speaker = speak(store, &release.attempt)?;
+    if let Some(ended) = repeated(&speaker, digest) {
+        return Ok(ended);
+    }
+    let mut speaker = running(store, speaker, release.at)?;
     if let Some(blob) = release.checkpoint {
         blobs::store_blob(store, &speaker, blob, release.at)?;
     }
@@ -114,16 +121,12 @@ pub(super) fn expire<W: Write>(store: &mut W, expire: &ExpireAttempt) -> Rows<En
 }
 
 /// A late worker goes on, if nobody replaced it; a no-op for a running attempt.
-pub(super) fn take_back<W: Write>(store: &mut W, back: &TakeBack) -> Rows<Option<StopRequest>> {
-    let speaker = speak(store, &back.attempt)?;
-    if speaker.attempt.state == AttemptState::Running {
-        return Ok(speaker.trial.asked);
-    }
-    if !speaker.can_be_taken_back() {
-        return Err(StoreError::Fenced);
-    }
-    let speaker = take_back_speaker(store, speaker, back.at)?;
-    Ok(speaker.trial.asked)
+pub(super) fn take_back<W: Write>(store: &mut W, back: &TakeBack) -> Rows<TakenBack> {
+    let speaker = running(store, speak(store, &back.attempt)?, back.at)?;
+    Ok(TakenBack {
+        session: speaker.attempt.session,
+        asked: speaker.trial.asked,
+    })
 }
 
 /// Everything that a worker process holds goes back.
@@ -162,29 +165,26 @@ pub(super) fn return_session<W: Write>(store: &mut W, back: &ReturnSession) -> R
     Ok(returned)
 }
 
-enum Entered {
-    Running(Box<Speaker>),
-    Repeated(Ended),
+/// The acknowledgement of an end that the attempt has come to before, by the same words.
+fn repeated(speaker: &Speaker, digest: Hash) -> Option<Ended> {
+    let ended = speaker.attempt.state != AttemptState::Running;
+    (ended && speaker.attempt.digest == Some(digest)).then_some(Ended {
+        state: speaker.trial.state,
+        repeated: true,
+        sweep: speaker.sweep.state,
+        session: speaker.attempt.session,
+    })
 }
 
-/// Whether a worker may end its attempt now: it runs, or can be taken back; or has ended by the same words before.
-fn enter<W: Write>(store: &mut W, speaker: Speaker, digest: Hash, at: i64) -> Rows<Entered> {
+/// An attempt that runs, or is taken back.
+fn running<W: Write>(store: &mut W, speaker: Speaker, at: i64) -> Rows<Speaker> {
     if speaker.attempt.state == AttemptState::Running {
-        return Ok(Entered::Running(Box::new(speaker)));
-    }
-    if speaker.attempt.digest == Some(digest) {
-        return Ok(Entered::Repeated(Ended {
-            state: speaker.trial.state,
-            repeated: true,
-            sweep: speaker.sweep.state,
-            session: speaker.attempt.session,
-        }));
+        return Ok(speaker);
     }
     if !speaker.can_be_taken_back() {
         return Err(StoreError::Fenced);
     }
-    let speaker = take_back_speaker(store, speaker, at)?;
-    Ok(Entered::Running(Box::new(speaker)))
+    take_back_speaker(store, speaker, at)
 }
 
 pub(super) fn take_back_speaker<W: Write>(

@@ -10,11 +10,9 @@ use crate::{
     trial::{StopRequest, TrialState},
 };
 
-/// Metrics of one epoch.
+/// What is said of one epoch.
 #[derive(Clone, Debug)]
-pub struct Report {
-    /// The right to say so.
-    pub attempt: AttemptRef,
+pub struct Epoch {
     /// From 1, growing within an attempt.
     pub epoch: u32,
     /// By name, in the worker's order; the objective is taken from them.
@@ -27,6 +25,17 @@ pub struct Report {
     pub seconds: f64,
     /// Training images seen in it.
     pub images: u64,
+    /// The state after it, if that lies on the worker's disk: a grant may name it from now on.
+    pub checkpoint: Option<BlobRef>,
+}
+
+/// Metrics of epochs, recorded all or none.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The right to say so.
+    pub attempt: AttemptRef,
+    /// In order; at least one.
+    pub epochs: Vec<Epoch>,
     /// When it came.
     pub at: Millis,
 }
@@ -34,10 +43,10 @@ pub struct Report {
 /// What became of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reported {
-    /// It was recorded before: no second effect.
-    pub repeated: bool,
-    /// The attempt had been given up for lost and was taken back.
-    pub taken_back: bool,
+    /// So many of the epochs, from the first, were recorded before: no second effect.
+    pub repeated: usize,
+    /// The attempt had been given up for lost and was taken back: its session.
+    pub taken_back: Option<SessionId>,
     /// What is asked of the attempt.
     pub asked: Option<StopRequest>,
     /// The sweep is paused: give the trial back.
@@ -57,6 +66,10 @@ pub struct Finish {
     pub diagnosis_json: String,
     /// Result of a check or of a test trial, as JSON; may be empty.
     pub result_json: String,
+    /// Its last epochs, if they have not been reported.
+    pub epochs: Vec<Epoch>,
+    /// Its last lines, if they have not been logged.
+    pub lines: Lines,
     /// When.
     pub at: Millis,
 }
@@ -128,6 +141,15 @@ pub struct ReturnSession {
     pub at: Millis,
 }
 
+/// A running attempt, perhaps taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TakenBack {
+    /// Whose it is.
+    pub session: SessionId,
+    /// What is asked of it.
+    pub asked: Option<StopRequest>,
+}
+
 /// One trial that a session gave back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Returned {
@@ -146,6 +168,13 @@ pub struct Returned {
 pub struct Log {
     /// The right to do so.
     pub attempt: AttemptRef,
+    /// What it wrote.
+    pub lines: Lines,
+}
+
+/// Some of the lines of an attempt.
+#[derive(Clone, Debug, Default)]
+pub struct Lines {
     /// Number of the first of them within the attempt, from 0.
     pub first: u64,
     /// Without line ends.

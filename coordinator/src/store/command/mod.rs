@@ -16,7 +16,7 @@ pub use sweep::*;
 use crate::{
     ids::{Hash, TrialNumber},
     sweep::SweepState,
-    trial::{StopRequest, TrialState},
+    trial::TrialState,
 };
 
 /// Unix milliseconds, by the coordinator's clock.
@@ -80,7 +80,7 @@ operations! {
     Decide -> Decided;
     /// A worker asks for a trial.
     Grant -> Option<Box<Granted>>;
-    /// Metrics of one epoch.
+    /// Metrics of epochs.
     Report -> Reported;
     /// How an attempt ended.
     Finish -> Ended;
@@ -89,7 +89,7 @@ operations! {
     /// A lease expired.
     ExpireAttempt -> Ended;
     /// A late worker that nobody replaced goes on.
-    TakeBack -> Option<StopRequest>;
+    TakeBack -> TakenBack;
     /// A worker process left or died.
     ReturnSession -> Vec<Returned>;
     /// A person cancels a trial.

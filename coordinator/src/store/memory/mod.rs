@@ -77,12 +77,14 @@ impl Memory {
         reply
     }
 
-    /// Commands check before they write, but for a decision, which checks between its actions, and for a late worker's
-    /// call, which is taken back first.
+    /// Commands check before they write, but for a decision and a call with several epochs, which check between their
+    /// parts, and for a late worker's call, which is taken back first.
     fn may_fail_late(&self, command: &Command) -> bool {
         let who = match command {
             Command::Decide(_) => return true,
+            Command::Report(report) if report.epochs.len() > 1 => return true,
             Command::Report(report) => &report.attempt,
+            Command::Finish(finish) if !finish.epochs.is_empty() => return true,
             Command::Finish(finish) => &finish.attempt,
             Command::Release(release) => &release.attempt,
             Command::CommitBlob(commit) => &commit.attempt,

@@ -1,14 +1,14 @@
 //! [`Write`] over maps.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use super::{Memory, Stored};
 use crate::{
     ids::{AttemptNumber, Hash, TrialNumber},
     store::{
         rows::{
-            AttemptRow, EventRow, Guard, PointRow, PointValue, ReportRow, RoundRow, Rows, SweepKey,
-            SweepRow, TrialRow, Write,
+            AttemptRow, EventRow, Guard, LOG_LINES, PointRow, PointValue, ReportRow, RoundRow,
+            Rows, SweepKey, SweepRow, TrialRow, Write,
         },
         values::{BlobRef, NewRound, WinnerRef},
     },
@@ -189,16 +189,13 @@ impl Write for Memory {
         attempt: AttemptNumber,
         first: u64,
         lines: &[String],
-        keep: u64,
     ) -> Rows<()> {
         let kept = self.logs.entry((sweep, trial, attempt)).or_default();
-        let last = |kept: &BTreeMap<u64, String>| kept.keys().next_back().copied().unwrap_or(0);
         for (number, line) in (first + 1..).zip(lines) {
-            if number > last(kept) {
-                kept.insert(number, line.clone());
-            }
+            kept.entry(number).or_insert_with(|| line.clone());
         }
-        let trimmed = last(kept).saturating_sub(keep);
+        let last = kept.keys().next_back().copied().unwrap_or(0);
+        let trimmed = last.saturating_sub(LOG_LINES);
         kept.retain(|number, _| *number > trimmed);
         Ok(())
     }

@@ -21,6 +21,9 @@ use crate::{
     trial::{AttemptState, StopRequest, TrialKind, TrialState},
 };
 
+/// Lines of log kept of an attempt.
+pub const LOG_LINES: u64 = 200;
+
 /// Result of anything that touches rows.
 pub type Rows<T> = Result<T, StoreError>;
 

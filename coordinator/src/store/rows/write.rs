@@ -79,8 +79,8 @@ pub trait Write: Read {
     ) -> Rows<()>;
     /// Forgets a blob of a trial.
     fn delete_blob(&mut self, sweep: SweepKey, trial: TrialNumber, hash: Hash) -> Rows<()>;
-    /// Appends lines, the first of them numbered `first` (from 0): those up to the newest stored one are there already.
-    /// Keeps the last `keep` of that attempt.
+    /// Adds lines, the first of them numbered `first` (from 0), where no line of that number is. The last [`LOG_LINES`]
+    /// of that attempt stay.
     fn append_log(
         &mut self,
         sweep: SweepKey,
@@ -88,7 +88,6 @@ pub trait Write: Read {
         attempt: AttemptNumber,
         first: u64,
         lines: &[String],
-        keep: u64,
     ) -> Rows<()>;
     /// A warning; the same key again changes nothing.
     fn insert_warning(&mut self, sweep: SweepKey, key: &str, text: &str) -> Rows<()>;

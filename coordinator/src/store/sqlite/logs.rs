@@ -1,26 +1,32 @@
 //! `logs`.
 
+use std::collections::BTreeMap;
+
 use super::{
-    cells::{all, first, int, run},
-    db::{Db, params},
+    bulk::Bulk,
+    cells::{all, int, run},
+    db::{Db, params, row},
+    tables::AttemptKey,
 };
 use crate::{
     ids::{AttemptNumber, TrialNumber},
-    store::rows::{Rows, SweepKey},
+    store::rows::{LOG_LINES, Rows, SweepKey},
 };
 
 const OF_TRIAL: &str =
     "SELECT attempt, text FROM logs WHERE sweep = ?1 AND trial = ?2 ORDER BY attempt, line";
-const LAST_LINE: &str =
-    "SELECT coalesce(max(line), 0) FROM logs WHERE sweep = ?1 AND trial = ?2 AND attempt = ?3";
-const INSERT: &str =
-    "INSERT INTO logs (sweep, trial, attempt, line, text) VALUES (?1, ?2, ?3, ?4, ?5)";
-const TRIM: &str =
-    "DELETE FROM logs WHERE sweep = ?1 AND trial = ?2 AND attempt = ?3 AND line <= ?4";
+// By number: what is there already stays, as it is.
+static ADD: Bulk = Bulk::new(
+    "INSERT OR IGNORE INTO logs (sweep, trial, attempt, line, text) VALUES {rows}",
+    5,
+);
+const TRIM: &str = "DELETE FROM logs WHERE sweep = ?1 AND trial = ?2 AND attempt = ?3 AND line <= \
+    (SELECT max(line) FROM logs WHERE sweep = ?1 AND trial = ?2 AND attempt = ?3) - ?4";
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[(&str, usize)] =
-    &[(OF_TRIAL, 2), (LAST_LINE, 3), (INSERT, 5), (TRIM, 4)];
+pub(super) fn statements() -> Vec<(&'static str, usize)> {
+    ADD.statements().chain([(OF_TRIAL, 2), (TRIM, 4)]).collect()
+}
 
 pub(super) fn of_trial(
     c: &Db,
@@ -33,25 +39,18 @@ pub(super) fn of_trial(
     })
 }
 
-/// Appends the lines that are not there yet, numbered from 1, and forgets old ones.
-pub(super) fn append(
-    c: &Db,
-    (sweep, trial, attempt): (SweepKey, TrialNumber, AttemptNumber),
-    before: u64,
-    lines: &[String],
-    keep: u64,
-) -> Rows<()> {
-    let key = params![sweep.0, int(trial.0), attempt.0];
-    let known: Option<u64> = first(c, "logs", LAST_LINE, key, |cells| cells.number("line"))?;
-    let mut newest = known.unwrap_or_default();
-    for (number, line) in (before + 1..).zip(lines) {
-        if number > newest {
-            let params = params![sweep.0, int(trial.0), attempt.0, int(number), line];
-            run(c, INSERT, params)?;
-            newest = number;
-        }
+/// Adds lines of attempts by their numbers, and forgets old ones.
+pub(super) fn add(c: &Db, lines: &BTreeMap<AttemptKey, Vec<(u64, String)>>) -> Rows<()> {
+    let values = lines.iter().flat_map(|((sweep, trial, attempt), lines)| {
+        let row = |(number, text): &(u64, String)| {
+            row![sweep.0, int(trial.0), attempt.0, int(*number), text]
+        };
+        lines.iter().flat_map(row)
+    });
+    ADD.each_part(values.collect(), |sql, part| run(c, sql, part).map(drop))?;
+    for (sweep, trial, attempt) in lines.keys() {
+        let params = params![sweep.0, int(trial.0), attempt.0, int(LOG_LINES)];
+        run(c, TRIM, params)?;
     }
-    let trimmed = int(newest.saturating_sub(keep));
-    let params = params![sweep.0, int(trial.0), attempt.0, trimmed];
-    run(c, TRIM, params).map(drop)
+    Ok(())
 }

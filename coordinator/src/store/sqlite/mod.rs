@@ -34,7 +34,7 @@ pub(super) fn statements() -> Vec<(&'static str, usize)> {
         reports::statements(),
         events::statements(),
         blobs::statements(),
-        logs::STATEMENTS.to_vec(),
+        logs::statements(),
     ]
     .concat()
 }

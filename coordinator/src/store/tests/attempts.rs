@@ -1,12 +1,12 @@
 //! Leases: who may write what, and what repeating does.
 
-use super::bench::{both, checkpoint, digits, fenced, hash, id};
+use super::bench::{both, checkpoint, digits, epoch_of, fenced, hash, id};
 use crate::{
     ids::{AttemptNumber, AttemptRef, RequestId, SessionId, Token, TrialNumber},
     store::{
         Outcome, StoreError,
         command::{
-            CancelTrial, ChangeSweep, CommitBlob, Log, ReturnSession, SweepChange, TakeBack,
+            CancelTrial, ChangeSweep, CommitBlob, Lines, Log, ReturnSession, SweepChange, TakeBack,
         },
     },
     trial::{AttemptState, TrialState},
@@ -54,12 +54,82 @@ fn the_same_request_gets_the_same_lease() {
 }
 
 #[test]
+fn several_epochs_of_one_call_are_recorded_all_or_none_and_once() {
+    both(|b| {
+        b.with_trials(1);
+        let attempt = b.grant(1).unwrap().attempt;
+        let mut report = b.report_of(&attempt, 1, 0.5);
+        report.epochs = vec![epoch_of(1, 0.5), epoch_of(4, 0.5)];
+        assert!(matches!(
+            b.apply(report.clone()),
+            Err(StoreError::Invalid(_))
+        ));
+        assert_eq!(b.trial(1).summary.epoch, 0, "nor is its first epoch");
+
+        let blob = checkpoint(9, 2, false);
+        report.epochs = vec![epoch_of(1, 0.5), epoch_of(2, 0.6)];
+        report.epochs[1].checkpoint = Some(blob);
+        assert_eq!(b.apply(report.clone()).unwrap().repeated, 0);
+        assert_eq!(b.trial(1).blobs, [blob]);
+        // The answer was lost, and meanwhile there is one more.
+        report.epochs.push(epoch_of(3, 0.4));
+        assert_eq!(b.apply(report.clone()).unwrap().repeated, 2);
+        assert_eq!(b.trial(1).curve.len(), 3);
+        assert_eq!(b.detail().epochs_trained, 3);
+
+        report.epochs.clear();
+        assert!(matches!(b.apply(report), Err(StoreError::Invalid(_))));
+    });
+}
+
+#[test]
+fn an_end_brings_the_epochs_and_lines_that_were_not_sent_before() {
+    both(|b| {
+        b.with_trials(2);
+        let attempt = b.grant(1).unwrap().attempt;
+        b.report(&attempt, 1, 0.5).unwrap();
+        let mut finish = b.finish_of(&attempt, Outcome::Completed);
+        // The first of them has been reported, but nobody has read the answer.
+        finish.epochs = vec![epoch_of(1, 0.5), epoch_of(2, 0.6)];
+        finish.lines = Lines {
+            first: 0,
+            lines: vec!["the last words".to_owned()],
+        };
+        let refused = b.apply(finish.clone());
+        assert!(
+            matches!(refused, Err(StoreError::Invalid(_))),
+            "{refused:?}"
+        );
+        assert_eq!(b.trial(1).summary.epoch, 1, "refused with its epochs");
+
+        finish.epochs.push(epoch_of(3, 0.4));
+        assert!(!b.apply(finish.clone()).unwrap().repeated);
+        assert!(b.apply(finish).unwrap().repeated);
+        let trial = b.trial(1);
+        assert_eq!(trial.summary.state, TrialState::Completed);
+        assert_eq!(
+            (trial.summary.epoch, trial.summary.objective),
+            (3, Some(0.6))
+        );
+        let key = b.read().sweep_key("s").unwrap().unwrap();
+        assert_eq!(b.read().logs(key, TrialNumber(1)).unwrap().len(), 1);
+
+        // Of a late worker too: nobody has its trial since.
+        let late = b.grant(1).unwrap().attempt;
+        b.expire(&late).unwrap();
+        let mut finish = b.finish_of(&late, Outcome::Completed);
+        finish.epochs = (1..=3).map(|epoch| epoch_of(epoch, 0.7)).collect();
+        assert_eq!(b.apply(finish).unwrap().state, TrialState::Completed);
+    });
+}
+
+#[test]
 fn repeated_reports_and_finishes_have_one_effect() {
     both(|b| {
         b.with_trials(1);
         let granted = b.grant(1).unwrap();
-        assert!(!b.report(&granted.attempt, 1, 0.5).unwrap().repeated);
-        assert!(b.report(&granted.attempt, 1, 0.5).unwrap().repeated);
+        assert_eq!(b.report(&granted.attempt, 1, 0.5).unwrap().repeated, 0);
+        assert_eq!(b.report(&granted.attempt, 1, 0.5).unwrap().repeated, 1);
         b.report(&granted.attempt, 2, 0.6).unwrap();
         b.report(&granted.attempt, 3, 0.4).unwrap();
         assert!(
@@ -73,7 +143,7 @@ fn repeated_reports_and_finishes_have_one_effect() {
                 .repeated
         );
         // Late duplicates of reports are acknowledged after the end, too.
-        assert!(b.report(&granted.attempt, 2, 0.6).unwrap().repeated);
+        assert_eq!(b.report(&granted.attempt, 2, 0.6).unwrap().repeated, 1);
         fenced(b.finish(&granted.attempt, Outcome::EndedEarly));
         fenced(b.report(&granted.attempt, 4, 0.9));
         assert_eq!(b.detail().epochs_trained, 3);
@@ -89,7 +159,7 @@ fn another_report_of_the_same_epoch_is_refused() {
         let granted = b.grant(1).unwrap();
         b.report(&granted.attempt, 1, 0.5).unwrap();
         let mut other = b.report_of(&granted.attempt, 1, 0.5);
-        other.weights_hash = Some(hash(99));
+        other.epochs[0].weights_hash = Some(hash(99));
         assert!(matches!(b.apply(other), Err(StoreError::Invalid(_))));
         assert!(matches!(
             b.report(&granted.attempt, 4, 0.5),
@@ -153,7 +223,7 @@ fn a_late_worker_that_nobody_replaced_is_taken_back() {
         b.expire(&granted.attempt).unwrap();
         assert_eq!(b.state(1), TrialState::Queued);
         let reported = b.report(&granted.attempt, 2, 0.6).unwrap();
-        assert!(reported.taken_back);
+        assert!(reported.taken_back.is_some());
         assert_eq!(b.state(1), TrialState::Running);
         assert_eq!(b.trial(1).attempts[0].state, AttemptState::Running);
         b.expire(&granted.attempt).unwrap();
@@ -412,12 +482,8 @@ fn the_last_200_lines_of_log_stay() {
         for first in [0, 150, 150] {
             let lines = (first..first + 150).map(|n| format!("line {n}")).collect();
             let attempt = granted.attempt.clone();
-            b.apply(Log {
-                attempt,
-                first,
-                lines,
-            })
-            .unwrap();
+            let lines = Lines { first, lines };
+            b.apply(Log { attempt, lines }).unwrap();
         }
         let key = b.read().sweep_key("s").unwrap().unwrap();
         let logs = b.read().logs(key, TrialNumber(1)).unwrap();
@@ -426,8 +492,10 @@ fn the_last_200_lines_of_log_stay() {
         assert_eq!(logs[199].1, "line 299");
         let absurd = Log {
             attempt: granted.attempt.clone(),
-            first: u64::MAX,
-            lines: vec!["x".to_owned(); 2],
+            lines: Lines {
+                first: u64::MAX,
+                lines: vec!["x".to_owned(); 2],
+            },
         };
         assert!(matches!(b.apply(absurd), Err(StoreError::Invalid(_))));
     });

@@ -6,8 +6,8 @@ use crate::{
         BlobKind, BlobRef, DataSet, Memory, NewRound, NewSweep, NewTrial, Objective, OfferedData,
         Outcome, StoreError,
         command::{
-            Action, Command, Decide, Decided, Ended, ExpireAttempt, Finish, Grant, Granted,
-            LaunchSweep, Launched, Operation, Release, Reply, Report, Reported,
+            Action, Command, Decide, Decided, Ended, Epoch, ExpireAttempt, Finish, Grant, Granted,
+            LaunchSweep, Launched, Lines, Operation, Release, Reply, Report, Reported,
         },
         compose,
         history::{SweepDetail, TrialDetail},
@@ -177,15 +177,7 @@ impl Bench {
     pub(super) fn report_of(&mut self, attempt: &AttemptRef, epoch: u32, value: f64) -> Report {
         Report {
             attempt: attempt.clone(),
-            epoch,
-            metrics: vec![
-                ("train_loss".to_owned(), 1.0 / f64::from(epoch)),
-                ("val_accuracy".to_owned(), value),
-            ],
-            layers: vec![1, 2],
-            weights_hash: Some(hash(epoch as u8)),
-            seconds: 0.5,
-            images: 100,
+            epochs: vec![epoch_of(epoch, value)],
             at: self.tick(),
         }
     }
@@ -202,6 +194,8 @@ impl Bench {
             weights: None,
             diagnosis_json: String::new(),
             result_json: String::new(),
+            epochs: Vec::new(),
+            lines: Lines::default(),
             at: self.tick(),
         }
     }
@@ -298,6 +292,21 @@ pub(super) fn id() -> SweepId {
 
 pub(super) fn fenced<T: std::fmt::Debug>(result: Rows<T>) {
     assert_eq!(result.unwrap_err(), StoreError::Fenced);
+}
+
+pub(super) fn epoch_of(epoch: u32, value: f64) -> Epoch {
+    Epoch {
+        epoch,
+        metrics: vec![
+            ("train_loss".to_owned(), 1.0 / f64::from(epoch)),
+            ("val_accuracy".to_owned(), value),
+        ],
+        layers: vec![1, 2],
+        weights_hash: Some(hash(epoch as u8)),
+        seconds: 0.5,
+        images: 100,
+        checkpoint: None,
+    }
 }
 
 pub(super) fn hash(n: u8) -> Hash {

@@ -254,14 +254,8 @@ fn nothing_but_the_check_runs_before_it_has_passed() {
         let granted = b.grant(1).unwrap();
         assert_eq!(granted.kind, TrialKind::Check);
         assert!(b.grant(2).is_none());
-        let finish = crate::store::command::Finish {
-            attempt: granted.attempt.clone(),
-            outcome: Outcome::Completed,
-            weights: None,
-            diagnosis_json: String::new(),
-            result_json: "{\"passed\":true}".to_owned(),
-            at: 4,
-        };
+        let mut finish = b.finish_of(&granted.attempt, Outcome::Completed);
+        finish.result_json = "{\"passed\":true}".to_owned();
         b.apply(finish).unwrap();
         assert_eq!(b.detail().check_json, "{\"passed\":true}");
         assert!(b.grant(2).is_none());

@@ -13,7 +13,7 @@ fn a_full_disk_stops_acknowledgements_and_nothing_else() {
     let mut stored = 0;
     for epoch in 1..=3 {
         let mut report = b.report_of(&granted.attempt, epoch, 0.5);
-        report.layers = vec![0; 40_000];
+        report.epochs[0].layers = vec![0; 40_000];
         match b.apply(report) {
             Ok(_) => stored += 1,
             Err(StoreError::DiskFull(_)) => {

@@ -57,7 +57,7 @@ fn a_command_sees_what_the_one_before_it_in_its_group_did() {
     commands.push(b.finish_of(attempt, Outcome::Completed).into());
     commands.push(b.finish_of(attempt, Outcome::Completed).into());
     let replies = together(&mut b, &commands);
-    assert!(matches!(&replies[3], Ok(Reply::Report(reported)) if reported.repeated));
+    assert!(matches!(&replies[3], Ok(Reply::Report(reported)) if reported.repeated == 1));
     assert!(matches!(&replies[5], Ok(Reply::Finish(ended)) if ended.repeated));
     assert_eq!(b.state(1), TrialState::Completed);
     assert_eq!(b.state(2), TrialState::Running);
@@ -188,7 +188,7 @@ fn a_full_disk_refuses_the_whole_group_and_memory_forgets_it() {
     let granted = b.grant(1).unwrap();
     script(&b, "PRAGMA max_page_count = 1");
     let mut large = b.report_of(&granted.attempt, 1, 0.5);
-    large.layers = vec![0; 400_000];
+    large.epochs[0].layers = vec![0; 400_000];
     let ask = b.ask(2);
     let commands = [large.clone().into(), ask.clone().into()];
     for reply in together(&mut b, &commands) {

@@ -3,14 +3,14 @@
 
 use proptest::{collection::vec, prelude::*, test_runner::Config};
 
-use super::bench::{Bench, Disk, checkpoint, id, trial};
+use super::bench::{Bench, Disk, checkpoint, epoch_of, id, trial};
 use crate::{
     ids::{AttemptRef, SessionId, TrialNumber},
     store::{
         NewTrial, Outcome, TrialFilter,
         command::{
-            Action, CancelTrial, ChangeSweep, CollectBlobs, Command, CommitBlob, Decide,
-            ExtendSweep, Log, Reply, RetryTrial, ReturnSession, SweepChange, TakeBack,
+            Action, CancelTrial, ChangeSweep, CollectBlobs, Command, CommitBlob, Decide, Epoch,
+            ExtendSweep, Lines, Log, Reply, RetryTrial, ReturnSession, SweepChange, TakeBack,
         },
         compose,
         rows::Rows,
@@ -25,9 +25,10 @@ enum Step {
     Promote(u64),
     Prune(u64),
     Grant(u8, bool),
-    /// The next epoch, or the last one again.
-    Report(usize, bool),
-    Finish(usize, u8),
+    /// So many epochs, from the next one or from the last one again.
+    Report(usize, u32, bool),
+    /// With so many epochs that were not reported.
+    Finish(usize, u32, u8),
     Release(usize, bool),
     Expire(usize),
     TakeBack(usize),
@@ -50,8 +51,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => number.clone().prop_map(Step::Promote),
         1 => number.clone().prop_map(Step::Prune),
         6 => (0..3_u8, any::<bool>()).prop_map(|(worker, holds)| Step::Grant(worker, holds)),
-        9 => (lease.clone(), any::<bool>()).prop_map(|(lease, again)| Step::Report(lease, again)),
-        4 => (lease.clone(), 0..6_u8).prop_map(|(lease, how)| Step::Finish(lease, how)),
+        9 => (lease.clone(), 0..4_u32, any::<bool>()).prop_map(|(l, n, again)| Step::Report(l, n, again)),
+        4 => (lease.clone(), 0..3_u32, 0..6_u8).prop_map(|(l, n, how)| Step::Finish(l, n, how)),
         2 => (lease.clone(), any::<bool>()).prop_map(|(lease, saves)| Step::Release(lease, saves)),
         3 => lease.clone().prop_map(Step::Expire),
         2 => lease.clone().prop_map(Step::TakeBack),
@@ -82,6 +83,12 @@ fn outcome(how: u8) -> Outcome {
             others_connected: true,
         },
     }
+}
+
+fn next_epochs(first: u32, count: u32) -> Vec<Epoch> {
+    (first..first + count)
+        .map(|epoch| epoch_of(epoch, f64::from(epoch) / 10.0))
+        .collect()
 }
 
 /// The command that a step amounts to, as things stand in `b`; `None`: nothing to speak of.
@@ -128,15 +135,20 @@ fn command(b: &mut Bench, leases: &[AttemptRef], step: &Step) -> Option<Command>
             }
             ask.into()
         }
-        Step::Report(lease, again) => {
+        Step::Report(lease, epochs, again) => {
             let attempt = newest(*lease)?;
             let last = b.trial(attempt.trial.0).summary.epoch;
-            let epoch = last + u32::from(!again);
-            b.report_of(&attempt, epoch, f64::from(epoch) / 10.0).into()
+            let mut report = b.report_of(&attempt, 0, 0.0);
+            report.epochs = next_epochs(last + u32::from(!again), *epochs);
+            report.into()
         }
-        Step::Finish(lease, how) => {
+        Step::Finish(lease, epochs, how) => {
             let attempt = newest(*lease)?;
-            b.finish_of(&attempt, outcome(*how)).into()
+            let last = b.trial(attempt.trial.0).summary.epoch;
+            let mut finish = b.finish_of(&attempt, outcome(*how));
+            finish.epochs = next_epochs(last + 1, *epochs);
+            finish.lines.lines = vec!["the end".to_owned()];
+            finish.into()
         }
         Step::Release(lease, saves) => {
             let attempt = newest(*lease)?;
@@ -202,8 +214,10 @@ fn command(b: &mut Bench, leases: &[AttemptRef], step: &Step) -> Option<Command>
         .into(),
         Step::Log(lease, first) => Log {
             attempt: newest(*lease)?,
-            first: *first,
-            lines: vec!["a line".to_owned(), "another".to_owned()],
+            lines: Lines {
+                first: *first,
+                lines: vec!["a line".to_owned(), "another".to_owned()],
+            },
         }
         .into(),
         Step::Commit(lease, stored) => CommitBlob {

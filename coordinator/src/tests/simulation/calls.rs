@@ -28,6 +28,25 @@ impl Call {
         attempt.clone().unwrap_or_default()
     }
 
+    /// Takes a later call of the same attempt in, as the real worker does where epochs are short.
+    pub fn absorb(&mut self, later: &Call) -> bool {
+        match (&mut *self, later) {
+            (Call::Report(report), Call::Report(later)) => {
+                report.epochs.extend(later.epochs.iter().cloned());
+                true
+            }
+            (Call::Report(report), Call::Finish(finish)) => {
+                let mut finish = finish.clone();
+                finish
+                    .epochs
+                    .splice(0..0, std::mem::take(&mut report.epochs));
+                *self = Call::Finish(finish);
+                true
+            }
+            _ => false,
+        }
+    }
+
     pub fn is_end(&self) -> bool {
         matches!(self, Call::Finish(_) | Call::Release(_))
     }
@@ -73,16 +92,18 @@ pub fn report(
     let weights = blake3::hash(format!("{seed} {epoch}").as_bytes());
     v1::ReportRequest {
         attempt: Some(attempt.clone()),
-        epoch,
-        metrics: vec![v1::Metric {
-            name: "score".to_owned(),
-            value: score,
+        epochs: vec![v1::Epoch {
+            epoch,
+            metrics: vec![v1::Metric {
+                name: "score".to_owned(),
+                value: score,
+            }],
+            layers: Vec::new().into(),
+            weights_hash: weights.as_bytes().to_vec().into(),
+            seconds: 1.0,
+            images: 100,
+            checkpoint,
         }],
-        layers: Vec::new().into(),
-        weights_hash: weights.as_bytes().to_vec().into(),
-        seconds: 1.0,
-        images: 100,
-        checkpoint,
     }
 }
 

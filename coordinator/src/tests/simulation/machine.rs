@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use hone_proto::v1;
+
 use super::calls::Call;
 
 /// What happened, by kind: a run in which some fault never struck has shown nothing.
@@ -33,16 +35,20 @@ impl Ledger {
         *self.counts.entry(what.into()).or_default() += 1;
     }
 
+    fn told(&mut self, trial: u64, attempt: u32, epochs: &[v1::Epoch]) {
+        let told = epochs.iter().map(|told| (trial, attempt, told.epoch));
+        self.reports.extend(told);
+    }
+
     /// Notes an answered call.
     pub fn acknowledged(&mut self, call: &Call) {
         let attempt = call.attempt();
         let trial = attempt.trial.as_ref().map_or(0, |id| id.trial);
         let attempt = attempt.attempt;
         match call {
-            Call::Report(report) => {
-                self.reports.insert((trial, attempt, report.epoch));
-            }
-            Call::Finish(_) => {
+            Call::Report(report) => self.told(trial, attempt, &report.epochs),
+            Call::Finish(finish) => {
+                self.told(trial, attempt, &finish.epochs);
                 self.ends.insert((trial, attempt, "finished"));
             }
             Call::Release(_) => {

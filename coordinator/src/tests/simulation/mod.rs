@@ -23,11 +23,12 @@ use world::run;
 use crate::{store::Memory, trial::TrialState};
 
 /// Faults and transitions without which nothing is shown.
-const EXPECTED: [&str; 26] = [
+const EXPECTED: [&str; 27] = [
     "begun anew",
     "call of a dead process handed over",
     "call repeated",
     "call tried again",
+    "calls joined",
     "clock jumped",
     "coordinator killed",
     "grant unread",

@@ -376,7 +376,27 @@ impl Process {
     }
 
     async fn deliver(self: Rc<Self>, mut outbox: mpsc::UnboundedReceiver<Call>) {
-        while let Some(call) = outbox.recv().await {
+        let mut next: Option<Call> = None;
+        loop {
+            let taken = match next.take() {
+                Some(call) => Some(call),
+                None => outbox.recv().await,
+            };
+            let Some(mut call) = taken else { return };
+            let mut calls = 1;
+            // As one whose epochs are short.
+            while matches!(call, Call::Report(_)) && self.chance(20) {
+                match outbox.recv().await {
+                    Some(later) if call.absorb(&later) => calls += 1,
+                    later => {
+                        next = later;
+                        break;
+                    }
+                }
+            }
+            if calls > 1 {
+                self.saw("calls joined");
+            }
             let answered = self.insist(&call).await;
             let again = answered.is_ok() && self.chance(10);
             match answered {
@@ -391,7 +411,7 @@ impl Process {
                     return;
                 }
             }
-            self.worker.machine.borrow_mut().spool.pop_front();
+            self.worker.machine.borrow_mut().spool.drain(..calls);
             if again && !matches!(call, Call::Put(_)) {
                 self.saw("call repeated");
                 let repeated = self.insist(&call).await;

@@ -6,7 +6,7 @@
 //! wrong.
 
 use super::{
-    super::{attempts, blobs, db::Db, events, points, reports, rounds, sweeps, trials},
+    super::{attempts, blobs, db::Db, events, logs, points, reports, rounds, sweeps, trials},
     Tables,
     working::Working,
 };
@@ -73,5 +73,6 @@ fn store(db: &Db, working: &Working) -> Rows<()> {
     reports::insert(db, &working.reports)?;
     events::insert(db, &working.events)?;
     let blobs = working.blobs.iter();
-    blobs::put(db, blobs.map(|new| (new.attempt, new.blob, new.at)))
+    blobs::put(db, blobs.map(|new| (new.attempt, new.blob, new.at)))?;
+    logs::add(db, &working.logs)
 }

@@ -20,6 +20,7 @@ use crate::store::{
     command::{Command, Reply},
     rows::Rows,
 };
+pub(super) use working::AttemptKey;
 use working::Working;
 
 /// The connection that writes, and the rows that it works on.

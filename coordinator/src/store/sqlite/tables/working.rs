@@ -18,7 +18,7 @@ use crate::{
 
 pub(super) type PointKey = (SweepKey, WinnerRef);
 pub(super) type TrialKey = (SweepKey, TrialNumber);
-pub(super) type AttemptKey = (SweepKey, TrialNumber, AttemptNumber);
+pub(in crate::store::sqlite) type AttemptKey = (SweepKey, TrialNumber, AttemptNumber);
 
 /// A blob to be stored, of this attempt.
 #[derive(Debug)]
@@ -49,6 +49,8 @@ pub(super) struct Working {
     pub(super) reports: Vec<(SweepKey, TrialNumber, ReportRow)>,
     pub(super) events: Vec<(u64, EventRow)>,
     pub(super) blobs: Vec<NewBlob>,
+    /// Numbered lines of log.
+    pub(super) logs: BTreeMap<AttemptKey, Vec<(u64, String)>>,
     pub(super) last_seq: u64,
     /// Grows with every change, here or in the file.
     pub(super) writes: u64,
@@ -133,6 +135,7 @@ impl Working {
         self.reports.clear();
         self.events.clear();
         self.blobs.clear();
+        self.logs.clear();
         self.unstored = false;
     }
 
