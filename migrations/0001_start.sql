@@ -142,7 +142,7 @@ CREATE TABLE attempts (
     to_epoch     INTEGER NOT NULL,                -- what it was granted up to
     known_epochs INTEGER NOT NULL,                -- trials.most_epochs at the grant: tells whether it brought a new epoch
     excused      INTEGER NOT NULL CHECK (excused IN (0, 1)), -- open when the coordinator died: no crash
-    digest       BLOB CHECK (length(digest) = 32), -- of the content that ended it: a repeated finish is told by it
+    digest       BLOB CHECK (length(digest) = 32), -- of what ended it (not of its epochs): a repeated finish is told by it
     PRIMARY KEY (sweep, trial, attempt),
     FOREIGN KEY (sweep, trial) REFERENCES trials (sweep, number),
     CHECK ((state = 'running') = (ended_ms IS NULL))
@@ -175,7 +175,7 @@ CREATE TABLE events (
     at_ms      INTEGER NOT NULL,
     trial      INTEGER,                           -- null: of the sweep
     attempt    INTEGER,
-    actor      TEXT NOT NULL,                     -- coordinator, user, worker NAME
+    actor      TEXT NOT NULL,                     -- coordinator, search, user, worker NAME
     event      TEXT NOT NULL,                     -- a word
     from_state TEXT NOT NULL,                     -- may be empty
     to_state   TEXT NOT NULL,                     -- may be empty

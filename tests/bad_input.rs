@@ -122,6 +122,32 @@ fn a_coordinator_that_is_not_there_is_tried_again() {
         2,
         &["http://host:7700"],
     );
+    for verb in ["worker", "sweeps"] {
+        let arguments = [verb, "--coordinator", "https://host:7700"];
+        refused(&hone, &arguments, 2, &["TLS is not built yet"]);
+    }
+}
+
+#[test]
+fn a_database_that_was_named_is_the_one_that_is_meant() {
+    let hone = Hone::with(TINY);
+    refused(
+        &hone,
+        &["launch", "sweep.toml", "--db", "other.db"],
+        2,
+        &[
+            "no coordinator serves other.db",
+            "hone coordinator --db other.db",
+        ],
+    );
+    let both = ["sweeps", "--db", "other.db", "--coordinator", "host:7700"];
+    refused(&hone, &both, 2, &["--coordinator", "--db"]);
+    // What the environment says holds where nothing was named.
+    let mut command = hone.command(&["sweeps", "--db", "other.db"]);
+    command.env("HONE_COORDINATOR", "http://127.0.0.1:9");
+    let output = command.output().expect("hone starts");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("no database other.db"), "{said}");
 }
 
 #[test]

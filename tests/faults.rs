@@ -7,7 +7,7 @@ use crate::{
     hone::Hone,
 };
 
-/// Long enough to be hit in the middle of a trial.
+/// Long enough to be hit in the middle of a trial, in epochs of more than 0.1 s, which are reported one by one.
 pub const SWEEP: &str = r#"
 name = "faulty"
 seed = 5
@@ -17,6 +17,7 @@ source = "digits"
 validation = 360
 
 [model]
+conv = [{ filters = 64 }, { filters = 64, pool = 2 }]
 hidden = [32]
 dropout = { uniform = [0.1, 0.4] }
 
@@ -25,10 +26,10 @@ learning_rate = { log = [1e-3, 1e-1] }
 
 [[search.round]]
 points = 4
-epochs = 12
+epochs = 6
 [[search.round]]
 top = 2
-epochs = 12
+epochs = 6
 repeats = 2
 "#;
 

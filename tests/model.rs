@@ -248,7 +248,7 @@ fn a_training_of_a_file_takes_the_middle_unless_told() {
         (
             &["model", "train", "sweep.toml", "--set", "rate=1"][..],
             2,
-            "no hyperparameter of tiny ends in \"rate\"",
+            "no hyperparameter \"rate\"; there are",
         ),
         (
             &["model", "train", "sweep.toml", "--set", "learning_rate=1e6"],

@@ -7,15 +7,35 @@ use std::{
 
 use clap::Args;
 
+use crate::output::style::environment;
+
 /// Where history is, and who takes orders.
 #[derive(Args, Clone, Debug)]
 pub struct Place {
-    /// Database file; the coordinator that serves it is asked, if one runs
-    #[arg(long, value_name = "FILE", default_value = "hone.db")]
-    pub db: PathBuf,
-    /// A coordinator's address, such as http://host:7700, in place of --db
-    #[arg(long, value_name = "URL", env = "HONE_COORDINATOR")]
-    pub coordinator: Option<String>,
+    /// Database file; the coordinator that serves it is asked, if one runs [default: hone.db]
+    #[arg(long, value_name = "FILE")]
+    db: Option<PathBuf>,
+    /// A coordinator's address, such as http://host:7700, in place of --db [env: HONE_COORDINATOR]
+    #[arg(long, value_name = "URL", conflicts_with = "db")]
+    coordinator: Option<String>,
+}
+
+impl Place {
+    /// The database file, named or not.
+    pub fn db(&self) -> &Path {
+        self.db.as_deref().unwrap_or(Path::new("hone.db"))
+    }
+
+    /// Whether the file was named.
+    pub fn names_db(&self) -> bool {
+        self.db.is_some()
+    }
+
+    /// The coordinator that was named. A file that was named goes before the environment.
+    pub fn coordinator(&self) -> Option<String> {
+        let ambient = || environment("HONE_COORDINATOR").filter(|_| self.db.is_none());
+        self.coordinator.clone().or_else(ambient)
+    }
 }
 
 /// What a worker process is given; `hone run` hands it on to its own.

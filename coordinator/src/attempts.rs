@@ -85,9 +85,13 @@ impl State {
             })
             .await;
         match taken {
-            Ok(TakenBack { session, asked }) => {
+            Ok(TakenBack {
+                session,
+                asked,
+                paused,
+            }) => {
                 self.leases().adopt(attempt, session, self.clock.now());
-                let directive = directive(asked, false);
+                let directive = directive(asked, paused);
                 self.leases().direct(&attempt.key(), directive);
                 tracing::info!(sweep = %attempt.sweep, trial = %attempt.trial, attempt = %attempt.attempt, "late worker taken back");
                 Ok(directive)
@@ -119,13 +123,19 @@ impl State {
     }
 
     /// Records how an attempt ended.
-    pub(crate) async fn finish(&self, finish: Finish) -> Result<(), Error> {
-        let (attempt, epochs) = (finish.attempt.clone(), finish.epochs.clone());
+    pub(crate) async fn finish(&self, mut finish: Finish) -> Result<(), Error> {
+        let attempt = finish.attempt.clone();
+        if self.compares_epochs(&attempt.sweep).is_some() && !finish.epochs.is_empty() {
+            // Such a search must hear of a trial's epochs before its end.
+            let report = Report {
+                attempt: attempt.clone(),
+                epochs: std::mem::take(&mut finish.epochs),
+                at: finish.at,
+            };
+            self.report(report).await?;
+        }
         let outcome = finish.outcome.clone();
         let ended: Ended = self.store.apply(finish).await?;
-        if !ended.repeated {
-            self.tell_driver_of_epochs(&attempt, Some(&epochs));
-        }
         self.ended(&attempt, &ended, outcome_word(&outcome));
         if ended.repeated {
             return Ok(());
@@ -148,9 +158,13 @@ impl State {
 
     /// The attempt is over in the store: forget its time, and tell who waits for that.
     pub(crate) fn ended(&self, attempt: &AttemptRef, ended: &Ended, how: &str) {
-        let key = attempt.key();
-        self.leases().end(&key, attempt.attempt);
-        self.blobs.forget_attempt(&key, attempt.attempt);
+        self.leases().end(&attempt.key(), attempt.attempt);
+        self.settled(attempt, ended, how);
+    }
+
+    /// What follows from the end of an attempt whose lease is gone.
+    pub(crate) fn settled(&self, attempt: &AttemptRef, ended: &Ended, how: &str) {
+        self.blobs.forget_attempt(&attempt.key(), attempt.attempt);
         if !ended.repeated {
             tracing::info!(
                 sweep = %attempt.sweep,

@@ -22,7 +22,7 @@ use crate::{
 
 /// A piece is at most this long, in bytes.
 pub const PIECE: usize = 1 << 20;
-/// The largest blob: what `docs/protocol.md` allows an external program's checkpoint.
+/// The largest blob: what `docs/worker.md` allows an external program's checkpoint.
 pub const LARGEST: u64 = 1 << 30;
 
 /// Where a database keeps its blobs. A folder of its own: whoever opens it removes what that database does not name.

@@ -47,7 +47,7 @@ impl Clock {
         }
     }
 
-    /// The calendar's time in Unix milliseconds, never less than before: for records, never for expiry.
+    /// The calendar's time in Unix milliseconds, in this process never less than before: for records, never for expiry.
     #[expect(
         clippy::disallowed_methods,
         reason = "this is the clock that everybody else is given"

@@ -81,11 +81,6 @@ impl Timing {
         })
     }
 
-    /// The same with another patience of the watchdog.
-    pub fn with_stuck(self, stuck: Duration) -> Self {
-        Self { stuck, ..self }
-    }
-
     /// How often a worker reports that it lives.
     pub fn heartbeat(&self) -> Duration {
         self.heartbeat

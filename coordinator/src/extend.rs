@@ -71,7 +71,7 @@ impl State {
             definition,
             first_trial: TrialNumber(detail.next_number),
             reserve: extended.last_reserved(search.plan()),
-            actor: "user".to_owned(),
+            actor: crate::store::command::USER.to_owned(),
             reason: format!("{} epochs more", added.epochs),
             at: self.clock.unix_ms(),
         })

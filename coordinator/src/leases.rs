@@ -157,11 +157,6 @@ impl Leases {
         self.entry(claim).is_some()
     }
 
-    /// A sweep is gone: nothing of it is kept.
-    pub fn forget_sweep(&mut self, sweep: &SweepId) {
-        self.held.retain(|trial, _| trial.sweep != *sweep);
-    }
-
     /// The attempt has ended, whoever said so. Another one may have the trial already, granted between the commit that set
     /// it free and this call: that one keeps its lease.
     pub fn end(&mut self, trial: &TrialKey, attempt: AttemptNumber) {
@@ -171,6 +166,16 @@ impl Leases {
             .is_some_and(|entry| entry.attempt == attempt)
         {
             self.held.remove(trial);
+        }
+    }
+
+    /// The attempt was expired in the store. A call of it that came right behind may have taken it back already: that gave it
+    /// a fresh lease, which stays.
+    pub fn expire(&mut self, claim: &AttemptRef, now: Duration) {
+        let stuck = self.timing.stuck();
+        let over = |entry: &mut Entry| entry.overdue(stuck, now).is_some();
+        if self.entry(claim).is_some_and(over) {
+            self.held.remove(&claim.key());
         }
     }
 
@@ -190,27 +195,6 @@ impl Leases {
         }
     }
 
-    /// Asks every attempt of a session to give its trial back.
-    pub fn direct_session(&mut self, session: SessionId, directive: Directive) {
-        for entry in self
-            .held
-            .values_mut()
-            .filter(|entry| entry.session == session)
-        {
-            entry.directive = directive;
-        }
-    }
-
-    /// What a session holds.
-    pub fn of_session(&self, session: SessionId) -> Vec<AttemptRef> {
-        self.claims(|entry| entry.session == session)
-    }
-
-    /// Whether a session holds anything.
-    pub fn holds(&self, session: SessionId) -> bool {
-        self.held.values().any(|entry| entry.session == session)
-    }
-
     /// Number of running attempts by session.
     pub fn running_by_session(&self) -> HashMap<SessionId, u32> {
         let mut running = HashMap::new();
@@ -226,16 +210,7 @@ impl Leases {
         let mut overdue: Vec<_> = self
             .held
             .iter()
-            .filter_map(|(trial, entry)| {
-                let why = if entry.expires <= now {
-                    Overdue::Silent
-                } else if now.saturating_sub(entry.progress) >= stuck {
-                    Overdue::Stuck
-                } else {
-                    return None;
-                };
-                Some((entry.claim(trial), why))
-            })
+            .filter_map(|(trial, entry)| Some((entry.claim(trial), entry.overdue(stuck, now)?)))
             .collect();
         overdue.sort_by_key(|(claim, _)| claim.key());
         overdue
@@ -259,20 +234,19 @@ impl Leases {
     pub fn is_empty(&self) -> bool {
         self.held.is_empty()
     }
-
-    fn claims(&self, which: impl Fn(&Entry) -> bool) -> Vec<AttemptRef> {
-        let mut claims: Vec<_> = self
-            .held
-            .iter()
-            .filter(|(_, entry)| which(entry))
-            .map(|(trial, entry)| entry.claim(trial))
-            .collect();
-        claims.sort_by_key(AttemptRef::key);
-        claims
-    }
 }
 
 impl Entry {
+    fn overdue(&self, stuck: Duration, now: Duration) -> Option<Overdue> {
+        if self.expires <= now {
+            Some(Overdue::Silent)
+        } else if now.saturating_sub(self.progress) >= stuck {
+            Some(Overdue::Stuck)
+        } else {
+            None
+        }
+    }
+
     fn claim(&self, trial: &TrialKey) -> AttemptRef {
         AttemptRef {
             sweep: trial.sweep.clone(),
@@ -307,5 +281,19 @@ mod tests {
         assert!(leases.may_speak(&second));
         let late = Duration::from_secs(3600);
         assert_eq!(leases.overdue(late).len(), 1, "it still expires");
+    }
+
+    #[test]
+    fn an_attempt_that_was_taken_back_before_the_news_of_its_loss_keeps_its_lease() {
+        let mut leases = Leases::new(Timing::default());
+        let (lost, late) = (claim(1), Duration::from_secs(3600));
+        leases.grant(&lost, SessionId([1; 16]), Duration::ZERO);
+        assert_eq!(leases.overdue(late).len(), 1);
+        // Expired in the store, and in the same commit taken back by a report.
+        leases.adopt(&lost, SessionId([1; 16]), late);
+        leases.expire(&lost, late);
+        assert!(leases.may_speak(&lost));
+        leases.expire(&lost, 2 * late);
+        assert!(!leases.may_speak(&lost));
     }
 }

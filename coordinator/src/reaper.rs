@@ -48,11 +48,11 @@ fn was_away(late: Duration, state: &State) -> bool {
 async fn expire_overdue(state: &Arc<State>, now: Duration) {
     let overdue = state.leases().overdue(now);
     for (attempt, why) in overdue {
-        expire(state, &attempt, why).await;
+        expire(state, &attempt, why, now).await;
     }
 }
 
-async fn expire(state: &Arc<State>, attempt: &AttemptRef, why: Overdue) {
+async fn expire(state: &Arc<State>, attempt: &AttemptRef, why: Overdue, now: Duration) {
     let command = ExpireAttempt {
         sweep: attempt.sweep.clone(),
         trial: attempt.trial,
@@ -66,7 +66,8 @@ async fn expire(state: &Arc<State>, attempt: &AttemptRef, why: Overdue) {
                 Overdue::Silent => "lost: its lease expired",
                 Overdue::Stuck => "lost: no step for too long",
             };
-            state.ended(attempt, &ended, how);
+            state.leases().expire(attempt, now);
+            state.settled(attempt, &ended, how);
             state.lost_on(ended.session).await;
         }
         Err(StoreError::Fenced | StoreError::NotFound { .. }) => {

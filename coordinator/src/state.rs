@@ -130,15 +130,18 @@ impl State {
         self.bell.notify_one();
     }
 
+    /// The metric whose value after each epoch a sweep's search compares; `None`: only ends count.
+    pub(crate) fn compares_epochs(&self, sweep: &SweepId) -> Option<String> {
+        let live = self.live.borrow();
+        live.get(sweep).and_then(|live| live.reports.clone())
+    }
+
     /// Epochs were recorded: the driver hears of them if the sweep's search compares epochs.
     pub(crate) fn tell_driver_of_epochs(&self, attempt: &AttemptRef, epochs: Option<&[Epoch]>) {
         let sweep = &attempt.sweep;
-        let compared = self
-            .live
-            .borrow()
-            .get(sweep)
-            .and_then(|live| live.reports.clone());
-        let Some(metric) = compared else { return };
+        let Some(metric) = self.compares_epochs(sweep) else {
+            return;
+        };
         let value = |epoch: &Epoch| {
             let found = epoch.metrics.iter().find(|(name, _)| *name == metric)?;
             Some(EpochValue {

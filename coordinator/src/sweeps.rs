@@ -10,14 +10,12 @@ use crate::{
         NewSweep,
         command::{
             CancelTrial, ChangeSweep, LaunchSweep, Launched, RemoveSweep, RetryTrial, SweepChange,
+            USER,
         },
     },
     sweep::SweepState,
     trial::TrialState,
 };
-
-/// The actor of what a person does.
-const USER: &str = "user";
 
 impl State {
     /// Stores a sweep and starts it, or goes on with the same one.

@@ -85,15 +85,14 @@ class Worker:
         self.attempt, self.directive = lease.attempt, pb.DIRECTIVE_CONTINUE
         try:
             print(f"{lease.attempt.trial.sweep}/{lease.attempt.trial.trial}: {self.end_of(lease)}", flush=True)
-        except grpc.RpcError as error:  # fenced, or refused for good: drop the attempt
-            print(f"given up: {error.details()}", file=sys.stderr)
+        except grpc.RpcError as error:
+            print(f"given up: {error.details()}", file=sys.stderr)  # fenced, or refused for good
         finally:
             self.attempt = None
 
     def end_of(self, lease):
         if lease.kind != model.TRIAL_KIND_SEARCH:  # checks and tests: nothing to say here
-            nothing = '{"passed": true, "findings": []}'
-            return self.finish(lease, "checked", completed=pb.Completed(), result_json=nothing)
+            return self.finish(lease, "checked", completed=pb.Completed(), result_json='{"passed": true, "findings": []}')
         training = Training(lease, self.fetch(lease))
         while training.state["epoch"] < lease.to_epoch:
             if self.directive == pb.DIRECTIVE_FENCED:
@@ -104,15 +103,12 @@ class Worker:
                 blob = self.send(lease, training) if training.state["epoch"] else None
                 self.call("Release", pb.ReleaseRequest(attempt=lease.attempt, checkpoint=blob, reason="drained"))
                 return f"released after epoch {training.state['epoch']}"
-            epoch, loss, seconds = training.epoch()
-            self.steps += 1
+            (epoch, loss, seconds), self.steps = training.epoch(), self.steps + 1
             if not loss < 1e30:
-                reason = f"loss is {loss}"
-                return self.finish(lease, f"diverged: {reason}", diverged=pb.Diverged(epoch=epoch, reason=reason))
-            metrics = [model.Metric(name="loss", value=loss)]
-            done = pb.Epoch(epoch=epoch, metrics=metrics, seconds=seconds)
-            report = pb.ReportRequest(attempt=lease.attempt, epochs=[done])
-            self.directive = max(self.directive, self.call("Report", report).directive)
+                return self.finish(lease, "diverged", diverged=pb.Diverged(epoch=epoch, reason=f"loss is {loss}"))
+            done = pb.Epoch(epoch=epoch, metrics=[model.Metric(name="loss", value=loss)], seconds=seconds)
+            reply = self.call("Report", pb.ReportRequest(attempt=lease.attempt, epochs=[done]))
+            self.directive = max(self.directive, reply.directive)
         done = f"done at epoch {training.state['epoch']}"
         if lease.waits_at_end:
             return self.finish(lease, done, reached_rung=pb.ReachedRung(checkpoint=self.send(lease, training)))
@@ -125,8 +121,8 @@ class Worker:
     def send(self, lease, training):
         """Hands the state to the coordinator, in pieces of at most 1 MiB, until it has committed the hash."""
         state = json.dumps(training.state).encode()
-        blob = model.Blob(hash=blake3(state).digest(), size=len(state), epoch=training.state["epoch"],
-                          kind=model.BLOB_KIND_CHECKPOINT)
+        epoch, kind = training.state["epoch"], model.BLOB_KIND_CHECKPOINT
+        blob = model.Blob(hash=blake3(state).digest(), size=len(state), epoch=epoch, kind=kind)
         offset, committed = 0, False
         while not committed:
             data = state[offset:offset + (1 << 20)]
@@ -137,14 +133,17 @@ class Worker:
     def fetch(self, lease):
         """The state to go on from; None begins anew, which costs time and no truth."""
         state, blob = b"", lease.resume
-        while lease.HasField("resume") and len(state) < blob.size:
-            piece = pb.GetPieceRequest(attempt=lease.attempt, hash=blob.hash, offset=len(state))
-            state += self.call("GetPiece", piece).data
+        try:
+            while lease.HasField("resume") and len(state) < blob.size:
+                piece = pb.GetPieceRequest(attempt=lease.attempt, hash=blob.hash, offset=len(state))
+                state += self.call("GetPiece", piece).data
+        except grpc.RpcError:  # gone; or we are fenced, as the next call will tell
+            return None
         return json.loads(state) if state and blake3(state).digest() == blob.hash else None
 
 
 if __name__ == "__main__":
     worker = Worker(sys.argv[1] if len(sys.argv) > 1 else "127.0.0.1:7700")
-    signal.signal(signal.SIGTERM, lambda *_: setattr(worker, "draining", True))
-    signal.signal(signal.SIGINT, lambda *_: setattr(worker, "draining", True))
+    for ending in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(ending, lambda *_: setattr(worker, "draining", True))
     worker.serve()

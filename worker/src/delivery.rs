@@ -77,8 +77,8 @@ impl Delivery {
                     Some(item) => self.take(item).await,
                     None => return,
                 }
-                self.gather(items).await;
             }
+            self.gather(items).await;
             let Some(call) = self.pending.front() else {
                 continue;
             };
@@ -105,11 +105,14 @@ impl Delivery {
         }
     }
 
-    /// Waits for more of what goes in the same call.
+    /// Waits for more of what goes in the same call, unless that was tried before.
     async fn gather(&mut self, items: &mut mpsc::UnboundedReceiver<Item>) {
         let enough = tokio::time::sleep(GATHERING);
         tokio::pin!(enough);
-        while self.pending.len() == 1 && self.pending[0].reports_shorter(SHORT_SECONDS) {
+        while !self.away
+            && self.pending.len() == 1
+            && self.pending[0].reports_shorter(SHORT_SECONDS)
+        {
             tokio::select! {
                 () = &mut enough => return,
                 item = items.recv() => match item {
@@ -328,7 +331,7 @@ impl Delivery {
         let in_memory = self.pending.len() > self.spooled;
         let report = self
             .pending
-            .pop_back_if(|last| in_memory && !state_goes_first && last.is_report());
+            .pop_back_if(|last| in_memory && !state_goes_first && last.is_small_report());
         Unsaid::new(report, self.attempt.lines.take())
     }
 

@@ -1,6 +1,7 @@
 //! What a worker that died left behind: calls in its spools are handed over, and its directory is removed.
 
 use std::{
+    collections::HashSet,
     ffi::OsStr,
     fs,
     path::{Path, PathBuf},
@@ -20,9 +21,11 @@ const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// Looks for what others left, for as long as this worker lives.
 pub(crate) async fn hand_over_for_ever(worker: Arc<Worker>) {
+    // Of some a file cannot be removed: what is in them has been handed over all the same.
+    let mut done = HashSet::new();
     let mut may_collect = true;
     loop {
-        may_collect |= hand_over(&worker).await;
+        may_collect |= hand_over(&worker, &mut done).await;
         if may_collect {
             worker.scratch.checkpoints.collect();
             may_collect = false;
@@ -31,9 +34,10 @@ pub(crate) async fn hand_over_for_ever(worker: Arc<Worker>) {
     }
 }
 
-/// Goes through the directories of sessions whose process is gone, one after the other. Returns whether there was one.
-async fn hand_over(worker: &Worker) -> bool {
-    let orphans = worker.scratch.orphans();
+/// Goes through the directories of sessions whose process is gone, one after the other. Returns whether there was a new one.
+async fn hand_over(worker: &Worker, done: &mut HashSet<PathBuf>) -> bool {
+    let mut orphans = worker.scratch.orphans();
+    orphans.retain(|(directory, _)| done.insert(directory.clone()));
     let found = !orphans.is_empty();
     for (directory, _lock) in orphans {
         for spool in spools(&directory) {

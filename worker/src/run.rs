@@ -162,6 +162,9 @@ async fn wait(worker: &Worker, mut slots: mpsc::Receiver<()>) {
             }
         }
     }
+    if worker.shutdown.is_now() {
+        return;
+    }
     let left = worker.client.leave("drained", Duration::from_secs(5)).await;
     if let Err(status) = left {
         tracing::debug!("leaving: {}", client::explain(&status));

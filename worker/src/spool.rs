@@ -1,6 +1,6 @@
 //! Calls that could not be made yet, on disk: an append-only file per attempt.
 //!
-//! Written only while the coordinator is away. When the process dies too, the next one on this machine hands the calls
+//! Written only while the coordinator is away. When the process dies too, another one on this machine hands the calls
 //! over: they carry the attempt's token, and making one twice has no second effect.
 //!
 //! A record is its length (u32, little-endian), the first 8 bytes of its blake3, and the call. A record that is cut off

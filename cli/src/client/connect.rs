@@ -7,14 +7,13 @@ use hone_proto::v1::{self, history_client::HistoryClient};
 use tonic::transport::{Channel, Endpoint};
 
 use super::{History, Sweeps, TrialName, TrialOrder};
-use crate::{
-    args::Place,
-    exit::{WrongUse, wrong},
-    output::out,
-};
+use crate::{args::Place, exit::wrong, output::out};
 
 /// A coordinator on this machine answers sooner, unless it hangs.
 const LOCAL: Duration = Duration::from_secs(3);
+
+/// Where a coordinator listens unless it is told otherwise.
+const USUAL: &str = "http://127.0.0.1:7700";
 
 /// How long a coordinator that was named is waited for.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -24,48 +23,54 @@ const ANSWER: Duration = Duration::from_secs(30);
 
 /// Who answers questions about history.
 pub async fn connect(place: &Place) -> anyhow::Result<History> {
-    if let Some(url) = &place.coordinator {
-        return Ok(History::remote(dial(url).await?));
+    if let Some(url) = place.coordinator() {
+        return Ok(History::remote(dial(&url).await?));
     }
-    match serving(&place.db).await {
+    match serving(place.db()).await {
         Serving::Answers(channel) => return Ok(History::remote(channel)),
         Serving::Silent(url) => out::note(format!(
             "the coordinator at {url} does not answer; this is read from {} itself",
-            place.db.display()
+            place.db().display()
         )),
         Serving::Nobody => {}
     }
-    if !place.db.exists() {
-        let db = place.db.display();
+    if !place.db().exists() {
+        let db = place.db().display();
         return Err(wrong(format!(
             "no database {db}: run a sweep here first, or give --db FILE or --coordinator URL"
         )));
     }
     let service = hone_coordinator::rpc::HistoryService::of_file(
-        hone_coordinator::store::Reader::open(&place.db).await?,
+        hone_coordinator::store::Reader::open(place.db()).await?,
     );
     Ok(History::local(service))
 }
 
 /// A running coordinator that takes orders: the one named, the one that serves the file, or the usual address.
 pub async fn running(place: &Place) -> anyhow::Result<Channel> {
-    if let Some(url) = &place.coordinator {
-        return dial(url).await;
+    if let Some(url) = place.coordinator() {
+        return dial(&url).await;
     }
-    match serving(&place.db).await {
+    match serving(place.db()).await {
         Serving::Answers(channel) => Ok(channel),
-        Serving::Silent(url) => Err(silent(&url, &place.db)),
-        Serving::Nobody => dial("http://127.0.0.1:7700").await,
+        Serving::Silent(url) => Err(silent(&url, place.db())),
+        Serving::Nobody if place.names_db() => {
+            let db = place.db().display();
+            Err(wrong(format!(
+                "no coordinator serves {db}: start one with `hone coordinator --db {db}`, or use `hone run`"
+            )))
+        }
+        Serving::Nobody => dial(USUAL).await,
     }
 }
 
 /// Who takes orders: a running coordinator, or one started on the file for just this order.
 pub async fn orders(place: &Place) -> anyhow::Result<Orders> {
-    let channel = match &place.coordinator {
-        Some(url) => Some(dial(url).await?),
-        None => match serving(&place.db).await {
+    let channel = match place.coordinator() {
+        Some(url) => Some(dial(&url).await?),
+        None => match serving(place.db()).await {
             Serving::Answers(channel) => Some(channel),
-            Serving::Silent(url) => return Err(silent(&url, &place.db)),
+            Serving::Silent(url) => return Err(silent(&url, place.db())),
             Serving::Nobody => None,
         },
     };
@@ -76,13 +81,13 @@ pub async fn orders(place: &Place) -> anyhow::Result<Orders> {
             own: None,
         });
     }
-    if !place.db.exists() {
-        let db = place.db.display();
+    if !place.db().exists() {
+        let db = place.db().display();
         return Err(wrong(format!(
             "no database {db}: give --db FILE or --coordinator URL"
         )));
     }
-    let own = crate::local::coordinator::start(&place.db, Default::default()).await?;
+    let own = crate::local::coordinator::start(place.db(), Default::default()).await?;
     Ok(Orders {
         sweeps: Sweeps::new(own.channel()),
         history: own.history(),
@@ -179,20 +184,32 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
     address
 }
 
-/// Connects to a coordinator; one that is not there is tried again for a while, saying so.
-pub async fn dial(url: &str) -> anyhow::Result<Channel> {
+/// A coordinator's whole address; `host:7700` is one too.
+pub fn address(url: &str) -> anyhow::Result<String> {
     let full = if url.contains("://") {
         url.to_owned()
     } else {
         format!("http://{url}")
     };
-    let endpoint = Endpoint::from_shared(full.clone())
-        .map_err(|_| WrongUse(format!("{url:?} is no address: write http://host:7700")))?
+    if full.starts_with("https://") {
+        let problem = "TLS is not built yet; write http://host:7700";
+        return Err(wrong(format!("{url:?}: {problem}")));
+    }
+    let host = Endpoint::from_shared(full.clone()).map(|endpoint| endpoint.uri().host().is_some());
+    match host {
+        Ok(true) => Ok(full),
+        _ => Err(wrong(format!(
+            "{url:?} is no address: write http://host:7700"
+        ))),
+    }
+}
+
+/// Connects to a coordinator; one that is not there is tried again for a while, saying so.
+pub async fn dial(url: &str) -> anyhow::Result<Channel> {
+    let full = address(url)?;
+    let endpoint = Endpoint::from_shared(full.clone())?
         .connect_timeout(Duration::from_secs(5))
         .timeout(ANSWER);
-    if endpoint.uri().host().is_none() || full.starts_with("https://") {
-        bail!(WrongUse(format!("{url:?}: write http://host:7700")));
-    }
     let mut wait = Duration::from_millis(500);
     let mut waited = Duration::ZERO;
     loop {

@@ -4,9 +4,12 @@ use hone_proto::v1;
 use hone_worker::trainer::{Objective, TrialSpec};
 use serde_json::{Map, Value};
 
-use crate::view::{
-    Attempt, Axis, Best, Counts, CurvePoint, Detail, Event, Hyper, Recorded, Round, Sweep, Trial,
-    TrialDetail, short_names,
+use crate::{
+    output::numbers,
+    view::{
+        Attempt, Axis, Best, Counts, CurvePoint, Detail, Event, Hyper, Recorded, Round, Sweep,
+        Trial, TrialDetail, short_names,
+    },
 };
 
 /// The word for a sweep's state.
@@ -66,7 +69,7 @@ fn json(json: &str) -> Option<Value> {
 }
 
 fn hex(bytes: &[u8]) -> Option<String> {
-    (!bytes.is_empty()).then(|| bytes.iter().map(|b| format!("{b:02x}")).collect())
+    (!bytes.is_empty()).then(|| numbers::hex(bytes))
 }
 
 /// A sweep in a listing.

@@ -12,7 +12,7 @@ use hone_proto::v1::{self, sweeps_client::SweepsClient};
 use tokio_stream::Stream;
 use tonic::{Code, Status, transport::Channel};
 
-pub use connect::{connect, orders, running};
+pub use connect::{address, connect, orders, running};
 pub use convert::parse_trial_state;
 pub use definition::{budget, definition, definition_of_epochs};
 pub use history::{History, Sort, TrialQuery, collect};
@@ -92,7 +92,7 @@ pub enum Order {
     Pause,
     /// Goes on.
     Resume,
-    /// Ends, with a report.
+    /// Ends it for good.
     Stop,
     /// Forgets it.
     Remove,

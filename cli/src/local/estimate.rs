@@ -45,19 +45,42 @@ pub fn measure(file: &SweepFile, setup: &WorkerSetup) -> anyhow::Result<Option<E
     };
     let config = Config::from_spec(&file.middle())?;
     let named = setup::with_folder(&setup.data, data);
-    let library = Arc::new(setup::library(&named).unwrap_or_default());
+    let library = Arc::new(setup::library(&named)?);
     let Some((shape, classes, images)) = images(&library, file) else {
         return Ok(None);
     };
     let architecture = Architecture::new(&config.model, shape.into(), classes)?;
     let trainer = CnnTrainer::new(library, usize::from(setup.threads));
-    let mut executor = trainer.executor(&architecture)?;
-    let mut parameters = initial_parameters(&architecture, &config.model, 0);
+    let batch = config.train.batch_size;
+    let steps_per_second = steps_a_second(&trainer, &architecture, &config)?;
+    let images_per_second = steps_per_second * batch as f64;
+    let (train, validation) = split(&config, images);
+    // Evaluation is the forward pass alone: about a third of a step.
+    let epoch_seconds = (train + validation / 3.0) / images_per_second;
+    Ok(Some(Estimate {
+        images_per_second,
+        epoch_seconds,
+    }))
+}
+
+/// Times a few steps on images that are made up.
+#[expect(clippy::cast_precision_loss, reason = "an estimate")]
+fn steps_a_second(
+    trainer: &CnnTrainer,
+    architecture: &Architecture,
+    config: &Config,
+) -> anyhow::Result<f64> {
+    let mut executor = trainer.executor(architecture)?;
+    let mut parameters = initial_parameters(architecture, &config.model, 0);
     let mut statistics = architecture.fresh_statistics();
     let mut gradient = vec![0.0; parameters.len()];
-    let batch = config.train.batch_size;
+    let (batch, shape, classes) = (
+        config.train.batch_size,
+        architecture.input,
+        architecture.classes,
+    );
     // Smooth, cheap and not constant: speed does not depend on what the images show.
-    let pixels: Vec<f32> = (0..batch * shape.iter().product::<usize>())
+    let pixels: Vec<f32> = (0..batch * shape.len())
         .map(|i| (i % 17) as f32 / 17.0 - 0.5)
         .collect();
     let labels: Vec<u32> = (0..batch)
@@ -102,15 +125,7 @@ pub fn measure(file: &SweepFile, setup: &WorkerSetup) -> anyhow::Result<Option<E
             break;
         }
     }
-    let images_per_second =
-        f64::from(steps) * batch as f64 / timed.elapsed().as_secs_f64().max(1e-9);
-    let (train, validation) = split(&config, images);
-    // Evaluation is the forward pass alone: about a third of a step.
-    let epoch_seconds = (train + validation / 3.0) / images_per_second;
-    Ok(Some(Estimate {
-        images_per_second,
-        epoch_seconds,
-    }))
+    Ok(f64::from(steps) / timed.elapsed().as_secs_f64().max(1e-9))
 }
 
 /// Shape, classes and number of images to train and validate with; known sets need no files for that.

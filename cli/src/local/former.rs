@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use crate::output::numbers::hex;
+
 /// A worker that has lost its parent ends by itself; one that does not is ended.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -26,7 +28,7 @@ fn note(scratch: &Path) -> PathBuf {
 pub fn remember(scratch: &Path, workers: &[Former]) {
     let lines: Vec<String> = workers
         .iter()
-        .map(|w| format!("{} {}\n", w.pid, hex(w.session)))
+        .map(|w| format!("{} {}\n", w.pid, hex(&w.session)))
         .collect();
     let _ = fs::create_dir_all(scratch).and_then(|()| fs::write(note(scratch), lines.concat()));
 }
@@ -45,11 +47,6 @@ fn parse(line: &str) -> Option<Former> {
     })
 }
 
-/// 32 hex digits for a session.
-pub fn hex(session: [u8; 16]) -> String {
-    session.iter().map(|b| format!("{b:02x}")).collect()
-}
-
 /// The session that 32 hex digits name.
 pub fn unhex(text: &str) -> Option<[u8; 16]> {
     let digits = |i: usize| u8::from_str_radix(text.get(i..i + 2)?, 16).ok();
@@ -61,7 +58,7 @@ impl Former {
     /// Whether the process still runs, and is that worker: process ids are used again.
     fn runs(self) -> bool {
         let command = fs::read(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default();
-        String::from_utf8_lossy(&command).contains(&hex(self.session))
+        String::from_utf8_lossy(&command).contains(&hex(&self.session))
     }
 
     /// Waits for its end; a process that hangs is killed.

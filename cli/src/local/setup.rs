@@ -15,7 +15,7 @@ use crate::{
     sweep_file::Data,
 };
 
-/// The places named by `--data` and `HONE_DATA`, checked to be there; folders beside them by name.
+/// The places named by `--data`, which must be there, and by `HONE_DATA`, which need not; folders beside them by name.
 pub fn library(data: &[String]) -> anyhow::Result<Library> {
     let (roots, folders) = places(data)?;
     Ok(Library::new(roots, folders))

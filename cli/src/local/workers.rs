@@ -16,6 +16,7 @@ use tokio::{
 use tonic::transport::Channel;
 
 use super::former::{self, Former};
+use crate::output::numbers;
 
 /// A worker that dies sooner than this has not worked.
 const SOON: Duration = Duration::from_secs(5);
@@ -93,7 +94,7 @@ impl Workers {
     fn spawn(&self, number: usize) -> anyhow::Result<Worker> {
         let mut session = [0; 16];
         getrandom::fill(&mut session)?;
-        let hex = former::hex(session);
+        let hex = numbers::hex(&session);
         let program = std::env::current_exe().context("where is the hone executable?")?;
         let mut child = Command::new(program)
             .args(["worker", "--coordinator", &self.plan.coordinator])

@@ -4,15 +4,20 @@ use tracing_subscriber::{
     EnvFilter, Layer, filter::LevelFilter, layer::SubscriberExt, util::SubscriberInitExt,
 };
 
-use super::style::{Style, environment};
+use super::{
+    out,
+    style::{Style, environment},
+};
 
 /// Starts logging at `level` (libraries at `warn` at most), or as `HONE_LOG` says. Lines of an attempt go to its log as well.
 pub fn init(level: &str) {
-    let asked = environment("HONE_LOG").unwrap_or_else(|| {
-        let libraries = if level == "error" { level } else { "warn" };
-        format!("{libraries},hone={level},hone_worker={level},hone_coordinator={level}")
+    let libraries = if level == "error" { level } else { "warn" };
+    let usual = format!("{libraries},hone={level},hone_worker={level},hone_coordinator={level}");
+    let asked = environment("HONE_LOG").unwrap_or_else(|| usual.clone());
+    let filter = EnvFilter::try_new(&asked).unwrap_or_else(|error| {
+        out::note(format!("HONE_LOG={asked}: {error}; {usual} is used"));
+        EnvFilter::new(usual)
     });
-    let filter = EnvFilter::try_new(&asked).unwrap_or_else(|_| EnvFilter::new(level));
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(Style::stderr().color)

@@ -2,6 +2,11 @@
 
 use serde_json::Value;
 
+/// Two hex digits a byte.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// A metric or objective: four decimals, more when it is small.
 pub fn metric(x: f64) -> String {
     if x != 0.0 && x.abs() < 1e-3 {

@@ -4,11 +4,15 @@ use std::path::{Path, PathBuf};
 
 use super::{KNOWN_SETS, SweepFile, domain::Values, read, search::SearchKind};
 
+/// The sweep files of the built-in trainer.
 fn examples() -> Vec<PathBuf> {
+    files(&["", "grid-against-random"])
+}
+
+fn files(folders: &[&str]) -> Vec<PathBuf> {
     let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
-    let folders = [top.clone(), top.join("grid-against-random")];
+    let folders = folders.iter().map(|folder| top.join(folder));
     let mut files: Vec<PathBuf> = folders
-        .iter()
         .flat_map(|folder| std::fs::read_dir(folder).unwrap())
         .map(|entry| entry.unwrap().path())
         .filter(|path| {
@@ -35,6 +39,15 @@ fn every_example_is_a_sweep_file() {
         let sweep = read(&file).unwrap_or_else(|error| panic!("{error:#}"));
         let name = file.file_stem().unwrap().to_string_lossy().into_owned();
         assert_eq!(sweep.name, name, "an example is named as its file");
+    }
+}
+
+#[test]
+fn the_other_trainers_examples_and_the_benchmarks_sweep_are_sweep_files() {
+    let files = files(&["exec", "python-worker", "../benches/fashion_sweep"]);
+    assert_eq!(files.len(), 3, "{files:?}");
+    for file in files {
+        read(&file).unwrap_or_else(|error| panic!("{error:#}"));
     }
 }
 

@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-pub use cnn::set as place;
+pub use cnn::set;
 use domain::Domain;
 pub use schema::full as json_schema;
 use search::SearchPlan;
@@ -68,7 +68,7 @@ impl SweepFile {
     pub fn middle(&self) -> Value {
         let mut spec = self.spec.clone();
         for domain in &self.domains {
-            cnn::set(&mut spec, &domain.path, domain.middle());
+            set(&mut spec, &domain.path, domain.middle());
         }
         spec
     }

@@ -41,6 +41,11 @@ pub fn name_problem(name: &str) -> Option<String> {
             name.len()
         ));
     }
+    if name.chars().all(|c| c.is_ascii_digit()) {
+        return Some(format!(
+            "{name:?}: a name of digits alone would be taken for a trial's number; put a letter into it"
+        ));
+    }
     let bad = name
         .chars()
         .find(|c| !c.is_ascii_alphanumeric() && *c != '-' && *c != '_')?;
@@ -85,6 +90,7 @@ mod tests {
         assert_eq!(name_problem("fashion-2_b"), None);
         assert!(name_problem("a/b").is_some_and(|m| m.contains('/')));
         assert!(name_problem("").is_some());
+        assert!(name_problem("2024").is_some_and(|m| m.contains("letter")));
     }
 
     #[test]

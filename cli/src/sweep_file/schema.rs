@@ -10,14 +10,14 @@ use super::{tables::SweepFile, walk::data_domain};
 pub fn plain() -> &'static Value {
     static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
         let mut schema = schemars::schema_for!(SweepFile).to_value();
-        inline_sections(&mut schema);
+        free_params(&mut schema);
         schema
     });
     &SCHEMA
 }
 
 /// Domains stand in `[model]` and `[train]` wherever the walk says so, by path. The types of `[params]` are free.
-fn inline_sections(schema: &mut Value) {
+fn free_params(schema: &mut Value) {
     schema["properties"]["params"] = json!({
         "description": "The space for another trainer than `cnn`, in place of `[model]` and `[train]`.",
         "type": "object",
@@ -37,7 +37,7 @@ pub fn full() -> Value {
         allow_below(&mut part, &mut definitions, &mut Vec::new());
         schema["properties"][section] = part;
     }
-    allow_in_data(&mut schema, &mut definitions);
+    allow_in_data(&mut definitions);
     schema["properties"]["params"]["additionalProperties"] = json!(true);
     definitions.insert("Domain".into(), domain());
     schema["$defs"] = Value::Object(definitions);
@@ -83,7 +83,7 @@ fn allow_below(schema: &mut Value, definitions: &mut Map<String, Value>, seen: &
     }
 }
 
-fn allow_in_data(schema: &mut Value, definitions: &mut Map<String, Value>) {
+fn allow_in_data(definitions: &mut Map<String, Value>) {
     let names = ["Config", "Augment"];
     for (name, prefix) in names.iter().zip(["data", "data.augment"]) {
         let Some(properties) = definitions
@@ -99,7 +99,6 @@ fn allow_in_data(schema: &mut Value, definitions: &mut Map<String, Value>) {
             }
         }
     }
-    let _ = schema;
 }
 
 fn or_domain(schema: &Value) -> Value {

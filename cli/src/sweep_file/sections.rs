@@ -7,7 +7,6 @@ use super::{
     walk,
 };
 
-/// What belongs to which trainer.
 /// What stands in the wrong table, or is missing.
 pub fn problems(root: &Node) -> Vec<Problem> {
     let Kind::Table(table) = &root.kind else {

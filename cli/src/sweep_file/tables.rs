@@ -114,7 +114,8 @@ pub struct Search {
     /// How many trials the plan should be able to keep busy; never the number of workers at hand.
     #[schemars(range(min = 1))]
     pub parallel: Option<u32>,
-    /// A fifth of the budget for points that start slowly.
+    /// For tasks whose good points start slowly: two fifths of the full trainings are drawn from the whole space. In a single
+    /// round of halving, a fifth of its budget starts a rung later.
     pub hedge: Option<bool>,
     /// A range whose end is best grows.
     pub widen: Option<bool>,
@@ -134,7 +135,7 @@ pub struct Search {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Strategy {
-    /// Zooming successive halving.
+    /// A wide round of halving, then full trainings that a model proposes, from a box that narrows.
     Zoom,
     /// The rounds that are written.
     Rounds,

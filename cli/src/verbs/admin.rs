@@ -25,7 +25,7 @@ enum Verb {
     Restore(backup::RestoreArgs),
 }
 
-/// Does it.
+/// Runs `hone admin`.
 pub async fn run(args: Args) -> anyhow::Result<Exit> {
     match args.verb {
         Verb::Verify(args) => verify::run(args).await,

@@ -20,7 +20,7 @@ pub struct Args {
     place: Place,
 }
 
-/// Does it.
+/// Runs `hone best`.
 pub async fn run(args: Args) -> anyhow::Result<Exit> {
     let history = client::connect(&args.place).await?;
     let best = history.best(&args.sweep).await?;

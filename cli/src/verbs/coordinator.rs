@@ -28,6 +28,9 @@ pub struct Args {
     /// Database file; created when it is not there
     #[arg(long, value_name = "FILE", default_value = "hone.db")]
     db: PathBuf,
+    /// Disk that checkpoints and weights may take, in GiB
+    #[arg(long, value_name = "GIB", default_value_t = 50)]
+    disk: u32,
     #[command(flatten)]
     timing: TimingArgs,
 }
@@ -53,7 +56,7 @@ impl TimingArgs {
     }
 }
 
-/// Does it.
+/// Runs `hone coordinator`.
 pub async fn run(args: Args) -> anyhow::Result<Exit> {
     log::init("info");
     let timing = args.timing.timing()?;
@@ -71,6 +74,7 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     let address = listener.local_addr()?;
     let mut config = Config::new(&args.db);
     config.timing = timing;
+    config.limits.blob_bytes = u64::from(args.disk) << 30;
     let coordinator = Coordinator::start(listener, config).await?;
     out::note(format!(
         "listening on http://{address}, database {}",

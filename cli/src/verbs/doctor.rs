@@ -21,7 +21,7 @@ pub struct Args {
     place: Place,
 }
 
-/// Does it.
+/// Runs `hone doctor`.
 pub async fn run(args: Args) -> anyhow::Result<Exit> {
     let style = Style::stdout();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -46,11 +46,11 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
         Ok(history) => {
             let sweeps = crate::client::collect(history.sweeps().await?).await?;
             let sweeps = numbers::plural(sweeps.len() as u64, "sweep");
-            match (&args.place.coordinator, serving_address(&args.place.db)) {
+            match (args.place.coordinator(), serving_address(args.place.db())) {
                 (Some(url), _) => format!("of the coordinator at {url}, {sweeps}"),
-                (None, None) => format!("{}, {sweeps}", args.place.db.display()),
+                (None, None) => format!("{}, {sweeps}", args.place.db().display()),
                 (None, Some(by)) => {
-                    format!("{}, {sweeps}; served at {by}", args.place.db.display())
+                    format!("{}, {sweeps}; served at {by}", args.place.db().display())
                 }
             }
         }

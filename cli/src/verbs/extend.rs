@@ -8,21 +8,20 @@ pub struct Args {
     /// The sweep [default: the latest]
     #[arg(default_value = "", hide_default_value = true)]
     sweep: String,
-    /// How much more: "60 epochs", "5 trainings" or "10 min"
+    /// How much more: "60 epochs" or "5 trainings"; "10 min" while workers are connected
     #[arg(long, value_name = "BUDGET")]
     by: Budget,
     #[command(flatten)]
     place: Place,
 }
 
-/// Does it.
+/// Runs `hone extend`.
 pub async fn run(args: Args) -> anyhow::Result<Exit> {
     let mut orders = client::orders(&args.place).await?;
-    let (sweep, state) = orders
-        .sweeps
-        .extend(&args.sweep, client::budget(args.by))
-        .await?;
+    let budget = client::budget(args.by);
+    let taken = orders.sweeps.extend(&args.sweep, budget).await;
     orders.done().await;
+    let (sweep, state) = taken?;
     out::note(format!("{sweep}: {state}"));
     Ok(Exit::Done)
 }

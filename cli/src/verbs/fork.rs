@@ -37,7 +37,7 @@ fn setting(text: &str) -> Result<(String, String), String> {
     Ok((key.trim().to_owned(), value.trim().to_owned()))
 }
 
-/// Does it.
+/// Runs `hone fork`.
 pub async fn run(args: Args) -> anyhow::Result<Exit> {
     let history = client::connect(&args.place).await?;
     let (parent, canonical) = history.file(&args.sweep).await?;

@@ -16,7 +16,7 @@ pub struct Args {
     data: String,
 }
 
-/// Does it.
+/// Runs `hone init`.
 pub fn run(args: &Args) -> anyhow::Result<Exit> {
     out::print(&start_file(&args.data)?)?;
     Ok(Exit::Done)

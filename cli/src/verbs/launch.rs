@@ -32,13 +32,13 @@ pub struct Args {
     #[arg(long)]
     no_check: bool,
     /// With --watch: end by printing the winner and the totals as one JSON object
-    #[arg(long)]
+    #[arg(long, requires = "watch")]
     json: bool,
     #[command(flatten)]
     place: Place,
 }
 
-/// Does it.
+/// Runs `hone launch`.
 pub async fn run(args: Args) -> anyhow::Result<Exit> {
     let file = sweep_file::read(&args.file)?;
     let channel = client::running(&args.place).await?;

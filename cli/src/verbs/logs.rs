@@ -1,5 +1,6 @@
 //! Prints what a trial's worker wrote about it.
 
+use serde_json::json;
 use tokio_stream::StreamExt;
 
 use crate::{
@@ -15,11 +16,14 @@ pub struct Args {
     /// The trial: SWEEP/17, or 17 of the latest sweep
     #[arg(value_name = "SWEEP/TRIAL")]
     trial: TrialName,
+    /// One JSON object a line
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     place: Place,
 }
 
-/// Does it.
+/// Runs `hone logs`.
 pub async fn run(args: Args) -> anyhow::Result<Exit> {
     let history = client::connect(&args.place).await?;
     let mut lines = history.logs(&history.full_name(&args.trial).await?).await?;
@@ -28,6 +32,10 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     while let Some(row) = lines.next().await {
         let (of, line) = row?;
         none = false;
+        if args.json {
+            out::json(&json!({"attempt": of, "line": line}))?;
+            continue;
+        }
         if of != attempt {
             attempt = of;
             out::print(&format!("--- attempt {attempt}\n"))?;

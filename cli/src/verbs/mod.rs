@@ -60,7 +60,7 @@ pub enum Verb {
     Why(why::Args),
     /// Print what a trial's worker wrote about it
     Logs(logs::Args),
-    /// Stop a sweep for good; its report is written
+    /// Stop a sweep for good; `hone show` prints its report
     Stop(orders::SweepArgs),
     /// Pause a sweep; what runs is given back with a checkpoint
     Pause(orders::SweepArgs),

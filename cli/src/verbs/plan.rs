@@ -40,7 +40,7 @@ pub struct Args {
 /// Numbers of slots for which the plan says how well it keeps them busy.
 const WORKERS: [u32; 5] = [1, 2, 4, 8, 16];
 
-/// Does it.
+/// Runs `hone plan`.
 pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let file = sweep_file::read(&args.file)?;
     let slots = usize::from(args.workers) * args.setup.slots(usize::from(args.workers));
@@ -151,7 +151,7 @@ fn unused(file: &SweepFile) -> Vec<String> {
         for domain in &file.domains {
             for (value, _) in domain.probes() {
                 let mut spec = file.written.clone();
-                sweep_file::place(&mut spec, &domain.path, value);
+                sweep_file::set(&mut spec, &domain.path, value);
                 let unused = of(&spec);
                 keys.retain(|said| unused.iter().any(|other| key_of(other) == key_of(said)));
             }

@@ -112,7 +112,7 @@ fn trainer(
     let set = library
         .open(&set_name)
         .map_err(|error| wrong(error.to_string()))?;
-    let here: String = set.hash.iter().map(|b| format!("{b:02x}")).collect();
+    let here = numbers::hex(&set.hash);
     match &recorded.data_hash {
         Some(stored) if *stored != here => Err(wrong(format!(
             "{name} was trained on {set_name} with hash {stored}; here it has hash {here}: give --data the folder that was \
@@ -137,11 +137,7 @@ fn compare(
     for point in stored {
         let expected = point.weights_hash.clone().unwrap_or_default();
         let here = match training.epoch(&stop)? {
-            Epoch::Done(report) | Epoch::Last(report) => report
-                .weights_hash
-                .iter()
-                .map(|b| format!("{b:02x}"))
-                .collect(),
+            Epoch::Done(report) | Epoch::Last(report) => numbers::hex(&report.weights_hash),
             other => ended(&other),
         };
         let equal = here == expected;

@@ -21,7 +21,7 @@ pub struct Args {
     place: Place,
 }
 
-/// Does it.
+/// Runs `hone rm`.
 pub async fn run(args: Args) -> anyhow::Result<Exit> {
     if args.sweep.is_empty() {
         return Err(wrong("name the sweep to remove"));
@@ -42,8 +42,9 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
         return Ok(Exit::Failed);
     }
     let mut orders = client::orders(&args.place).await?;
-    let (sweep, _) = orders.sweeps.order(Order::Remove, &args.sweep).await?;
+    let taken = orders.sweeps.order(Order::Remove, &args.sweep).await;
     orders.done().await;
+    let (sweep, _) = taken?;
     out::note(format!("{sweep}: removed"));
     Ok(Exit::Done)
 }

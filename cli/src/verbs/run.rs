@@ -53,7 +53,7 @@ pub struct Args {
 /// How long drained workers may take to hand their trials back.
 const DRAIN: Duration = Duration::from_secs(60);
 
-/// Does it.
+/// Runs `hone run`.
 pub async fn run(args: Args) -> anyhow::Result<Exit> {
     crate::output::log::init("error");
     let file = sweep_file::read(&args.file)?;

@@ -27,7 +27,7 @@ pub struct Args {
     place: Place,
 }
 
-/// Does it.
+/// Runs `hone show`.
 pub async fn run(args: Args) -> anyhow::Result<Exit> {
     let history = client::connect(&args.place).await?;
     match args.of.parse::<TrialName>() {

@@ -23,7 +23,7 @@ pub struct Args {
     place: Place,
 }
 
-/// Does it.
+/// Runs `hone sweeps`.
 pub async fn run(args: Args) -> anyhow::Result<Exit> {
     let mut rows = client::connect(&args.place).await?.sweeps().await?;
     let style = Style::stdout();

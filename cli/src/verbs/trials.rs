@@ -37,7 +37,7 @@ pub struct Args {
     place: Place,
 }
 
-/// Does it.
+/// Runs `hone trials`.
 pub async fn run(args: Args) -> anyhow::Result<Exit> {
     let mut states = Vec::new();
     for word in args.state.iter().flat_map(|s| s.split(',')) {

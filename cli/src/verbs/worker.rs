@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::{
     args::WorkerSetup,
+    client,
     exit::{Exit, wrong},
     local::{former, setup, signals},
     output::log,
@@ -30,7 +31,7 @@ pub struct Args {
     scratch: Option<PathBuf>,
     /// Disk that local checkpoints may take, in GiB
     #[arg(long, value_name = "GIB", default_value_t = 10)]
-    disk: u64,
+    disk: u32,
     /// The session to register with, hex: given by `hone run`
     #[arg(long, hide = true, value_name = "HEX")]
     session: Option<String>,
@@ -39,15 +40,15 @@ pub struct Args {
     parent_pipe: bool,
 }
 
-/// Does it.
+/// Runs `hone worker`.
 pub async fn run(args: Args) -> anyhow::Result<Exit> {
     log::init(if args.parent_pipe { "warn" } else { "info" });
     let scratch = args
         .scratch
         .unwrap_or_else(|| std::env::temp_dir().join("hone-worker"));
-    let mut config = hone_worker::Config::new(args.coordinator, scratch)?;
+    let mut config = hone_worker::Config::new(client::address(&args.coordinator)?, scratch)?;
     config.slots = args.setup.slots(1);
-    config.disk_budget = args.disk << 30;
+    config.disk_budget = u64::from(args.disk) << 30;
     config.end_with_stdin = args.parent_pipe;
     if let Some(name) = args.name {
         config.name = name;
@@ -61,6 +62,11 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     let watch = tokio::spawn(signals::drain_then_now(shutdown.clone()));
     let result = hone_worker::run(config, shutdown).await;
     watch.abort();
-    result?;
-    Ok(Exit::Done)
+    match result {
+        Ok(()) => Ok(Exit::Done),
+        Err(error @ hone_worker::Error::Scratch { .. }) => Err(wrong(format!(
+            "{error}; choose another folder with --scratch"
+        ))),
+        Err(error) => Err(error.into()),
+    }
 }

@@ -5,11 +5,8 @@ use std::sync::Arc;
 use hone_proto::v1::{self, leases_server::Leases};
 use tonic::{Request, Response, Status};
 
-use super::convert::leases as convert;
-use crate::{
-    Error,
-    state::{State, detached},
-};
+use super::{apart, convert::leases as convert};
+use crate::state::State;
 
 /// Serves workers.
 #[derive(Clone, Debug)]
@@ -24,15 +21,6 @@ impl LeaseService {
 
     fn at(&self) -> i64 {
         self.state.clock.unix_ms()
-    }
-
-    /// Runs to its end, whatever becomes of the request.
-    async fn apart<T, Work>(&self, work: impl FnOnce(Arc<State>) -> Work) -> Result<T, Status>
-    where
-        T: Send + 'static,
-        Work: Future<Output = Result<T, Error>> + Send + 'static,
-    {
-        Ok(detached(work(Arc::clone(&self.state))).await?)
     }
 }
 
@@ -78,9 +66,11 @@ impl Leases for LeaseService {
         request: Request<v1::ReportRequest>,
     ) -> Result<Response<v1::ReportReply>, Status> {
         let report = convert::report(request.into_inner(), self.at())?;
-        let wanted = self
-            .apart(|state| async move { state.report(report).await })
-            .await?;
+        let wanted = apart(
+            &self.state,
+            |state| async move { state.report(report).await },
+        )
+        .await?;
         Ok(Response::new(v1::ReportReply {
             directive: convert::directive(wanted).into(),
         }))
@@ -92,8 +82,11 @@ impl Leases for LeaseService {
     ) -> Result<Response<v1::FinishReply>, Status> {
         let others_connected = self.state.sessions().len() > 1;
         let finish = convert::finish(request.into_inner(), others_connected, self.at())?;
-        self.apart(|state| async move { state.finish(finish).await })
-            .await?;
+        apart(
+            &self.state,
+            |state| async move { state.finish(finish).await },
+        )
+        .await?;
         Ok(Response::new(v1::FinishReply {}))
     }
 
@@ -102,8 +95,11 @@ impl Leases for LeaseService {
         request: Request<v1::ReleaseRequest>,
     ) -> Result<Response<v1::ReleaseReply>, Status> {
         let release = convert::release(request.into_inner(), self.at())?;
-        self.apart(|state| async move { state.release(release).await })
-            .await?;
+        apart(
+            &self.state,
+            |state| async move { state.release(release).await },
+        )
+        .await?;
         Ok(Response::new(v1::ReleaseReply {}))
     }
 
@@ -112,13 +108,12 @@ impl Leases for LeaseService {
         request: Request<v1::PutPieceRequest>,
     ) -> Result<Response<v1::PutPieceReply>, Status> {
         let piece = convert::piece(request.into_inner())?;
-        let received = self
-            .apart(|state| async move {
-                state
-                    .put_piece(piece.attempt, piece.blob, piece.offset, piece.data)
-                    .await
-            })
-            .await?;
+        let received = apart(&self.state, |state| async move {
+            state
+                .put_piece(piece.attempt, piece.blob, piece.offset, piece.data)
+                .await
+        })
+        .await?;
         Ok(Response::new(v1::PutPieceReply {
             received: received.bytes,
             committed: received.complete,
@@ -142,8 +137,10 @@ impl Leases for LeaseService {
         request: Request<v1::LogRequest>,
     ) -> Result<Response<v1::LogReply>, Status> {
         let log = convert::log(request.into_inner())?;
-        self.apart(|state| async move { Ok(state.store.apply(log).await?) })
-            .await?;
+        apart(&self.state, |state| async move {
+            Ok(state.store.apply(log).await?)
+        })
+        .await?;
         Ok(Response::new(v1::LogReply {}))
     }
 
@@ -153,7 +150,7 @@ impl Leases for LeaseService {
     ) -> Result<Response<v1::LeaveReply>, Status> {
         let request = request.into_inner();
         let session = super::convert::field::session("session", &request.session)?;
-        self.apart(|state| async move {
+        apart(&self.state, |state| async move {
             state
                 .leave(session, request.crashed, false, request.reason)
                 .await

@@ -11,9 +11,28 @@ pub use history::HistoryService;
 pub use leases::LeaseService;
 pub use sweeps::SweepService;
 
-use hone_proto::v1;
+use std::sync::Arc;
 
-use crate::{Error, search::Search};
+use hone_proto::v1;
+use tonic::Status;
+
+use crate::{
+    Error,
+    search::Search,
+    state::{State, detached},
+};
+
+/// Runs to its end, whatever becomes of the request.
+async fn apart<T, Work>(
+    state: &Arc<State>,
+    work: impl FnOnce(Arc<State>) -> Work,
+) -> Result<T, Status>
+where
+    T: Send + 'static,
+    Work: Future<Output = Result<T, Error>> + Send + 'static,
+{
+    Ok(detached(work(Arc::clone(state))).await?)
+}
 
 /// The search of a sweep before any result, without storing anything: its plan is what `hone plan` prints. Of a budget in
 /// minutes that nothing has measured yet, a plan of twenty trainings.

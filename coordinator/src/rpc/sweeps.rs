@@ -5,18 +5,16 @@ use std::sync::Arc;
 use hone_proto::v1::{self, sweeps_server::Sweeps};
 use tonic::{Request, Response, Status};
 
-use super::convert::{
-    definition,
-    field::{bytes16, sweep_or_latest, trial},
-    model::{launched, sweep_reply, trial_id, trial_state},
-    settled,
+use super::{
+    apart,
+    convert::{
+        definition,
+        field::{bytes16, sweep_or_latest, trial},
+        model::{launched, sweep_reply, trial_id, trial_state},
+        settled,
+    },
 };
-use crate::{
-    Error,
-    ids::RequestId,
-    state::{State, detached},
-    store::command::SweepChange,
-};
+use crate::{ids::RequestId, state::State, store::command::SweepChange};
 
 /// Serves people.
 #[derive(Clone, Debug)]
@@ -29,24 +27,16 @@ impl SweepService {
         Self { state }
     }
 
-    /// Runs to its end, whatever becomes of the request.
-    async fn apart<T, Work>(&self, work: impl FnOnce(Arc<State>) -> Work) -> Result<T, Status>
-    where
-        T: Send + 'static,
-        Work: Future<Output = Result<T, Error>> + Send + 'static,
-    {
-        Ok(detached(work(Arc::clone(&self.state))).await?)
-    }
-
     async fn change(
         &self,
         request: Request<v1::SweepRequest>,
         change: SweepChange,
     ) -> Result<Response<v1::SweepReply>, Status> {
         let sweep = sweep_or_latest("sweep", &request.into_inner().sweep)?;
-        let (sweep, state) = self
-            .apart(|state| async move { state.change(sweep, change).await })
-            .await?;
+        let (sweep, state) = apart(&self.state, |state| async move {
+            state.change(sweep, change).await
+        })
+        .await?;
         Ok(Response::new(sweep_reply(&sweep, state)))
     }
 }
@@ -60,9 +50,10 @@ impl Sweeps for SweepService {
         let request = request.into_inner();
         let id = RequestId(bytes16("request_id", &request.request_id)?);
         let (sweep, plan) = definition::parse(settled::launched(request.sweep)?)?;
-        let done = self
-            .apart(move |state| async move { state.launch(sweep, &plan, request.again, id).await })
-            .await?;
+        let done = apart(&self.state, move |state| async move {
+            state.launch(sweep, &plan, request.again, id).await
+        })
+        .await?;
         Ok(Response::new(launched(&done)))
     }
 
@@ -92,9 +83,11 @@ impl Sweeps for SweepService {
         request: Request<v1::SweepRequest>,
     ) -> Result<Response<v1::SweepReply>, Status> {
         let sweep = sweep_or_latest("sweep", &request.into_inner().sweep)?;
-        let (sweep, state) = self
-            .apart(|state| async move { state.remove(sweep).await })
-            .await?;
+        let (sweep, state) = apart(
+            &self.state,
+            |state| async move { state.remove(sweep).await },
+        )
+        .await?;
         Ok(Response::new(sweep_reply(&sweep, state)))
     }
 
@@ -105,9 +98,10 @@ impl Sweeps for SweepService {
         let request = request.into_inner();
         let sweep = sweep_or_latest("sweep", &request.sweep)?;
         let by = definition::budget("by", request.by.as_ref())?;
-        let (sweep, state) = self
-            .apart(move |state| async move { state.extend(sweep, by).await })
-            .await?;
+        let (sweep, state) = apart(&self.state, move |state| async move {
+            state.extend(sweep, by).await
+        })
+        .await?;
         Ok(Response::new(sweep_reply(&sweep, state)))
     }
 
@@ -117,9 +111,11 @@ impl Sweeps for SweepService {
     ) -> Result<Response<v1::TrialReply>, Status> {
         let trial = trial("trial", request.into_inner().trial)?;
         let id = trial_id(&trial);
-        let now = self
-            .apart(|state| async move { state.cancel(&trial).await })
-            .await?;
+        let now = apart(
+            &self.state,
+            |state| async move { state.cancel(&trial).await },
+        )
+        .await?;
         Ok(Response::new(v1::TrialReply {
             trial: Some(id),
             state: trial_state(now).into(),
@@ -131,9 +127,11 @@ impl Sweeps for SweepService {
         request: Request<v1::TrialRequest>,
     ) -> Result<Response<v1::TrialReply>, Status> {
         let trial = trial("trial", request.into_inner().trial)?;
-        let new = self
-            .apart(|state| async move { state.retry(&trial).await })
-            .await?;
+        let new = apart(
+            &self.state,
+            |state| async move { state.retry(&trial).await },
+        )
+        .await?;
         Ok(Response::new(v1::TrialReply {
             trial: Some(trial_id(&new)),
             state: v1::TrialState::Queued.into(),

@@ -133,8 +133,7 @@ fn one_round(
     ))
 }
 
-/// Zooming successive halving: a wide round of halving, then full trainings of what the model proposes, the later ones on a smaller box.
-/// One round of halving where the budget is small, or where more could not keep `parallel` workers busy.
+/// A wide round of halving, then full trainings of what the model proposes, the later ones on a smaller box. One round of halving where the budget is small, or where more could not keep `parallel` workers busy.
 fn zoom(definition: &Definition, planned: &Planned, budget: u64) -> Result<Plan, DefinitionError> {
     let full = u64::from(planned.full_epochs) * u64::from(definition.folds);
     let finish = affordable_finish(definition, planned, budget);

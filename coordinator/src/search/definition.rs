@@ -79,7 +79,7 @@ pub struct Planned {
 /// The algorithms that make rounds out of a budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PlannedKind {
-    /// Zooming successive halving.
+    /// A wide round of halving, then full trainings that a model proposes, from a box that narrows.
     Zoom,
     /// Full trainings of as many points as the budget pays.
     Random,

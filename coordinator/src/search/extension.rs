@@ -2,13 +2,16 @@
 
 use super::{
     budgeted::{early_cut_rungs, widest_bracket},
-    definition::{Definition, DefinitionError, Extension, PlannedKind, Pruner, Sampler, Strategy},
+    definition::{
+        Definition, DefinitionError, Extension, Planned, PlannedKind, Pruner, Sampler, Strategy,
+    },
     plan::{FinishPlan, Plan, PointSource, RoundPlan},
 };
 
 /// Adds a round and a finish behind everything that the plan has.
 ///
-/// Zoom's round is one of full trainings of what TPE proposes after all that has been trained; the baselines draw more points.
+/// Zoom's round is one of full trainings of what its model proposes after all that has been trained; the baselines draw
+/// more points.
 ///
 /// # Errors
 ///
@@ -18,34 +21,8 @@ pub(super) fn extend(
     definition: &Definition,
     added: Extension,
 ) -> Result<(), DefinitionError> {
-    let Strategy::Planned(planned) = &definition.strategy else {
-        return Err(DefinitionError::at(
-            "search.round",
-            "rounds written by hand cannot be extended: `hone fork` makes a sweep that reuses their trials",
-        ));
-    };
-    if definition.sampler == Sampler::Grid {
-        return Err(DefinitionError::at(
-            "search.sampler",
-            "a grid has no more points: `hone fork` makes a sweep with other values",
-        ));
-    }
-    let full = u64::from(planned.full_epochs) * u64::from(definition.folds);
-    if added.epochs < full {
-        return Err(DefinitionError::at(
-            "search.budget",
-            format!(
-                "{} more epochs do not pay one full training: \"{full} epochs\" is the least",
-                added.epochs
-            ),
-        ));
-    }
-    if added.first_trial <= plan.last_trial() {
-        return Err(DefinitionError::at(
-            "search.budget",
-            format!("trial {} belongs to the plan already", added.first_trial),
-        ));
-    }
+    let planned = checked(plan, definition, added)?;
+    let full = full_training(planned, definition);
     // As many repeats as the first finish had, if half of the added budget pays them.
     let (top, wanted) = plan
         .finish
@@ -88,6 +65,48 @@ pub(super) fn extend(
         ..finish
     }));
     Ok(())
+}
+
+/// What the planner made the plan from, if it can be extended by this much.
+fn checked<'a>(
+    plan: &Plan,
+    definition: &'a Definition,
+    added: Extension,
+) -> Result<&'a Planned, DefinitionError> {
+    let Strategy::Planned(planned) = &definition.strategy else {
+        return Err(DefinitionError::at(
+            "search.round",
+            "rounds written by hand cannot be extended: `hone fork` makes a sweep that reuses their trials",
+        ));
+    };
+    if definition.sampler == Sampler::Grid {
+        return Err(DefinitionError::at(
+            "search.sampler",
+            "a grid has no more points: `hone fork` makes a sweep with other values",
+        ));
+    }
+    let full = full_training(planned, definition);
+    if added.epochs < full {
+        return Err(DefinitionError::at(
+            "search.budget",
+            format!(
+                "{} more epochs do not pay one full training: \"{full} epochs\" is the least",
+                added.epochs
+            ),
+        ));
+    }
+    if added.first_trial <= plan.last_trial() {
+        return Err(DefinitionError::at(
+            "search.budget",
+            format!("trial {} belongs to the plan already", added.first_trial),
+        ));
+    }
+    Ok(planned)
+}
+
+/// Epochs of one full training of a point, in all folds.
+fn full_training(planned: &Planned, definition: &Definition) -> u64 {
+    u64::from(planned.full_epochs) * u64::from(definition.folds)
 }
 
 #[cfg(test)]

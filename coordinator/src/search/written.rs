@@ -30,31 +30,7 @@ pub(super) fn plan(
                 return Err(DefinitionError::at(at(key), "must be at least 1"));
             }
         }
-        let (source, points) = match (round.points, rounds.last()) {
-            (RoundPoints::Drawn(points), _) => {
-                let points = match definition.sampler {
-                    Sampler::Grid => sampler::grid_points(&sampler::grid(&definition.space)?),
-                    _ => points,
-                };
-                (PointSource::Drawn { from_whole: 0 }, points)
-            }
-            (RoundPoints::Top(_), None) => {
-                return Err(DefinitionError::at(
-                    at("top"),
-                    "the first round has no round before it: give it `points`",
-                ));
-            }
-            (RoundPoints::Top(top), Some(before)) => {
-                (PointSource::Top(top), u64::from(top).min(before.points()))
-            }
-        };
-        if points == 0 {
-            let key = match round.points {
-                RoundPoints::Drawn(_) => "points",
-                RoundPoints::Top(_) => "top",
-            };
-            return Err(DefinitionError::at(at(key), "must be at least 1"));
-        }
+        let (source, points) = points(definition, round, rounds.last(), &at)?;
         let plan = RoundPlan {
             number: i as u32 + 1,
             source,
@@ -88,4 +64,36 @@ pub(super) fn plan(
         is_written: true,
         notes: Vec::new(),
     })
+}
+
+/// Where a round's points come from, and how many they are; `before` is the round before it.
+fn points(
+    definition: &Definition,
+    round: &WrittenRound,
+    before: Option<&RoundPlan>,
+    at: &impl Fn(&str) -> String,
+) -> Result<(PointSource, u64), DefinitionError> {
+    let (key, source, points) = match (round.points, before) {
+        (RoundPoints::Drawn(points), _) => {
+            let points = match definition.sampler {
+                Sampler::Grid => sampler::grid_points(&sampler::grid(&definition.space)?),
+                _ => points,
+            };
+            ("points", PointSource::Drawn { from_whole: 0 }, points)
+        }
+        (RoundPoints::Top(_), None) => {
+            return Err(DefinitionError::at(
+                at("top"),
+                "the first round has no round before it: give it `points`",
+            ));
+        }
+        (RoundPoints::Top(top), Some(before)) => {
+            let points = u64::from(top).min(before.points());
+            ("top", PointSource::Top(top), points)
+        }
+    };
+    if points == 0 {
+        return Err(DefinitionError::at(at(key), "must be at least 1"));
+    }
+    Ok((source, points))
 }

@@ -116,7 +116,7 @@ fn seeds() -> Vec<Vec<u8>> {
         weights_hash: vec![7; 32].into(),
         seconds: 1.0,
         images: 100,
-        checkpoint: Some(blob()),
+        checkpoint: Some(v1::Blob { epoch, ..blob() }),
     };
     let lines = || {
         Some(v1::Lines {

@@ -36,7 +36,7 @@ impl Unsaid {
     }
 }
 
-/// A report of so many epochs, or of more bytes, gets no more; the limit of a message is eight times this.
+/// Epochs, and bytes, up to which reports are joined: a coordinator takes messages of four times these bytes.
 const MANY: usize = 64;
 const LARGE: usize = 1 << 20;
 
@@ -78,12 +78,17 @@ impl Call {
     /// Takes a later report of the same attempt in. The call comes back when it is none, or when this one is none or large.
     pub(crate) fn absorb(&mut self, later: Self) -> Option<Self> {
         match (self, later) {
-            (Self::Report(report), Self::Report(later)) if has_room(report) => {
+            (Self::Report(report), Self::Report(later)) if fits(report, &later) => {
                 report.epochs.extend(later.epochs);
                 None
             }
             (_, later) => Some(later),
         }
+    }
+
+    /// Whether it is a report that a finish has room for.
+    pub(crate) fn is_small_report(&self) -> bool {
+        matches!(self, Self::Report(report) if report.encoded_len() < LARGE)
     }
 
     pub(crate) fn log(attempt: &AttemptRef, first: u64, lines: Vec<String>) -> Self {
@@ -122,10 +127,6 @@ impl Call {
             epochs: unsaid.epochs,
             log: unsaid.log,
         })
-    }
-
-    pub(crate) fn is_report(&self) -> bool {
-        matches!(self, Self::Report(_))
     }
 
     /// Whether the last epoch that it reports took less than this.
@@ -239,8 +240,8 @@ impl Call {
     }
 }
 
-fn has_room(report: &wire::ReportRequest) -> bool {
-    report.epochs.len() < MANY && report.encoded_len() < LARGE
+fn fits(report: &wire::ReportRequest, later: &wire::ReportRequest) -> bool {
+    report.epochs.len() < MANY && report.encoded_len() + later.encoded_len() < LARGE
 }
 
 impl From<Outcome> for wire::finish_request::Outcome {

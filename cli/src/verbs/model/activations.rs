@@ -63,7 +63,7 @@ const CASES: [(&str, ActivationKind, InitKind, f64); 5] = [
     ("ReLU, He", ActivationKind::Relu, InitKind::He, 0.0),
 ];
 
-/// Does it.
+/// Runs `hone model activations`.
 pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let mut cases = Vec::new();
     if let Some(path) = &args.file {

@@ -33,7 +33,7 @@ pub struct Args {
     json: bool,
 }
 
-/// Does it.
+/// Runs `hone model bench`.
 pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let (file, config) = super::read(&args.file)?;
     let ([height, width, channels], classes) = super::summary::images(&file, &args.setup)?;

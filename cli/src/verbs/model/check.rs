@@ -27,7 +27,7 @@ pub struct Args {
     json: bool,
 }
 
-/// Does it.
+/// Runs `hone model check`.
 pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let (file, _) = read(&args.file)?;
     let trainer = trainer(Some(&file), &args.setup)?;

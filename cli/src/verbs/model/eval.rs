@@ -31,26 +31,26 @@ pub struct Args {
     json: bool,
 }
 
-/// Does it: the test part where the set has one, else the validation part of the network's own split.
+/// Evaluates it on the test part where the set has one; else, of the set that it was trained on, on its own validation part,
+/// and of another set on all images.
 pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let net = SavedNet::open(&args.net)?;
     let trainer = trainer(None, &args.setup)?;
-    let name = args
-        .source
-        .clone()
-        .unwrap_or_else(|| net.about.config.data.set_name());
+    let own = net.about.config.data.set_name();
+    let name = args.source.clone().unwrap_or_else(|| own.clone());
     let set = trainer.library().open(&name)?;
     let mut executor = trainer.executor(&net.architecture)?;
-    let own = trainer.library().prepare(&net.about.config.data, 0);
     let prepared = net.prepare(Arc::clone(&set))?;
-    let (part, images, label) = match (&set.test, own) {
-        (Some(test), _) => (
-            Part::Test,
-            (0..u32::try_from(test.labels.len())?).collect(),
-            "test",
-        ),
-        (None, Ok(own)) => (Part::Train, own.split.validation.clone(), "validation"),
-        (None, Err(_)) => (Part::Train, prepared.split.train.clone(), "training"),
+    let (part, images, label) = match &set.test {
+        Some(test) => {
+            let all = (0..u32::try_from(test.labels.len())?).collect();
+            (Part::Test, all, "test")
+        }
+        None if name == own => {
+            let own = trainer.library().prepare(&net.about.config.data, 0)?;
+            (Part::Train, own.split.validation.clone(), "validation")
+        }
+        None => (Part::Train, prepared.split.train.clone(), "whole"),
     };
     let weights = (&net.parameters[..], &net.statistics[..]);
     let Some(score) = evaluate(&mut *executor, weights, &prepared, part, &images, || false)? else {

@@ -11,7 +11,7 @@ use hone_coordinator::{
 use hone_worker::cnn::SavedNet;
 
 use crate::{
-    args::Place,
+    args::{Place, in_a_folder},
     client::{self, History, TrialName},
     exit::{Exit, wrong},
     output::out,
@@ -34,13 +34,14 @@ pub struct Args {
     place: Place,
 }
 
-/// Does it. The weights lie in `blobs/` beside the database, so the file must be at hand.
+/// Runs `hone model export`. The weights lie in `blobs/` beside the database, so the file must be at hand.
 pub async fn run(args: Args) -> anyhow::Result<Exit> {
-    if args.place.coordinator.is_some() {
+    if args.place.coordinator().is_some() {
         return Err(wrong(
             "weights are read from blobs/ beside the database: give --db, on the coordinator's machine",
         ));
     }
+    in_a_folder("--output", &args.output)?;
     let history = client::connect(&args.place).await?;
     let name = match args.of.parse::<TrialName>() {
         Ok(name) if name.sweep.is_empty() => TrialName {
@@ -50,7 +51,7 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
         Ok(name) => name,
         Err(_) => winner(&history, &args.of).await?,
     };
-    let reader = Reader::open(&args.place.db).await?;
+    let reader = Reader::open(args.place.db()).await?;
     let trial = reader
         .trial(&SweepId::new(&name.sweep), TrialNumber(name.trial))
         .await?;
@@ -65,7 +66,7 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
                 name.sweep, name.trial
             )
         })?;
-    let blob = folder_of(&args.place.db).join(kept.hash.to_string());
+    let blob = folder_of(args.place.db()).join(kept.hash.to_string());
     // Opened, and not copied blindly: a damaged file is told here and not at its first use.
     let net = SavedNet::open(&blob)?;
     net.save(&args.output)?;

@@ -57,7 +57,7 @@ enum Verb {
     Predict(predict::Args),
 }
 
-/// Does it.
+/// Runs `hone model`.
 pub async fn run(args: Args) -> anyhow::Result<Exit> {
     match args.verb {
         Verb::Summary(args) => summary::run(&args),

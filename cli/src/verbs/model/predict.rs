@@ -24,7 +24,7 @@ pub struct Args {
     json: bool,
 }
 
-/// Does it.
+/// Runs `hone model predict`.
 pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let net = SavedNet::open(&args.net)?;
     let mut executor = trainer(None, &args.setup)?.executor(&net.architecture)?;

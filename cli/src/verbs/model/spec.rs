@@ -8,6 +8,7 @@ use crate::{
     sweep_file::{
         self, SweepFile,
         domain::{Domain, Values},
+        names::resolve,
         search::SearchKind,
     },
 };
@@ -21,7 +22,7 @@ pub fn of_check(file: &SweepFile) -> Value {
         .map(|choices| {
             let mut spec = file.middle();
             for (path, value) in &choices {
-                sweep_file::place(&mut spec, path, value.clone());
+                sweep_file::set(&mut spec, path, value.clone());
             }
             json!({"choices": choices, "spec": spec})
         })
@@ -47,31 +48,18 @@ fn choice(domain: &Domain) -> Option<(String, Vec<Value>)> {
 }
 
 /// Puts `PATH=VALUE` in place; the path may be any ending that only one hyperparameter has.
-pub fn place(file: &SweepFile, spec: &mut Value, text: &str) -> anyhow::Result<()> {
+pub fn set_hyperparameter(file: &SweepFile, spec: &mut Value, text: &str) -> anyhow::Result<()> {
     let (ending, value) = text.split_once('=').ok_or_else(|| {
         wrong(format!(
             "--set {text:?}: write PATH=VALUE, as in train.learning_rate=0.05"
         ))
     })?;
-    let found: Vec<&Domain> = file
-        .domains
-        .iter()
-        .filter(|domain| domain.path == ending || domain.path.ends_with(&format!(".{ending}")))
-        .collect();
+    let paths = file.domains.iter().map(|domain| domain.path.as_str());
+    let path =
+        resolve(ending, paths).map_err(|problem| wrong(format!("--set {text:?}: {problem}")))?;
     let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
-    match found[..] {
-        [domain] => {
-            sweep_file::place(spec, &domain.path, value);
-            Ok(())
-        }
-        [] => Err(wrong(format!(
-            "--set {text:?}: no hyperparameter of {} ends in {ending:?}",
-            file.name
-        ))),
-        _ => Err(wrong(format!(
-            "--set {text:?}: several hyperparameters end in {ending:?}; write more of the path"
-        ))),
-    }
+    sweep_file::set(spec, path, value);
+    Ok(())
 }
 
 /// Epochs of the longest training that the file plans.

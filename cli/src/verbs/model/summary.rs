@@ -31,7 +31,7 @@ pub struct Args {
     json: bool,
 }
 
-/// Does it.
+/// Runs `hone model summary`.
 pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let (file, config) = read(&args.file)?;
     let (shape, classes) = images(&file, &args.setup)?;

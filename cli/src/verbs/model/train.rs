@@ -40,7 +40,7 @@ pub struct Args {
     place: Place,
 }
 
-/// Does it.
+/// Runs `hone model train`.
 pub async fn run(args: Args) -> anyhow::Result<Exit> {
     in_a_folder("--output", &args.output)?;
     let path = Path::new(&args.of);
@@ -64,7 +64,7 @@ fn of_file(path: &Path, args: &Args) -> anyhow::Result<(CnnTrainer, TrialSpec)> 
     let (file, _) = read(path)?;
     let mut values = file.middle();
     for text in &args.set {
-        spec::place(&file, &mut values, text)?;
+        spec::set_hyperparameter(&file, &mut values, text)?;
     }
     let trial = trial(&file, values, spec::epochs(&file));
     Ok((trainer(Some(&file), &args.setup)?, trial))

@@ -238,7 +238,17 @@ pub fn report(request: v1::ReportRequest, at: i64) -> Result<Report, Error> {
     })
 }
 
+/// Epochs of one call at most.
+const EPOCHS: usize = 1024;
+
 fn epochs(said: Vec<v1::Epoch>) -> Result<Vec<Epoch>, Error> {
+    if said.len() > EPOCHS {
+        let problem = format!("has {} entries; a call brings at most {EPOCHS}", said.len());
+        return Err(Error::input("epochs", problem));
+    }
+    if !said.is_sorted_by(|one, next| one.epoch < next.epoch) {
+        return Err(Error::input("epochs", "do not grow"));
+    }
     said.into_iter().map(epoch).collect()
 }
 
@@ -254,8 +264,19 @@ fn epoch(said: v1::Epoch) -> Result<Epoch, Error> {
         weights_hash: optional_hash("epochs.weights_hash", &said.weights_hash)?,
         seconds: finite("epochs.seconds", said.seconds)?,
         images: said.images,
-        checkpoint: optional_blob("epochs.checkpoint", said.checkpoint.as_ref())?,
+        checkpoint: checkpoint_of(said.epoch, said.checkpoint.as_ref())?,
     })
+}
+
+fn checkpoint_of(epoch: u32, said: Option<&v1::Blob>) -> Result<Option<BlobRef>, Error> {
+    let blob = optional_blob("epochs.checkpoint", said)?;
+    match blob {
+        Some(blob) if blob.kind != BlobKind::Checkpoint || blob.epoch != epoch => {
+            let problem = format!("is no checkpoint of epoch {epoch}");
+            Err(Error::input("epochs.checkpoint", problem))
+        }
+        blob => Ok(blob),
+    }
 }
 
 fn finite(field: &str, value: f64) -> Result<f64, Error> {
@@ -344,8 +365,8 @@ pub fn wanted_piece(request: v1::GetPieceRequest) -> Result<(AttemptRef, Hash, u
 }
 
 /// Lines of one call, and characters of one line, at most; the rest is cut.
-const LOG_LINES: usize = 1000;
-const LOG_LINE: usize = 4000;
+const LINES: usize = 1000;
+const LINE: usize = 4000;
 
 pub fn log(request: v1::LogRequest) -> Result<Log, Error> {
     Ok(Log {
@@ -355,14 +376,14 @@ pub fn log(request: v1::LogRequest) -> Result<Log, Error> {
 }
 
 fn lines(said: v1::Lines) -> Lines {
-    let skip = said.lines.len().saturating_sub(LOG_LINES);
+    let skip = said.lines.len().saturating_sub(LINES);
     Lines {
         first: said.first.saturating_add(skip as u64),
         lines: said
             .lines
             .into_iter()
             .skip(skip)
-            .map(|line| line.chars().take(LOG_LINE).filter(|c| *c != '\n').collect())
+            .map(|line| line.chars().take(LINE).filter(|c| *c != '\n').collect())
             .collect(),
     }
 }

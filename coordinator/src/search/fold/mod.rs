@@ -51,7 +51,7 @@ pub struct Search {
     segment: usize,
     /// Position of the round under way; past the segment's last one in its finish.
     current: usize,
-    /// One per round whose points TPE proposes.
+    /// One per round whose points are proposed, by TPE or by zoom's model.
     generations: Vec<Option<Generations>>,
     /// One per round with a pruner.
     pruners: Vec<Option<PrunerState>>,

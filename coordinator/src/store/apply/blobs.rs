@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{
     point::valued,
     step::{Speaker, find_sweep, speak},
-    worker::take_back_speaker,
+    worker::running,
 };
 use crate::{
     ids::{Hash, TrialNumber},
@@ -20,17 +20,14 @@ use crate::{
 
 /// Commits a blob of a running attempt; the same again is acknowledged.
 pub(super) fn commit<W: Write>(store: &mut W, commit: &CommitBlob) -> Rows<()> {
-    let mut speaker = speak(store, &commit.attempt)?;
+    let speaker = speak(store, &commit.attempt)?;
     if speaker.attempt.state != AttemptState::Running {
         let known = store.blobs(speaker.sweep.key, speaker.trial.number)?;
         if known.contains(&commit.blob) {
             return Ok(());
         }
-        if !speaker.can_be_taken_back() {
-            return Err(StoreError::Fenced);
-        }
-        speaker = take_back_speaker(store, speaker, commit.at)?;
     }
+    let speaker = running(store, speaker, commit.at)?;
     let guard = Guard {
         state: speaker.trial.state,
         attempts: speaker.trial.attempts,

@@ -10,7 +10,7 @@ use crate::{
     ids::{SweepId, is_valid_name},
     store::{
         StoreError,
-        command::{LaunchOutcome, LaunchSweep, Launched},
+        command::{LaunchOutcome, LaunchSweep, Launched, USER},
         rows::{Rows, SweepKey, SweepRow, Write},
     },
     sweep::{SweepEvent, SweepState},
@@ -43,7 +43,7 @@ pub(super) fn launch<W: Write>(store: &mut W, launch: &LaunchSweep) -> Rows<Laun
             SweepState::Checking | SweepState::Running | SweepState::Paused => {
                 let checked = same.checked;
                 let cause = Cause {
-                    actor: "user",
+                    actor: USER,
                     reason: "launched again",
                     at: launch.at,
                     token: None,
@@ -59,7 +59,7 @@ pub(super) fn launch<W: Write>(store: &mut W, launch: &LaunchSweep) -> Rows<Laun
     let started = told(&row, LaunchOutcome::Started);
     let key = store.insert_sweep(row)?;
     let cause = Cause {
-        actor: "user",
+        actor: USER,
         reason: "",
         at: launch.at,
         token: None,

@@ -4,7 +4,7 @@ use super::{
     blobs,
     point::rewind,
     step::{Speaker, speak},
-    worker::take_back_speaker,
+    worker::running,
 };
 use crate::{
     ids::{AttemptNumber, AttemptRef},
@@ -63,12 +63,7 @@ fn record_one<W: Write>(
     epoch: &Epoch,
     at: Millis,
 ) -> Rows<Option<StopRequest>> {
-    if speaker.can_be_taken_back() {
-        speaker = take_back_speaker(store, speaker, at)?;
-    }
-    if speaker.attempt.state != AttemptState::Running {
-        return Err(StoreError::Fenced);
-    }
+    speaker = running(store, speaker, at)?;
     let old = speaker.trial.clone();
     check_epoch(&speaker, epoch.epoch)?;
     rewind_if_anew(store, &mut speaker, epoch.epoch)?;
@@ -94,7 +89,7 @@ fn record_one<W: Write>(
     let mut sweep = speaker.sweep;
     if new.kind == TrialKind::Search {
         sweep.epochs_trained += u64::from(epoch.epoch > old.most_epochs);
-        sweep.images_trained += epoch.images;
+        sweep.images_trained = sweep.images_trained.saturating_add(epoch.images);
         sweep.training_seconds += epoch.seconds;
     }
     store.put_sweep(sweep)?;
@@ -173,7 +168,7 @@ fn after(speaker: &Speaker, epoch: &Epoch, objective: Option<f64>, at: Millis) -
     new.most_epochs = new.most_epochs.max(epoch.epoch);
     new.weights_hash = epoch.weights_hash;
     new.seconds += epoch.seconds;
-    new.images += epoch.images;
+    new.images = new.images.saturating_add(epoch.images);
     new.changed = at;
     if let Some(blob) = epoch.checkpoint {
         new.checkpoint = Some(blob.hash);

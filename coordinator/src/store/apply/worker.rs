@@ -14,6 +14,7 @@ use crate::{
         rows::{AttemptRow, Rows, SweepRow, TrialRow, Write},
         values::Outcome,
     },
+    sweep::SweepState,
     trial::{AttemptEnd, AttemptState, TrialEvent, TrialKind, crashes_in_a_row},
 };
 
@@ -25,22 +26,14 @@ pub(super) fn finish<W: Write>(store: &mut W, finish: &Finish) -> Rows<Ended> {
         &finish.diagnosis_json,
         &finish.result_json,
     ));
-    if let Some(ended) = repeated(&speak(store, &finish.attempt)?, digest) {
+    let speaker = speak(store, &finish.attempt)?;
+    if let Some(ended) = repeated(&speaker, digest) {
         return Ok(ended);
     }
+    check_end(&speaker, finish)?;
     report::record(store, &finish.attempt, &finish.epochs, finish.at)?;
     let speaker = running(store, speak(store, &finish.attempt)?, finish.at)?;
-    let name = format!("{}/{}", speaker.sweep.id, speaker.trial.number);
     let (event, reason) = event(store, &speaker, finish)?;
-    if let (TrialEvent::Completed | TrialEvent::ReachedRung, TrialKind::Search) =
-        (event, speaker.trial.kind)
-        && speaker.trial.epoch != speaker.attempt.to_epoch
-    {
-        return Err(StoreError::Invalid(format!(
-            "{name}: finished at epoch {}, but the last report is of epoch {}",
-            speaker.attempt.to_epoch, speaker.trial.epoch
-        )));
-    }
     if !finish.lines.lines.is_empty() {
         log::append(store, &speaker, &finish.lines)?;
     }
@@ -126,6 +119,7 @@ pub(super) fn take_back<W: Write>(store: &mut W, back: &TakeBack) -> Rows<TakenB
     Ok(TakenBack {
         session: speaker.attempt.session,
         asked: speaker.trial.asked,
+        paused: speaker.sweep.state == SweepState::Paused,
     })
 }
 
@@ -165,6 +159,29 @@ pub(super) fn return_session<W: Write>(store: &mut W, back: &ReturnSession) -> R
     Ok(returned)
 }
 
+/// Whether the attempt may end, and so: a search trial is complete after its last epoch.
+fn check_end(speaker: &Speaker, finish: &Finish) -> Rows<()> {
+    if speaker.attempt.state != AttemptState::Running && !speaker.can_be_taken_back() {
+        return Err(StoreError::Fenced);
+    }
+    let complete = matches!(
+        finish.outcome,
+        Outcome::Completed | Outcome::ReachedRung { .. }
+    );
+    let last = finish
+        .epochs
+        .last()
+        .map_or(speaker.trial.epoch, |last| last.epoch);
+    let planned = speaker.attempt.to_epoch;
+    if complete && speaker.trial.kind == TrialKind::Search && last != planned {
+        return Err(StoreError::Invalid(format!(
+            "{}/{}: finished at epoch {planned}, but the last report is of epoch {last}",
+            speaker.sweep.id, speaker.trial.number
+        )));
+    }
+    Ok(())
+}
+
 /// The acknowledgement of an end that the attempt has come to before, by the same words.
 fn repeated(speaker: &Speaker, digest: Hash) -> Option<Ended> {
     let ended = speaker.attempt.state != AttemptState::Running;
@@ -177,7 +194,7 @@ fn repeated(speaker: &Speaker, digest: Hash) -> Option<Ended> {
 }
 
 /// An attempt that runs, or is taken back.
-fn running<W: Write>(store: &mut W, speaker: Speaker, at: i64) -> Rows<Speaker> {
+pub(super) fn running<W: Write>(store: &mut W, speaker: Speaker, at: i64) -> Rows<Speaker> {
     if speaker.attempt.state == AttemptState::Running {
         return Ok(speaker);
     }

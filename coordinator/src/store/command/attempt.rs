@@ -148,6 +148,8 @@ pub struct TakenBack {
     pub session: SessionId,
     /// What is asked of it.
     pub asked: Option<StopRequest>,
+    /// The sweep is paused: give the trial back.
+    pub paused: bool,
 }
 
 /// One trial that a session gave back.

@@ -25,6 +25,9 @@ pub type Millis = i64;
 /// Who did it, as shown by `hone why`: `coordinator`, `user`, `worker NAME`.
 pub type Actor = String;
 
+/// Who asked, where a person did.
+pub const USER: &str = "user";
+
 /// A command with its answer's type.
 pub trait Operation: Into<Command> {
     /// What [`apply`](super::Store::apply) gives back.

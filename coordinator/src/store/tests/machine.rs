@@ -27,8 +27,8 @@ enum Step {
     Grant(u8, bool),
     /// So many epochs, from the next one or from the last one again.
     Report(usize, u32, bool),
-    /// With so many epochs that were not reported.
-    Finish(usize, u32, u8),
+    /// With so many epochs, from the next one or from the last one again.
+    Finish(usize, u32, bool, u8),
     Release(usize, bool),
     Expire(usize),
     TakeBack(usize),
@@ -52,7 +52,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => number.clone().prop_map(Step::Prune),
         6 => (0..3_u8, any::<bool>()).prop_map(|(worker, holds)| Step::Grant(worker, holds)),
         9 => (lease.clone(), 0..4_u32, any::<bool>()).prop_map(|(l, n, again)| Step::Report(l, n, again)),
-        4 => (lease.clone(), 0..3_u32, 0..6_u8).prop_map(|(l, n, how)| Step::Finish(l, n, how)),
+        4 => (lease.clone(), 0..3_u32, any::<bool>(), 0..6_u8)
+            .prop_map(|(l, n, again, how)| Step::Finish(l, n, again, how)),
         2 => (lease.clone(), any::<bool>()).prop_map(|(lease, saves)| Step::Release(lease, saves)),
         3 => lease.clone().prop_map(Step::Expire),
         2 => lease.clone().prop_map(Step::TakeBack),
@@ -86,9 +87,11 @@ fn outcome(how: u8) -> Outcome {
 }
 
 fn next_epochs(first: u32, count: u32) -> Vec<Epoch> {
-    (first..first + count)
-        .map(|epoch| epoch_of(epoch, f64::from(epoch) / 10.0))
-        .collect()
+    let told = |epoch: u32| Epoch {
+        checkpoint: (epoch == 2).then(|| checkpoint(70, epoch, false)),
+        ..epoch_of(epoch, f64::from(epoch) / 10.0)
+    };
+    (first..first + count).map(told).collect()
 }
 
 /// The command that a step amounts to, as things stand in `b`; `None`: nothing to speak of.
@@ -142,11 +145,11 @@ fn command(b: &mut Bench, leases: &[AttemptRef], step: &Step) -> Option<Command>
             report.epochs = next_epochs(last + u32::from(!again), *epochs);
             report.into()
         }
-        Step::Finish(lease, epochs, how) => {
+        Step::Finish(lease, epochs, again, how) => {
             let attempt = newest(*lease)?;
             let last = b.trial(attempt.trial.0).summary.epoch;
             let mut finish = b.finish_of(&attempt, outcome(*how));
-            finish.epochs = next_epochs(last + 1, *epochs);
+            finish.epochs = next_epochs(last + u32::from(!again), *epochs);
             finish.lines.lines = vec!["the end".to_owned()];
             finish.into()
         }

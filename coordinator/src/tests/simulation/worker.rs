@@ -205,7 +205,7 @@ impl Process {
         let end = self.epochs(lease, &attempt, &calls).await;
         end.into_iter().for_each(|call| self.say(&calls, call));
         drop(calls);
-        let _ = delivered.await;
+        delivered.await.unwrap();
         *self.held.borrow_mut() = None;
     }
 
@@ -396,6 +396,9 @@ impl Process {
             }
             if calls > 1 {
                 self.saw("calls joined");
+                let spool = &mut self.worker.machine.borrow_mut().spool;
+                spool.drain(..calls.min(spool.len()));
+                spool.push_front(call.clone());
             }
             let answered = self.insist(&call).await;
             let again = answered.is_ok() && self.chance(10);
@@ -411,7 +414,7 @@ impl Process {
                     return;
                 }
             }
-            self.worker.machine.borrow_mut().spool.drain(..calls);
+            self.worker.machine.borrow_mut().spool.pop_front();
             if again && !matches!(call, Call::Put(_)) {
                 self.saw("call repeated");
                 let repeated = self.insist(&call).await;

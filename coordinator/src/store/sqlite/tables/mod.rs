@@ -55,8 +55,8 @@ impl Tables {
 
     /// Applies commands in order, each whole or not at all.
     ///
-    /// Commands check before they write, so that one which is refused has hardly ever written. Where one has, or
-    /// where SQLite does not take what a command left, the group is rolled back and done once more in two halves, until
+    /// Commands check before they write, so that one which is refused has hardly ever written: only a call with several
+    /// epochs, of which a later one is refused. Where one has, or where SQLite does not take what a command left, the group is rolled back and done once more in two halves, until
     /// that command stands alone: its transaction is rolled back, and the others never meet it.
     pub(in crate::store) fn apply_group(&mut self, commands: &[Command]) -> Vec<Rows<Reply>> {
         match self.try_group(commands) {
