@@ -88,6 +88,7 @@ impl Hone {
             .current_dir(self.path())
             .args(arguments)
             .stdin(Stdio::null());
+        command.env("XDG_STATE_HOME", self.path().join("state"));
         for key in ["HONE_DATA", "HONE_COORDINATOR", "HONE_LOG", "NO_COLOR"] {
             command.env_remove(key);
         }

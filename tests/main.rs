@@ -8,9 +8,11 @@ mod disk;
 mod faults;
 #[allow(dead_code, reason = "benches/soak uses the rest")]
 mod hone;
+mod images;
 mod json;
 mod local_run;
 mod model;
 mod reproduce;
 mod sweep_file;
 mod verbs;
+mod versions;

@@ -84,6 +84,8 @@ fn launch(name: &str) -> LaunchSweep {
             check: false,
             definition: definition.encode_to_vec(),
         },
+        data: None,
+        data_before: Vec::new(),
         again: false,
         request: RequestId(bytes(0)),
         at: 1,

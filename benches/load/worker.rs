@@ -84,8 +84,8 @@ impl Crowd {
     pub async fn launch(&self, name: &str) {
         let request = v1::LaunchRequest {
             sweep: Some(sweep(name)),
-            again: false,
             request_id: id().to_vec().into(),
+            ..v1::LaunchRequest::default()
         };
         SweepsClient::new(self.channel.clone())
             .launch(request)

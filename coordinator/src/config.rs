@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use crate::{clock::Clock, secrets::Secrets};
+use crate::{clock::Clock, secrets::Secrets, versions::Arithmetic};
 
 /// Everything `run` needs beside the listener.
 #[derive(Clone, Debug)]
@@ -14,6 +14,8 @@ pub struct Config {
     /// Grant trials of this sweep only, whatever else the file holds: what `hone run` wants.
     /// [`Coordinator::serve_only`](crate::Coordinator::serve_only) says it later, when the name is not known yet.
     pub only_sweep: Option<String>,
+    /// Versions of the arithmetic of the trainers of this build.
+    pub arithmetic: Arithmetic,
     /// Sizes and numbers above which a request is refused.
     pub limits: Limits,
     /// The clock that decides expiry.
@@ -29,6 +31,7 @@ impl Config {
             database: database.into(),
             timing: Timing::default(),
             only_sweep: None,
+            arithmetic: Arithmetic::new(),
             limits: Limits::default(),
             clock: Clock::system(),
             secrets: Secrets::system(),

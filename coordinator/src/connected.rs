@@ -70,14 +70,14 @@ fn waiting_for(sweep: &SweepDetail, workers: &[WorkerView]) -> String {
             Some(Ok(set)) => found.push(format!(
                 "{} has other content ({})",
                 session.name,
-                short(set.hash)
+                set.hash.short()
             )),
             Some(Err(problem)) => found.push(format!("{}: {problem}", session.name)),
             None => found.push(format!("{} has not tried to open it yet", session.name)),
         }
     }
     let hash = wanted.map_or_else(String::new, |hash| {
-        format!(" with the hash {}", short(hash))
+        format!(" with the hash {}", hash.short())
     });
     format!(
         "waiting for a worker with the data set `{name}`{hash}: {}; start one with `hone worker --data DIR`, \
@@ -105,8 +105,4 @@ fn no_worker(trainer: &str, workers: &[WorkerView]) -> String {
          {trainer}=COMMAND`",
         connected.join("; ")
     )
-}
-
-fn short(hash: crate::ids::Hash) -> String {
-    hash.to_string().chars().take(12).collect()
 }

@@ -55,6 +55,7 @@ impl State {
                 )));
             }
         }
+        self.may_go_on(id, &detail.sweep)?;
         let (_, plan) = definition::parse(definition::stored(&detail.sweep.definition)?)?;
         let added = Extension {
             epochs: self.epochs_of(&plan, by, &detail.check_json)?,

@@ -28,6 +28,7 @@ pub mod sweep;
 mod sweeps;
 mod transfer;
 pub mod trial;
+pub mod versions;
 
 pub use config::Config;
 pub use error::Error;

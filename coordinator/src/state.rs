@@ -22,6 +22,7 @@ use crate::{
     session::Sessions,
     store::{Store, command::Epoch},
     sweep::SweepState,
+    versions::Arithmetic,
 };
 
 /// A sweep that has not ended, as far as granting needs it.
@@ -53,6 +54,7 @@ pub(crate) struct State {
     pub(crate) clock: Clock,
     pub(crate) timing: Timing,
     pub(crate) limits: Limits,
+    pub(crate) arithmetic: Arithmetic,
     pub(crate) secrets: Secrets,
     /// Rung whenever a trial may have become free to grant.
     pub(crate) queued: Notify,
@@ -81,6 +83,7 @@ impl State {
             clock: config.clock.clone(),
             timing: config.timing,
             limits: config.limits,
+            arithmetic: config.arithmetic.clone(),
             secrets: config.secrets.clone(),
             queued: Notify::new(),
             shutdown,

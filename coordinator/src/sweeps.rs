@@ -3,11 +3,12 @@
 use crate::{
     Error,
     driver::SweepPlan,
-    ids::SweepId,
+    ids::{Hash, RequestId, SweepId},
     leases::{Directive, TrialKey},
+    rpc::convert::definition::{stored, versions},
     state::State,
     store::{
-        NewSweep,
+        DataSet, NewSweep, SweepRow,
         command::{
             CancelTrial, ChangeSweep, LaunchSweep, Launched, RemoveSweep, RetryTrial, SweepChange,
             USER,
@@ -17,24 +18,43 @@ use crate::{
     trial::TrialState,
 };
 
+/// A file that somebody wants trained.
+#[derive(Clone, Debug)]
+pub(crate) struct Launch {
+    pub sweep: NewSweep,
+    /// Its data set, where the launcher can read it.
+    pub data: Option<DataSet>,
+    /// What the launcher found in the very same place at earlier launches of this file.
+    pub data_before: Vec<Hash>,
+    /// Start anew even if the same sweep exists.
+    pub again: bool,
+    pub request: RequestId,
+}
+
 impl State {
     /// Stores a sweep and starts it, or goes on with the same one.
     pub(crate) async fn launch(
         &self,
-        mut sweep: NewSweep,
+        mut wanted: Launch,
         plan: &SweepPlan,
-        again: bool,
-        request: crate::ids::RequestId,
     ) -> Result<Launched, Error> {
-        if let Some(from) = &plan.from
-            && (again || !self.is_known(&sweep.identity).await?)
+        let same = self.same_sweep(&wanted).await?;
+        if let Some(same) = &same
+            && !matches!(same.state, SweepState::Completed | SweepState::Stopped)
         {
-            sweep.definition = self.with_earlier(&sweep.definition, plan, from).await?;
+            self.may_go_on(&same.id, &same.sweep)?;
+        }
+        let goes_on = same.is_some_and(|same| same.state != SweepState::Failed);
+        if let (Some(from), false) = (&plan.from, goes_on) {
+            let definition = &wanted.sweep.definition;
+            wanted.sweep.definition = self.with_earlier(definition, plan, from).await?;
         }
         let launch = LaunchSweep {
-            sweep,
-            again,
-            request,
+            sweep: wanted.sweep,
+            data: wanted.data,
+            data_before: wanted.data_before,
+            again: wanted.again,
+            request: wanted.request,
             at: self.clock.unix_ms(),
         };
         let launched = self.store.apply(launch).await?;
@@ -45,13 +65,28 @@ impl State {
         Ok(launched)
     }
 
-    /// Whether a launch of this content goes on with a sweep that is there.
-    async fn is_known(&self, identity: &str) -> Result<bool, Error> {
+    /// The sweep that is there for this file on these data, unless a new one is wanted.
+    async fn same_sweep(&self, launch: &Launch) -> Result<Option<SweepRow>, Error> {
+        if launch.again {
+            return Ok(None);
+        }
+        let data = launch.data.as_ref().map(|set| set.hash);
         let read = self.store.read();
-        let Some(same) = read.sweep_of_identity(identity).await? else {
-            return Ok(false);
-        };
-        Ok(read.sweep(&same).await?.summary.state != SweepState::Failed)
+        Ok(read.same_sweep(&launch.sweep.identity, data).await?)
+    }
+
+    /// Refuses to go on with what another version has begun.
+    pub(crate) fn may_go_on(&self, id: &SweepId, sweep: &NewSweep) -> Result<(), Error> {
+        match self.not_continued(sweep)? {
+            Some(why) => Err(Error::Refused(format!("{id} was {why}"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Why this build does not go on with a sweep; `None`: it does.
+    pub(crate) fn not_continued(&self, sweep: &NewSweep) -> Result<Option<String>, Error> {
+        let begun = versions(&stored(&sweep.definition)?);
+        Ok(begun.refusal(&sweep.trainer, &self.arithmetic))
     }
 
     /// Pauses, resumes or stops a sweep.
@@ -61,6 +96,10 @@ impl State {
         change: SweepChange,
     ) -> Result<(SweepId, SweepState), Error> {
         let sweep = self.find(sweep).await?;
+        if change == SweepChange::Resume {
+            let row = self.store.read().sweep(&sweep).await?;
+            self.may_go_on(&sweep, &row.sweep)?;
+        }
         let command = ChangeSweep {
             sweep: sweep.clone(),
             change,
@@ -115,6 +154,8 @@ impl State {
 
     /// A new trial of the same point.
     pub(crate) async fn retry(&self, trial: &TrialKey) -> Result<TrialKey, Error> {
+        let row = self.store.read().sweep(&trial.sweep).await?;
+        self.may_go_on(&trial.sweep, &row.sweep)?;
         let command = RetryTrial {
             sweep: trial.sweep.clone(),
             trial: trial.trial,

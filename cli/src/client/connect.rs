@@ -40,9 +40,8 @@ pub async fn connect(place: &Place) -> anyhow::Result<History> {
             "no database {db}: run a sweep here first, or give --db FILE or --coordinator URL"
         )));
     }
-    let service = hone_coordinator::rpc::HistoryService::of_file(
-        hone_coordinator::store::Reader::open(place.db()).await?,
-    );
+    let reader = hone_coordinator::store::Reader::open(place.db()).await?;
+    let service = hone_coordinator::rpc::HistoryService::of_file(reader, super::arithmetic());
     Ok(History::local(service))
 }
 

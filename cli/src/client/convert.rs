@@ -68,7 +68,8 @@ fn json(json: &str) -> Option<Value> {
     serde_json::from_str(json).ok()
 }
 
-fn hex(bytes: &[u8]) -> Option<String> {
+/// Bytes as hex digits; `None` when there are none.
+pub fn hex(bytes: &[u8]) -> Option<String> {
     (!bytes.is_empty()).then(|| numbers::hex(bytes))
 }
 

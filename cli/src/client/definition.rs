@@ -1,5 +1,6 @@
 //! A sweep file as it goes over the wire.
 
+use hone_coordinator::versions::Arithmetic;
 use hone_proto::v1;
 use serde_json::Value;
 
@@ -57,7 +58,13 @@ pub fn definition(file: &SweepFile, check: bool) -> v1::SweepDefinition {
         check: check && file.trainer == "cnn",
         canonical_json: file.canonical.to_string(),
         settled: None,
+        arithmetic_version: arithmetic().get(&file.trainer).copied().unwrap_or(0),
     }
+}
+
+/// Versions of the arithmetic of the trainers in this program.
+pub fn arithmetic() -> Arithmetic {
+    Arithmetic::from([("cnn".to_owned(), hone_worker::cnn::ARITHMETIC)])
 }
 
 fn domain(domain: &Domain, default: Option<&Value>) -> v1::Domain {

@@ -142,6 +142,14 @@ impl History {
         Ok(convert::file(ask!(self, get_sweep, request))?)
     }
 
+    /// Hash of the data set that a sweep is pinned to, hex.
+    pub async fn data_hash(&self, sweep: &str) -> anyhow::Result<Option<String>> {
+        let request = v1::GetSweepRequest {
+            sweep: sweep.to_owned(),
+        };
+        Ok(convert::hex(&ask!(self, get_sweep, request).data_hash))
+    }
+
     /// Its recommended point.
     pub async fn best(&self, sweep: &str) -> anyhow::Result<Best> {
         let request = v1::GetSweepRequest {

@@ -12,9 +12,10 @@ use hone_proto::v1::{self, sweeps_client::SweepsClient};
 use tokio_stream::Stream;
 use tonic::{Code, Status, transport::Channel};
 
+use crate::local::data::DataHere;
 pub use connect::{address, connect, orders, running};
 pub use convert::parse_trial_state;
-pub use definition::{budget, definition, definition_of_epochs};
+pub use definition::{arithmetic, budget, definition, definition_of_epochs};
 pub use history::{History, Sort, TrialQuery, collect};
 
 /// Rows of a listing, as they come.
@@ -70,6 +71,8 @@ pub struct Launched {
     pub sweep: String,
     /// It differs from the file's.
     pub renamed: bool,
+    /// The sweep of the same file on other data, for which this one is new.
+    pub on_other_data: Option<String>,
     /// What happened.
     pub how: How,
 }
@@ -114,9 +117,12 @@ impl Sweeps {
     }
 
     /// Stores a sweep and starts it, or goes on with the same one.
+    ///
+    /// `data`: the data set as it is here, and what was here before; where it cannot be read here, the first worker's counts.
     pub async fn launch(
         &mut self,
         definition: v1::SweepDefinition,
+        data: Option<&DataHere>,
         again: bool,
     ) -> anyhow::Result<Launched> {
         let mut request_id = [0; 16];
@@ -125,8 +131,19 @@ impl Sweeps {
             sweep: Some(definition),
             again,
             request_id: request_id.to_vec().into(),
+            data: data.map(|data| v1::DataPin {
+                hash: data.set.hash.to_vec().into(),
+                shape: data.shape(),
+                classes: u32::try_from(data.set.classes.len()).unwrap_or(u32::MAX),
+            }),
+            data_before: data
+                .into_iter()
+                .flat_map(|data| &data.before)
+                .map(|hash| hash.to_vec().into())
+                .collect(),
         };
-        let reply = self.0.launch(request).await.map_err(failure)?.into_inner();
+        let launch = self.0.launch(request).await;
+        let reply = launch.map_err(refused_launch)?.into_inner();
         Ok(Launched {
             how: match reply.launched() {
                 v1::Launched::Ended => How::Ended,
@@ -135,6 +152,7 @@ impl Sweeps {
             },
             sweep: reply.sweep,
             renamed: reply.renamed,
+            on_other_data: Some(reply.on_other_data).filter(|name| !name.is_empty()),
         })
     }
 
@@ -205,6 +223,14 @@ pub enum Refusal {
     /// The coordinator failed.
     #[error("{0}")]
     Failed(String),
+}
+
+/// A launch that is refused has stored nothing: another command is wanted.
+fn refused_launch(status: Status) -> Refusal {
+    match status.code() {
+        Code::FailedPrecondition => Refusal::Wrong(status.message().to_owned()),
+        _ => failure(status),
+    }
 }
 
 /// A status in words.

@@ -26,7 +26,12 @@ fn places(data: &[String]) -> anyhow::Result<(Vec<PathBuf>, BTreeMap<String, Pat
     let mut folders = BTreeMap::new();
     for text in data {
         // A folder whose own name has an equals sign in it is still a folder.
-        match name_value(text).filter(|_| !Path::new(text).is_dir()) {
+        match named_folder(text).filter(|_| !Path::new(text).is_dir()) {
+            Some((name, path)) if matches!(name, "digits" | "xor") => {
+                return Err(wrong(format!(
+                    "--data {text}: {name} is in the program; a folder of that name is given as --data {name}/={path}"
+                )));
+            }
             Some((name, path)) => {
                 folders.insert(name.to_owned(), directory(path, text)?);
             }
@@ -41,6 +46,13 @@ fn places(data: &[String]) -> anyhow::Result<(Vec<PathBuf>, BTreeMap<String, Pat
         roots.push(PathBuf::from(path));
     }
     Ok((roots, folders))
+}
+
+/// `NAME=DIR`, where a name has no slash but at its end.
+pub fn named_folder(text: &str) -> Option<(&str, &str)> {
+    let (name, path) = text.split_once('=')?;
+    let bare = name.strip_suffix('/').unwrap_or(name);
+    (!bare.is_empty() && !bare.contains(['/', '\\']) && !path.is_empty()).then_some((name, path))
 }
 
 fn directory(path: &str, argument: &str) -> anyhow::Result<PathBuf> {
@@ -108,13 +120,9 @@ pub fn arguments(setup: &WorkerSetup, workers: usize) -> Vec<String> {
 /// The sweep's own folder of images beside what `--data` names, unless that names it already.
 pub fn with_folder(named: &[String], data: &Data) -> Vec<String> {
     let mut all = named.to_vec();
-    let prefix = format!("{}=", data.name);
-    if let Some(folder) = data
-        .folder
-        .as_ref()
-        .filter(|_| !named.iter().any(|d| d.starts_with(&prefix)))
-    {
-        all.push(format!("{prefix}{}", folder.display()));
+    let is_named = |text: &String| named_folder(text).is_some_and(|(name, _)| name == data.name);
+    if let Some(folder) = data.folder.as_ref().filter(|_| !named.iter().any(is_named)) {
+        all.push(format!("{}={}", data.name, folder.display()));
     }
     all
 }

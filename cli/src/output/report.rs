@@ -52,7 +52,11 @@ fn headline(detail: &Detail, style: Style) -> String {
     } else {
         format!(": {}", detail.reason)
     };
-    format!("{name} {state}{reason}\n")
+    let waits = match detail.waiting_for.as_str() {
+        "" => String::new(),
+        why => format!("  {} {why}\n", style.yellow("!")),
+    };
+    format!("{name} {state}{reason}\n{waits}")
 }
 
 /// The objective with its spread: `val_accuracy 0.9912 ± 0.0021 over 3 trials of 12 epochs`.

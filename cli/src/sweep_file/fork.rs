@@ -169,5 +169,5 @@ fn inline(value: &Value) -> String {
 pub fn is_folder(file: &Value) -> bool {
     get(file, "data.source")
         .and_then(Value::as_str)
-        .is_some_and(|source| super::KNOWN_SETS.iter().all(|(name, ..)| *name != source))
+        .is_some_and(|source| !hone_worker::data::is_known_set(source))
 }

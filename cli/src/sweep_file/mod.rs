@@ -26,6 +26,7 @@ use serde_json::Value;
 
 pub use cnn::set;
 use domain::Domain;
+pub use hone_worker::data::KNOWN_SETS;
 pub use schema::full as json_schema;
 use search::SearchPlan;
 use source::{Problem, Source, SweepFileError};
@@ -100,6 +101,8 @@ pub struct Data {
     pub set: String,
     /// The name without a size: what `--data NAME=DIR` is about.
     pub name: String,
+    /// A known set's name that is also the name of a folder beside the file, as a path that would mean that folder.
+    pub namesake: Option<String>,
     /// The folder as this machine sees it, when the source is a path.
     pub folder: Option<PathBuf>,
     /// Cross-validation folds, 1 without.
@@ -107,15 +110,6 @@ pub struct Data {
     /// Evaluate the winner on the test part.
     pub test: bool,
 }
-
-/// The sets that hone knows by name, with the shape of an image and the number of classes.
-pub const KNOWN_SETS: [(&str, [usize; 3], usize); 5] = [
-    ("digits", [8, 8, 1], 10),
-    ("mnist", [28, 28, 1], 10),
-    ("fashion-mnist", [28, 28, 1], 10),
-    ("cifar10", [32, 32, 3], 10),
-    ("xor", [1, 1, 2], 2),
-];
 
 /// Reads and checks a sweep file.
 pub fn read(path: &Path) -> anyhow::Result<SweepFile> {

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use hone_worker::data::{is_known_set, plain_name};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
@@ -147,9 +148,9 @@ impl Reading<'_> {
             .unwrap_or_default()
             .to_owned();
         let folder = self.folder(&source)?;
-        if let Some(last) = folder.as_ref().and_then(|f| f.file_name()) {
+        if let Some(folder) = &folder {
             // The path stays on this machine; the sweep knows the set by the folder's last name.
-            written["data"]["source"] = json!(last.to_string_lossy());
+            written["data"]["source"] = json!(folder_name(&source, folder));
         }
         if let (Some(_), Some(validation)) = (
             written["data"].get("folds"),
@@ -164,9 +165,12 @@ impl Reading<'_> {
         let space = cnn::Space::new(self.root, &self.domains, written);
         let known = KNOWN_SETS.iter().find(|(name, ..)| *name == source);
         let config = space.check(known.map(|(_, shape, classes)| (*shape, *classes)))?;
+        let own = Path::new(".").join(&source);
         let data = Data {
             set: config.data.set_name(),
             name: config.data.source.clone(),
+            namesake: (folder.is_none() && self.beside.join(&source).is_dir())
+                .then(|| own.display().to_string()),
             folder,
             folds: config.data.folds.unwrap_or(1),
             test: config.data.test,
@@ -176,10 +180,10 @@ impl Reading<'_> {
 
     /// The folder that a source names, if it is no known set. It need not exist here: workers may have it.
     fn folder(&self, source: &str) -> Result<Option<PathBuf>, Vec<Problem>> {
-        let known = KNOWN_SETS.map(|(name, ..)| name);
-        if known.contains(&source) {
+        if is_known_set(source) {
             return Ok(None);
         }
+        let known = KNOWN_SETS.map(|(name, ..)| name);
         let path = self.beside.join(source);
         let path = path.canonicalize().unwrap_or(path);
         let is_path = source.contains(['/', '\\']) || path.is_dir();
@@ -216,6 +220,18 @@ impl Reading<'_> {
             defaults.push(default.unwrap_or(None));
         }
         defaults
+    }
+}
+
+/// The name of a folder's set: of the source as it is written, so that it is the same on every machine; of the folder itself where
+/// the source ends in dots.
+fn folder_name(source: &str, folder: &Path) -> String {
+    match plain_name(source).as_str() {
+        "" | ".." => {
+            let last = folder.file_name().unwrap_or_default();
+            plain_name(&format!("{}/", last.to_string_lossy()))
+        }
+        name => name.to_owned(),
     }
 }
 

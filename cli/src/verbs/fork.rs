@@ -7,6 +7,7 @@ use crate::{
     args::Place,
     client,
     exit::{Exit, wrong},
+    local::data::folder_of,
     output::out,
     sweep_file::{self, fork, source::Source},
 };
@@ -42,7 +43,17 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     let history = client::connect(&args.place).await?;
     let (parent, canonical) = history.file(&args.sweep).await?;
     let name = args.name.unwrap_or_else(|| format!("{parent}-fork"));
-    let child = fork::child(&parent, &canonical, &name, &args.settings).map_err(wrong)?;
+    let mut child = fork::child(&parent, &canonical, &name, &args.settings).map_err(wrong)?;
+    let folder = match fork::is_folder(&child) {
+        true => history
+            .data_hash(&parent)
+            .await?
+            .and_then(|hash| folder_of(&hash)),
+        false => None,
+    };
+    if let Some(folder) = &folder {
+        child["data"]["source"] = folder.display().to_string().into();
+    }
     let source = Source {
         path: format!("{name}.toml"),
         text: fork::to_toml(&child),
@@ -57,7 +68,7 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     let mut text = format!(
         "# {name}: what {parent} has trained and fits is reused, at no cost; run it on the same database.\n"
     );
-    if fork::is_folder(&child) {
+    if fork::is_folder(&child) && folder.is_none() {
         text.push_str("# data.source: write the folder's path, from where this file stands.\n");
     }
     out::print(&(text + &source.text))?;

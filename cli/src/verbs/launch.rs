@@ -9,6 +9,7 @@ use crate::{
     client::{self, History, How, Launched, Refusal, Sweeps},
     exit::Exit,
     local::{
+        data::DataHere,
         follow::{Follower, PERIOD},
         signals,
     },
@@ -62,15 +63,20 @@ pub async fn send(
     check: bool,
     again: bool,
 ) -> anyhow::Result<Launched> {
+    let data = DataHere::if_here(file)?;
     let definition = client::definition(file, check);
-    let launched = Sweeps::new(channel).launch(definition, again).await?;
-    let name = &launched.sweep;
-    if launched.renamed {
-        out::note(format!(
-            "another sweep is called {}; this one is {name}",
-            file.name
-        ));
+    let mut sweeps = Sweeps::new(channel);
+    let launched = sweeps.launch(definition, data.as_ref(), again).await?;
+    match (&data, &file.data) {
+        (Some(data), _) => data.remember(),
+        (None, Some(data)) => out::note(format!(
+            "{} is not here: the sweep takes the images that the first worker has under that name",
+            data.name
+        )),
+        (None, None) => {}
     }
+    let name = &launched.sweep;
+    tell_name(file, &launched);
     match launched.how {
         How::Started => out::note(format!("{name}: started")),
         How::Continued => out::note(format!("{name}: goes on")),
@@ -79,6 +85,22 @@ pub async fn send(
         )),
     }
     Ok(launched)
+}
+
+/// Says what a sweep is called that could not have its file's name, and why.
+pub fn tell_name(file: &SweepFile, launched: &Launched) {
+    let (wanted, name) = (&file.name, &launched.sweep);
+    match &launched.on_other_data {
+        Some(other) => out::note(format!(
+            "{other} is this file on other images; on these it is another sweep, {name}"
+        )),
+        None if launched.renamed => {
+            out::note(format!(
+                "another sweep is called {wanted}; this one is {name}"
+            ));
+        }
+        None => {}
+    }
 }
 
 async fn watch(history: History, sweep: String, how: How, json: bool) -> anyhow::Result<Exit> {

@@ -12,7 +12,7 @@ use crate::{
     args::{Place, WorkerSetup},
     client::{self, TrialName},
     exit::{Exit, wrong},
-    local::setup,
+    local::{data::find_again, setup},
     output::{numbers, out, style::Style},
     view::{CurvePoint, Recorded},
 };
@@ -107,8 +107,10 @@ fn trainer(
     recorded: &Recorded,
     setup: &WorkerSetup,
 ) -> anyhow::Result<CnnTrainer> {
-    let library = Arc::new(setup::library(&setup.data)?);
-    let set_name = Config::from_spec(&recorded.spec.spec)?.data.set_name();
+    let config = Config::from_spec(&recorded.spec.spec)?.data;
+    let named = find_again(&setup.data, &config.source, recorded.data_hash.as_deref());
+    let library = Arc::new(setup::library(&named)?);
+    let set_name = config.set_name();
     let set = library
         .open(&set_name)
         .map_err(|error| wrong(error.to_string()))?;

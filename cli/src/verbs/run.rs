@@ -1,6 +1,6 @@
 //! Runs a sweep here, start to end: a coordinator in this process, workers beside it, progress, report.
 
-use std::{io::IsTerminal, path::PathBuf, sync::Arc, time::Duration};
+use std::{io::IsTerminal, path::PathBuf, time::Duration};
 
 use anyhow::Context;
 use tokio::sync::mpsc;
@@ -12,6 +12,7 @@ use crate::{
     exit::{Exit, wrong},
     local::{
         coordinator,
+        data::DataHere,
         follow::{Follower, PERIOD},
         former, setup, signals,
         workers::{Plan, Workers},
@@ -58,9 +59,9 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     crate::output::log::init("error");
     let file = sweep_file::read(&args.file)?;
     let timing = args.timing.timing()?;
-    preflight(&file, &args)?;
+    let data = preflight(&file, &args)?;
     let coordinator = coordinator::start(&args.db, timing).await?;
-    let result = sweep(&coordinator, &file, &args).await;
+    let result = sweep(&coordinator, &file, data.as_ref(), &args).await;
     if matches!(result, Ok(Exit::Done | Exit::Failed)) {
         tidy(&coordinator.history(), &args).await?;
     }
@@ -79,7 +80,7 @@ async fn tidy(history: &History, args: &Args) -> anyhow::Result<()> {
 }
 
 /// What can be known to fail is refused before anything is stored: programs, and data sets without their files.
-fn preflight(file: &SweepFile, args: &Args) -> anyhow::Result<()> {
+fn preflight(file: &SweepFile, args: &Args) -> anyhow::Result<Option<DataHere>> {
     let programs = setup::programs(&args.setup.exec)?;
     if file.trainer != "cnn" && !programs.contains_key(&file.trainer) {
         let name = &file.trainer;
@@ -87,30 +88,34 @@ fn preflight(file: &SweepFile, args: &Args) -> anyhow::Result<()> {
             "the file's trainer is {name:?}: say what to run with --exec {name}=COMMAND"
         )));
     }
-    if let Some(data) = &file.data {
-        let library = Arc::new(setup::library(&setup::with_folder(&args.setup.data, data))?);
-        let set = library
-            .open(&data.set)
-            .map_err(|error| wrong(error.to_string()))?;
-        file.check_images(
-            &args.file,
-            [set.shape.height, set.shape.width, set.shape.channels],
-            set.classes.len(),
-        )?;
-    }
-    Ok(())
+    let Some(data) = &file.data else {
+        return Ok(None);
+    };
+    let here = DataHere::open(file, data, &args.setup.data)?;
+    let shape = here.set.shape;
+    file.check_images(
+        &args.file,
+        [shape.height, shape.width, shape.channels],
+        here.set.classes.len(),
+    )?;
+    Ok(Some(here))
 }
 
 async fn sweep(
     coordinator: &coordinator::Running,
     file: &SweepFile,
+    data: Option<&DataHere>,
     args: &Args,
 ) -> anyhow::Result<Exit> {
     let mut sweeps = Sweeps::new(coordinator.channel());
     let definition = client::definition(file, !args.no_check);
-    let launched = sweeps.launch(definition, args.again).await?;
+    let launched = sweeps.launch(definition, data, args.again).await?;
+    if let Some(data) = data {
+        data.remember();
+    }
     coordinator.coordinator.serve_only(&launched.sweep);
-    tell(file, &launched);
+    launch::tell_name(file, &launched);
+    tell(&launched);
     let live = launched.how != How::Ended && std::io::stderr().is_terminal();
     let mut follower = Follower::new(
         coordinator.history(),
@@ -148,14 +153,8 @@ async fn sweep(
     launch::finish(&follower, state?, args.json).await
 }
 
-fn tell(file: &SweepFile, launched: &Launched) {
+fn tell(launched: &Launched) {
     let name = &launched.sweep;
-    if launched.renamed {
-        out::note(format!(
-            "another sweep is called {}; this one is {name}",
-            file.name
-        ));
-    }
     match launched.how {
         How::Started => {}
         How::Continued => out::note(format!("{name}: going on where it stopped")),

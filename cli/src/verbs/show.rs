@@ -43,6 +43,7 @@ async fn show_sweep(history: &History, sweep: &str, as_json: bool) -> anyhow::Re
         object["rounds"] = json!(detail.rounds);
         object["warnings"] = json!(detail.warnings);
         object["reason"] = json!(detail.reason);
+        object["waiting_for"] = json!(detail.waiting_for);
         object["check"] = json!(detail.check);
         object["epochs_trained"] = json!(detail.epochs_trained);
         object["epochs_planned"] = json!(detail.epochs_planned);

@@ -106,6 +106,10 @@ impl Driver {
         let mut sweep = match self.active.remove(id) {
             Some(sweep) => sweep,
             None => {
+                if let Some(why) = self.state.not_continued(&row.sweep)? {
+                    tracing::warn!(sweep = %id, why, "sweep not continued");
+                    return Ok(());
+                }
                 let sweep = load::load(&self.state, &row).await?;
                 results = read.results(id, sweep.seen()).await?;
                 sweep

@@ -30,23 +30,26 @@ pub struct Replay {
 }
 
 impl Replay {
-    /// The search of a stored definition, before any result.
+    /// The search of a stored definition, before any result; `None` where another version decided, which alone could replay it.
     ///
     /// # Errors
     /// A definition that cannot be read.
-    pub fn new(id: SweepId, definition: &[u8]) -> Result<Self, Error> {
+    pub fn new(id: SweepId, definition: &[u8]) -> Result<Option<Self>, Error> {
         let stored = rpc::convert::definition::stored(definition)?;
+        if !rpc::convert::definition::versions(&stored).same_search() {
+            return Ok(None);
+        }
         let (_, plan) = rpc::convert::definition::parse(stored)?;
         let (ends_early, checked) = (plan.search.objective.target.is_some(), !plan.check);
         let sweep = ActiveSweep::new(id, plan, definition.to_vec(), 0, checked)
             .map_err(|error| Error::Broken(error.to_string()))?;
-        Ok(Self {
+        Ok(Some(Self {
             sweep,
             ends_early,
             decisions: 0,
             proposed: BTreeMap::new(),
             promoted: BTreeSet::new(),
-        })
+        }))
     }
 
     /// The metric whose epochs the search compares, if it does.

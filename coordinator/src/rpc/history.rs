@@ -17,6 +17,7 @@ use crate::{
     ids::{SweepId, TrialNumber},
     state::State,
     store::{Reader, TrialFilter, TrialSort},
+    versions::Arithmetic,
 };
 
 /// Rows read at once by a listing: what it keeps in memory.
@@ -28,19 +29,26 @@ pub struct HistoryService {
     reader: Reader,
     /// The running coordinator: who is connected, what a sweep waits for.
     live: Option<Arc<State>>,
+    /// What this build trains by.
+    arithmetic: Arithmetic,
 }
 
 type Rows<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 impl HistoryService {
     /// Over a database alone.
-    pub fn of_file(reader: Reader) -> Self {
-        Self { reader, live: None }
+    pub fn of_file(reader: Reader, arithmetic: Arithmetic) -> Self {
+        Self {
+            reader,
+            live: None,
+            arithmetic,
+        }
     }
 
     pub(crate) fn live(state: Arc<State>) -> Self {
         Self {
             reader: state.store.read().clone(),
+            arithmetic: state.arithmetic.clone(),
             live: Some(state),
         }
     }
@@ -156,7 +164,11 @@ impl History for HistoryService {
         let sweep = self.find(sweep).await?;
         let detail = self.reader.sweep(&sweep).await.map_err(Error::from)?;
         let connected = self.live.as_ref().map(|state| state.connected(&detail));
-        Ok(Response::new(convert::sweep_detail(detail, connected)?))
+        Ok(Response::new(convert::sweep_detail(
+            detail,
+            connected,
+            &self.arithmetic,
+        )?))
     }
 
     async fn list_trials(

@@ -9,12 +9,12 @@ use super::{
     apart,
     convert::{
         definition,
-        field::{bytes16, sweep_or_latest, trial},
-        model::{launched, sweep_reply, trial_id, trial_state},
-        settled,
+        field::{sweep_or_latest, trial},
+        launch::{launch, launched},
+        model::{sweep_reply, trial_id, trial_state},
     },
 };
-use crate::{ids::RequestId, state::State, store::command::SweepChange};
+use crate::{state::State, store::command::SweepChange};
 
 /// Serves people.
 #[derive(Clone, Debug)]
@@ -47,11 +47,9 @@ impl Sweeps for SweepService {
         &self,
         request: Request<v1::LaunchRequest>,
     ) -> Result<Response<v1::LaunchReply>, Status> {
-        let request = request.into_inner();
-        let id = RequestId(bytes16("request_id", &request.request_id)?);
-        let (sweep, plan) = definition::parse(settled::launched(request.sweep)?)?;
+        let (launch, plan) = launch(request.into_inner())?;
         let done = apart(&self.state, move |state| async move {
-            state.launch(sweep, &plan, request.again, id).await
+            state.launch(launch, &plan).await
         })
         .await?;
         Ok(Response::new(launched(&done)))

@@ -6,7 +6,9 @@ use std::{
 };
 
 use super::{
-    OpenError, StoreError, compose,
+    OpenError, StoreError,
+    apply::{Same, same_sweep},
+    compose,
     history::{
         Best, Event, OpenAttempt, SweepDetail, SweepSummary, TrialDetail, TrialFilter, TrialResult,
         TrialSummary,
@@ -117,12 +119,18 @@ impl Reader {
         }
     }
 
-    /// The newest sweep of that identity.
-    pub async fn sweep_of_identity(&self, identity: &str) -> Result<Option<SweepId>, StoreError> {
+    /// The sweep that a launch of this identity with these data would go on with.
+    pub async fn same_sweep(
+        &self,
+        identity: &str,
+        data: Option<Hash>,
+    ) -> Result<Option<SweepRow>, StoreError> {
         let identity = identity.to_owned();
         self.read(move |rows| {
-            let key = rows.sweep_of_identity(&identity)?;
-            key.map(|key| Ok(rows.sweep(key)?.id)).transpose()
+            Ok(match same_sweep(rows, &identity, data)? {
+                Same::Sweep(row) => Some(*row),
+                Same::OnOtherData(_) => None,
+            })
         })
         .await
     }

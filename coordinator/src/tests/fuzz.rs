@@ -216,8 +216,8 @@ fn seeds() -> Vec<Vec<u8>> {
         v1::GetSweepRequest { sweep: sweep() }.encode_to_vec(),
         v1::LaunchRequest {
             sweep: Some(toy_sweep("toy", 6)),
-            again: false,
             request_id: id().into(),
+            ..v1::LaunchRequest::default()
         }
         .encode_to_vec(),
     ];

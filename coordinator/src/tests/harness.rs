@@ -86,8 +86,8 @@ impl TestCoordinator {
     pub async fn launch(&self, sweep: v1::SweepDefinition) -> String {
         let request = v1::LaunchRequest {
             sweep: Some(sweep),
-            again: false,
             request_id: id().into(),
+            ..v1::LaunchRequest::default()
         };
         self.sweeps()
             .launch(request)
@@ -441,6 +441,7 @@ pub fn toy_sweep(name: &str, points: u64) -> v1::SweepDefinition {
     v1::SweepDefinition {
         name: name.to_owned(),
         seed: 7,
+        arithmetic_version: 0,
         trainer: "toy".to_owned(),
         spec_json: r#"{"objective":{"metric":"score"},"params":{"x":0}}"#.to_owned(),
         identity: format!("{name} {points}"),

@@ -135,8 +135,8 @@ async fn the_same_file_goes_on_and_other_content_gets_another_name() {
     let launch = async |sweep: v1::SweepDefinition| {
         let request = v1::LaunchRequest {
             sweep: Some(sweep),
-            again: false,
             request_id: super::harness::id().into(),
+            ..v1::LaunchRequest::default()
         };
         coordinator
             .sweeps()

@@ -69,8 +69,8 @@ async fn a_sweep_that_cannot_be_searched_is_not_stored() {
     let launch = async |sweep: v1::SweepDefinition| {
         let request = v1::LaunchRequest {
             sweep: Some(sweep),
-            again: false,
             request_id: id().into(),
+            ..v1::LaunchRequest::default()
         };
         coordinator.sweeps().launch(request).await.unwrap_err()
     };

@@ -25,6 +25,10 @@ pub mod training;
 mod random;
 mod tensor_file;
 
+/// Version of the arithmetic: raised whenever the same trial could come to other bits than before. A sweep is trained to its end
+/// by the version that it was begun with.
+pub const ARITHMETIC: u32 = 1;
+
 pub use architecture::Architecture;
 pub use config::{Config, ConfigError};
 pub use saved_net::SavedNet;

@@ -47,10 +47,27 @@ pub struct About {
     pub preprocess: PreprocessKind,
     /// The epoch after which the network was like this.
     pub epoch: u32,
+    /// The images that moved its weights; files of format 1 do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trained_on: Option<TrainedOn>,
 }
 
-/// What this version writes and reads.
-pub const FORMAT: u32 = 1;
+/// Which images a network has seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainedOn {
+    /// Hash of the whole data set, hex.
+    pub data: String,
+    /// The cross-validation fold that was held out, from 0; 0 without folds.
+    pub fold: u32,
+    /// How many images it was trained on.
+    pub images: usize,
+    /// Nothing was held out: the validation images are among them.
+    pub everything: bool,
+}
+
+/// What this version writes; it reads this one and those before.
+pub const FORMAT: u32 = 2;
 
 /// Images and classes beyond this are no honest file's.
 const MAX_SIDE: usize = 1 << 16;
@@ -94,9 +111,9 @@ impl SavedNet {
     fn read(from: &Path) -> Result<Self, String> {
         let mut file = TensorFile::<About>::read(from)?;
         let about = file.about.clone();
-        if about.format != FORMAT {
+        if !(1..=FORMAT).contains(&about.format) {
             return Err(format!(
-                "format {}; this version reads {FORMAT}",
+                "format {}; this version reads 1 to {FORMAT}",
                 about.format
             ));
         }

@@ -3,6 +3,37 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// The sets that hone knows by name, with height, width and channels of an image and the number of classes.
+pub const KNOWN_SETS: [(&str, [usize; 3], usize); 5] = [
+    ("digits", [8, 8, 1], 10),
+    ("mnist", [28, 28, 1], 10),
+    ("fashion-mnist", [28, 28, 1], 10),
+    ("cifar10", [32, 32, 3], 10),
+    ("xor", [1, 1, 2], 2),
+];
+
+/// Whether a source is a known set: only the bare name is, every other source is a folder.
+pub fn is_known_set(source: &str) -> bool {
+    KNOWN_SETS.iter().any(|(name, ..)| *name == source)
+}
+
+/// What a source is called where paths have no place: a known set's name, or a folder's last part. A folder that is called like
+/// a known set keeps a slash, `digits/`, so that the two are never taken for each other.
+pub fn plain_name(source: &str) -> String {
+    if is_known_set(source) {
+        return source.to_owned();
+    }
+    let mut parts = source.split(['/', '\\']);
+    let last = parts.rfind(|part| !matches!(*part, "" | ".")).unwrap_or("");
+    // An equals sign would end the name in `--data NAME=DIR`.
+    let name = last.replace('=', "-");
+    if is_known_set(&name) {
+        name + "/"
+    } else {
+        name
+    }
+}
+
 /// Which images, how they are split, and what is done to them before the net sees them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -119,15 +150,14 @@ impl Config {
         }
     }
 
-    /// The name under which workers offer the set: the source's last part, with `@HEIGHTxWIDTH` when it is resized.
+    /// The name under which workers offer the set: the [`plain_name`] of its source, with `@HEIGHTxWIDTH` when it is resized.
     ///
     /// It goes over the wire in place of a path, and [`super::Library::open`] takes it.
     pub fn set_name(&self) -> String {
-        let last = self.source.trim_end_matches(['/', '\\']);
-        let last = last.rsplit(['/', '\\']).next().unwrap_or(last);
+        let plain = plain_name(&self.source);
         match self.size {
-            Some([height, width]) => format!("{last}@{height}x{width}"),
-            None => last.to_owned(),
+            Some([height, width]) => format!("{plain}@{height}x{width}"),
+            None => plain,
         }
     }
 

@@ -30,7 +30,10 @@ mod zca;
 
 pub use augment::{AugmentKey, Change};
 pub use batches::Batches;
-pub use config::{Augment, Config, ConfigProblem, PreprocessKind, Validation};
+pub use config::{
+    Augment, Config, ConfigProblem, KNOWN_SETS, PreprocessKind, Validation, is_known_set,
+    plain_name,
+};
 pub use error::DataError;
 pub use folder::read_image;
 pub use library::Library;

@@ -92,7 +92,7 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
 /// The network of a sweep file, over images of its data set.
 fn own(path: &Path, args: &Args) -> anyhow::Result<Case> {
     let (file, config) = read(path)?;
-    let trainer = trainer(Some(&file), &args.setup)?;
+    let trainer = trainer(&file, &args.setup)?;
     let prepared = trainer.library().prepare(&config.data, 0)?;
     let images = prepared.split.train.len().min(IMAGES);
     Ok(Case {

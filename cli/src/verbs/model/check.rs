@@ -30,7 +30,7 @@ pub struct Args {
 /// Runs `hone model check`.
 pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let (file, _) = read(&args.file)?;
-    let trainer = trainer(Some(&file), &args.setup)?;
+    let trainer = trainer(&file, &args.setup)?;
     let trial = trial(&file, spec::of_check(&file), 1);
     let Some(report) = check(&trainer, &trial, &Stop::default())? else {
         return Ok(Exit::Failed);

@@ -85,13 +85,17 @@ fn read(path: &Path) -> anyhow::Result<(SweepFile, Config)> {
     Ok((file, config))
 }
 
-/// The built-in trainer over the data sets that the flags name.
-fn trainer(file: Option<&SweepFile>, setup: &WorkerSetup) -> anyhow::Result<CnnTrainer> {
-    let data = match file.and_then(|file| file.data.as_ref()) {
-        Some(data) => setup::with_folder(&setup.data, data),
-        None => setup.data.clone(),
-    };
-    let library = Arc::new(setup::library(&data)?);
+/// The built-in trainer over the data sets that the flags name, and the file's own folder.
+fn trainer(file: &SweepFile, setup: &WorkerSetup) -> anyhow::Result<CnnTrainer> {
+    match &file.data {
+        Some(data) => trainer_over(&setup::with_folder(&setup.data, data), setup),
+        None => trainer_over(&setup.data, setup),
+    }
+}
+
+/// The built-in trainer over these data sets.
+fn trainer_over(data: &[String], setup: &WorkerSetup) -> anyhow::Result<CnnTrainer> {
+    let library = Arc::new(setup::library(data)?);
     Ok(CnnTrainer::new(library, usize::from(setup.threads)))
 }
 

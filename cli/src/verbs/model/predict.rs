@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use hone_worker::cnn::SavedNet;
 use serde_json::json;
 
-use super::trainer;
+use super::trainer_over;
 use crate::{args::WorkerSetup, exit::Exit, output::out};
 
 /// Arguments of `hone model predict`.
@@ -27,7 +27,7 @@ pub struct Args {
 /// Runs `hone model predict`.
 pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let net = SavedNet::open(&args.net)?;
-    let mut executor = trainer(None, &args.setup)?.executor(&net.architecture)?;
+    let mut executor = trainer_over(&args.setup.data, &args.setup)?.executor(&net.architecture)?;
     for path in &args.images {
         let prediction = net.predict(&mut *executor, path)?;
         let file = path.display().to_string();

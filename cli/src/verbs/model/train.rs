@@ -3,16 +3,20 @@
 use std::path::{Path, PathBuf};
 
 use hone_worker::{
-    cnn::CnnTrainer,
+    cnn::{CnnTrainer, Config},
     trainer::{Epoch, Stop, Training, TrialSpec},
 };
 
-use super::{export, read, spec, trainer, trial};
+use super::{export, read, spec, trainer, trainer_over, trial};
 use crate::{
     args::{Place, WorkerSetup, in_a_folder},
     client::{self, TrialName},
     exit::{Exit, wrong},
-    output::{numbers, out},
+    local::data::find_again,
+    output::{
+        numbers::{self, hex},
+        out,
+    },
 };
 
 /// Arguments of `hone model train`.
@@ -67,7 +71,7 @@ fn of_file(path: &Path, args: &Args) -> anyhow::Result<(CnnTrainer, TrialSpec)> 
         spec::set_hyperparameter(&file, &mut values, text)?;
     }
     let trial = trial(&file, values, spec::epochs(&file));
-    Ok((trainer(Some(&file), &args.setup)?, trial))
+    Ok((trainer(&file, &args.setup)?, trial))
 }
 
 /// The trial that `hone model export` would export: with the same images and epochs it comes out bit by bit.
@@ -92,7 +96,18 @@ async fn of_sweep(args: &Args) -> anyhow::Result<(CnnTrainer, TrialSpec)> {
     let mut trial = recorded.spec;
     trial.to_epoch = trial.full_epochs;
     out::note(format!("params, seed and epochs of {name}"));
-    Ok((trainer(None, &args.setup)?, trial))
+    let data = Config::from_spec(&trial.spec)?.data;
+    let pinned = recorded.data_hash.as_deref();
+    let named = find_again(&args.setup.data, &data.source, pinned);
+    let trainer = trainer_over(&named, &args.setup)?;
+    let here = hex(&trainer.library().open(&data.set_name())?.hash);
+    if pinned.is_some_and(|pinned| pinned != here) {
+        out::note(format!(
+            "{} has other images here than {name} was trained on: another network comes of it",
+            data.source
+        ));
+    }
+    Ok((trainer, trial))
 }
 
 fn train(

@@ -14,6 +14,7 @@ use crate::{
     driver::SweepPlan,
     search::{self, Domain, Kind, Params, Range, Scale, Space},
     store::NewSweep,
+    versions::Versions,
 };
 
 /// Parses a whole definition: what is stored, and what is driven. Both are checked; nothing is stored of a bad one.
@@ -70,6 +71,18 @@ pub fn stored(bytes: &[u8]) -> Result<v1::SweepDefinition, Error> {
     v1::SweepDefinition::decode(bytes).map_err(|error| {
         Error::Broken(format!("a stored sweep definition cannot be read: {error}"))
     })
+}
+
+/// With which versions a stored definition was begun.
+pub fn versions(definition: &v1::SweepDefinition) -> Versions {
+    let settled = definition.settled.as_ref();
+    let search = settled.map_or(0, |settled| settled.search_version);
+    Versions {
+        search: search.max(Versions::FIRST.search),
+        arithmetic: definition
+            .arithmetic_version
+            .max(Versions::FIRST.arithmetic),
+    }
 }
 
 fn is_in_minutes(definition: &search::Definition) -> bool {

@@ -17,6 +17,7 @@ use crate::{
         Best, CurvePoint, Event, RoundDetail, SweepDetail, SweepSummary, TrialDetail, TrialFilter,
         TrialSort, TrialSummary,
     },
+    versions::Arithmetic,
 };
 
 pub fn sweep_summary(summary: &SweepSummary) -> v1::SweepSummary {
@@ -36,12 +37,17 @@ pub fn sweep_summary(summary: &SweepSummary) -> v1::SweepSummary {
 pub fn sweep_detail(
     detail: SweepDetail,
     connected: Option<ConnectedTo>,
+    arithmetic: &Arithmetic,
 ) -> Result<v1::SweepDetail, Error> {
     let metric = detail.summary.metric.clone();
     let connected = connected.unwrap_or_default();
+    let stored = definition::stored(&detail.sweep.definition)?;
+    let not_continued = definition::versions(&stored)
+        .refusal(&detail.sweep.trainer, arithmetic)
+        .filter(|_| !detail.summary.state.has_ended());
     Ok(v1::SweepDetail {
         summary: Some(sweep_summary(&detail.summary)),
-        definition: Some(definition::stored(&detail.sweep.definition)?),
+        definition: Some(stored),
         trials: Some(counts(detail.counts)),
         rounds: detail.rounds.iter().map(round).collect::<Result<_, _>>()?,
         warnings: detail.warnings,
@@ -59,7 +65,7 @@ pub fn sweep_detail(
             .data
             .map(|data| data.hash.0.to_vec().into())
             .unwrap_or_default(),
-        waiting_for: connected.waiting_for,
+        waiting_for: not_continued.unwrap_or(connected.waiting_for),
         check_json: detail.check_json,
         best: detail.best.map(|winner| best(winner, &metric)),
         round: detail.round,

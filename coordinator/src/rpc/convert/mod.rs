@@ -3,6 +3,7 @@
 pub mod definition;
 pub mod field;
 pub mod history;
+pub mod launch;
 pub mod leases;
 pub mod model;
 pub mod settled;

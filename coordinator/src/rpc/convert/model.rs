@@ -4,13 +4,7 @@ use hone_proto::v1;
 
 use super::field::{known, required, text};
 use crate::{
-    Error,
-    ids::SweepId,
-    leases::TrialKey,
-    search,
-    store::{self, command::LaunchOutcome},
-    sweep::SweepState,
-    trial::TrialState,
+    Error, ids::SweepId, leases::TrialKey, search, store, sweep::SweepState, trial::TrialState,
 };
 
 pub fn objective(objective: &store::Objective) -> v1::Objective {
@@ -104,18 +98,5 @@ pub fn sweep_reply(sweep: &SweepId, state: SweepState) -> v1::SweepReply {
     v1::SweepReply {
         sweep: sweep.to_string(),
         state: sweep_state(state).into(),
-    }
-}
-
-pub fn launched(launched: &store::command::Launched) -> v1::LaunchReply {
-    let outcome = match launched.outcome {
-        LaunchOutcome::Started => v1::Launched::Started,
-        LaunchOutcome::Continued => v1::Launched::Continued,
-        LaunchOutcome::Ended => v1::Launched::Ended,
-    };
-    v1::LaunchReply {
-        sweep: launched.sweep.to_string(),
-        launched: outcome.into(),
-        renamed: launched.renamed,
     }
 }

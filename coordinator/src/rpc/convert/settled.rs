@@ -10,7 +10,7 @@ use super::{
 use crate::{
     Error,
     ids::Hash,
-    search::{EarlierPoint, Extension},
+    search::{self, EarlierPoint, Extension},
 };
 
 /// What has been settled since the launch.
@@ -59,15 +59,19 @@ pub fn parse(settled: Option<&v1::Settled>) -> Result<Settled, Error> {
     })
 }
 
-/// A launch's definition, in which nothing is settled yet.
+/// A launch's definition, in which nothing is settled yet but the search that will decide.
 pub fn launched(definition: Option<v1::SweepDefinition>) -> Result<v1::SweepDefinition, Error> {
-    let definition = required("sweep", definition)?;
+    let mut definition = required("sweep", definition)?;
     if definition.settled.is_some() {
         return Err(Error::input(
             "sweep.settled",
             "is for the coordinator alone: leave it out",
         ));
     }
+    definition.settled = Some(v1::Settled {
+        search_version: search::VERSION,
+        ..v1::Settled::default()
+    });
     Ok(definition)
 }
 

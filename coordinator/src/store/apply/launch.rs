@@ -7,14 +7,42 @@ use super::{
     sweep::{move_on, record},
 };
 use crate::{
-    ids::{SweepId, is_valid_name},
+    ids::{Hash, SweepId, is_valid_name},
     store::{
         StoreError,
         command::{LaunchOutcome, LaunchSweep, Launched, USER},
-        rows::{Rows, SweepKey, SweepRow, Write},
+        rows::{Read, Rows, SweepKey, SweepRow, Write},
     },
     sweep::{SweepEvent, SweepState},
 };
+
+/// What a file stands for that is launched with these data.
+#[derive(Clone, Debug)]
+pub(in crate::store) enum Same {
+    /// This sweep, the newest of them.
+    Sweep(Box<SweepRow>),
+    /// No sweep, but these of the same file on other data, newest first.
+    OnOtherData(Vec<SweepRow>),
+}
+
+/// Finds the sweep of a file. A launcher that cannot read its data goes with any, and any goes with a sweep that nothing is
+/// pinned to yet.
+pub(in crate::store) fn same_sweep<R: Read + ?Sized>(
+    store: &R,
+    identity: &str,
+    data: Option<Hash>,
+) -> Rows<Same> {
+    let mut others = Vec::new();
+    for key in store.sweeps_of_identity(identity)? {
+        let row = store.sweep(key)?;
+        let pinned = row.data.as_ref().map(|set| set.hash);
+        if data.is_none() || pinned.is_none() || data == pinned {
+            return Ok(Same::Sweep(Box::new(row)));
+        }
+        others.push(row);
+    }
+    Ok(Same::OnOtherData(others))
+}
 
 /// Stores a sweep and starts it, or goes on with the newest of the same identity.
 pub(super) fn launch<W: Write>(store: &mut W, launch: &LaunchSweep) -> Rows<Launched> {
@@ -24,49 +52,88 @@ pub(super) fn launch<W: Write>(store: &mut W, launch: &LaunchSweep) -> Rows<Laun
             "`{wanted}` cannot be a sweep's name: 1 to 100 letters, digits, `-` and `_`"
         )));
     }
-    let told = |sweep: &SweepRow, outcome| Launched {
-        sweep: sweep.id.clone(),
-        outcome,
-        renamed: sweep.id.as_str() != wanted,
-    };
     if let Some(key) = store.sweep_of_request(launch.request)? {
-        return Ok(told(&store.sweep(key)?, LaunchOutcome::Started));
+        let row = store.sweep(key)?;
+        return Ok(launched(launch, &row, LaunchOutcome::Started));
     }
-    if let Some(key) = store.sweep_of_identity(&launch.sweep.identity)?
-        && !launch.again
-    {
-        let mut same = store.sweep(key)?;
-        match same.state {
-            SweepState::Completed | SweepState::Stopped => {
-                return Ok(told(&same, LaunchOutcome::Ended));
-            }
-            SweepState::Checking | SweepState::Running | SweepState::Paused => {
-                let checked = same.checked;
-                let cause = Cause {
-                    actor: USER,
-                    reason: "launched again",
-                    at: launch.at,
-                    token: None,
-                };
-                move_on(store, &mut same, SweepEvent::Resume { checked }, cause)?;
-                store.put_sweep(same.clone())?;
-                return Ok(told(&same, LaunchOutcome::Continued));
-            }
-            SweepState::Failed => {}
+    if launch.again {
+        return start(store, launch);
+    }
+    let data = launch.data.as_ref().map(|set| set.hash);
+    match same_sweep(store, &launch.sweep.identity, data)? {
+        Same::Sweep(same) => go_on(store, launch, *same),
+        Same::OnOtherData(others) => {
+            refuse_changed_data(launch, &others)?;
+            Ok(Launched {
+                on_other_data: others.first().map(|row| row.id.clone()),
+                ..start(store, launch)?
+            })
         }
     }
-    let row = new_row(launch, unique_name(store, wanted)?);
-    let started = told(&row, LaunchOutcome::Started);
-    let key = store.insert_sweep(row)?;
+}
+
+fn launched(launch: &LaunchSweep, row: &SweepRow, outcome: LaunchOutcome) -> Launched {
+    Launched {
+        sweep: row.id.clone(),
+        outcome,
+        renamed: row.id.as_str() != launch.sweep.name,
+        on_other_data: None,
+    }
+}
+
+/// A sweep that has ended is there to be read; another one goes on, pinned to the launcher's data if nothing was before.
+fn go_on<W: Write>(store: &mut W, launch: &LaunchSweep, mut same: SweepRow) -> Rows<Launched> {
+    match same.state {
+        SweepState::Completed | SweepState::Stopped => {
+            Ok(launched(launch, &same, LaunchOutcome::Ended))
+        }
+        SweepState::Failed => start(store, launch),
+        SweepState::Checking | SweepState::Running | SweepState::Paused => {
+            let checked = same.checked;
+            let cause = Cause {
+                actor: USER,
+                reason: "launched again",
+                at: launch.at,
+                token: None,
+            };
+            move_on(store, &mut same, SweepEvent::Resume { checked }, cause)?;
+            if same.data.is_none() {
+                same.data.clone_from(&launch.data);
+            }
+            store.put_sweep(same.clone())?;
+            Ok(launched(launch, &same, LaunchOutcome::Continued))
+        }
+    }
+}
+
+/// The same file, in the same place, on other images: nobody means that.
+fn refuse_changed_data(launch: &LaunchSweep, others: &[SweepRow]) -> Rows<()> {
+    let pinned = |row: &SweepRow| row.data.as_ref().map(|set| set.hash);
+    let before = |row: &&SweepRow| pinned(row).is_some_and(|h| launch.data_before.contains(&h));
+    let (Some(row), Some(now)) = (others.iter().find(before), &launch.data) else {
+        return Ok(());
+    };
+    let from = pinned(row).map(Hash::short).unwrap_or_default();
+    Err(StoreError::Refused(format!(
+        "{}: its images have changed since it was begun, from {from} to {}: put them back and it goes on, or start anew \
+         with --again",
+        row.id,
+        now.hash.short()
+    )))
+}
+
+fn start<W: Write>(store: &mut W, launch: &LaunchSweep) -> Rows<Launched> {
+    let name = unique_name(store, &launch.sweep.name)?;
+    let key = store.insert_sweep(new_row(launch, name))?;
+    let row = store.sweep(key)?;
     let cause = Cause {
         actor: USER,
         reason: "",
         at: launch.at,
         token: None,
     };
-    let row = store.sweep(key)?;
     record(store, &row, "launched", "", cause)?;
-    Ok(started)
+    Ok(launched(launch, &row, LaunchOutcome::Started))
 }
 
 /// The name, or the name with the first free number behind it.
@@ -79,7 +146,6 @@ fn unique_name<W: Write>(store: &W, wanted: &str) -> Rows<SweepId> {
     }
     Ok(SweepId::new(&name))
 }
-
 fn new_row(launch: &LaunchSweep, id: SweepId) -> SweepRow {
     let check = launch.sweep.check;
     let mut sweep = launch.sweep.clone();
@@ -113,7 +179,7 @@ fn new_row(launch: &LaunchSweep, id: SweepId) -> SweepRow {
         training_seconds: 0.0,
         epochs_planned: 0,
         trials_planned: 0,
-        data: None,
+        data: launch.data.clone(),
         check_json: "".into(),
         best: None,
         test_accuracy: None,

@@ -14,6 +14,7 @@ mod step;
 mod sweep;
 mod worker;
 
+pub(super) use launch::{Same, same_sweep};
 pub(super) use point::{curve, valued};
 pub(super) use worker::attempt_ends;
 

@@ -1,10 +1,10 @@
 //! What people do with sweeps.
 
 use crate::{
-    ids::{RequestId, SweepId, TrialNumber},
+    ids::{Hash, RequestId, SweepId, TrialNumber},
     store::{
         command::{Actor, Millis},
-        values::NewSweep,
+        values::{DataSet, NewSweep},
     },
 };
 
@@ -13,6 +13,10 @@ use crate::{
 pub struct LaunchSweep {
     /// What was launched.
     pub sweep: NewSweep,
+    /// The data set as the launcher has it: a new sweep is pinned to it.
+    pub data: Option<DataSet>,
+    /// What the launcher found in the very same place at earlier launches of this file.
+    pub data_before: Vec<Hash>,
     /// Start anew even if the same sweep exists.
     pub again: bool,
     /// A repeated call has one effect.
@@ -30,6 +34,8 @@ pub struct Launched {
     pub outcome: LaunchOutcome,
     /// The name differs from the file's, because other content has that one.
     pub renamed: bool,
+    /// The sweep of the same file on other data, for which this one is new.
+    pub on_other_data: Option<SweepId>,
 }
 
 /// What a launch did.

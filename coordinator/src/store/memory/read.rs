@@ -36,11 +36,12 @@ impl Read for Memory {
         Ok(self.sweeps.keys().next_back().copied())
     }
 
-    fn sweep_of_identity(&self, identity: &str) -> Rows<Option<SweepKey>> {
-        let mut rows = self.sweeps.values().rev();
+    fn sweeps_of_identity(&self, identity: &str) -> Rows<Vec<SweepKey>> {
+        let rows = self.sweeps.values().rev();
         Ok(rows
-            .find(|row| row.sweep.identity == identity)
-            .map(|row| row.key))
+            .filter(|row| row.sweep.identity == identity)
+            .map(|row| row.key)
+            .collect())
     }
 
     fn sweep_of_request(&self, request: RequestId) -> Rows<Option<SweepKey>> {

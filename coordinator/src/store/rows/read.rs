@@ -18,8 +18,8 @@ pub trait Read {
     fn sweep_keys(&self, live: bool) -> Rows<Vec<SweepKey>>;
     /// The newest sweep.
     fn newest_sweep(&self) -> Rows<Option<SweepKey>>;
-    /// The newest sweep of that identity.
-    fn sweep_of_identity(&self, identity: &str) -> Rows<Option<SweepKey>>;
+    /// The sweeps of that identity, newest first.
+    fn sweeps_of_identity(&self, identity: &str) -> Rows<Vec<SweepKey>>;
     /// The sweep that this request launched.
     fn sweep_of_request(&self, request: RequestId) -> Rows<Option<SweepKey>>;
     /// One sweep; damaged when it is not there.

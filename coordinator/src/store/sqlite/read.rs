@@ -43,8 +43,8 @@ impl Read for Db {
         sweeps::newest(self)
     }
 
-    fn sweep_of_identity(&self, identity: &str) -> Rows<Option<SweepKey>> {
-        sweeps::key_by_identity(self, identity)
+    fn sweeps_of_identity(&self, identity: &str) -> Rows<Vec<SweepKey>> {
+        sweeps::keys_by_identity(self, identity)
     }
 
     fn sweep_of_request(&self, request: RequestId) -> Rows<Option<SweepKey>> {

@@ -17,7 +17,7 @@ use crate::{
 };
 
 const KEY_BY_NAME: &str = "SELECT id FROM sweeps WHERE name = ?1";
-const KEY_BY_IDENTITY: &str = "SELECT max(id) FROM sweeps WHERE identity = ?1";
+const KEYS_BY_IDENTITY: &str = "SELECT id FROM sweeps WHERE identity = ?1 ORDER BY id DESC";
 const KEY_BY_REQUEST: &str = "SELECT id FROM sweeps WHERE request = ?1";
 const KEYS: &str = "SELECT id FROM sweeps ORDER BY id";
 const LIVE_KEYS: &str =
@@ -62,7 +62,7 @@ pub(super) fn statements() -> Vec<(&'static str, usize)> {
 #[cfg(test)]
 const STATEMENTS: &[(&str, usize)] = &[
     (KEY_BY_NAME, 1),
-    (KEY_BY_IDENTITY, 1),
+    (KEYS_BY_IDENTITY, 1),
     (KEY_BY_REQUEST, 1),
     (KEYS, 0),
     (LIVE_KEYS, 0),
@@ -81,8 +81,9 @@ pub(super) fn key_by_name(c: &Db, name: &str) -> Rows<Option<SweepKey>> {
     Ok(first(c, "sweeps", KEY_BY_NAME, params![name], key)?.flatten())
 }
 
-pub(super) fn key_by_identity(c: &Db, identity: &str) -> Rows<Option<SweepKey>> {
-    Ok(first(c, "sweeps", KEY_BY_IDENTITY, params![identity], key)?.flatten())
+pub(super) fn keys_by_identity(c: &Db, identity: &str) -> Rows<Vec<SweepKey>> {
+    let keys = all(c, "sweeps", KEYS_BY_IDENTITY, params![identity], key)?;
+    Ok(keys.into_iter().flatten().collect())
 }
 
 pub(super) fn key_by_request(c: &Db, request: RequestId) -> Rows<Option<SweepKey>> {

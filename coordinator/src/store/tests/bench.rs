@@ -96,6 +96,8 @@ impl Bench {
         let at = self.tick();
         self.apply(LaunchSweep {
             sweep,
+            data: None,
+            data_before: Vec::new(),
             again: false,
             request,
             at,

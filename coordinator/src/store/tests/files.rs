@@ -184,6 +184,8 @@ async fn a_clean_end_leaves_no_log_behind() {
     let store = open(&path).await.unwrap();
     let launch = crate::store::command::LaunchSweep {
         sweep: super::bench::sweep("s"),
+        data: None,
+        data_before: Vec::new(),
         again: false,
         request: crate::ids::RequestId([1; 16]),
         at: 1,

@@ -48,6 +48,8 @@ fn the_same_file_goes_on_and_other_content_gets_another_name() {
         assert_eq!(b.launch().outcome, LaunchOutcome::Ended);
         let anew = LaunchSweep {
             sweep: sweep("s"),
+            data: None,
+            data_before: Vec::new(),
             again: true,
             request: RequestId([250; 16]),
             at: 80,
@@ -59,6 +61,8 @@ fn the_same_file_goes_on_and_other_content_gets_another_name() {
         assert!(matches!(
             b.apply(LaunchSweep {
                 sweep: sweep("a/b"),
+                data: None,
+                data_before: Vec::new(),
                 again: false,
                 request: RequestId([251; 16]),
                 at: 81,

@@ -27,7 +27,8 @@ pub(super) fn check_search(
 ) -> Rows<()> {
     let name = sweep.id.to_string();
     let mut replay = match Replay::new(sweep.id.clone(), &sweep.sweep.definition) {
-        Ok(replay) => replay,
+        Ok(Some(replay)) => replay,
+        Ok(None) => return Ok(()),
         Err(error) => {
             findings.expect(false, &name, PROPOSALS, || error.to_string());
             return Ok(());

@@ -134,8 +134,8 @@ async fn person(
     let mut history = HistoryClient::new(channel());
     let launch = v1::LaunchRequest {
         sweep: Some(definition()),
-        again: false,
         request_id: vec![9; 16].into(),
+        ..v1::LaunchRequest::default()
     };
     while sweeps.launch(launch.clone()).await.is_err() {
         tokio::time::sleep(SECOND).await;

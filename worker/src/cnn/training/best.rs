@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::CnnTraining;
 use crate::{
-    cnn::saved_net::{About, FORMAT, SavedNet},
+    cnn::saved_net::{About, FORMAT, SavedNet, TrainedOn},
+    scratch::hex,
     trainer::Objective,
 };
 
@@ -65,6 +66,12 @@ impl CnnTraining {
                 labels: set.classes.clone(),
                 preprocess: self.prepared.preprocess.kind,
                 epoch,
+                trained_on: Some(TrainedOn {
+                    data: hex(&set.hash),
+                    fold: self.trial.fold,
+                    images: self.prepared.split.train.len(),
+                    everything: self.prepared.split.validation.is_empty(),
+                }),
             },
             architecture: self.architecture.clone(),
             parameters: parameters.clone(),

@@ -84,8 +84,8 @@ impl Read for Tables {
         self.file()?.newest_sweep()
     }
 
-    fn sweep_of_identity(&self, identity: &str) -> Rows<Option<SweepKey>> {
-        self.file()?.sweep_of_identity(identity)
+    fn sweeps_of_identity(&self, identity: &str) -> Rows<Vec<SweepKey>> {
+        self.file()?.sweeps_of_identity(identity)
     }
 
     fn sweep_of_request(&self, request: RequestId) -> Rows<Option<SweepKey>> {

@@ -1,0 +1,114 @@
+//! A sweep's data set as it lies on this machine.
+
+use std::{path::PathBuf, sync::Arc};
+
+use hone_worker::data::DataSet;
+
+use super::{
+    remembered::{Remembered, Sighting},
+    setup,
+};
+use crate::{
+    exit::wrong,
+    output::{numbers::hex, out},
+    sweep_file::{Data, SweepFile},
+};
+
+/// What a launcher says of its data: the set is pinned to what it found.
+#[derive(Clone, Debug)]
+pub struct DataHere {
+    /// The set.
+    pub set: Arc<DataSet>,
+    /// Hashes of what lay in this very place when this sweep file was launched before.
+    pub before: Vec<[u8; 32]>,
+    place: String,
+    file: String,
+}
+
+impl DataHere {
+    /// Opens the set of a sweep file, below what `--data` names.
+    ///
+    /// # Errors
+    /// It is not here, or cannot be read.
+    pub fn open(file: &SweepFile, data: &Data, named: &[String]) -> anyhow::Result<Self> {
+        if let Some(path) = &data.namesake {
+            out::note(format!(
+                "source = {:?} is the known set of that name; the folder beside the sweep file is source = {path:?}",
+                data.name
+            ));
+        }
+        let named = setup::with_folder(named, data);
+        let library = setup::library(&named)?;
+        let set = library
+            .open(&data.set)
+            .map_err(|error| wrong(error.to_string()))?;
+        let place = place(data, &named);
+        Ok(Self {
+            before: Remembered::read().hashes(&file.identity, &place),
+            file: file.identity.clone(),
+            place,
+            set,
+        })
+    }
+
+    /// As [`open`](Self::open), for a launcher that need not have the data; `None`: they are not here.
+    pub fn if_here(file: &SweepFile) -> anyhow::Result<Option<Self>> {
+        let Some(data) = &file.data else {
+            return Ok(None);
+        };
+        if data.folder.as_ref().is_some_and(|folder| folder.is_dir()) {
+            return Self::open(file, data, &[]).map(Some);
+        }
+        // A known set that is not here is no mistake of the one who launches.
+        Ok(Self::open(file, data, &[]).ok())
+    }
+
+    /// Height, width, channels.
+    pub fn shape(&self) -> Vec<u32> {
+        let shape = self.set.shape;
+        let side = |side: usize| u32::try_from(side).unwrap_or(u32::MAX);
+        [shape.height, shape.width, shape.channels]
+            .map(side)
+            .to_vec()
+    }
+
+    /// Notes down what a launch was made with, for later commands.
+    pub fn remember(&self) {
+        Remembered::read().note(Sighting {
+            file: self.file.clone(),
+            place: self.place.clone(),
+            hash: hex(&self.set.hash),
+        });
+    }
+}
+
+/// The folder, or the name of a known set: wherever its files lie, they are meant to be the same.
+fn place(data: &Data, named: &[String]) -> String {
+    let folders = named.iter().filter_map(|text| setup::named_folder(text));
+    let folder = folders.filter(|(name, _)| *name == data.name).last();
+    match folder {
+        Some((_, path)) => {
+            std::path::absolute(path).map_or(path.to_owned(), |p| p.display().to_string())
+        }
+        None => data.name.clone(),
+    }
+}
+
+/// Where a set with this hash was when it was last launched here.
+pub fn folder_of(hash: &str) -> Option<PathBuf> {
+    Remembered::read().folder_of(hash)
+}
+
+/// The flags for a set that is known by its hash: its folder as `--data` names it, or where it was when it was last launched
+/// here.
+pub fn find_again(named: &[String], name: &str, hash: Option<&str>) -> Vec<String> {
+    let mut all = named.to_vec();
+    let is_named = named
+        .iter()
+        .any(|text| setup::named_folder(text).is_some_and(|(n, _)| n == name));
+    let folder = hash.and_then(folder_of);
+    if let (false, Some(folder)) = (is_named, folder) {
+        all.push(format!("{name}={}", folder.display()));
+    }
+    all
+}

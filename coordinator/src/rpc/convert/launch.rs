@@ -1,0 +1,64 @@
+//! A launch, and what became of it.
+
+use hone_proto::v1;
+
+use super::{
+    definition,
+    field::{bytes16, hash},
+    settled,
+};
+use crate::{
+    Error,
+    driver::SweepPlan,
+    ids::RequestId,
+    store::{
+        DataSet,
+        command::{LaunchOutcome, Launched},
+    },
+    sweeps::Launch,
+};
+
+/// A launch, and what the driver would make of it.
+pub fn launch(request: v1::LaunchRequest) -> Result<(Launch, SweepPlan), Error> {
+    let (sweep, plan) = definition::parse(settled::launched(request.sweep)?)?;
+    let before = request.data_before.iter();
+    let launch = Launch {
+        data: request.data.map(pin).transpose()?,
+        data_before: before
+            .map(|found| hash("data_before", found))
+            .collect::<Result<_, _>>()?,
+        again: request.again,
+        request: RequestId(bytes16("request_id", &request.request_id)?),
+        sweep,
+    };
+    if let (Some(_), None) = (&launch.data, &launch.sweep.data_source) {
+        return Err(Error::input(
+            "data",
+            "is given, but the sweep names no data set",
+        ));
+    }
+    Ok((launch, plan))
+}
+
+fn pin(pin: v1::DataPin) -> Result<DataSet, Error> {
+    Ok(DataSet {
+        hash: hash("data.hash", &pin.hash)?,
+        shape: pin.shape,
+        classes: pin.classes,
+    })
+}
+
+pub fn launched(launched: &Launched) -> v1::LaunchReply {
+    let outcome = match launched.outcome {
+        LaunchOutcome::Started => v1::Launched::Started,
+        LaunchOutcome::Continued => v1::Launched::Continued,
+        LaunchOutcome::Ended => v1::Launched::Ended,
+    };
+    let other = launched.on_other_data.as_ref();
+    v1::LaunchReply {
+        sweep: launched.sweep.to_string(),
+        launched: outcome.into(),
+        renamed: launched.renamed,
+        on_other_data: other.map(ToString::to_string).unwrap_or_default(),
+    }
+}

@@ -1,0 +1,107 @@
+//! Databases that earlier builds of hone have written: every later one opens them. `tests/databases/version-N` has them, made by the
+//! last build of that version of the search: `zoom` was killed while it ran, `rounds` was paused, `folder` has ended.
+
+use std::path::Path;
+
+use crate::hone::Hone;
+
+/// A folder with the sweep file, the database and what lies beside it, as that build has left them.
+fn left(name: &str) -> Hone {
+    let hone = Hone::new();
+    let archive = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../tests/databases/version-1")
+        .join(format!("{name}.tar.gz"));
+    let file = std::fs::File::open(archive).expect("an archive");
+    tar::Archive::new(flate2::read::GzDecoder::new(file))
+        .unpack(hone.path())
+        .expect("unpacked");
+    hone
+}
+
+fn state(hone: &Hone, sweep: &str) -> String {
+    let sweeps = hone.json(&["sweeps", "--json"]);
+    let found = sweeps.iter().find(|row| row["sweep"] == sweep);
+    found.expect("the sweep")["state"]
+        .as_str()
+        .expect("a state")
+        .to_owned()
+}
+
+#[test]
+fn history_of_the_first_version_is_read_and_verified() {
+    for (name, trials) in [("zoom", 46), ("rounds", 26), ("folder", 14)] {
+        let hone = left(name);
+        let rows = hone.json(&["trials", "--json"]);
+        assert_eq!(rows.len(), trials, "{name}");
+        assert_eq!(hone.json(&["best", "--json"])[0]["sweep"], name);
+        for verb in [
+            &["sweeps"][..],
+            &["show"],
+            &["show", "1"],
+            &["why"],
+            &["why", "1"],
+            &["logs", "1"],
+        ] {
+            assert!(!hone.good(verb).is_empty(), "{name}: {verb:?}");
+        }
+        hone.good(&["admin", "verify"]);
+        assert_eq!(
+            hone.json(&["trials", "--json"]),
+            rows,
+            "{name}: reading changes nothing"
+        );
+    }
+}
+
+#[test]
+fn what_another_version_has_begun_is_not_continued_and_says_so() {
+    for (name, was) in [("zoom", "running"), ("rounds", "paused")] {
+        let hone = left(name);
+        let before = hone.json(&["trials", "--json"]);
+        let shown = hone.good(&["show"]);
+        assert!(
+            shown.contains("--again") && shown.contains("not continued"),
+            "{shown}"
+        );
+        for order in [&["run", "sweep.toml"][..], &["resume"], &["retry", "1"]] {
+            let refused = hone.run(order);
+            assert_ne!(refused.code, Some(0), "{name}: {order:?}");
+            assert!(
+                refused.err.contains("--again"),
+                "{order:?}: {}",
+                refused.err
+            );
+        }
+        assert_eq!(hone.run(&["run", "sweep.toml"]).code, Some(2));
+        assert_eq!(state(&hone, name), was);
+        assert_eq!(hone.json(&["trials", "--json"]), before, "nothing is lost");
+        hone.good(&["stop"]);
+        assert_eq!(state(&hone, name), "stopped");
+        hone.good(&["admin", "verify"]);
+    }
+}
+
+#[test]
+fn a_sweep_of_another_version_is_begun_anew_with_again() {
+    let hone = left("rounds");
+    let row = &hone.json(&["run", "sweep.toml", "--again", "--json"])[0];
+    assert_eq!(row["sweep"], "rounds-2");
+    assert_eq!(state(&hone, "rounds"), "paused");
+    assert_eq!(state(&hone, "rounds-2"), "completed");
+    hone.good(&["admin", "verify"]);
+}
+
+#[test]
+fn an_ended_sweep_of_another_version_prints_its_report() {
+    let hone = left("folder");
+    let ended = hone.run(&["run", "sweep.toml"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    assert!(
+        ended.err.contains("this very sweep has ended"),
+        "{}",
+        ended.err
+    );
+    let extended = hone.run(&["extend", "--by", "6 epochs"]);
+    assert_ne!(extended.code, Some(0));
+    assert!(extended.err.contains("--again"), "{}", extended.err);
+}
