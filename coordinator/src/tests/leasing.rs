@@ -52,8 +52,7 @@ async fn a_silent_worker_loses_its_trial_after_the_lease_and_is_fenced_once_anot
         .turn_until(&sweep, number(&lease), v1::TrialState::Queued)
         .await;
     assert!(took >= LEASE, "expired after {took:?}");
-    // The clock runs on while the loss is written, so the bound is loose.
-    assert!(took < 2 * LEASE, "expired after {took:?}");
+    // There is no upper bound to assert: the clock runs on while the loss is written, however busy the machine is.
     let other = coordinator.worker("other").await;
     let second = other.acquire().await;
     assert_eq!(number(&second), number(&lease));

@@ -91,18 +91,27 @@ impl Bench {
     }
 
     pub(super) fn launch_as(&mut self, sweep: NewSweep) -> Launched {
+        self.launch_on(sweep, None, &[]).unwrap()
+    }
+
+    /// With the data set of this hash, where sets of those hashes lay before.
+    pub(super) fn launch_on(
+        &mut self,
+        sweep: NewSweep,
+        data: Option<u8>,
+        before: &[u8],
+    ) -> Rows<Launched> {
         self.requests += 1;
         let request = RequestId(bytes(self.requests));
         let at = self.tick();
         self.apply(LaunchSweep {
             sweep,
-            data: None,
-            data_before: Vec::new(),
+            data: data.map(digits),
+            data_before: before.iter().map(|byte| digits(*byte).hash).collect(),
             again: false,
             request,
             at,
         })
-        .unwrap()
     }
 
     pub(super) fn decide(&mut self, actions: Vec<Action>) -> Decided {

@@ -73,6 +73,64 @@ fn the_same_file_goes_on_and_other_content_gets_another_name() {
 }
 
 #[test]
+fn the_same_file_on_other_data_is_another_sweep() {
+    both(|b| {
+        let launch = |b: &mut super::bench::Bench, data, before: &[u8]| {
+            b.launch_on(sweep("s"), data, before).map(|l| {
+                (
+                    l.sweep.to_string(),
+                    l.outcome,
+                    l.on_other_data.map(|o| o.to_string()),
+                )
+            })
+        };
+        let (started, goes_on) = (LaunchOutcome::Started, LaunchOutcome::Continued);
+        let named = |name: &str, how, other: Option<&str>| {
+            Ok((name.to_owned(), how, other.map(str::to_owned)))
+        };
+        assert_eq!(launch(b, Some(1), &[]), named("s", started, None));
+        assert_eq!(b.detail().data, Some(digits(1)), "pinned before any grant");
+        assert_eq!(launch(b, Some(2), &[]), named("s-2", started, Some("s")));
+        assert_eq!(launch(b, Some(1), &[2]), named("s", goes_on, None));
+        // One that cannot read its data joins the newest.
+        assert_eq!(launch(b, None, &[]), named("s-2", goes_on, None));
+        // In the very place where 1 lay before, lies 3 now.
+        let refused = launch(b, Some(3), &[1]).unwrap_err();
+        let words = refused.to_string();
+        let (old, new) = (digits(1).hash.short(), digits(3).hash.short());
+        assert!(
+            words.contains(&format!("from {old} to {new}")) && words.contains("--again"),
+            "{words}"
+        );
+        assert_eq!(
+            compose::sweeps(b.read()).unwrap().len(),
+            2,
+            "nothing is stored"
+        );
+        // What lay there when nothing was begun says nothing.
+        assert_eq!(launch(b, Some(3), &[9]), named("s-3", started, Some("s-2")));
+    });
+}
+
+#[test]
+fn a_sweep_that_nothing_is_pinned_to_takes_the_next_launchers_data() {
+    both(|b| {
+        b.launch();
+        assert_eq!(b.detail().data, None);
+        let launched = b.launch_on(sweep("s"), Some(4), &[7]).unwrap();
+        assert_eq!(launched.outcome, LaunchOutcome::Continued);
+        assert_eq!(b.detail().data, Some(digits(4)));
+        b.with_trials(1);
+        let ask = b.ask(1);
+        assert_ne!(ask.data[0].set, digits(4));
+        assert!(
+            b.apply(ask).unwrap().is_none(),
+            "other data than the launcher's"
+        );
+    });
+}
+
+#[test]
 fn a_failed_sweep_starts_anew() {
     both(|b| {
         b.with_trials(2);
