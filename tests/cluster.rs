@@ -105,6 +105,11 @@ impl Cluster {
 
     /// One worker more, of one slot.
     pub fn start_worker(&mut self) {
+        self.start_worker_with(&[]);
+    }
+
+    /// The same, with more flags.
+    pub fn start_worker_with(&mut self, flags: &[&str]) {
         let url = format!("http://{}", self.address);
         let arguments = [
             "worker",
@@ -115,7 +120,7 @@ impl Cluster {
             "--scratch",
             "scratch",
         ];
-        let mut child = self.spawn(&arguments);
+        let mut child = self.spawn(&[&arguments[..], flags].concat());
         self.listen(BufReader::new(child.stderr.take().expect("piped")));
         self.workers.push(child);
     }
@@ -317,7 +322,7 @@ fn end(mut child: Child) {
 }
 
 /// Asks until there is an answer, for at most a minute and a half.
-fn within<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+pub fn within<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     #[expect(
         clippy::disallowed_methods,
         reason = "a deadline: a hang must fail, not last"

@@ -7,7 +7,10 @@ use std::{
 
 use image::{GrayImage, Luma};
 
-use crate::hone::Hone;
+use crate::{
+    cluster::{Cluster, within},
+    hone::Hone,
+};
 
 const SWEEP: &str = r#"
 name = "own"
@@ -180,4 +183,31 @@ fn a_sweeps_folder_is_found_again_without_naming_it() {
     fs::remove_file(folder.join("b/7.png")).expect("removed");
     let changed = hone.run(&["reproduce", "1"]);
     assert_eq!(changed.code, Some(2), "{}", changed.err);
+}
+
+#[test]
+fn a_launcher_s_images_are_those_that_are_trained_on() {
+    let hone = own("p2/images");
+    images(&hone.path().join("p1/images"), 0);
+    images(&hone.path().join("p2/images"), 30);
+    let mut cluster = Cluster::start_in(hone, 0);
+    cluster.start_worker_with(&["--data", "images=p1/images"]);
+    within("the wrong images are told", || {
+        let waits = cluster.hone().json(&["show", "--json"]).remove(0);
+        let why = waits["waiting_for"].as_str().expect("words").to_owned();
+        why.contains("has other content").then_some(())
+    });
+    let shown = cluster.hone().good(&["show"]);
+    assert!(shown.contains("has other content"), "{shown}");
+    cluster.start_worker_with(&["--data", "images=p2/images"]);
+    within("the sweep ends", || cluster.has_ended().then_some(()));
+    // A launch from a machine without the images joins it.
+    fs::remove_dir_all(cluster.hone().path().join("p2")).expect("removed");
+    let joined = cluster.hone().run(&["launch", "sweep.toml"]);
+    assert!(
+        joined.err.contains("own: this very sweep has ended"),
+        "{}",
+        joined.err
+    );
+    assert!(joined.err.contains("images is not here"), "{}", joined.err);
 }
