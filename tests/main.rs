@@ -12,6 +12,7 @@ mod images;
 mod json;
 mod local_run;
 mod model;
+mod outcomes;
 mod reproduce;
 mod sweep_file;
 mod verbs;

@@ -19,6 +19,8 @@ pub struct Sweep {
     pub trials: u64,
     /// Best mean of a point so far.
     pub best: Option<f64>,
+    /// Why it ended; may be empty.
+    pub reason: String,
     /// What `best` is.
     #[serde(skip)]
     pub metric: String,
@@ -153,7 +155,7 @@ pub struct Round {
 }
 
 /// Trials by state.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Counts {
     /// Being trained.
     pub running: u64,

@@ -75,7 +75,7 @@ impl From<StoreError> for Error {
         match error {
             StoreError::Fenced => Self::Fenced,
             StoreError::NotFound { .. } => Self::NotFound(words),
-            StoreError::Refused(_) => Self::Refused(words),
+            StoreError::Refused(_) | StoreError::BuiltUpon { .. } => Self::Refused(words),
             StoreError::Invalid(_) => Self::input("request", words),
             StoreError::Busy => Self::Busy(words),
             StoreError::DiskFull(_) | StoreError::Closed => Self::Unavailable(words),

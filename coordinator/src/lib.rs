@@ -17,6 +17,7 @@ pub mod granting;
 pub mod ids;
 pub mod leases;
 mod reaper;
+mod retry;
 pub mod rpc;
 pub mod search;
 pub mod secrets;

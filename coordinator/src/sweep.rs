@@ -83,6 +83,11 @@ pub enum SweepEvent {
     Fail,
     /// An ended sweep gets a round more.
     Extend,
+    /// Trials of a sweep that has ended are tried again; `checked` as in `Resume`.
+    Retry {
+        /// Whether it goes on as running rather than as checking.
+        checked: bool,
+    },
 }
 
 impl SweepEvent {
@@ -97,6 +102,7 @@ impl SweepEvent {
             Self::Complete => "complete",
             Self::Fail => "fail",
             Self::Extend => "extend",
+            Self::Retry { .. } => "retry",
         }
     }
 }
@@ -117,7 +123,9 @@ pub fn next(state: SweepState, event: SweepEvent) -> Result<SweepState, NoSuchTr
     match (state, event) {
         (S::Checking | S::Running, E::CheckPassed) => Ok(S::Running),
         (S::Checking | S::Running | S::Paused, E::Pause) => Ok(S::Paused),
-        (S::Paused, E::Resume { checked }) => Ok(if checked { S::Running } else { S::Checking }),
+        (S::Paused, E::Resume { checked }) | (S::Completed | S::Failed, E::Retry { checked }) => {
+            Ok(if checked { S::Running } else { S::Checking })
+        }
         (S::Checking | S::Running, E::Resume { .. }) => Ok(state),
         (S::Checking | S::Running | S::Paused, E::Stop { running: 0 } | E::Stopped) => {
             Ok(S::Stopped)

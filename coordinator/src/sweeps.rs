@@ -5,13 +5,13 @@ use crate::{
     driver::SweepPlan,
     ids::{Hash, RequestId, SweepId},
     leases::{Directive, TrialKey},
+    retry::Revived,
     rpc::convert::definition::{stored, versions},
     state::State,
     store::{
         DataSet, NewSweep, SweepRow,
         command::{
-            CancelTrial, ChangeSweep, LaunchSweep, Launched, RemoveSweep, RetryTrial, SweepChange,
-            USER,
+            CancelTrial, ChangeSweep, LaunchSweep, Launched, RemoveSweep, SweepChange, USER,
         },
     },
     sweep::SweepState,
@@ -28,11 +28,13 @@ pub(crate) struct Launch {
     pub data_before: Vec<Hash>,
     /// Start anew even if the same sweep exists.
     pub again: bool,
+    /// Of a sweep that has failed, trials that diverged are tried again too.
+    pub retry_diverged: bool,
     pub request: RequestId,
 }
 
 impl State {
-    /// Stores a sweep and starts it, or goes on with the same one.
+    /// Stores a sweep and starts it, or goes on with the same one. One that has failed tries again what it lacks.
     pub(crate) async fn launch(
         &self,
         mut wanted: Launch,
@@ -44,8 +46,18 @@ impl State {
         {
             self.may_go_on(&same.id, &same.sweep)?;
         }
-        let goes_on = same.is_some_and(|same| same.state != SweepState::Failed);
-        if let (Some(from), false) = (&plan.from, goes_on) {
+        let mut retried = 0;
+        if let Some(failed) = same
+            .as_ref()
+            .filter(|same| same.state == SweepState::Failed)
+        {
+            match self.revive(failed, wanted.retry_diverged).await? {
+                Revived::Runs(trials) => retried = trials,
+                Revived::Same => {}
+                Revived::BuiltUpon => wanted.again = true,
+            }
+        }
+        if let (Some(from), true) = (&plan.from, same.is_none() || wanted.again) {
             let definition = &wanted.sweep.definition;
             wanted.sweep.definition = self.with_earlier(definition, plan, from).await?;
         }
@@ -57,7 +69,10 @@ impl State {
             request: wanted.request,
             at: self.clock.unix_ms(),
         };
-        let launched = self.store.apply(launch).await?;
+        let launched = Launched {
+            retried,
+            ..self.store.apply(launch).await?
+        };
         tracing::info!(sweep = %launched.sweep, outcome = ?launched.outcome, "sweep launched");
         self.leases()
             .direct_sweep(&launched.sweep, Directive::Continue);
@@ -150,24 +165,6 @@ impl State {
         self.leases().direct(trial, Directive::Stop);
         self.tell_driver(&trial.sweep);
         Ok(state)
-    }
-
-    /// A new trial of the same point.
-    pub(crate) async fn retry(&self, trial: &TrialKey) -> Result<TrialKey, Error> {
-        let row = self.store.read().sweep(&trial.sweep).await?;
-        self.may_go_on(&trial.sweep, &row.sweep)?;
-        let command = RetryTrial {
-            sweep: trial.sweep.clone(),
-            trial: trial.trial,
-            actor: USER.to_owned(),
-            at: self.clock.unix_ms(),
-        };
-        let number = self.store.apply(command).await?;
-        self.queued.notify_waiters();
-        Ok(TrialKey {
-            sweep: trial.sweep.clone(),
-            trial: number,
-        })
     }
 
     /// The sweep of that name, or the latest.

@@ -102,7 +102,14 @@ impl Curve<'_> {
         let epoch = report.epoch;
         match report.metrics.get(metric) {
             None => {
-                let message = format!("epoch {epoch} was reported without the metric {metric:?}");
+                let names = report.metrics.keys().map(|name| format!("{name:?}"));
+                let others = match names.collect::<Vec<_>>().join(", ") {
+                    none if none.is_empty() => "no number at all".to_owned(),
+                    some => some,
+                };
+                let message = format!(
+                    "epoch {epoch} was reported without the objective's metric {metric:?}; it has {others}"
+                );
                 tracing::warn!("{message}");
                 return Some(End::failed(message, false));
             }

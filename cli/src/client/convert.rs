@@ -81,6 +81,7 @@ pub fn sweep(s: v1::SweepSummary) -> Sweep {
         points: s.points,
         trials: s.trials,
         best: s.best,
+        reason: s.reason,
         metric: s.metric,
         created_ms: s.created_ms,
         ended_ms: s.ended_ms,

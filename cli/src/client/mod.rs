@@ -75,6 +75,8 @@ pub struct Launched {
     pub on_other_data: Option<String>,
     /// What happened.
     pub how: How,
+    /// So many trials of a sweep that had failed are tried again.
+    pub retried: u64,
 }
 
 /// What a launch did.
@@ -128,7 +130,6 @@ impl Sweeps {
         let mut request_id = [0; 16];
         getrandom::fill(&mut request_id)?;
         let request = v1::LaunchRequest {
-            sweep: Some(definition),
             again,
             request_id: request_id.to_vec().into(),
             data: data.map(|data| v1::DataPin {
@@ -141,6 +142,9 @@ impl Sweeps {
                 .flat_map(|data| &data.before)
                 .map(|hash| hash.to_vec().into())
                 .collect(),
+            // The built-in trainer would diverge again, to the bit.
+            retry_diverged: definition.trainer != "cnn",
+            sweep: Some(definition),
         };
         let launch = self.0.launch(request).await;
         let reply = launch.map_err(refused_launch)?.into_inner();
@@ -153,6 +157,7 @@ impl Sweeps {
             sweep: reply.sweep,
             renamed: reply.renamed,
             on_other_data: Some(reply.on_other_data).filter(|name| !name.is_empty()),
+            retried: reply.retried,
         })
     }
 

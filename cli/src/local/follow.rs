@@ -140,13 +140,16 @@ impl Follower {
         Ok(report::render(&detail, &top, style))
     }
 
-    /// The object of `hone best` with the totals beside it, or null when no point has finished.
+    /// The object of `hone best` (before any point has a value: its `best` is null), and beside it where the sweep stands and the totals.
     pub async fn json(&self) -> anyhow::Result<serde_json::Value> {
         let detail = self.history.sweep(&self.sweep).await?;
-        let Some(best) = &detail.best else {
-            return Ok(serde_json::Value::Null);
+        let mut object = match &detail.best {
+            Some(best) => serde_json::json!(best),
+            None => serde_json::json!({"sweep": detail.summary.sweep, "best": null}),
         };
-        let mut object = serde_json::json!(best);
+        object["state"] = serde_json::json!(detail.summary.state);
+        object["reason"] = serde_json::json!(detail.reason);
+        object["counts"] = serde_json::json!(detail.counts);
         object["seconds"] = serde_json::json!(detail.wall_seconds.unwrap_or(0.0));
         object["points_total"] = serde_json::json!(detail.points());
         object["trials_total"] = serde_json::json!(detail.summary.trials);

@@ -15,6 +15,7 @@ pub fn render(detail: &Detail, top: &[Trial], style: Style) -> String {
     out.push_str(&headline(detail, style));
     match &detail.best {
         Some(best) => out.push_str(&recommended(detail, best, style)),
+        None if detail.summary.ended() => out.push_str("\n  no point has a value\n"),
         None => out.push_str("\n  no point has finished yet\n"),
     }
     let ranked: Vec<Trial> = top
@@ -46,11 +47,14 @@ fn section(out: &mut String, title: &str, style: Style) {
 fn headline(detail: &Detail, style: Style) -> String {
     let name = style.bold(&detail.summary.sweep);
     let state = style.state(detail.summary.state);
-    // That the plan is done needs no words.
-    let reason = if detail.reason.is_empty() || detail.summary.state == "completed" {
-        String::new()
-    } else {
-        format!(": {}", detail.reason)
+    // That the plan is done needs no words; what it lacks all the same does.
+    let reason = match detail.reason.strip_prefix("the plan is done") {
+        Some(lacks) => lacks.trim_start_matches("; "),
+        None => &detail.reason,
+    };
+    let reason = match reason {
+        "" => String::new(),
+        reason => format!(": {reason}"),
     };
     let waits = match detail.waiting_for.as_str() {
         "" => String::new(),

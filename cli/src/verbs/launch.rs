@@ -13,8 +13,9 @@ use crate::{
         follow::{Follower, PERIOD},
         signals,
     },
-    output::{out, progress::Progress, style::Style},
+    output::{numbers, out, progress::Progress, style::Style},
     sweep_file::{self, SweepFile},
+    view::Detail,
 };
 
 /// Arguments of `hone launch`.
@@ -65,7 +66,7 @@ pub async fn send(
 ) -> anyhow::Result<Launched> {
     let data = DataHere::if_here(file)?;
     let definition = client::definition(file, check);
-    let mut sweeps = Sweeps::new(channel);
+    let mut sweeps = Sweeps::new(channel.clone());
     let launched = sweeps.launch(definition, data.as_ref(), again).await?;
     match (&data, &file.data) {
         (Some(data), _) => data.remember(),
@@ -79,10 +80,9 @@ pub async fn send(
     tell_name(file, &launched);
     match launched.how {
         How::Started => out::note(format!("{name}: started")),
+        How::Continued if launched.retried > 0 => out::note(retried(&launched)),
         How::Continued => out::note(format!("{name}: goes on")),
-        How::Ended => out::note(format!(
-            "{name}: this very sweep has ended; --again starts it anew"
-        )),
+        How::Ended => out::note(ended(&History::remote(channel).sweep(name).await?)),
     }
     Ok(launched)
 }
@@ -101,6 +101,36 @@ pub fn tell_name(file: &SweepFile, launched: &Launched) {
         }
         None => {}
     }
+}
+
+/// What is said of a failed sweep that runs again.
+pub fn retried(launched: &Launched) -> String {
+    let (name, trials) = (&launched.sweep, numbers::plural(launched.retried, "trial"));
+    format!("{name}: it had failed; {trials} will be tried again (`hone why {name}`)")
+}
+
+/// What is said of a launch that found its sweep over.
+pub fn ended(detail: &Detail) -> String {
+    let name = &detail.summary.sweep;
+    if detail.summary.state != "failed" {
+        return format!("{name}: this very sweep has ended; --again starts it anew");
+    }
+    if detail.counts.diverged == 0 {
+        return format!("{name}: this very sweep has failed; --again starts it anew");
+    }
+    // Trials that failed would have been tried again.
+    let rate = detail
+        .space
+        .iter()
+        .find(|h| h.path.ends_with("learning_rate"));
+    let change = match rate {
+        Some(hyper) => format!("lower the upper end of `{}`", hyper.path),
+        None => "lower `train.learning_rate`".to_owned(),
+    };
+    format!(
+        "{name}: this very sweep has failed: its trials diverged, and the built-in trainer would repeat them to the bit, with \
+         --again too. Change the file first: {change}, or set `train.clip_norm`"
+    )
 }
 
 async fn watch(history: History, sweep: String, how: How, json: bool) -> anyhow::Result<Exit> {
@@ -147,10 +177,7 @@ fn is_away(error: &anyhow::Error) -> bool {
 /// Prints what a sweep that has come to rest has to say.
 pub async fn finish(follower: &Follower, state: &str, json: bool) -> anyhow::Result<Exit> {
     if json {
-        let object = follower.json().await?;
-        if !object.is_null() {
-            out::json(&object)?;
-        }
+        out::json(&follower.json().await?)?;
         out::note(follower.report(Style::stderr()).await?);
     } else {
         out::print(&follower.report(Style::stdout()).await?)?;

@@ -123,8 +123,9 @@ async fn sweep(
         Progress::new(live),
     );
     if launched.how == How::Ended {
-        let state = follower.look_quietly().await?.summary.state;
-        return launch::finish(&follower, state, args.json).await;
+        let detail = follower.look_quietly().await?;
+        out::note(launch::ended(&detail));
+        return launch::finish(&follower, detail.summary.state, args.json).await;
     }
     if launched.how == How::Continued {
         follower.skip_past().await?;
@@ -156,11 +157,9 @@ async fn sweep(
 fn tell(launched: &Launched) {
     let name = &launched.sweep;
     match launched.how {
-        How::Started => {}
+        How::Started | How::Ended => {}
+        How::Continued if launched.retried > 0 => out::note(launch::retried(launched)),
         How::Continued => out::note(format!("{name}: going on where it stopped")),
-        How::Ended => out::note(format!(
-            "{name}: this very sweep has ended, here is its report; --again starts it anew"
-        )),
     }
 }
 

@@ -44,6 +44,7 @@ async fn show_sweep(history: &History, sweep: &str, as_json: bool) -> anyhow::Re
         object["warnings"] = json!(detail.warnings);
         object["reason"] = json!(detail.reason);
         object["waiting_for"] = json!(detail.waiting_for);
+        object["counts"] = json!(detail.counts);
         object["check"] = json!(detail.check);
         object["epochs_trained"] = json!(detail.epochs_trained);
         object["epochs_planned"] = json!(detail.epochs_planned);

@@ -11,6 +11,7 @@ use crate::{
         style::Style,
         table::{Align, Table},
     },
+    view::Sweep,
 };
 
 /// Arguments of `hone sweeps`.
@@ -22,6 +23,9 @@ pub struct Args {
     #[command(flatten)]
     place: Place,
 }
+
+/// Characters of a reason that a listing shows.
+const MOST: usize = 100;
 
 /// Runs `hone sweeps`.
 pub async fn run(args: Args) -> anyhow::Result<Exit> {
@@ -35,6 +39,7 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
         ("best", Align::Right),
         ("", Align::Left),
         ("took", Align::Right),
+        ("", Align::Left),
     ]);
     let mut none = true;
     while let Some(sweep) = rows.next().await {
@@ -60,6 +65,7 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
                 ""
             }),
             took,
+            style.dim(why(&sweep)),
         ]);
     }
     if none {
@@ -68,4 +74,16 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
         out::print(&table.render(style, 0))?;
     }
     Ok(Exit::Done)
+}
+
+/// Why it failed, as far as it fits a line.
+fn why(sweep: &Sweep) -> String {
+    if sweep.state != "failed" {
+        return String::new();
+    }
+    let mut words: String = sweep.reason.chars().take(MOST).collect();
+    if words.len() < sweep.reason.len() {
+        words.push('…');
+    }
+    words
 }

@@ -8,8 +8,10 @@ use super::{
     SweepPlan,
     actions::{action, check_trial, plan_actions},
     ending::End,
+    losses::Losses,
     rate::epochs_of_minutes,
     results::{event, findings, test_accuracy},
+    retries::Retries,
     spec::NoSuchPlace,
 };
 use crate::{
@@ -20,16 +22,16 @@ use crate::{
         TrialResult, WinnerRef,
         command::{Action, Decide},
     },
-    trial::{TrialKind, TrialState},
+    trial::TrialKind,
 };
 
 /// Trials that must all fail at a sweep's start before it is given up.
-const FIRST_TRIALS: u32 = 5;
+const FIRST_TRIALS: u64 = 5;
 
 /// A sweep under way.
 #[derive(Debug)]
 pub struct ActiveSweep {
-    id: SweepId,
+    pub(super) id: SweepId,
     pub(super) plan: SweepPlan,
     /// Encoded, as it is stored.
     definition: Vec<u8>,
@@ -41,9 +43,10 @@ pub struct ActiveSweep {
     seen: u64,
     planned: bool,
     check: Check,
-    /// Search trials that ended, and how many of them failed.
-    ended: u32,
-    failed: u32,
+    /// Which trials were tried again, as far as the store had it when this was made.
+    pub(super) retries: Retries,
+    /// How search trials ended.
+    pub(super) losses: Losses,
     best: Option<WinnerRef>,
     pub(super) end: Option<End>,
     /// Objective so far of trials whose epochs are compared.
@@ -72,12 +75,14 @@ enum Check {
 
 impl ActiveSweep {
     /// A sweep as the store has it, before its results are taken in. `checked`: it has no check, or passed it.
+    /// `retries` are known from the start: a search cannot take back what it was told.
     pub fn new(
         id: SweepId,
         plan: SweepPlan,
         definition: Vec<u8>,
         decisions: u64,
         checked: bool,
+        retries: Retries,
     ) -> Result<Self, DefinitionError> {
         Ok(Self {
             id,
@@ -92,8 +97,8 @@ impl ActiveSweep {
             seen: 0,
             planned: false,
             check: if checked { Check::Over } else { Check::Awaited },
-            ended: 0,
-            failed: 0,
+            retries,
+            losses: Losses::default(),
             best: None,
             end: None,
             running: BTreeMap::new(),
@@ -104,6 +109,12 @@ impl ActiveSweep {
     /// Sequence number of the newest result taken in.
     pub fn seen(&self) -> u64 {
         self.seen
+    }
+
+    /// Number of the newest decision that this sweep knows of. Another one in the store: a retry or an extension came between, and
+    /// the search is to be made anew.
+    pub fn decisions(&self) -> u64 {
+        self.decisions
     }
 
     /// A trial that the store has already: it is not handed out again.
@@ -126,7 +137,7 @@ impl ActiveSweep {
     }
 
     fn tell(&mut self, number: TrialNumber, event: TrialEvent) {
-        let trial = self.plan.search_number(number.0);
+        let trial = self.plan.search_number(self.retries.original(number).0);
         if let Some(search) = &mut self.search {
             search.apply(&search::TrialResult { trial, event });
         }
@@ -143,6 +154,9 @@ impl ActiveSweep {
 
     /// Takes in the value after one epoch. Epochs of a trial come in order.
     pub fn epoch(&mut self, trial: TrialNumber, epoch: u32, value: f64) {
+        if self.retries.replaced(trial) || !value.is_finite() {
+            return;
+        }
         let objective = &self.plan.search.objective;
         let values = self.running.entry(trial).or_insert(value);
         *values = objective.of_curve([*values, value]).unwrap_or(value);
@@ -156,6 +170,9 @@ impl ActiveSweep {
     /// Takes in one result.
     pub fn apply(&mut self, result: &TrialResult) {
         self.seen = self.seen.max(result.seq);
+        if result.state.is_terminal() && self.retries.replaced(result.number) {
+            return;
+        }
         match result.kind {
             TrialKind::Check if result.state.is_terminal() => {
                 let found = serde_json::from_str(&result.result_json).unwrap_or(Value::Null);
@@ -165,7 +182,8 @@ impl ActiveSweep {
             }
             TrialKind::Test if result.state.is_terminal() => {
                 let accuracy = test_accuracy(&result.result_json);
-                self.tests.insert(result.number, accuracy);
+                let test = self.retries.original(result.number);
+                self.tests.insert(test, accuracy);
             }
             TrialKind::Check | TrialKind::Test => {}
             TrialKind::Search => self.apply_search(result),
@@ -174,11 +192,9 @@ impl ActiveSweep {
 
     fn apply_search(&mut self, result: &TrialResult) {
         if result.state.is_terminal() {
-            self.ended += 1;
-            self.failed += u32::from(result.state == TrialState::Failed);
+            self.losses.take(result);
         }
         if let Some(event) = event(result) {
-            // A retry's number lies outside the plan: the search ignores it, and people read it.
             self.tell(result.number, event);
         }
     }
@@ -285,12 +301,15 @@ impl ActiveSweep {
             "the budget of {minutes} min is {epochs} epochs: what the check has measured, on {used} slot(s)"
         );
         planned.budget = Budget::Epochs(epochs);
+        // The check was the first trial, and until now the only one beside its retries.
+        let checks = self.retries.newest(TrialNumber(1)).0;
+        self.plan.checks_before = checks;
         let search = self
             .plan
             .make_search()
             .map_err(|error| format!("{words}. {error}"))?;
-        self.definition =
-            settled::with_budget(&self.definition, epochs).map_err(|error| error.to_string())?;
+        self.definition = settled::with_budget(&self.definition, epochs, checks)
+            .map_err(|error| error.to_string())?;
         let mut actions = vec![Action::Settle {
             definition: self.definition.clone(),
         }];
@@ -304,12 +323,10 @@ impl ActiveSweep {
     }
 
     fn hopeless(&self) -> Option<String> {
-        (self.ended == self.failed && self.failed >= FIRST_TRIALS).then(|| {
-            format!(
-                "the first {} trials all failed; `hone logs {}/1` says more",
-                self.failed, self.id
-            )
-        })
+        self.losses
+            .all_failed()
+            .filter(|failed| *failed >= FIRST_TRIALS)?;
+        self.losses.of_all(&self.id)
     }
 
     fn take_decisions(
@@ -327,7 +344,13 @@ impl ActiveSweep {
         for decision in search.decide(want) {
             match action(&self.plan, search.plan(), &decision)? {
                 Some(Action::Enqueue(trials)) => new.extend(trials),
-                Some(other) => actions.push(other),
+                Some(mut other) => {
+                    if let Action::Promote { trial, .. } | Action::Prune { trial, .. } = &mut other
+                    {
+                        *trial = self.retries.newest(*trial);
+                    }
+                    actions.push(other);
+                }
                 None => {}
             }
             if let Decision::Finish { winner, reason } = decision {

@@ -26,10 +26,9 @@ impl ActiveSweep {
             let tests = numbers
                 .iter()
                 .map(|(number, of)| {
-                    let trial = self
-                        .search
-                        .as_ref()
-                        .and_then(|s| s.trial(self.plan.search_number(of.0)));
+                    let trial = self.search.as_ref().and_then(|s| {
+                        s.trial(self.plan.search_number(self.retries.original(*of).0))
+                    });
                     let fold = trial.map_or(0, |trial| trial.fold);
                     test_trial(&self.plan, *number, *of, fold, &winner.params)
                 })
@@ -53,11 +52,43 @@ impl ActiveSweep {
             let mean = accuracies.iter().sum::<f64>() / accuracies.len() as f64;
             actions.push(Action::TestAccuracy(mean));
         }
-        actions.push(Action::Complete {
-            winner: end.winner.as_ref().map(place),
-            reason: end.reason,
+        actions.push(match &end.winner {
+            Some(winner) => Action::Complete {
+                winner: Some(place(winner)),
+                reason: self.reason(end.reason),
+            },
+            None => Action::Fail {
+                reason: self.losses.of_all(&self.id).unwrap_or(end.reason),
+            },
         });
         Ok(())
+    }
+
+    /// Why a sweep with a winner is complete, and what is missing in it all the same.
+    fn reason(&self, end: String) -> String {
+        let Some((words, trial)) = self.losses.of_some(&self.id) else {
+            return end;
+        };
+        let id = &self.id;
+        let again = if self.is_built_upon(trial) {
+            "`--again` trains all of them anew".to_owned()
+        } else {
+            format!("`hone retry {id}/{trial}` trains it again")
+        };
+        format!("{end}; {words}, {again}")
+    }
+
+    /// Whether something in the plan was chosen by what came of this trial.
+    fn is_built_upon(&self, trial: TrialNumber) -> bool {
+        let Some(search) = &self.search else {
+            return true;
+        };
+        let last = self.plan.number(search.plan().last_trial()).0;
+        let hinged = self.plan.hinge_on(search, self.retries.original(trial));
+        self.plan.test
+            || hinged
+                .iter()
+                .any(|range| range.start <= last && !range.is_empty())
     }
 
     /// Test trials' numbers and whose weights they evaluate: after the plan and the check, in order of trial.
@@ -71,6 +102,7 @@ impl ActiveSweep {
         (self.plan.first_test(search.plan()).0..)
             .map(TrialNumber)
             .zip(winner.trials.iter().map(|trial| self.plan.number(*trial)))
+            .map(|(test, of)| (test, self.retries.newest(of)))
             .collect()
     }
 }

@@ -2,43 +2,54 @@
 
 use std::collections::BTreeSet;
 
-use super::active::ActiveSweep;
+use super::{active::ActiveSweep, retries::Retries};
 use crate::{
     Error,
     ids::{SweepId, TrialNumber},
     rpc,
     state::State,
-    store::{StoreError, SweepRow, TrialFilter},
+    store::{StoreError, SweepRow, TrialFilter, TrialResult, TrialSummary},
     trial::{TrialKind, TrialState},
 };
 
 /// Trials read at once.
 const PAGE: u64 = 1000;
 
-/// Makes the sweep as it was left; its results are still to be taken in.
-pub async fn load(state: &State, row: &SweepRow) -> Result<ActiveSweep, Error> {
+/// Makes the sweep as it was left; its results, which are given beside it, are still to be taken in.
+pub async fn load(state: &State, row: &SweepRow) -> Result<(ActiveSweep, Vec<TrialResult>), Error> {
     let id = &row.id;
+    // Trials first: read the other way round, one that ends in between would be in neither.
+    let open = open_trials(state, id).await?;
+    let results = state.store.read().results(id, 0).await?;
+    let mut retries = Retries::default();
+    retries.add_all(&results);
+    for trial in &open {
+        if let Some(of) = trial.retry_of {
+            retries.add(trial.number, of);
+        }
+    }
     let stored = &row.sweep.definition;
     let definition = rpc::convert::definition::stored(stored)?;
     let (_, plan) = rpc::convert::definition::parse(definition)?;
-    let mut sweep = ActiveSweep::new(id.clone(), plan, stored.clone(), row.decisions, row.checked)
-        .map_err(|error| Error::Broken(error.to_string()))?;
-    if row.decisions == 0 {
-        return Ok(sweep);
-    }
-    for_each_trial(
-        state,
-        id,
-        &[TrialState::Queued, TrialState::Running],
-        async |trial| {
-            sweep.known(trial.number);
-            Ok(())
-        },
+    let (decisions, checked) = (row.decisions, row.checked);
+    let mut sweep = ActiveSweep::new(
+        id.clone(),
+        plan,
+        stored.clone(),
+        decisions,
+        checked,
+        retries,
     )
-    .await?;
+    .map_err(|error| Error::Broken(error.to_string()))?;
+    if row.decisions == 0 {
+        return Ok((sweep, results));
+    }
+    for trial in open.iter().filter(|trial| trial.kind == TrialKind::Search) {
+        sweep.known(trial.number);
+    }
     give_up(state, id, &mut sweep).await?;
     if sweep.reports().is_some() {
-        for_each_trial(state, id, &[], async |trial| {
+        for_each_trial(state, id, TrialFilter::default(), async |trial| {
             if trial.kind == TrialKind::Search {
                 take_curve(state, id, &mut sweep, trial.number).await?;
             }
@@ -47,7 +58,23 @@ pub async fn load(state: &State, row: &SweepRow) -> Result<ActiveSweep, Error> {
         .await?;
     }
     tracing::info!(sweep = %id, state = row.state.as_str(), "sweep loaded");
-    Ok(sweep)
+    Ok((sweep, results))
+}
+
+/// Queued and running trials of every kind.
+async fn open_trials(state: &State, id: &SweepId) -> Result<Vec<TrialSummary>, StoreError> {
+    let mut open = Vec::new();
+    let filter = TrialFilter {
+        states: vec![TrialState::Queued, TrialState::Running],
+        all_kinds: true,
+        ..TrialFilter::default()
+    };
+    for_each_trial(state, id, filter, async |trial| {
+        open.push(trial.clone());
+        Ok(())
+    })
+    .await?;
+    Ok(open)
 }
 
 /// An extended sweep had ended before: what it had planned then and not begun is over.
@@ -56,7 +83,7 @@ async fn give_up(state: &State, id: &SweepId, sweep: &mut ActiveSweep) -> Result
     if missing.is_empty() {
         return Ok(());
     }
-    for_each_trial(state, id, &[], async |trial| {
+    for_each_trial(state, id, TrialFilter::default(), async |trial| {
         missing.remove(&trial.number);
         Ok(())
     })
@@ -87,14 +114,10 @@ async fn take_curve(
 async fn for_each_trial(
     state: &State,
     id: &SweepId,
-    states: &[TrialState],
-    mut each: impl AsyncFnMut(&crate::store::TrialSummary) -> Result<(), StoreError>,
+    mut filter: TrialFilter,
+    mut each: impl AsyncFnMut(&TrialSummary) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
-    let mut filter = TrialFilter {
-        limit: Some(PAGE),
-        states: states.to_vec(),
-        ..TrialFilter::default()
-    };
+    filter.limit = Some(PAGE);
     loop {
         let page = state.store.read().trials(id, &filter).await?;
         for trial in &page {

@@ -6,11 +6,13 @@ mod active;
 mod ending;
 mod fitting;
 mod load;
+mod losses;
 mod nets;
 mod plan;
 mod rate;
 pub(crate) mod replay;
 mod results;
+mod retries;
 mod spec;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -103,15 +105,17 @@ impl Driver {
             self.collect(id).await;
             return Ok(());
         }
-        let mut sweep = match self.active.remove(id) {
+        // One that another decision came before knows something that is so no more: a trial was tried again.
+        let known = self.active.remove(id);
+        let mut sweep = match known.filter(|sweep| sweep.decisions() == row.decisions) {
             Some(sweep) => sweep,
             None => {
                 if let Some(why) = self.state.not_continued(&row.sweep)? {
                     tracing::warn!(sweep = %id, why, "sweep not continued");
                     return Ok(());
                 }
-                let sweep = load::load(&self.state, &row).await?;
-                results = read.results(id, sweep.seen()).await?;
+                let (sweep, all) = load::load(&self.state, &row).await?;
+                results = all;
                 sweep
             }
         };
@@ -162,9 +166,14 @@ impl Driver {
     ) -> Result<SweepState, Error> {
         loop {
             match self.state.store.apply(decide.clone()).await {
-                Ok(decided) => {
+                Ok(decided) if decided.applied => {
                     sweep.decided(decided.last);
                     self.spread(&decide);
+                    return Ok(decided.state);
+                }
+                // A retry came first: what was decided without knowing of it is decided anew.
+                Ok(decided) => {
+                    self.state.tell_driver(&decide.sweep);
                     return Ok(decided.state);
                 }
                 Err(error @ (StoreError::Busy | StoreError::DiskFull(_))) => {

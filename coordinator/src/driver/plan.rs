@@ -1,5 +1,7 @@
 //! PURE: what the driver needs of a sweep's definition, and which trial numbers are whose.
 
+use std::ops::Range;
+
 use serde_json::Value;
 
 use super::spec::{NoSuchPlace, substitute};
@@ -21,6 +23,8 @@ pub struct SweepPlan {
     pub check: bool,
     /// The budget was given in minutes: the check comes before the plan, and is trial 1.
     pub measures: bool,
+    /// How many checks it has then before the plan.
+    pub checks_before: u64,
     /// The sweep whose trials are reused.
     pub from: Option<String>,
     /// Hash of the data set that those were trained on.
@@ -65,14 +69,28 @@ impl SweepPlan {
         Search::new(definition)
     }
 
+    /// How many numbers are given out before the plan.
+    fn before(&self) -> u64 {
+        if self.measures { self.checks_before } else { 0 }
+    }
+
     /// The trial's number in the search's own counting, which begins with 1.
     pub fn search_number(&self, number: u64) -> u64 {
-        number.saturating_sub(u64::from(self.measures))
+        number.saturating_sub(self.before())
     }
 
     /// The trial's number as it is stored and shown.
     pub fn number(&self, search_number: u64) -> TrialNumber {
-        TrialNumber(search_number + u64::from(self.measures))
+        TrialNumber(search_number + self.before())
+    }
+
+    /// Numbers, as they are stored, of the trials whose points are chosen by what this trial of the plan gives.
+    pub fn hinge_on(&self, search: &Search, trial: TrialNumber) -> Vec<Range<u64>> {
+        let hinged = search.hinge_on(self.search_number(trial.0)).into_iter();
+        let shift = self.before();
+        hinged
+            .map(|range| range.start + shift..range.end.saturating_add(shift))
+            .collect()
     }
 
     /// The check's number: behind the plan; 1 where the plan waits for it.

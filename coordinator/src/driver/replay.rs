@@ -3,7 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::active::{ActiveSweep, Around};
+use super::{
+    SweepPlan,
+    active::{ActiveSweep, Around},
+    retries::Retries,
+};
 use crate::{
     Error,
     ids::{SweepId, TrialNumber},
@@ -18,15 +22,32 @@ const AROUND: Around = Around {
     data: None,
 };
 
-/// A search that is told the stored results in their order.
+/// Something that the search was told.
+#[derive(Debug)]
+enum Told {
+    Epoch(TrialNumber, u32, f64),
+    Result(TrialResult),
+    GivenUp(TrialNumber),
+}
+
+/// A search that is told the stored results in their order. With every retry it is made anew, as the driver does.
 #[derive(Debug)]
 pub struct Replay {
+    id: SweepId,
+    plan: SweepPlan,
+    definition: Vec<u8>,
     sweep: ActiveSweep,
+    retries: Retries,
+    told: Vec<Told>,
     /// Results may end the search before everything that it would have proposed was asked for.
     ends_early: bool,
+    /// A retry came since the search was made.
+    stale: bool,
     decisions: u64,
     proposed: BTreeMap<TrialNumber, NewTrial>,
-    promoted: BTreeSet<(TrialNumber, u32)>,
+    /// By the search as it is now, and by those before it.
+    promoted: Promotions,
+    promoted_before: Promotions,
 }
 
 impl Replay {
@@ -40,15 +61,19 @@ impl Replay {
             return Ok(None);
         }
         let (_, plan) = rpc::convert::definition::parse(stored)?;
-        let (ends_early, checked) = (plan.search.objective.target.is_some(), !plan.check);
-        let sweep = ActiveSweep::new(id, plan, definition.to_vec(), 0, checked)
-            .map_err(|error| Error::Broken(error.to_string()))?;
         Ok(Some(Self {
-            sweep,
-            ends_early,
+            sweep: make(&id, &plan, definition, Retries::default())?,
+            ends_early: plan.search.objective.target.is_some(),
+            id,
+            plan,
+            definition: definition.to_vec(),
+            retries: Retries::default(),
+            told: Vec::new(),
+            stale: false,
             decisions: 0,
             proposed: BTreeMap::new(),
-            promoted: BTreeSet::new(),
+            promoted: Promotions::new(),
+            promoted_before: Promotions::new(),
         }))
     }
 
@@ -59,12 +84,12 @@ impl Replay {
 
     /// Takes in the value after one epoch. Epochs of a trial come in order, before its result.
     pub fn epoch(&mut self, trial: TrialNumber, epoch: u32, value: f64) {
-        self.sweep.epoch(trial, epoch, value);
+        self.tell(Told::Epoch(trial, epoch, value));
     }
 
     /// Takes in one result, in the order of their events.
     pub fn result(&mut self, result: &TrialResult) {
-        self.sweep.apply(result);
+        self.tell(Told::Result(result.clone()));
         if self.ends_early {
             self.decide();
         }
@@ -77,14 +102,30 @@ impl Replay {
     ) -> Result<(), StoreError> {
         for number in self.sweep.closed_trials() {
             if !is_there(number)? {
-                self.sweep.give_up(number);
+                self.tell(Told::GivenUp(number));
             }
         }
         Ok(())
     }
 
+    /// Trial `of` was tried again: what came of it is forgotten, until the retry has ended in its place.
+    pub fn retried(&mut self, retry: TrialNumber, of: TrialNumber) {
+        if !self.stale {
+            self.decide();
+            self.promoted_before.append(&mut self.promoted);
+            self.stale = true;
+        }
+        self.retries.add(retry, of);
+    }
+
+    /// The trial of the plan that this one is, or tries again.
+    pub fn original(&self, trial: TrialNumber) -> TrialNumber {
+        self.retries.original(trial)
+    }
+
     /// The trial of this number as the search proposes it after the results so far; `None`: it does not.
     pub fn proposal(&mut self, number: TrialNumber) -> Option<NewTrial> {
+        self.renew();
         loop {
             if let Some(trial) = self.proposed.remove(&number) {
                 return Some(trial);
@@ -95,14 +136,38 @@ impl Replay {
         }
     }
 
-    /// (trial, up to which epoch) of all promotions that the results so far amount to.
-    pub fn promotions(mut self) -> BTreeSet<(TrialNumber, u32)> {
+    /// (trial of the plan, up to which epoch) of all promotions that the results amount to, and of those that they amounted
+    /// to before trials were tried again.
+    pub fn promotions(mut self) -> (Promotions, Promotions) {
         self.decide();
-        self.promoted
+        (self.promoted, self.promoted_before)
+    }
+
+    fn tell(&mut self, told: Told) {
+        self.renew();
+        hear(&mut self.sweep, &told);
+        self.told.push(told);
+    }
+
+    /// Makes the search anew if a trial was tried again since.
+    fn renew(&mut self) {
+        if !std::mem::take(&mut self.stale) {
+            return;
+        }
+        // It was made once of the same definition.
+        let Ok(sweep) = make(&self.id, &self.plan, &self.definition, self.retries.clone()) else {
+            return;
+        };
+        self.sweep = sweep;
+        self.proposed.clear();
+        for told in &self.told {
+            hear(&mut self.sweep, told);
+        }
     }
 
     /// The number of new trials.
     fn decide(&mut self) -> usize {
+        self.renew();
         let Some(decide) = self.sweep.decide(AROUND, 0) else {
             return 0;
         };
@@ -119,11 +184,34 @@ impl Replay {
                 Action::Promote {
                     trial, to_epoch, ..
                 } => {
-                    self.promoted.insert((trial, to_epoch));
+                    self.promoted
+                        .insert((self.retries.original(trial), to_epoch));
                 }
                 _ => {}
             }
         }
         new
+    }
+}
+
+/// (trial, up to which epoch).
+pub type Promotions = BTreeSet<(TrialNumber, u32)>;
+
+fn make(
+    id: &SweepId,
+    plan: &SweepPlan,
+    definition: &[u8],
+    retries: Retries,
+) -> Result<ActiveSweep, Error> {
+    let (plan, checked) = (plan.clone(), !plan.check);
+    ActiveSweep::new(id.clone(), plan, definition.to_vec(), 0, checked, retries)
+        .map_err(|error| Error::Broken(error.to_string()))
+}
+
+fn hear(sweep: &mut ActiveSweep, told: &Told) {
+    match told {
+        Told::Epoch(trial, epoch, value) => sweep.epoch(*trial, *epoch, *value),
+        Told::Result(result) => sweep.apply(result),
+        Told::GivenUp(number) => sweep.give_up(*number),
     }
 }

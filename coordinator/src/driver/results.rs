@@ -26,7 +26,7 @@ fn without_value(result: &TrialResult) -> Option<TrialEvent> {
         },
         TrialState::Pruned => TrialEvent::Pruned,
         TrialState::Cancelled => TrialEvent::Cancelled,
-        // Ended well without one value of the objective: nothing to rank it by.
+        // Ended well without one value of the objective: only in what earlier versions stored.
         TrialState::Failed | TrialState::Waiting | TrialState::Completed => TrialEvent::Failed,
     })
 }

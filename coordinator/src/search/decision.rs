@@ -5,7 +5,7 @@ use super::{search_box::SearchBox, space::Params, winner::Winner};
 /// Something that happened to one trial. Results may be told in any order, and more than once.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TrialResult {
-    /// The trial's number; a retry has that of its trial (see [`TrialEvent::Failed`]).
+    /// The trial's number; a retry has that of its trial, whose end is not told then.
     pub trial: u64,
     /// What happened.
     pub event: TrialEvent,
@@ -53,7 +53,7 @@ pub enum TrialEvent {
     Pruned,
     /// Ended by a person: ranks last. The same for `failed`.
     Cancelled,
-    /// The trainer's own error, or the crash limit. A retry's result changes nothing that this decided: it is for people.
+    /// The trainer's own error, or the crash limit.
     Failed,
 }
 

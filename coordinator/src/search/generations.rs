@@ -231,6 +231,19 @@ impl Generations {
         }
     }
 
+    /// The first point that is proposed after what `point` has shown.
+    pub fn first_after(&self, point: u64) -> u64 {
+        let drawn = self.drawn.len() as u64;
+        let next = match point.checked_sub(drawn) {
+            Some(nth) => drawn + (nth / self.size + 1) * self.size,
+            None => drawn,
+        };
+        match &self.proposer {
+            Proposer::Tpe { earlier, .. } => next.max(tpe::START.saturating_sub(*earlier)),
+            Proposer::Waiting | Proposer::Model { .. } => next,
+        }
+    }
+
     /// Proposes the next point.
     fn propose(&mut self, definition: &Definition) {
         let (space, index) = (&definition.space, self.proposed());

@@ -374,6 +374,13 @@ impl RoundState {
         ranked
     }
 
+    /// Whether any of its points has a value to rank it by.
+    pub fn has_value(&self) -> bool {
+        let rungs = self.brackets.iter().flat_map(|bracket| &bracket.rungs);
+        let mut arrived = rungs.flat_map(RungState::arrived);
+        arrived.any(|standing| standing.outcome.has_value())
+    }
+
     /// The best point at the highest rung that any point of the round has reached.
     pub fn best(&self) -> Option<Standing> {
         (0..self.rung_count).find_map(|down| self.best_from_top(down))

@@ -3,6 +3,7 @@
 use super::{
     StoreError,
     apply::{curve, valued},
+    command::USER,
     history::{
         AttemptDetail, Best, OpenAttempt, RoundDetail, SweepDetail, SweepSummary, TrialDetail,
         TrialFilter, TrialSummary,
@@ -12,6 +13,7 @@ use super::{
 use crate::{
     ids::{SweepId, TrialNumber},
     sweep::SweepState,
+    trial::{TRIAL_STATES, TrialEvent, TrialKind, TrialState},
 };
 
 /// Trials in one page.
@@ -53,12 +55,85 @@ fn summary(store: &dyn Read, row: &SweepRow) -> Rows<SweepSummary> {
         sweep: row.id.clone(),
         state: row.state,
         points: row.points,
-        trials: row.trials,
+        trials: row
+            .trials
+            .saturating_sub(store.replaced(row.key)?.iter().sum()),
         best,
         metric: row.sweep.objective.metric.clone(),
         created: row.created,
         ended: row.ended,
+        reason: row.reason.clone(),
     })
+}
+
+/// Trials that count, by state: of one that was tried again its newest retry.
+fn counts(store: &dyn Read, row: &SweepRow) -> Rows<[u64; 8]> {
+    let replaced = store.replaced(row.key)?;
+    let left = |(all, replaced): (u64, u64)| all.saturating_sub(replaced);
+    let mut counts = row.counts;
+    for (count, replaced) in counts.iter_mut().zip(replaced) {
+        *count = left((*count, replaced));
+    }
+    Ok(counts)
+}
+
+/// The trial itself, or what it tries again in the end.
+pub(super) fn original(
+    store: &dyn Read,
+    sweep: &SweepId,
+    number: TrialNumber,
+) -> Rows<TrialNumber> {
+    let (row, trial) = find_trial(store, sweep, number)?;
+    original_of(store, &row, trial)
+}
+
+fn original_of(store: &dyn Read, row: &SweepRow, mut trial: TrialRow) -> Rows<TrialNumber> {
+    while let Some(of) = trial.retry_of.filter(|of| *of < trial.number) {
+        let Some(older) = store.trial(row.key, of)? else {
+            break;
+        };
+        trial = older;
+    }
+    Ok(trial.number)
+}
+
+/// What a failed sweep would have to try again to get on: trials that failed, that its failure cancelled, and with
+/// `diverged` those that diverged; its check where nothing else was begun.
+/// In the order of the plan.
+pub(super) fn missing(store: &dyn Read, sweep: &SweepId, diverged: bool) -> Rows<Vec<TrialNumber>> {
+    let row = store.sweep(find(store, Some(sweep.as_str()))?)?;
+    let wanted = match row.trials {
+        0 => TrialKind::Check,
+        _ => TrialKind::Search,
+    };
+    let mut missing = Vec::new();
+    for number in store.trials_in(row.key, &TRIAL_STATES)? {
+        let Some(trial) = store.trial(row.key, number)? else {
+            continue;
+        };
+        let lost = match trial.state {
+            _ if wanted == TrialKind::Check => true,
+            TrialState::Failed => true,
+            TrialState::Diverged => diverged,
+            TrialState::Cancelled | TrialState::Running => {
+                !is_cancelled_by_user(store, &row, number)?
+            }
+            _ => false,
+        };
+        if lost && trial.kind == wanted && store.retries_of(row.key, number)?.is_empty() {
+            missing.push((original_of(store, &row, trial)?, number));
+        }
+    }
+    missing.sort_unstable();
+    Ok(missing.into_iter().map(|(_, number)| number).collect())
+}
+
+fn is_cancelled_by_user(store: &dyn Read, row: &SweepRow, number: TrialNumber) -> Rows<bool> {
+    let events = store.events(row.key, Some(number), 0, u64::MAX)?;
+    let cancel = TrialEvent::Cancelled.as_str();
+    Ok(events
+        .iter()
+        .any(|event| event.event == cancel && event.actor == USER))
 }
 
 /// The point that the search named; before it named one, the best of the last round that has a value.
@@ -126,7 +201,7 @@ pub(super) fn sweep(store: &dyn Read, sweep: &SweepId) -> Rows<SweepDetail> {
         warnings: store.warnings(row.key)?,
         best: best_of(store, &row)?,
         sweep: (*row.sweep).clone(),
-        counts: row.counts,
+        counts: counts(store, &row)?,
         reason: row.reason,
         decisions: row.decisions,
         stopping: row.stopping,

@@ -1,5 +1,7 @@
 //! What can go wrong, by what the caller will do about it.
 
+use crate::ids::{SweepId, TrialNumber};
+
 /// Why a command was not applied, or a read not answered.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum StoreError {
@@ -19,6 +21,16 @@ pub enum StoreError {
     /// It exists, but is not in a state for this. Retrying does not help.
     #[error("{0}")]
     Refused(String),
+    /// What the search has chosen since hinges on it as it was: it stays.
+    #[error(
+        "{sweep}/{first} was chosen by what came of it, so it cannot be tried again any more: `--again` starts {sweep} anew"
+    )]
+    BuiltUpon {
+        /// Which sweep.
+        sweep: SweepId,
+        /// The first trial that hinges on it.
+        first: TrialNumber,
+    },
     /// The request contradicts itself or what is stored. Retrying does not help.
     #[error("{0}")]
     Invalid(String),

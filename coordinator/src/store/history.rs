@@ -29,6 +29,8 @@ pub struct SweepSummary {
     pub created: Millis,
     /// When it ended.
     pub ended: Option<Millis>,
+    /// Why it ended; may be empty.
+    pub reason: String,
 }
 
 /// Everything about one sweep that does not grow with its trials.
@@ -306,6 +308,8 @@ pub struct TrialResult {
     pub objective: Option<f64>,
     /// The trial that it tries again.
     pub retry_of: Option<TrialNumber>,
+    /// Why the trial ended so; empty for a plain end.
+    pub reason: String,
     /// Result of a check or test trial; else empty.
     pub result_json: String,
 }

@@ -214,6 +214,28 @@ impl Reader {
         .await
     }
 
+    /// The trial itself, or what it tries again in the end.
+    pub(crate) async fn original(
+        &self,
+        sweep: &SweepId,
+        trial: TrialNumber,
+    ) -> Result<TrialNumber, StoreError> {
+        let sweep = sweep.clone();
+        self.read(move |store| compose::original(store, &sweep, trial))
+            .await
+    }
+
+    /// What a failed sweep would have to try again to get on; with `diverged` those trials too.
+    pub(crate) async fn missing(
+        &self,
+        sweep: &SweepId,
+        diverged: bool,
+    ) -> Result<Vec<TrialNumber>, StoreError> {
+        let sweep = sweep.clone();
+        self.read(move |store| compose::missing(store, &sweep, diverged))
+            .await
+    }
+
     /// Results in order of arrival with a greater `seq`: what the search is replayed from.
     pub async fn results(
         &self,

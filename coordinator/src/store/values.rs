@@ -28,12 +28,14 @@ impl Objective {
         }
     }
 
-    /// The running objective after an epoch with `new`: the best so far or the last, as the sweep wants it.
+    /// The running objective after an epoch with `new`: the best so far or the last, as the sweep wants it. After a value that is
+    /// not finite (`None`) there is none: what was before it counts no more, and a trial that ends so has diverged.
     pub fn fold(&self, old: Option<f64>, new: Option<f64>) -> Option<f64> {
-        match new {
-            Some(new) if !new.is_finite() => old,
-            Some(new) if !self.best || self.improves(new, old) => Some(new),
-            _ => old,
+        let new = new.filter(|new| new.is_finite())?;
+        if !self.best || self.improves(new, old) {
+            Some(new)
+        } else {
+            old
         }
     }
 }

@@ -20,6 +20,7 @@ use crate::{
     blobs::folder_of,
     clock::{Clock, ManualClock},
     config::Timing,
+    store::Finding,
 };
 
 /// Real time that anything may take before a test fails.
@@ -84,17 +85,38 @@ impl TestCoordinator {
     }
 
     pub async fn launch(&self, sweep: v1::SweepDefinition) -> String {
+        self.launch_again(sweep, false).await.sweep
+    }
+
+    /// A launch that may find its sweep there.
+    pub async fn launch_again(
+        &self,
+        sweep: v1::SweepDefinition,
+        retry_diverged: bool,
+    ) -> v1::LaunchReply {
         let request = v1::LaunchRequest {
             sweep: Some(sweep),
+            retry_diverged,
             request_id: id().into(),
             ..v1::LaunchRequest::default()
         };
-        self.sweeps()
-            .launch(request)
-            .await
-            .unwrap()
-            .into_inner()
-            .sweep
+        self.sweeps().launch(request).await.unwrap().into_inner()
+    }
+
+    /// Tries a trial again; the new one's number.
+    pub async fn retry(&self, sweep: &str, trial: u64) -> Result<u64, Status> {
+        let trial = Some(v1::TrialId {
+            sweep: sweep.to_owned(),
+            trial,
+        });
+        let reply = self.sweeps().retry(v1::TrialRequest { trial }).await?;
+        Ok(reply.into_inner().trial.unwrap().trial)
+    }
+
+    /// What does not hold in its database.
+    pub async fn findings(&self) -> Vec<Finding> {
+        let database = self.folder.path().join("hone.db");
+        crate::store::verify(&database).await.unwrap().1
     }
 
     /// A worker that trains `toy`, registered.
@@ -279,9 +301,22 @@ impl FakeWorker {
         epoch: u32,
         value: f64,
     ) -> Result<v1::Directive, Status> {
+        self.report_metrics(lease, epoch, epoch_of(epoch, value).metrics)
+            .await
+    }
+
+    pub async fn report_metrics(
+        &self,
+        lease: &v1::Lease,
+        epoch: u32,
+        metrics: Vec<v1::Metric>,
+    ) -> Result<v1::Directive, Status> {
         let request = v1::ReportRequest {
             attempt: lease.attempt.clone(),
-            epochs: vec![epoch_of(epoch, value)],
+            epochs: vec![v1::Epoch {
+                metrics,
+                ..epoch_of(epoch, 0.0)
+            }],
         };
         Ok(self
             .leases

@@ -4,6 +4,7 @@ mod fuzz;
 mod harness;
 mod leasing;
 mod people;
+mod retries;
 pub(crate) mod simulation;
 mod sweeping;
 mod wire;

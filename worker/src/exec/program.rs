@@ -5,7 +5,10 @@ use std::{
     os::unix::process::{CommandExt, ExitStatusExt},
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
-    sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    sync::{
+        Arc, Mutex, PoisonError,
+        mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    },
     thread,
     time::Duration,
 };
@@ -43,8 +46,15 @@ pub(super) enum Exit {
 pub(super) struct Program {
     child: Child,
     lines: Receiver<Option<EpochLine>>,
+    last_words: LastWords,
     exit: Option<Exit>,
 }
+
+/// The last line that a program wrote to its standard error: where most of them say why they end.
+type LastWords = Arc<Mutex<String>>;
+
+/// Characters of it that are kept.
+const WORDS: usize = 200;
 
 impl Program {
     /// Starts `command` in a process group of its own. Its lines that are no reports go to the attempt's log.
@@ -61,17 +71,19 @@ impl Program {
         let (sender, lines) = channel();
         let stdout = child.stdout.take();
         let stderr = child.stderr.take();
+        let last_words = LastWords::default();
         let program = Self {
             child,
             lines,
+            last_words: Arc::clone(&last_words),
             exit: None,
         };
         // From here on an error drops the program, which ends its process.
         if let Some(stdout) = stdout {
-            reader("program-output", stdout, sender.clone(), true)?;
+            reader("program-output", stdout, sender.clone(), None)?;
         }
         if let Some(stderr) = stderr {
-            reader("program-errors", stderr, sender, false)?;
+            reader("program-errors", stderr, sender, Some(last_words))?;
         }
         Ok(program)
     }
@@ -98,6 +110,12 @@ impl Program {
             Ok(None) => Ok(News::Output),
             Err(_) => Ok(self.exit.map_or(News::Silence, News::Ended)),
         }
+    }
+
+    /// The last line of its standard error that says something.
+    pub(super) fn last_words(&self) -> String {
+        let words = self.last_words.lock();
+        words.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Asks the whole group to end.
@@ -150,12 +168,13 @@ impl Exit {
     }
 }
 
-/// Reads a pipe to its end on a thread of its own, so that the program never waits for us.
+/// Reads a pipe to its end on a thread of its own, so that the program never waits for us. Standard error has no reports, but
+/// last words.
 fn reader(
     name: &str,
     pipe: impl Read + Send + 'static,
     to: Sender<Option<EpochLine>>,
-    reports: bool,
+    errors: Option<LastWords>,
 ) -> std::io::Result<()> {
     let attempt = logs::current();
     thread::Builder::new()
@@ -170,7 +189,13 @@ fn reader(
                     Ok(_) => {}
                 }
                 let text = String::from_utf8_lossy(&bytes);
-                let report = reports.then(|| line::parse(&text)).flatten();
+                let report = match &errors {
+                    None => line::parse(&text),
+                    Some(last_words) => {
+                        remember(last_words, &text);
+                        None
+                    }
+                };
                 if report.is_none()
                     && let Some(attempt) = &attempt
                 {
@@ -182,4 +207,12 @@ fn reader(
             }
         })?;
     Ok(())
+}
+
+fn remember(last_words: &LastWords, line: &str) {
+    let line = line.trim();
+    if !line.is_empty() {
+        let words = line.chars().take(WORDS).collect();
+        *last_words.lock().unwrap_or_else(PoisonError::into_inner) = words;
+    }
 }

@@ -172,14 +172,26 @@ impl ExecTraining {
             )),
             Exit::Code(DIVERGED) => Ok(Epoch::Diverged {
                 epoch: self.epoch + 1,
-                reason: format!("the program ended with exit code {DIVERGED}"),
+                reason: format!(
+                    "the program ended with exit code {DIVERGED}{}",
+                    self.last_words()
+                ),
             }),
             Exit::Code(code) => Err(TrainError::Trial(format!(
-                "the program ended with exit code {code}"
+                "the program ended with exit code {code}{}",
+                self.last_words()
             ))),
             Exit::Signal(signal) => Err(TrainError::Worker(format!(
-                "the program was killed by signal {signal}"
+                "the program was killed by signal {signal}{}",
+                self.last_words()
             ))),
+        }
+    }
+
+    fn last_words(&self) -> String {
+        match self.program.as_ref().map(Program::last_words) {
+            Some(words) if !words.is_empty() => format!(": {words}"),
+            _ => String::new(),
         }
     }
 }

@@ -27,6 +27,7 @@ pub fn parse(definition: v1::SweepDefinition) -> Result<(NewSweep, SweepPlan), E
     let wanted = definition.search.as_ref();
     let mut plan = SweepPlan {
         measures: is_in_minutes(&searched),
+        checks_before: settled.checks_before.unwrap_or(1),
         from: wanted.and_then(|search| search.from.clone()),
         earlier_data: settled.earlier_data,
         spec: spec(&definition.spec_json)?,

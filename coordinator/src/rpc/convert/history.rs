@@ -30,6 +30,7 @@ pub fn sweep_summary(summary: &SweepSummary) -> v1::SweepSummary {
         metric: summary.metric.clone(),
         created_ms: summary.created,
         ended_ms: summary.ended,
+        reason: summary.reason.clone(),
     }
 }
 

@@ -28,6 +28,7 @@ pub fn launch(request: v1::LaunchRequest) -> Result<(Launch, SweepPlan), Error> 
             .map(|found| hash("data_before", found))
             .collect::<Result<_, _>>()?,
         again: request.again,
+        retry_diverged: request.retry_diverged,
         request: RequestId(bytes16("request_id", &request.request_id)?),
         sweep,
     };
@@ -60,5 +61,6 @@ pub fn launched(launched: &Launched) -> v1::LaunchReply {
         launched: outcome.into(),
         renamed: launched.renamed,
         on_other_data: other.map(ToString::to_string).unwrap_or_default(),
+        retried: launched.retried,
     }
 }

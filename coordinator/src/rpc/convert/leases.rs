@@ -1,6 +1,6 @@
 //! Messages of `Leases`, to and from values.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use hone_proto::v1;
 
@@ -255,17 +255,27 @@ fn epochs(said: Vec<v1::Epoch>) -> Result<Vec<Epoch>, Error> {
 fn epoch(said: v1::Epoch) -> Result<Epoch, Error> {
     Ok(Epoch {
         epoch: positive("epochs.epoch", said.epoch)?,
-        metrics: said
-            .metrics
-            .into_iter()
-            .map(|metric| Ok((text("epochs.metrics.name", metric.name)?, metric.value)))
-            .collect::<Result<_, Error>>()?,
+        metrics: metrics(said.metrics)?,
         layers: said.layers.into(),
         weights_hash: optional_hash("epochs.weights_hash", &said.weights_hash)?,
         seconds: finite("epochs.seconds", said.seconds)?,
         images: said.images,
         checkpoint: checkpoint_of(said.epoch, said.checkpoint.as_ref())?,
     })
+}
+
+fn metrics(said: Vec<v1::Metric>) -> Result<Vec<(String, f64)>, Error> {
+    let mut seen = BTreeSet::new();
+    let mut metrics = Vec::with_capacity(said.len());
+    for metric in said {
+        let name = text("epochs.metrics.name", metric.name)?;
+        if !seen.insert(name.clone()) {
+            let problem = format!("{name:?} is there twice");
+            return Err(Error::input("epochs.metrics.name", problem));
+        }
+        metrics.push((name, metric.value));
+    }
+    Ok(metrics)
 }
 
 fn checkpoint_of(epoch: u32, said: Option<&v1::Blob>) -> Result<Option<BlobRef>, Error> {
@@ -315,7 +325,8 @@ fn outcome(said: v1::finish_request::Outcome, others_connected: bool) -> Result<
         },
         Said::EndedEarly(_) => Outcome::EndedEarly,
         Said::Diverged(diverged) => Outcome::Diverged {
-            epoch: diverged.epoch,
+            // The one under way: they count from 1.
+            epoch: positive("diverged.epoch", diverged.epoch)?,
             reason: diverged.reason,
         },
         Said::Ended(_) => Outcome::Ended,

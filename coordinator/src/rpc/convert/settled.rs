@@ -18,6 +18,8 @@ use crate::{
 pub struct Settled {
     /// A budget in minutes, in epochs.
     pub budget_epochs: Option<u64>,
+    /// How many checks that took.
+    pub checks_before: Option<u64>,
     /// What `hone extend` added, in order.
     pub extensions: Vec<Extension>,
     /// Points of the sweep named in `from`.
@@ -44,6 +46,7 @@ pub fn parse(settled: Option<&v1::Settled>) -> Result<Settled, Error> {
     let data = &settled.earlier_data_hash;
     Ok(Settled {
         budget_epochs: settled.budget_epochs,
+        checks_before: settled.checks_before,
         extensions: settled
             .extensions
             .iter()
@@ -75,9 +78,12 @@ pub fn launched(definition: Option<v1::SweepDefinition>) -> Result<v1::SweepDefi
     Ok(definition)
 }
 
-/// The stored definition with a budget in minutes turned into epochs.
-pub fn with_budget(definition: &[u8], epochs: u64) -> Result<Vec<u8>, Error> {
-    change(definition, |settled| settled.budget_epochs = Some(epochs))
+/// The stored definition with a budget in minutes turned into epochs, after so many checks.
+pub fn with_budget(definition: &[u8], epochs: u64, checks: u64) -> Result<Vec<u8>, Error> {
+    change(definition, |settled| {
+        settled.budget_epochs = Some(epochs);
+        settled.checks_before = (checks > 1).then_some(checks);
+    })
 }
 
 /// The stored definition with one extension more.

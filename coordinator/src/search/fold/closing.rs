@@ -7,7 +7,9 @@ use crate::search::{
     keyed::{self, Purpose},
     narrow,
     plan::PointSource,
+    round::RoundState,
     search_box::SearchBox,
+    winner::Winner,
 };
 
 impl Search {
@@ -22,6 +24,11 @@ impl Search {
             let end = self.plan.segment_end(self.segment);
             while self.is_in_rounds() && self.rounds[self.current].is_complete() {
                 self.close_round();
+                if self.has_nothing() {
+                    // Whatever came next would be drawn blindly; and what was made of nothing could not be made anew, were
+                    // these trials tried again.
+                    return self.end(None);
+                }
                 if self.current < end {
                     self.open_round();
                 }
@@ -35,13 +42,22 @@ impl Search {
                 return;
             }
             if self.segment == self.plan.extensions.len() {
-                return self.end();
+                return self.end(self.best());
             }
             self.segment += 1;
             self.current = end;
             self.target_reached = false;
             self.open_round();
         }
+    }
+
+    /// Whether no point of the rounds so far has a value, nor one of an earlier sweep.
+    fn has_nothing(&self) -> bool {
+        let closed = &self.rounds[..self.current];
+        !closed.iter().any(RoundState::has_value)
+            && self
+                .fitting_earlier()
+                .all(|point| point.objective.is_none())
     }
 
     /// Whether a round is under way, not a finish.
@@ -186,9 +202,8 @@ impl Search {
         }
     }
 
-    fn end(&mut self) {
+    fn end(&mut self, winner: Option<Winner>) {
         self.finished = true;
-        let winner = self.best();
         let reason = match (
             &winner,
             self.target_reached,

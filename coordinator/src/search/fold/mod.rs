@@ -7,6 +7,7 @@
 mod closing;
 mod elites;
 mod finish;
+mod hinges;
 mod lessons;
 mod next_trial;
 mod recommend;

@@ -1,5 +1,6 @@
 //! The search as a whole, driven by simulated workers.
 
+mod hinges;
 pub(super) mod outcomes;
 mod planned;
 mod samplers;

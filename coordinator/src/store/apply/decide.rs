@@ -113,7 +113,11 @@ fn act<W: Write>(store: &mut W, sweep: &mut SweepRow, action: &Action, at: Milli
                 end_all(store, sweep, TrialEvent::Pruned, over)?;
             }
         }
-        Action::Fail { reason } => fail(store, sweep, cause(reason))?,
+        Action::Fail { reason } => {
+            if !sweep.stopping && !sweep.state.has_ended() {
+                fail(store, sweep, cause(reason))?;
+            }
+        }
     }
     Ok(())
 }

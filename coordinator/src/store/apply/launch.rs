@@ -78,16 +78,16 @@ fn launched(launch: &LaunchSweep, row: &SweepRow, outcome: LaunchOutcome) -> Lau
         outcome,
         renamed: row.id.as_str() != launch.sweep.name,
         on_other_data: None,
+        retried: 0,
     }
 }
 
 /// A sweep that has ended is there to be read; another one goes on, pinned to the launcher's data if nothing was before.
 fn go_on<W: Write>(store: &mut W, launch: &LaunchSweep, mut same: SweepRow) -> Rows<Launched> {
     match same.state {
-        SweepState::Completed | SweepState::Stopped => {
+        SweepState::Completed | SweepState::Stopped | SweepState::Failed => {
             Ok(launched(launch, &same, LaunchOutcome::Ended))
         }
-        SweepState::Failed => start(store, launch),
         SweepState::Checking | SweepState::Running | SweepState::Paused => {
             let checked = same.checked;
             let cause = Cause {

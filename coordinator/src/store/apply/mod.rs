@@ -10,6 +10,7 @@ mod log;
 mod people;
 mod point;
 mod report;
+mod retry;
 mod step;
 mod sweep;
 mod worker;
@@ -38,7 +39,7 @@ pub(super) fn apply<W: Write>(store: &mut W, command: &Command) -> Rows<Reply> {
         Command::TakeBack(c) => Reply::TakeBack(worker::take_back(store, c)?),
         Command::ReturnSession(c) => Reply::ReturnSession(worker::return_session(store, c)?),
         Command::CancelTrial(c) => Reply::CancelTrial(people::cancel(store, c)?),
-        Command::RetryTrial(c) => Reply::RetryTrial(people::retry(store, c)?),
+        Command::RetryTrials(c) => Reply::RetryTrials(retry::retry(store, c)?),
         Command::CommitBlob(c) => {
             blobs::commit(store, c)?;
             Reply::CommitBlob(())

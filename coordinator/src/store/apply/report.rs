@@ -66,12 +66,8 @@ fn record_one<W: Write>(
     speaker = running(store, speaker, at)?;
     let old = speaker.trial.clone();
     check_epoch(&speaker, epoch.epoch)?;
+    let objective = objective(&speaker, epoch)?;
     rewind_if_anew(store, &mut speaker, epoch.epoch)?;
-    let objective = epoch
-        .metrics
-        .iter()
-        .find(|(name, _)| *name == speaker.sweep.sweep.objective.metric)
-        .map(|(_, value)| *value);
     let new = after(&speaker, epoch, objective, at);
     let guard = Guard {
         state: old.state,
@@ -138,6 +134,45 @@ fn check_epoch(speaker: &Speaker, epoch: u32) -> Rows<()> {
     Ok(())
 }
 
+/// The objective's value, if it is finite. What the search ranks by must be in every report.
+fn objective(speaker: &Speaker, epoch: &Epoch) -> Rows<Option<f64>> {
+    let metric = &speaker.sweep.sweep.objective.metric;
+    let mut metrics = epoch.metrics.iter();
+    if let Some((_, value)) = metrics.find(|(name, _)| name == metric) {
+        return Ok(Some(*value).filter(|value| value.is_finite()));
+    }
+    if speaker.trial.kind != TrialKind::Search {
+        return Ok(None);
+    }
+    let names: Vec<&str> = epoch
+        .metrics
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .collect();
+    Err(StoreError::Invalid(format!(
+        "epochs.metrics: epoch {} of {}/{} lacks the objective's metric `{metric}`; it has {}",
+        epoch.epoch,
+        speaker.sweep.id,
+        speaker.trial.number,
+        listed(&names)
+    )))
+}
+
+/// Some of the names, for people.
+fn listed(names: &[&str]) -> String {
+    match names {
+        [] => "none".to_owned(),
+        names => {
+            let some: Vec<String> = names
+                .iter()
+                .take(10)
+                .map(|name| format!("`{name}`"))
+                .collect();
+            some.join(", ")
+        }
+    }
+}
+
 /// A worker that could not use the checkpoint it was named begins anew: its first report tells.
 fn rewind_if_anew<W: Write>(store: &mut W, speaker: &mut Speaker, epoch: u32) -> Rows<()> {
     if epoch > speaker.trial.epoch {
@@ -186,7 +221,7 @@ fn row(attempt: AttemptNumber, epoch: &Epoch, objective: Option<f64>, at: Millis
             weights_hash: epoch.weights_hash,
             seconds: epoch.seconds,
         },
-        objective: objective.filter(|value| value.is_finite()),
+        objective,
         images: epoch.images,
         at,
     }

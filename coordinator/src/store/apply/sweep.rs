@@ -56,6 +56,8 @@ pub(super) fn extend<W: Write>(store: &mut W, extend: &ExtendSweep) -> Rows<Swee
     move_on(store, &mut sweep, SweepEvent::Extend, cause)?;
     settle_definition(store, &mut sweep, &extend.definition)?;
     sweep.next_number = extend.reserve.0 + 1;
+    // Nothing that was decided without knowing of it comes after it.
+    sweep.decisions += 1;
     let state = sweep.state;
     store.put_sweep(sweep)?;
     Ok(state)

@@ -172,11 +172,19 @@ fn check_end(speaker: &Speaker, finish: &Finish) -> Rows<()> {
         .epochs
         .last()
         .map_or(speaker.trial.epoch, |last| last.epoch);
+    if speaker.trial.kind != TrialKind::Search {
+        return Ok(());
+    }
+    let name = format!("{}/{}", speaker.sweep.id, speaker.trial.number);
     let planned = speaker.attempt.to_epoch;
-    if complete && speaker.trial.kind == TrialKind::Search && last != planned {
+    if complete && last != planned {
         return Err(StoreError::Invalid(format!(
-            "{}/{}: finished at epoch {planned}, but the last report is of epoch {last}",
-            speaker.sweep.id, speaker.trial.number
+            "{name}: finished at epoch {planned}, but the last report is of epoch {last}"
+        )));
+    }
+    if finish.outcome == Outcome::EndedEarly && last == 0 {
+        return Err(StoreError::Invalid(format!(
+            "{name}: ended early without the report of one epoch: a trial that has nothing to show has failed"
         )));
     }
     Ok(())
@@ -267,6 +275,9 @@ fn event<W: Write>(store: &W, speaker: &Speaker, finish: &Finish) -> Rows<(Trial
     } else {
         TrialEvent::Completed
     };
+    if let Some(reason) = without_number(speaker, &finish.outcome) {
+        return Ok((TrialEvent::Diverged, reason));
+    }
     Ok(match &finish.outcome {
         Outcome::Completed | Outcome::ReachedRung { .. } => (at_end, String::new()),
         Outcome::EndedEarly => (TrialEvent::EndedEarly, String::new()),
@@ -285,6 +296,18 @@ fn event<W: Write>(store: &W, speaker: &Speaker, finish: &Finish) -> Rows<(Trial
             (TrialEvent::Crashed { in_a_row }, message.clone())
         }
     })
+}
+
+/// Why a training that says it ended well has diverged all the same: its last value of the objective is no number.
+fn without_number(speaker: &Speaker, outcome: &Outcome) -> Option<String> {
+    let ended = matches!(
+        outcome,
+        Outcome::Completed | Outcome::ReachedRung { .. } | Outcome::EndedEarly
+    );
+    let trial = &speaker.trial;
+    let nothing = ended && trial.kind == TrialKind::Search && trial.objective.is_none();
+    let metric = &speaker.sweep.sweep.objective.metric;
+    nothing.then(|| format!("in epoch {}: {metric} is not finite", trial.epoch))
 }
 
 /// Crashes in a row if the running attempt ended in `state` now: derived from attempt rows, never counted.

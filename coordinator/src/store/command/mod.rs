@@ -97,8 +97,8 @@ operations! {
     ReturnSession -> Vec<Returned>;
     /// A person cancels a trial.
     CancelTrial -> TrialState;
-    /// A person wants a trial again.
-    RetryTrial -> TrialNumber;
+    /// A person wants trials again.
+    RetryTrials -> Vec<TrialNumber>;
     /// A checkpoint or weights lie where the blob's hash says.
     CommitBlob -> ();
     /// Lines of a worker about an attempt.

@@ -36,6 +36,8 @@ pub struct Launched {
     pub renamed: bool,
     /// The sweep of the same file on other data, for which this one is new.
     pub on_other_data: Option<SweepId>,
+    /// So many trials of a sweep that had failed are tried again.
+    pub retried: u64,
 }
 
 /// What a launch did.
@@ -45,7 +47,7 @@ pub enum LaunchOutcome {
     Started,
     /// The same file, running or paused: it goes on.
     Continued,
-    /// The same file, completed or stopped: nothing to do but read.
+    /// The same file, over: nothing to do but read.
     Ended,
 }
 

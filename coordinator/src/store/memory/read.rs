@@ -1,6 +1,6 @@
 //! [`Read`] over maps.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, ops::Range};
 
 use super::{Memory, Stored};
 use crate::{
@@ -105,6 +105,27 @@ impl Read for Memory {
             .filter(|trial| trial.retry_of == Some(of))
             .cloned()
             .collect())
+    }
+
+    fn replaced(&self, sweep: SweepKey) -> Rows<[u64; 8]> {
+        let retries = self.trials_of(sweep).filter_map(|trial| trial.retry_of);
+        let replaced: std::collections::BTreeSet<TrialNumber> = retries.collect();
+        let mut counts = [0; 8];
+        for trial in replaced
+            .into_iter()
+            .filter_map(|n| self.trials.get(&(sweep, n)))
+        {
+            counts[trial.state as usize] += u64::from(trial.kind == TrialKind::Search);
+        }
+        Ok(counts)
+    }
+
+    fn first_planned(&self, sweep: SweepKey, of: &Range<u64>) -> Rows<Option<TrialNumber>> {
+        let mut planned = self
+            .trials_of(sweep)
+            .filter(|trial| trial.retry_of.is_none() && trial.kind != TrialKind::Check);
+        let first = planned.find(|trial| of.contains(&trial.number.0));
+        Ok(first.map(|trial| trial.number))
     }
 
     fn trials_in(&self, sweep: SweepKey, states: &[TrialState]) -> Rows<Vec<TrialNumber>> {
@@ -337,6 +358,7 @@ impl Memory {
             epoch,
             objective,
             retry_of: trial.retry_of,
+            reason: trial.reason.clone(),
             result_json: notes.map(|(_, result)| result.clone()).unwrap_or_default(),
         })
     }

@@ -1,5 +1,7 @@
 //! What is asked of rows.
 
+use std::ops::Range;
+
 use crate::{
     ids::{AttemptNumber, Hash, RequestId, SessionId, TrialNumber},
     store::{
@@ -49,6 +51,10 @@ pub trait Read {
     fn trials_of_point(&self, sweep: SweepKey, place: WinnerRef) -> Rows<Vec<TrialRow>>;
     /// Trials that try this one again, by number.
     fn retries_of(&self, sweep: SweepKey, trial: TrialNumber) -> Rows<Vec<TrialRow>>;
+    /// Trials of kind search that were tried again, by state in the order of [`crate::trial::TRIAL_STATES`].
+    fn replaced(&self, sweep: SweepKey) -> Rows<[u64; 8]>;
+    /// The first trial with a number in this range that is neither a retry nor a check.
+    fn first_planned(&self, sweep: SweepKey, of: &Range<u64>) -> Rows<Option<TrialNumber>>;
     /// Trials in these states, by number.
     fn trials_in(&self, sweep: SweepKey, states: &[TrialState]) -> Rows<Vec<TrialNumber>>;
     /// Trials with their params, as asked for. `maximize` says what is best first.

@@ -31,7 +31,7 @@ const OF_TRIAL: &str = concat!(
     "WHERE e.sweep = ?1 AND e.seq > ?2 AND e.trial = ?4 ORDER BY e.seq LIMIT CAST(?3 AS INTEGER)"
 );
 const RESULTS: &str = "SELECT e.sweep, e.seq, e.trial, t.kind, t.round, t.point, t.repeat, t.fold, e.to_state, \
-    e.event, e.to_epoch, e.epoch, e.objective, t.retry_of, t.result_json FROM events e JOIN trials t ON \
+    e.event, e.to_epoch, e.epoch, e.objective, t.retry_of, t.reason, t.result_json FROM events e JOIN trials t ON \
     t.sweep = e.sweep AND t.number = e.trial WHERE e.sweep = ?1 AND e.seq > ?2 AND e.from_state <> e.to_state AND \
     e.to_state IN ('waiting', 'completed', 'pruned', 'diverged', 'cancelled', 'failed') ORDER BY e.seq";
 // By sweep, whose newest event is found at once; 0 is the workers'.
@@ -117,6 +117,7 @@ pub(super) fn results(c: &Db, sweep: SweepKey, after: u64) -> Rows<Vec<TrialResu
                 epoch: cells.optional_number("epoch")?.unwrap_or(0),
                 objective: cells.get("objective")?,
                 retry_of: cells.optional_number("retry_of")?.map(TrialNumber),
+                reason: cells.get("reason")?,
                 result_json: cells.get("result_json")?,
             })
         },

@@ -1,5 +1,7 @@
 //! [`Read`] over the entities' statements: a connection's view of the file.
 
+use std::ops::Range;
+
 use super::{
     attempts, blobs,
     db::{Db, params},
@@ -85,6 +87,14 @@ impl Read for Db {
 
     fn retries_of(&self, sweep: SweepKey, trial: TrialNumber) -> Rows<Vec<TrialRow>> {
         trials::retries(self, sweep, trial)
+    }
+
+    fn replaced(&self, sweep: SweepKey) -> Rows<[u64; 8]> {
+        trials::replaced(self, sweep)
+    }
+
+    fn first_planned(&self, sweep: SweepKey, of: &Range<u64>) -> Rows<Option<TrialNumber>> {
+        trials::first_planned(self, sweep, of)
     }
 
     fn trials_in(&self, sweep: SweepKey, states: &[TrialState]) -> Rows<Vec<TrialNumber>> {

@@ -1,6 +1,6 @@
 //! `trials`.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range};
 
 use super::{
     bulk::Bulk,
@@ -75,6 +75,12 @@ static OF_POINTS: Bulk = Bulk::new(
     ),
     3,
 );
+// From the retries, of which there are few: a sweep's trials are not gone through.
+const REPLACED: &str = "SELECT t.state, count(*) AS trials FROM (SELECT DISTINCT retry_of AS number FROM trials WHERE \
+    sweep = ?1 AND retry_of IS NOT NULL) r CROSS JOIN trials t ON t.sweep = ?1 AND t.number = r.number WHERE t.kind = \
+    'search' GROUP BY t.state";
+const FIRST_PLANNED: &str = "SELECT number FROM trials WHERE sweep = ?1 AND number >= ?2 AND number < ?3 AND retry_of IS \
+    NULL AND kind <> 'check' ORDER BY number LIMIT 1";
 const IN_STATE: &str = "SELECT number FROM trials WHERE sweep = ?1 AND state = ?2 ORDER BY number";
 // `states` is a JSON list of names, empty for any; `round` is null for any. One statement per order, so that each is
 // constant. A bare parameter behind LIMIT would make SQLite plan it anew each time.
@@ -135,6 +141,8 @@ pub(super) fn statements() -> Vec<(&'static str, usize)> {
         (HELD, 2),
         (QUEUE, 2),
         (IN_STATE, 2),
+        (REPLACED, 1),
+        (FIRST_PLANNED, 3),
         (LIST, 6),
         (LIST_RECENT, 6),
         (LIST_MAX, 6),
@@ -212,6 +220,26 @@ pub(super) fn of_point(c: &Db, sweep: SweepKey, place: WinnerRef) -> Rows<Vec<Tr
 
 pub(super) fn retries(c: &Db, sweep: SweepKey, trial: TrialNumber) -> Rows<Vec<TrialRow>> {
     all(c, "trials", RETRIES, params![sweep.0, int(trial.0)], read)
+}
+
+/// Trials of kind search that were tried again, by state.
+pub(super) fn replaced(c: &Db, sweep: SweepKey) -> Rows<[u64; 8]> {
+    let counted = all(c, "trials", REPLACED, params![sweep.0], |cells| {
+        let state = cells.word("state", TrialState::parse)?;
+        Ok((state, cells.number("trials")?))
+    })?;
+    let mut counts = [0; 8];
+    for (state, trials) in counted {
+        counts[state as usize] = trials;
+    }
+    Ok(counts)
+}
+
+pub(super) fn first_planned(c: &Db, sweep: SweepKey, of: &Range<u64>) -> Rows<Option<TrialNumber>> {
+    let params = params![sweep.0, int(of.start), int(of.end)];
+    first(c, "trials", FIRST_PLANNED, params, |cells| {
+        Ok(TrialNumber(cells.number("number")?))
+    })
 }
 
 pub(super) fn head(c: &Db, sweep: SweepKey) -> Rows<Option<TrialRow>> {

@@ -5,7 +5,7 @@ use crate::{
     ids::TrialNumber,
     store::{
         BlobKind, BlobRef, NewRound, NewTrial, Outcome, StoreError, WinnerRef,
-        command::{Action, CollectBlobs, CommitBlob, RetryTrial},
+        command::{Action, CollectBlobs, CommitBlob, RetryTrials},
         compose,
     },
     sweep::SweepState,
@@ -160,14 +160,15 @@ fn a_point_is_the_mean_of_its_repeats() {
         assert!((best.objective - 0.75).abs() < 1e-12);
         // sqrt(2 * 0.15^2 / 1)
         assert!((best.spread.unwrap() - 0.212_132_034).abs() < 1e-6);
-        let retry = RetryTrial {
+        let retry = RetryTrials {
             sweep: id(),
-            trial: TrialNumber(3),
+            trials: vec![TrialNumber(3)],
+            hinged: Vec::new(),
             actor: "user".to_owned(),
             at: 6,
         };
-        assert_eq!(b.apply(retry.clone()).unwrap(), TrialNumber(4));
-        assert_eq!(b.apply(retry).unwrap(), TrialNumber(4));
+        assert_eq!(b.apply(retry.clone()).unwrap(), [TrialNumber(4)]);
+        assert_eq!(b.apply(retry).unwrap(), [TrialNumber(4)]);
         assert_eq!(b.detail().rounds[0].points_finished, 0);
         b.complete(1, 0.75);
         let detail = b.detail();

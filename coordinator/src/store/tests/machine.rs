@@ -10,7 +10,7 @@ use crate::{
         NewTrial, Outcome, TrialFilter,
         command::{
             Action, CancelTrial, ChangeSweep, CollectBlobs, Command, CommitBlob, Decide, Epoch,
-            ExtendSweep, Lines, Log, Reply, RetryTrial, ReturnSession, SweepChange, TakeBack,
+            ExtendSweep, Lines, Log, Reply, RetryTrials, ReturnSession, SweepChange, TakeBack,
         },
         compose,
         rows::Rows,
@@ -183,9 +183,10 @@ fn command(b: &mut Bench, leases: &[AttemptRef], step: &Step) -> Option<Command>
             at,
         }
         .into(),
-        Step::Retry(n) => RetryTrial {
+        Step::Retry(n) => RetryTrials {
             sweep: id(),
-            trial: TrialNumber(*n),
+            trials: vec![TrialNumber(*n)],
+            hinged: Vec::new(),
             actor: "user".to_owned(),
             at,
         }

@@ -7,5 +7,7 @@ mod files;
 mod full_disk;
 mod groups;
 mod machine;
+mod metrics;
 mod planted;
+mod retries;
 mod sweeps;

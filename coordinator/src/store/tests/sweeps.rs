@@ -7,7 +7,7 @@ use crate::{
         OfferedData, Outcome, StoreError, TrialFilter, TrialSort,
         command::{
             Action, ChangeSweep, Decide, ExtendSweep, LaunchOutcome, LaunchSweep, RemoveSweep,
-            RetryTrial, SweepChange,
+            RetryTrials, SweepChange,
         },
         compose,
     },
@@ -131,7 +131,7 @@ fn a_sweep_that_nothing_is_pinned_to_takes_the_next_launchers_data() {
 }
 
 #[test]
-fn a_failed_sweep_starts_anew() {
+fn a_failed_sweep_is_over_for_the_same_file() {
     both(|b| {
         b.with_trials(2);
         let granted = b.grant(1).unwrap();
@@ -144,7 +144,7 @@ fn a_failed_sweep_starts_anew() {
         let again = b.launch();
         assert_eq!(
             (again.sweep.as_str(), again.outcome),
-            ("s-2", LaunchOutcome::Started)
+            ("s", LaunchOutcome::Ended)
         );
     });
 }
@@ -307,9 +307,10 @@ fn listings_sort_filter_and_page() {
 fn what_has_not_ended_cannot_be_tried_again() {
     both(|b| {
         b.with_trials(1);
-        let retry = RetryTrial {
+        let retry = RetryTrials {
             sweep: id(),
-            trial: TrialNumber(1),
+            trials: vec![TrialNumber(1)],
+            hinged: Vec::new(),
             actor: "user".to_owned(),
             at: 4,
         };

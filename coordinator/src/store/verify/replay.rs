@@ -60,7 +60,17 @@ pub(super) fn check_search(
                 }
                 check_proposal(store, sweep, &mut replay, number, findings)?;
             }
-            "promoted" => promoted.extend(promotion(&event).map(|epoch| (number, epoch))),
+            "queued" => {
+                // By a person: a retry.
+                let trial = store.trial(sweep.key, number)?;
+                if let Some(of) = trial.and_then(|trial| trial.retry_of) {
+                    replay.retried(number, of);
+                }
+            }
+            "promoted" => {
+                let original = replay.original(number);
+                promoted.extend(promotion(&event).map(|epoch| (original, epoch)));
+            }
             _ => {}
         }
     }
@@ -152,8 +162,11 @@ fn check_promotions(
         // What a pruner ends depends on the order in which epochs were heard, which is not stored.
         return;
     }
-    let again = replay.promotions();
-    let unfounded: Vec<_> = promoted.difference(&again).collect();
+    let (again, before) = replay.promotions();
+    let unfounded: Vec<_> = promoted
+        .difference(&again)
+        .filter(|one| !before.contains(one))
+        .collect();
     findings.expect(unfounded.is_empty(), name, PROMOTIONS, || {
         format!("(trial, epoch) {unfounded:?} were promoted, and would not be")
     });

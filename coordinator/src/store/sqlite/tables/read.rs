@@ -1,6 +1,6 @@
 //! [`Read`] for commands: what is in memory counts, the rest is in the file.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, ops::Range};
 
 use super::{
     super::{attempts, blobs, points, reports, sweeps, trials},
@@ -193,6 +193,14 @@ impl Read for Tables {
 
     fn retries_of(&self, sweep: SweepKey, trial: TrialNumber) -> Rows<Vec<TrialRow>> {
         self.file()?.retries_of(sweep, trial)
+    }
+
+    fn replaced(&self, sweep: SweepKey) -> Rows<[u64; 8]> {
+        self.file()?.replaced(sweep)
+    }
+
+    fn first_planned(&self, sweep: SweepKey, of: &Range<u64>) -> Rows<Option<TrialNumber>> {
+        self.file()?.first_planned(sweep, of)
     }
 
     fn trials_in(&self, sweep: SweepKey, states: &[TrialState]) -> Rows<Vec<TrialNumber>> {

@@ -1,0 +1,106 @@
+//! Trying trials again: one that a person names, or all that a failed sweep lacks.
+
+use std::ops::Range;
+
+use crate::{
+    Error,
+    ids::{SweepId, TrialNumber},
+    leases::TrialKey,
+    rpc::convert::definition,
+    state::State,
+    store::{
+        StoreError, SweepRow,
+        command::{RetryTrials, USER},
+    },
+};
+
+/// What became of a failed sweep that was launched again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Revived {
+    /// It runs again, with so many trials.
+    Runs(u64),
+    /// Nothing in it would come out otherwise.
+    Same,
+    /// Its later trials were chosen by what failed: only another sweep can do better.
+    BuiltUpon,
+}
+
+impl State {
+    /// A new trial of the same point.
+    pub(crate) async fn retry(&self, trial: &TrialKey) -> Result<TrialKey, Error> {
+        let detail = self.store.read().sweep(&trial.sweep).await?;
+        self.may_go_on(&trial.sweep, &detail.sweep)?;
+        let original = self
+            .store
+            .read()
+            .original(&trial.sweep, trial.trial)
+            .await?;
+        let hinged = self.hinge_on(&trial.sweep, original).await?;
+        let numbers = self
+            .try_again(&trial.sweep, vec![trial.trial], hinged)
+            .await?;
+        let number = numbers.first().copied();
+        Ok(TrialKey {
+            sweep: trial.sweep.clone(),
+            trial: number.ok_or_else(|| Error::Broken("a retry without a trial".to_owned()))?,
+        })
+    }
+
+    /// A failed sweep tries again what it lacks: trials that failed, those that its failure cancelled, and with `diverged`
+    /// those that diverged.
+    pub(crate) async fn revive(&self, failed: &SweepRow, diverged: bool) -> Result<Revived, Error> {
+        let (read, sweep) = (self.store.read(), &failed.id);
+        let trials = read.missing(sweep, diverged).await?;
+        // The earliest is what most hinges on.
+        let hinged = match trials.first() {
+            Some(first) => {
+                let original = read.original(sweep, *first).await?;
+                self.hinge_on(sweep, original).await?
+            }
+            None if failed.trials > 0 => return Ok(Revived::Same),
+            None => Vec::new(),
+        };
+        match self.try_again(sweep, trials, hinged).await {
+            Ok(numbers) => Ok(Revived::Runs(numbers.len() as u64)),
+            Err(StoreError::BuiltUpon { .. }) => Ok(Revived::BuiltUpon),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn try_again(
+        &self,
+        sweep: &SweepId,
+        trials: Vec<TrialNumber>,
+        hinged: Vec<Range<u64>>,
+    ) -> Result<Vec<TrialNumber>, StoreError> {
+        let command = RetryTrials {
+            sweep: sweep.clone(),
+            trials,
+            hinged,
+            actor: USER.to_owned(),
+            at: self.clock.unix_ms(),
+        };
+        let numbers = self.store.apply(command).await?;
+        tracing::info!(%sweep, trials = numbers.len(), "trials are tried again");
+        self.queued.notify_waiters();
+        self.tell_driver(sweep);
+        Ok(numbers)
+    }
+
+    /// Numbers of the trials whose points are chosen by what this trial gives.
+    async fn hinge_on(
+        &self,
+        sweep: &SweepId,
+        trial: TrialNumber,
+    ) -> Result<Vec<Range<u64>>, Error> {
+        let detail = self.store.read().sweep(sweep).await?;
+        let (_, plan) = definition::parse(definition::stored(&detail.sweep.definition)?)?;
+        if plan.awaits_rate() {
+            return Ok(Vec::new());
+        }
+        let search = plan
+            .make_search()
+            .map_err(|error| Error::Refused(format!("{sweep}: {error}")))?;
+        Ok(plan.hinge_on(&search, trial))
+    }
+}
