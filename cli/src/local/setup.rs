@@ -33,7 +33,13 @@ fn places(data: &[String]) -> anyhow::Result<(Vec<PathBuf>, BTreeMap<String, Pat
                 )));
             }
             Some((name, path)) => {
-                folders.insert(name.to_owned(), directory(path, text)?);
+                let folder = directory(path, text)?;
+                if let Some(other) = folders.insert(name.to_owned(), folder) {
+                    return Err(wrong(format!(
+                        "--data {text}: {name} is {} already; a name has one folder",
+                        other.display()
+                    )));
+                }
             }
             None => roots.push(directory(text, text)?),
         }

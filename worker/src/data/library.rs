@@ -34,6 +34,11 @@ impl Library {
         }
     }
 
+    /// The names that folders were given.
+    pub fn named(&self) -> impl Iterator<Item = &str> {
+        self.folders.keys().map(String::as_str)
+    }
+
     /// Opens a set by its [`Config::set_name`], or hands out the one that is open. Others wait while one thread reads.
     ///
     /// A set that could not be opened is tried again at the next call: the files may have come since.
@@ -86,7 +91,11 @@ impl Library {
             "fashion-mnist" => idx::open(&idx::FASHION_MNIST, &self.roots, folder),
             "cifar10" => cifar::open(&self.roots, folder),
             _ => match folder {
-                Some(path) => return folder::open(name, path, size),
+                Some(path) => {
+                    let mut set = folder::open(name, path, size)?;
+                    set.folder = Some(path.clone());
+                    return Ok(set);
+                }
                 None => Err(DataError::Missing(unknown(plain, &self.folders))),
             },
         }?;
