@@ -34,7 +34,7 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     for name in known.into_iter().chain(own) {
         let found = match library.open(name) {
             Ok(set) => found(&set, style),
-            Err(error @ DataError::Missing(_)) => style.dim(error.to_string()),
+            Err(DataError::Missing { seen, .. }) => style.dim(seen),
             Err(error) => style.red(error.to_string()),
         };
         text.push_str(&format!("{}\n", item(name, &found, style)));

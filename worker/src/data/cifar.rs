@@ -48,12 +48,12 @@ pub(super) fn open(roots: &[PathBuf], folder: Option<&PathBuf>) -> Result<DataSe
         (!files.is_empty()).then_some(files)
     });
     let Some((place, files)) = found else {
-        return Err(DataError::Missing(places.missing(
+        return Err(places.missing(
             "data_batch_1.bin to data_batch_5.bin and test_batch.bin (plain or .gz)",
             ADDRESS,
             "cifar-10-batches-bin",
             Vec::new(),
-        )));
+        ));
     };
     let train = read_all(&files)?;
     let mut tests = batches(&place.path, "test_batch");

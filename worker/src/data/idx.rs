@@ -74,13 +74,12 @@ pub(super) fn open(
     });
     let Some((place, [train_images, train_labels, test_images, test_labels])) = found else {
         let seen = places.all().iter().filter_map(|place| almost(known, place));
-        let message = places.missing(
+        return Err(places.missing(
             &format!("{} (plain or .gz)", NAMES.join(", ")),
             known.address,
             known.name,
             seen.collect(),
-        );
-        return Err(DataError::Missing(message));
+        ));
     };
     if let Some(other) = begun_by(&train_labels).filter(|other| *other != known.name) {
         let message = format!(

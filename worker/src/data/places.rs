@@ -8,6 +8,8 @@ use std::{
     slice,
 };
 
+use super::DataError;
+
 /// How far below a named folder a set may lie: `cifar-10-python/cifar-10-batches-py`, and one more.
 const DEPTH: usize = 3;
 /// Names of a folder's content that are told when none of them means anything.
@@ -106,7 +108,7 @@ impl<'a> Places<'a> {
         address: &str,
         folder: &str,
         mut seen: Vec<String>,
-    ) -> String {
+    ) -> DataError {
         let set = self.set;
         if seen.is_empty() {
             seen = self
@@ -123,17 +125,20 @@ impl<'a> Places<'a> {
                 .map(|place| place.path.display().to_string())
                 .collect();
             seen.push(match &looked[..] {
-                [] => "neither --data nor HONE_DATA names a folder".to_owned(),
+                [] => "no folder is named by --data or HONE_DATA".to_owned(),
                 looked => format!("looked in {}", looked.join(", ")),
             });
         }
         let mut told = BTreeSet::new();
         seen.retain(|text| told.insert(text.clone()));
-        format!(
-            "{set}: its files are not here ({}). Get {files} from {address}, put them into DIR/{folder}/ and say --data DIR, \
-             or --data {set}=DIR for the folder that they lie in, or set HONE_DATA=DIR",
-            seen.join("; ")
-        )
+        DataError::Missing {
+            name: set.to_owned(),
+            seen: format!("its files are not here ({})", seen.join("; ")),
+            remedy: format!(
+                "Get {files} from {address}, put them into DIR/{folder}/ and say --data DIR, or --data {set}=DIR for the \
+                 folder that they lie in, or set HONE_DATA=DIR"
+            ),
+        }
     }
 
     /// What lies at a place, as far as it has to do with the set.
@@ -173,16 +178,16 @@ impl<'a> Places<'a> {
 
     /// Whether a file's name begins with the set's: CIFAR-100 is another set than CIFAR-10.
     fn is_of(&self, path: &Path) -> bool {
-        let name = bare(path);
-        let rest = name.strip_prefix(&bare(Path::new(self.set)));
+        let name = bare_name(path);
+        let rest = name.strip_prefix(&bare(self.set));
         rest.is_some_and(|rest| !rest.starts_with(|next: char| next.is_ascii_digit()))
     }
 }
 
 /// A file by its name: with other signs between the words, other capitals or `.gz`, the name as published first.
 pub(super) fn file(folder: &Path, name: &str) -> Option<PathBuf> {
-    let wanted = bare(Path::new(name));
-    let same = |path: &PathBuf| bare(path) == wanted;
+    let wanted = bare(name);
+    let same = |path: &PathBuf| bare_name(path) == wanted;
     let entries: Vec<PathBuf> = sorted_entries(folder)
         .ok()?
         .into_iter()
@@ -230,7 +235,7 @@ fn below(folder: &Path, names: &[&str], named: bool, depth: usize, to: &mut Vec<
     for name in names.iter().chain([&RAW]) {
         for path in folders
             .iter()
-            .filter(|path| bare(path) == *name && path.is_dir())
+            .filter(|path| bare_name(path) == *name && path.is_dir())
         {
             let named = named || *name != RAW;
             to.push(Place {
@@ -249,21 +254,24 @@ const RAW: &str = "raw";
 fn says(folder: &Path, names: &[&str]) -> bool {
     // The name of `.` is in the whole path.
     let whole = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
-    let mut names_above = whole.ancestors().map(bare).skip_while(|name| name == RAW);
+    let mut names_above = whole
+        .ancestors()
+        .map(bare_name)
+        .skip_while(|name| name == RAW);
     names_above
         .next()
         .is_some_and(|name| names.contains(&&*name))
 }
 
 /// The letters and digits of a name without `.gz`, in small letters: `train-images.idx3-ubyte.gz` is `trainimagesidx3ubyte`.
-fn bare(path: &Path) -> String {
-    let name = path
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .to_lowercase();
+pub(super) fn bare(name: &str) -> String {
+    let name = name.to_lowercase();
     let name = name.strip_suffix(".gz").unwrap_or(&name);
     name.chars().filter(char::is_ascii_alphanumeric).collect()
+}
+
+fn bare_name(path: &Path) -> String {
+    bare(&path.file_name().unwrap_or_default().to_string_lossy())
 }
 
 fn format_of(path: &Path) -> Option<&'static str> {

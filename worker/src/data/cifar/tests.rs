@@ -167,7 +167,7 @@ fn a_pickle_that_is_no_batch_is_refused_with_its_byte() {
         ),
         (
             replaced(b"K\x05", b"K\x0a"),
-            "byte 73: label 10 of image 1: there are 10 classes, 0 to 9",
+            "byte 62: label 10 of image 1: there are 10 classes, 0 to 9",
         ),
         (
             replaced(b"K\x04K\x05", b"K\x04"),

@@ -19,7 +19,9 @@ fn places<'a>(roots: &'a [PathBuf]) -> Places<'a> {
 /// What is said about files that are not the set's, with `R` for the root.
 fn said(files: &[&str]) -> String {
     let root = root(files);
-    let text = places(&[root.path().to_owned()]).missing("FILES", "ADDRESS", "FOLDER", Vec::new());
+    let text = places(&[root.path().to_owned()])
+        .missing("FILES", "ADDRESS", "FOLDER", Vec::new())
+        .to_string();
     text.replace(&root.path().display().to_string(), "R")
 }
 
@@ -112,13 +114,17 @@ fn what_lies_there_is_said_with_what_would_be_right() {
 fn folders_that_are_not_there_are_said() {
     let root = root(&["file"]);
     let roots = ["gone", "file", "gone"].map(|name| root.path().join(name));
-    let text = places(&roots).missing("FILES", "ADDRESS", "FOLDER", Vec::new());
+    let text = places(&roots)
+        .missing("FILES", "ADDRESS", "FOLDER", Vec::new())
+        .to_string();
     let gone = format!("there is no folder {}", root.path().join("gone").display());
     assert_eq!(text.matches(&gone).count(), 1, "{text}");
     assert!(text.contains("file cannot be read: "), "{text}");
-    let text = places(&[]).missing("FILES", "ADDRESS", "FOLDER", Vec::new());
+    let text = places(&[])
+        .missing("FILES", "ADDRESS", "FOLDER", Vec::new())
+        .to_string();
     assert!(
-        text.contains("(neither --data nor HONE_DATA names a folder)"),
+        text.contains("(no folder is named by --data or HONE_DATA)"),
         "{text}"
     );
 }

@@ -13,7 +13,7 @@ fn open(name: &str) -> Option<std::sync::Arc<DataSet>> {
     let root = PathBuf::from(std::env::var("HONE_DATA").ok()?);
     match Library::new(vec![root], BTreeMap::new()).open(name) {
         Ok(set) => Some(set),
-        Err(DataError::Missing(_)) => None,
+        Err(DataError::Missing { .. }) => None,
         Err(error) => panic!("{error}"),
     }
 }
