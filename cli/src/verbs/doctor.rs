@@ -14,7 +14,7 @@ use crate::{
 /// Arguments of `hone doctor`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Where data sets are, or NAME=DIR for a folder of images; may be repeated
+    /// Where data sets are, or NAME=DIR for one set or a folder of images; may be repeated
     #[arg(long, value_name = "DIR|NAME=DIR")]
     data: Vec<String>,
     #[command(flatten)]
