@@ -239,6 +239,21 @@ fn flags_that_make_no_sense() {
         2,
         &["--exec", "NAME=COMMAND"],
     );
+    refused(
+        &hone,
+        &["run", "sweep.toml", "--exec", "a=true", "--exec", "a=false"],
+        2,
+        &["--exec a=false", "a stands for true already"],
+    );
+    let twice = ["--data", "flowers=.", "--data", "flowers=.."];
+    for verb in [
+        &["run", "sweep.toml"][..],
+        &["plan", "sweep.toml"],
+        &["doctor"],
+    ] {
+        let parts = ["--data flowers=..", "flowers stands for . already"];
+        refused(&hone, &[verb, &twice].concat(), 2, &parts);
+    }
     refused(&hone, &["trials", "--state", "done"], 2, &["completed"]);
     refused(&hone, &["frobnicate"], 2, &["frobnicate"]);
 }

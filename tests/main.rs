@@ -4,6 +4,7 @@ mod admin;
 mod bad_input;
 #[allow(dead_code, reason = "benches/soak uses the rest")]
 mod cluster;
+mod data;
 mod disk;
 mod faults;
 #[allow(dead_code, reason = "benches/soak uses the rest")]

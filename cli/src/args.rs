@@ -41,7 +41,7 @@ impl Place {
 /// What a worker process is given; `hone run` hands it on to its own.
 #[derive(Args, Clone, Debug, Default)]
 pub struct WorkerSetup {
-    /// Where data sets are, or NAME=DIR for a folder of images; may be repeated
+    /// Where data sets are, or NAME=DIR for one set or a folder of images; may be repeated
     #[arg(long, value_name = "DIR|NAME=DIR")]
     pub data: Vec<String>,
     /// Threads of one slot

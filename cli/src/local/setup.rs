@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt::Display,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -33,7 +34,13 @@ fn places(data: &[String]) -> anyhow::Result<(Vec<PathBuf>, BTreeMap<String, Pat
                 )));
             }
             Some((name, path)) => {
-                folders.insert(name.to_owned(), directory(path, text)?);
+                let folder = directory(path, text)?;
+                let other = folders.insert(name.to_owned(), folder);
+                once(
+                    &format!("--data {text}"),
+                    name,
+                    other.as_deref().map(Path::display),
+                )?;
             }
             None => roots.push(directory(text, text)?),
         }
@@ -53,6 +60,16 @@ pub fn named_folder(text: &str) -> Option<(&str, &str)> {
     let (name, path) = text.split_once('=')?;
     let bare = name.strip_suffix('/').unwrap_or(name);
     (!bare.is_empty() && !bare.contains(['/', '\\']) && !path.is_empty()).then_some((name, path))
+}
+
+/// Refuses a name that was given already: the last would win without a word.
+fn once(argument: &str, name: &str, other: Option<impl Display>) -> anyhow::Result<()> {
+    match other {
+        Some(other) => Err(wrong(format!(
+            "{argument}: {name} stands for {other} already; give each of them a name of its own"
+        ))),
+        None => Ok(()),
+    }
 }
 
 fn directory(path: &str, argument: &str) -> anyhow::Result<PathBuf> {
@@ -79,7 +96,8 @@ pub fn programs(exec: &[String]) -> anyhow::Result<BTreeMap<String, String>> {
                 "--exec cnn=…: cnn is the built-in trainer; choose another name",
             ));
         }
-        programs.insert(name.to_owned(), command.to_owned());
+        let other = programs.insert(name.to_owned(), command.to_owned());
+        once(&format!("--exec {text}"), name, other)?;
     }
     Ok(programs)
 }

@@ -1,7 +1,7 @@
 //! Looks at this machine: what it is, which data sets it has, who serves the database.
 
 use hone_coordinator::store::serving_address;
-use hone_worker::data::DataError;
+use hone_worker::data::{DataError, DataSet};
 
 use crate::{
     args::Place,
@@ -14,7 +14,7 @@ use crate::{
 /// Arguments of `hone doctor`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Where data sets are, or NAME=DIR for a folder of images; may be repeated
+    /// Where data sets are, or NAME=DIR for one set or a folder of images; may be repeated
     #[arg(long, value_name = "DIR|NAME=DIR")]
     data: Vec<String>,
     #[command(flatten)]
@@ -29,15 +29,12 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     text.push_str(&format!("{}\n", item("cores", &cores.to_string(), style)));
     text.push_str(&format!("{}\n", item("arithmetic", instructions(), style)));
     let library = setup::library(&args.data)?;
-    for (name, ..) in KNOWN_SETS {
+    let known = KNOWN_SETS.map(|(name, ..)| name);
+    let own = library.named().filter(|name| !known.contains(name));
+    for name in known.into_iter().chain(own) {
         let found = match library.open(name) {
-            Ok(set) => style.green(format!(
-                "{} images of {}, {} classes",
-                numbers::count(set.train.len() as u64),
-                set.shape,
-                set.classes.len()
-            )),
-            Err(DataError::Missing(_)) => style.dim("no files below --data or HONE_DATA"),
+            Ok(set) => found(&set, style),
+            Err(DataError::Missing { seen, .. }) => style.dim(seen),
             Err(error) => style.red(error.to_string()),
         };
         text.push_str(&format!("{}\n", item(name, &found, style)));
@@ -59,6 +56,20 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     text.push_str(&format!("{}\n", item("database", &db, style)));
     out::print(&text)?;
     Ok(Exit::Done)
+}
+
+/// What a set has, and where it lies unless it is embedded.
+fn found(set: &DataSet, style: Style) -> String {
+    let images = style.green(format!(
+        "{} images of {}, {} classes",
+        numbers::count(set.train.len() as u64),
+        set.shape,
+        set.classes.len()
+    ));
+    match &set.folder {
+        Some(folder) => format!("{images}, in {}", folder.display()),
+        None => format!("{images}, embedded"),
+    }
 }
 
 fn item(name: &str, value: &str, style: Style) -> String {

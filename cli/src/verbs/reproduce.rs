@@ -23,7 +23,7 @@ pub struct Args {
     /// The trial: SWEEP/17, or 17 of the latest sweep
     #[arg(value_name = "SWEEP/TRIAL")]
     trial: TrialName,
-    /// Where data sets are, or NAME=DIR for a folder of images; may be repeated
+    /// Where data sets are, or NAME=DIR for one set or a folder of images; may be repeated
     #[arg(long, value_name = "DIR|NAME=DIR")]
     data: Vec<String>,
     /// Threads to train with; the result does not depend on it

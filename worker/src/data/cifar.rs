@@ -1,13 +1,26 @@
-//! CIFAR-10 in its binary version (A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009).
+//! CIFAR-10 (A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009), in its binary version and in
+//! the one for Python; both hold the same images in the same order.
 //!
-//! Records of 3,073 bytes: the label, then 1,024 red, 1,024 green and 1,024 blue bytes.
+//! Binary: records of 3,073 bytes: the label, then 1,024 red, 1,024 green and 1,024 blue bytes. Python: see [`pickle`].
 
 use std::path::{Path, PathBuf};
 
-use super::{DataError, DataSet, Images, Shape, read::Source};
+use super::{
+    DataError, DataSet, Images, Shape, pickle,
+    places::{Places, sorted_entries},
+    read::Source,
+};
 
 const NAME: &str = "cifar10";
-const FOLDERS: [&str; 2] = ["cifar-10-binary", "cifar-10-batches-bin"];
+/// As the archives unpack, and as PyTorch and Keras leave them.
+const FOLDERS: [&str; 6] = [
+    "cifar10binary",
+    "cifar10batchesbin",
+    "cifar10batchespy",
+    "cifar10python",
+    "cifar10batchespytarget",
+    "cifar10",
+];
 const ADDRESS: &str = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz";
 const CLASSES: [&str; 10] = [
     "airplane",
@@ -27,24 +40,23 @@ const RECORD: usize = 1 + 3 * PLANE;
 /// The official files have 10,000 records; ten times that is the most that one may unpack to.
 const MAX_BYTES: u64 = 100_000 * RECORD as u64;
 
-/// Reads every `data_batch_*.bin` that is there, in the order of their names, and `test_batch*.bin` if there is one.
+/// Reads every `data_batch_*` that is there, in the order of their names, and `test_batch*` if there is one.
 pub(super) fn open(roots: &[PathBuf], folder: Option<&PathBuf>) -> Result<DataSet, DataError> {
-    let places: Vec<PathBuf> = match folder {
-        Some(folder) => vec![folder.clone()],
-        None => roots
-            .iter()
-            .flat_map(|root| FOLDERS.map(|name| root.join(name)))
-            .collect(),
-    };
-    let found = places
-        .iter()
-        .map(|place| (place, batches(place, "data_batch_")))
-        .find(|(_, files)| !files.is_empty());
+    let places = Places::new(NAME, &FOLDERS, roots, folder);
+    let found = places.first(|place| {
+        let files = batches(&place.path, "data_batch");
+        (!files.is_empty()).then_some(files)
+    });
     let Some((place, files)) = found else {
-        return Err(DataError::Missing(missing(&places)));
+        return Err(places.missing(
+            "data_batch_1.bin to data_batch_5.bin and test_batch.bin (plain or .gz)",
+            ADDRESS,
+            "cifar-10-batches-bin",
+            Vec::new(),
+        ));
     };
     let train = read_all(&files)?;
-    let mut tests = batches(place, "test_batch");
+    let mut tests = batches(&place.path, "test_batch");
     // A whole test batch beside a part of it would bring images twice.
     if let Some(whole) = tests
         .iter()
@@ -52,53 +64,49 @@ pub(super) fn open(roots: &[PathBuf], folder: Option<&PathBuf>) -> Result<DataSe
     {
         tests = vec![tests.swap_remove(whole)];
     }
-    let test = if tests.is_empty() {
-        None
-    } else {
-        Some(read_all(&tests)?)
+    let test = match &tests[..] {
+        [] => None,
+        tests => Some(read_all(tests)?),
     };
-
-    let remark = format!(
-        "{} training files with {} images; {}",
+    let tested = test.as_ref().map_or("no test part".to_owned(), |test| {
+        format!("{} test images", test.len())
+    });
+    let note = format!(
+        "{} training files with {} images; {tested}",
         files.len(),
-        train.len(),
-        test.as_ref()
-            .map_or("no test part".to_owned(), |test| format!(
-                "{} test images",
-                test.len()
-            ))
+        train.len()
     );
-    let mut set = DataSet::new(
-        NAME,
-        SHAPE,
-        CLASSES.map(str::to_owned).to_vec(),
-        train,
-        test,
-    );
-    set.note = remark;
+    let classes = CLASSES.map(str::to_owned).to_vec();
+    let mut set = DataSet::new(NAME, SHAPE, classes, train, test);
+    (set.note, set.folder) = (note, Some(place.path.clone()));
     Ok(set)
 }
 
-/// The name without `.bin` and `.gz`; `None` for other files.
-fn stem(path: &Path) -> Option<&str> {
-    let name = path.file_name()?.to_str()?;
-    name.strip_suffix(".gz")
-        .unwrap_or(name)
-        .strip_suffix(".bin")
+/// The name of a batch without `.bin` and `.gz`, in small letters; `None` for other files.
+fn stem(path: &Path) -> Option<String> {
+    let name = path.file_name()?.to_str()?.to_lowercase();
+    let name = name.strip_suffix(".gz").unwrap_or(&name);
+    match name.strip_suffix(".bin") {
+        Some(stem) => Some(stem.to_owned()),
+        // The Python version's names have no ending.
+        None => (!name.contains('.')).then(|| name.to_owned()),
+    }
 }
 
-/// The files whose stem begins so, by name; of a file that is there plain and packed, the plain one.
+/// The files whose stem begins so, by stem; of a batch that is there twice, the binary one, and the plain one.
 fn batches(folder: &Path, prefix: &str) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(folder) else {
-        return Vec::new();
-    };
-    let mut files: Vec<PathBuf> = entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.is_file() && stem(path).is_some_and(|stem| stem.starts_with(prefix)))
+    let entries = sorted_entries(folder).unwrap_or_default().into_iter();
+    let mut files: Vec<(String, bool, PathBuf)> = entries
+        .filter(|path| path.is_file())
+        .filter_map(|path| {
+            let stem = stem(&path).filter(|stem| stem.starts_with(prefix))?;
+            let python = !path.to_string_lossy().to_lowercase().contains(".bin");
+            Some((stem, python, path))
+        })
         .collect();
     files.sort();
-    files.dedup_by(|packed, plain| stem(packed) == stem(plain));
-    files
+    files.dedup_by(|again, first| again.0 == first.0);
+    files.into_iter().map(|(_, _, path)| path).collect()
 }
 
 fn read_all(files: &[PathBuf]) -> Result<Images, DataError> {
@@ -109,15 +117,23 @@ fn read_all(files: &[PathBuf]) -> Result<Images, DataError> {
     Ok(all)
 }
 
-fn read(mut file: Source<'_>, to: &mut Images) -> Result<(), DataError> {
+fn read(file: Source<'_>, to: &mut Images) -> Result<(), DataError> {
+    match file.head() {
+        [pickle::BEGIN, ..] => read_pickle(file, to),
+        _ => read_records(file, to),
+    }
+}
+
+fn read_records(mut file: Source<'_>, to: &mut Images) -> Result<(), DataError> {
     let bytes = file.up_to(MAX_BYTES)?;
     let whole = bytes.len() / RECORD * RECORD;
     if bytes.is_empty() || whole != bytes.len() {
         let message = format!(
-            "{} bytes make {} records of {RECORD} and {} bytes more: the file is truncated or no CIFAR-10 batch",
+            "{} bytes make {} records of {RECORD} and {} bytes more: the file is truncated or no CIFAR-10 batch{}",
             bytes.len(),
             bytes.len() / RECORD,
-            bytes.len() - whole
+            bytes.len() - whole,
+            file.other()
         );
         return Err(file.wrong(whole as u64, message));
     }
@@ -129,31 +145,32 @@ fn read(mut file: Source<'_>, to: &mut Images) -> Result<(), DataError> {
             );
             return Err(file.wrong((index * RECORD) as u64, message));
         }
-        to.labels.push(u32::from(record[0]));
-        let planes = &record[1..];
-        to.pixels.extend(
-            (0..PLANE).flat_map(|at| [planes[at], planes[PLANE + at], planes[2 * PLANE + at]]),
-        );
+        push(record[0], &record[1..], to);
     }
     file.end("the largest batch that can be read")
 }
 
-fn missing(places: &[PathBuf]) -> String {
-    let looked: Vec<String> = places
-        .iter()
-        .map(|place| place.display().to_string())
-        .collect();
-    let looked = if looked.is_empty() {
-        String::new()
-    } else {
-        format!(" Looked for data_batch_*.bin in {}.", looked.join(", "))
-    };
-    format!(
-        "{NAME}: its files are not here.{looked} Get data_batch_1.bin to data_batch_5.bin and test_batch.bin (plain or \
-         .gz) from {ADDRESS}, put them into DIR/{}/ and say --data DIR, or set HONE_DATA=DIR",
-        FOLDERS[1]
-    )
+fn read_pickle(mut file: Source<'_>, to: &mut Images) -> Result<(), DataError> {
+    let image = RECORD - 1;
+    let batch = pickle::read(&mut file, image as u64, MAX_BYTES)?;
+    let (labels, bytes) = (batch.labels.len(), batch.planes.len());
+    if labels == 0 || labels * image != bytes {
+        let message =
+            format!("{labels} labels and {bytes} bytes of images: {image} bytes a label are right");
+        return Err(file.wrong(0, message));
+    }
+    for (label, planes) in batch.labels.iter().zip(batch.planes.chunks_exact(image)) {
+        push(*label, planes, to);
+    }
+    file.end("the pickled dictionary")
+}
+
+/// Adds an image: planes become pixels.
+fn push(label: u8, planes: &[u8], to: &mut Images) {
+    to.labels.push(u32::from(label));
+    to.pixels
+        .extend((0..PLANE).flat_map(|at| [planes[at], planes[PLANE + at], planes[2 * PLANE + at]]));
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::data) mod tests;

@@ -7,9 +7,16 @@ use super::ConfigProblem;
 /// Why a data set cannot be opened, split or preprocessed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum DataError {
-    /// No set of this name is at hand; the message says what was looked for, where, and how to get it.
-    #[error("{0}")]
-    Missing(String),
+    /// No set of this name is at hand.
+    #[error("{name}: {seen}. {remedy}")]
+    Missing {
+        /// The name.
+        name: String,
+        /// What was looked for, where, and what lies there.
+        seen: String,
+        /// How to get it, and what to type then.
+        remedy: String,
+    },
     /// A file is not what its name says.
     #[error("{path}, byte {offset}: {message}", path = path.display())]
     Format {

@@ -7,24 +7,32 @@ use std::path::{Path, PathBuf};
 
 use super::{
     DataError, DataSet, Images, MAX_SIDE, Shape,
-    read::{Source, find},
+    places::{Place, Places, file},
+    read::Source,
 };
 
 /// What is known about a set in this format.
 pub(super) struct Known {
     name: &'static str,
+    /// Its folder's name, letters alone.
+    folders: &'static [&'static str],
     classes: [&'static str; 10],
+    /// The first training labels, which tell sets apart whose files have equal names.
+    begins: [u8; 10],
     address: &'static str,
 }
 
 pub(super) const MNIST: Known = Known {
     name: "mnist",
+    folders: &["mnist"],
     classes: ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"],
+    begins: [5, 0, 4, 1, 9, 2, 1, 3, 1, 4],
     address: "https://storage.googleapis.com/cvdf-datasets/mnist/",
 };
 
 pub(super) const FASHION_MNIST: Known = Known {
     name: "fashion-mnist",
+    folders: &["fashionmnist"],
     classes: [
         "T-shirt/top",
         "Trouser",
@@ -37,44 +45,49 @@ pub(super) const FASHION_MNIST: Known = Known {
         "Bag",
         "Ankle boot",
     ],
+    begins: [9, 0, 0, 3, 0, 2, 7, 2, 5, 5],
     address: "https://github.com/zalandoresearch/fashion-mnist/tree/master/data/fashion",
 };
+
+const NAMES: [&str; 4] = [
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+];
 
 /// Largest number of pixels in one file: a header cannot ask for more than this.
 const MAX_PIXELS: u64 = 1 << 32;
 const IMAGE_MAGIC: u32 = 2051;
 const LABEL_MAGIC: u32 = 2049;
 
-/// Reads the four files from `folder`, or from the set's folder below the first root that has all of them.
+/// Reads the four files from the first place that has all of them.
 pub(super) fn open(
     known: &Known,
     roots: &[PathBuf],
     folder: Option<&PathBuf>,
 ) -> Result<DataSet, DataError> {
-    let places: Vec<PathBuf> = match folder {
-        Some(folder) => vec![folder.clone()],
-        None => roots.iter().map(|root| root.join(known.name)).collect(),
-    };
-    let names = [
-        "train-images-idx3-ubyte",
-        "train-labels-idx1-ubyte",
-        "t10k-images-idx3-ubyte",
-        "t10k-labels-idx1-ubyte",
-    ];
-    let found = places.iter().find_map(|place| {
-        Some(names.map(|name| find(place, name))).filter(|all| all.iter().all(Option::is_some))
+    let places = Places::new(known.name, known.folders, roots, folder);
+    // Where no name says which set it is, its first labels do.
+    let found = places.first(|place| {
+        files(place).filter(|[_, labels, ..]| place.named || begun_by(labels) == Some(known.name))
     });
-    let Some(
-        [
-            Some(train_images),
-            Some(train_labels),
-            Some(test_images),
-            Some(test_labels),
-        ],
-    ) = found
-    else {
-        return Err(DataError::Missing(missing(known, &places, &names)));
+    let Some((place, [train_images, train_labels, test_images, test_labels])) = found else {
+        let seen = places.all().iter().filter_map(|place| almost(known, place));
+        return Err(places.missing(
+            &format!("{} (plain or .gz)", NAMES.join(", ")),
+            known.address,
+            known.name,
+            seen.collect(),
+        ));
     };
+    if let Some(other) = begun_by(&train_labels).filter(|other| *other != known.name) {
+        let message = format!(
+            "the labels begin as those of {other} do: they are not {}'s; its folder is named with --data {other}=DIR",
+            known.name
+        );
+        return Err(DataError::file(&train_labels, message));
+    }
     let (shape, train) = read_pair(&train_images, &train_labels, known.classes.len())?;
     let (test_shape, test) = read_pair(&test_images, &test_labels, known.classes.len())?;
     if test_shape != shape {
@@ -85,7 +98,47 @@ pub(super) fn open(
         return Err(DataError::format(&test_images, 8, message));
     }
     let classes = known.classes.map(str::to_owned).to_vec();
-    Ok(DataSet::new(known.name, shape, classes, train, Some(test)))
+    let mut set = DataSet::new(known.name, shape, classes, train, Some(test));
+    set.folder = Some(place.path.clone());
+    Ok(set)
+}
+
+fn files(place: &Place) -> Option<[PathBuf; 4]> {
+    let found: Vec<PathBuf> = NAMES
+        .iter()
+        .filter_map(|name| file(&place.path, name))
+        .collect();
+    found.try_into().ok()
+}
+
+/// The set whose training labels begin as these do.
+fn begun_by(labels: &Path) -> Option<&'static str> {
+    let begin = Source::open(labels).ok()?.up_to(18).ok()?;
+    let known = [&MNIST, &FASHION_MNIST].into_iter();
+    known
+        .clone()
+        .find(|known| begin.get(8..) == Some(&known.begins[..]))
+        .map(|known| known.name)
+}
+
+/// What a place lacks that has some of the four files, or why it was not taken for this set's.
+fn almost(known: &Known, place: &Place) -> Option<String> {
+    let here = place.path.display();
+    let lacking: Vec<&str> = NAMES
+        .into_iter()
+        .filter(|name| file(&place.path, name).is_none())
+        .collect();
+    match (lacking.len(), files(place)) {
+        (4, _) => None,
+        (_, Some([_, labels, ..])) => Some(match begun_by(&labels) {
+            Some(other) => format!("the four files in {here} are those of {other}"),
+            None => format!(
+                "{here} has four files of these names, which other sets use too: if they are its own, say --data {}={here}",
+                known.name
+            ),
+        }),
+        _ => Some(format!("{here} lacks {}", lacking.join(", "))),
+    }
 }
 
 fn read_pair(images: &Path, labels: &Path, classes: usize) -> Result<(Shape, Images), DataError> {
@@ -159,29 +212,10 @@ fn magic(file: &mut Source<'_>, wanted: u32, what: &str) -> Result<(), DataError
     if found == wanted {
         return Ok(());
     }
-    Err(file.wrong(
-        0,
-        format!("magic number {found}, but an IDX file of {what} begins with {wanted}"),
-    ))
-}
-
-fn missing(known: &Known, places: &[PathBuf], names: &[&str]) -> String {
-    let name = known.name;
-    let mut message = format!("{name}: its files are not here.");
-    for place in places {
-        let absent: Vec<&str> = names
-            .iter()
-            .copied()
-            .filter(|file| find(place, file).is_none())
-            .collect();
-        message += &format!(" {} lacks {}.", place.display(), absent.join(", "));
-    }
-    message
-        + &format!(
-            " Get {} (plain or .gz) from {}, put them into DIR/{name}/ and say --data DIR, or set HONE_DATA=DIR",
-            names.join(", "),
-            known.address
-        )
+    let other = file.other();
+    let message =
+        format!("magic number {found}, but an IDX file of {what} begins with {wanted}{other}");
+    Err(file.wrong(0, message))
 }
 
 #[cfg(test)]

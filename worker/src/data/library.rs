@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
-use super::{Config, DataError, DataSet, Prepared, cifar, digits, folder, idx, xor};
+use super::{Config, DataError, DataSet, Prepared, cifar, digits, folder, idx, places::bare, xor};
 
 /// What preprocessed copies may take in memory, in bytes, beside those in use.
 const MAX_COPIES: usize = 2 << 30;
@@ -32,6 +32,11 @@ impl Library {
             folders,
             ..Library::default()
         }
+    }
+
+    /// The names that folders were given.
+    pub fn named(&self) -> impl Iterator<Item = &str> {
+        self.folders.keys().map(String::as_str)
     }
 
     /// Opens a set by its [`Config::set_name`], or hands out the one that is open. Others wait while one thread reads.
@@ -86,10 +91,15 @@ impl Library {
             "fashion-mnist" => idx::open(&idx::FASHION_MNIST, &self.roots, folder),
             "cifar10" => cifar::open(&self.roots, folder),
             _ => match folder {
-                Some(path) => return folder::open(name, path, size),
-                None => Err(DataError::Missing(unknown(plain, &self.folders))),
+                Some(path) => {
+                    let mut set = folder::open(name, path, size)?;
+                    set.folder = Some(path.clone());
+                    return Ok(set);
+                }
+                None => Err(unknown(plain, &self.folders)),
             },
-        }?;
+        };
+        let set = set.map_err(|error| self.misspelt(plain, error))?;
         match size {
             None => Ok(set),
             Some(size) => {
@@ -100,6 +110,18 @@ impl Library {
                 Err(DataError::config("size", format!("{size:?}"), message))
             }
         }
+    }
+
+    /// Adds to what is missing that its name was nearly given.
+    fn misspelt(&self, plain: &str, mut error: DataError) -> DataError {
+        let same = |other: &&str| *other != plain && bare(other) == bare(plain);
+        if let DataError::Missing { remedy, .. } = &mut error
+            && let Some(other) = self.named().find(same)
+        {
+            *remedy +=
+                &format!(". --data {other}=… names a folder of images; the set's name is {plain}");
+        }
+        error
     }
 }
 
@@ -142,17 +164,17 @@ fn split_name(name: &str) -> (&str, Option<[u32; 2]>) {
     }
 }
 
-fn unknown(name: &str, folders: &BTreeMap<String, PathBuf>) -> String {
-    let named = if folders.is_empty() {
-        String::new()
-    } else {
-        format!(
-            " (folders named here: {})",
-            folders.keys().cloned().collect::<Vec<_>>().join(", ")
-        )
-    };
-    format!(
-        "{name}: no such data set{named}. Known are digits, xor, mnist, fashion-mnist and cifar10; a folder of images \
-         is named with --data {name}=DIR, with a folder per class in DIR"
-    )
+fn unknown(name: &str, folders: &BTreeMap<String, PathBuf>) -> DataError {
+    let names = folders.keys().cloned().collect::<Vec<_>>().join(", ");
+    DataError::Missing {
+        name: name.to_owned(),
+        seen: match &names[..] {
+            "" => "no such data set".to_owned(),
+            names => format!("no such data set (folders named here: {names})"),
+        },
+        remedy: format!(
+            "Known are digits, xor, mnist, fashion-mnist and cifar10; a folder of images is named with --data \
+             {name}=DIR, with a folder per class in DIR"
+        ),
+    }
 }

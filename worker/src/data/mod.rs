@@ -17,6 +17,8 @@ mod folder;
 mod idx;
 mod library;
 mod parallel;
+mod pickle;
+mod places;
 mod prepared;
 mod preprocess;
 mod random;

@@ -2,74 +2,93 @@
 
 use std::{
     fs::File,
-    io::{BufReader, ErrorKind, Read},
-    path::{Path, PathBuf},
+    io::{BufRead, BufReader, ErrorKind, Read},
+    path::Path,
 };
 
 use super::DataError;
 
-/// `folder/name`, or `folder/name.gz` when only that is there.
-pub(super) fn find(folder: &Path, name: &str) -> Option<PathBuf> {
-    [folder.join(name), folder.join(format!("{name}.gz"))]
-        .into_iter()
-        .find(|path| path.is_file())
-}
+const BUFFER: usize = 1 << 18;
+const GZIP: [u8; 2] = [0x1f, 0x8b];
 
-/// A file being read, unpacked if its name ends with `.gz`; it knows how far it is.
+/// What is often there in place of a set's file, by its first bytes.
+const OTHERS: [(&[u8], &str); 6] = [
+    (b"PK\x03\x04", "a zip archive: unpack it"),
+    (b"\xfd7zXZ", "an xz file: unpack it"),
+    (b"BZh", "a bzip2 file: unpack it"),
+    (b"\x28\xb5\x2f\xfd", "a zstd file: unpack it"),
+    (
+        b"version https://git-lfs",
+        "a pointer of Git LFS: `git lfs pull` gets the file",
+    ),
+    (b"<", "a web page: the download did not work"),
+];
+
+/// A file being read, unpacked if it begins as gzip does, whatever its name; it knows how far it is.
 pub(super) struct Source<'a> {
     path: &'a Path,
-    bytes: Box<dyn Read + 'a>,
+    bytes: Box<dyn BufRead + 'a>,
+    head: Vec<u8>,
     offset: u64,
 }
 
 impl<'a> Source<'a> {
     /// Opens a file.
     pub(super) fn open(path: &'a Path) -> Result<Source<'a>, DataError> {
-        let file = BufReader::with_capacity(
-            1 << 18,
-            File::open(path).map_err(|error| DataError::file(path, error))?,
-        );
-        let packed = path.extension().is_some_and(|extension| extension == "gz");
-        let bytes: Box<dyn Read> = if packed {
-            Box::new(flate2::bufread::MultiGzDecoder::new(file))
+        let wrong = |error| DataError::file(path, error);
+        let mut file = BufReader::with_capacity(BUFFER, File::open(path).map_err(wrong)?);
+        // No file of a known set begins with these two bytes.
+        if file.fill_buf().map_err(wrong)?.starts_with(&GZIP) {
+            let unpacked = flate2::bufread::MultiGzDecoder::new(file);
+            Source::begin(path, Box::new(BufReader::with_capacity(BUFFER, unpacked)))
         } else {
-            Box::new(file)
-        };
-        Ok(Source {
-            path,
-            bytes,
-            offset: 0,
-        })
+            Source::begin(path, Box::new(file))
+        }
     }
 
     /// Bytes in memory, as if they stood in `path`.
     #[cfg(test)]
     pub(super) fn new(path: &'a Path, bytes: &'a [u8]) -> Source<'a> {
-        Source {
+        Source::begin(path, Box::new(bytes)).unwrap()
+    }
+
+    fn begin(path: &'a Path, mut bytes: Box<dyn BufRead + 'a>) -> Result<Source<'a>, DataError> {
+        let head = bytes.fill_buf().map_err(|error| broken(path, 0, &error))?;
+        let head = head[..head.len().min(32)].to_vec();
+        Ok(Source {
             path,
-            bytes: Box::new(bytes),
+            bytes,
+            head,
             offset: 0,
-        }
+        })
+    }
+
+    /// The first bytes, unpacked.
+    pub(super) fn head(&self) -> &[u8] {
+        &self.head
+    }
+
+    /// `"; this is a web page: …"` when the first bytes say what this is instead.
+    pub(super) fn other(&self) -> String {
+        let other = OTHERS
+            .iter()
+            .find(|(first, _)| self.head.starts_with(first));
+        other.map_or_else(String::new, |(_, what)| format!("; this is {what}"))
+    }
+
+    /// How many bytes were read.
+    pub(super) fn offset(&self) -> u64 {
+        self.offset
     }
 
     /// Up to `count` bytes. Memory grows with what is there, not with what a header claims.
     pub(super) fn up_to(&mut self, count: u64) -> Result<Vec<u8>, DataError> {
         let mut bytes = Vec::new();
-        match self.bytes.by_ref().take(count).read_to_end(&mut bytes) {
-            Ok(_) => {
-                self.offset += bytes.len() as u64;
-                Ok(bytes)
-            }
-            Err(error) => {
-                let at = self.offset + bytes.len() as u64;
-                let message = match error.kind() {
-                    ErrorKind::UnexpectedEof => {
-                        "the compressed file ends too early: it is truncated".to_owned()
-                    }
-                    _ => format!("cannot be read: {error}"),
-                };
-                Err(DataError::format(self.path, at, message))
-            }
+        let read = self.bytes.by_ref().take(count).read_to_end(&mut bytes);
+        self.offset += bytes.len() as u64;
+        match read {
+            Ok(_) => Ok(bytes),
+            Err(error) => Err(broken(self.path, self.offset, &error)),
         }
     }
 
@@ -112,4 +131,14 @@ impl<'a> Source<'a> {
     pub(super) fn wrong(&self, offset: u64, message: impl Into<String>) -> DataError {
         DataError::format(self.path, offset, message)
     }
+}
+
+fn broken(path: &Path, at: u64, error: &std::io::Error) -> DataError {
+    let message = match error.kind() {
+        ErrorKind::UnexpectedEof => {
+            "the compressed file ends too early: it is truncated".to_owned()
+        }
+        _ => format!("cannot be read: {error}"),
+    };
+    DataError::format(path, at, message)
 }

@@ -94,6 +94,8 @@ pub struct DataSet {
     pub test: Option<Images>,
     /// A remark for people, such as how many files were there; empty for none.
     pub note: String,
+    /// Where it was read, on this machine; none for embedded sets.
+    pub folder: Option<std::path::PathBuf>,
 }
 
 impl DataSet {
@@ -125,6 +127,7 @@ impl DataSet {
             train,
             test,
             note: String::new(),
+            folder: None,
         }
     }
 }

@@ -53,6 +53,159 @@ fn mnist_folder(change: impl Fn(&str, Vec<u8>) -> Vec<u8>) -> tempfile::TempDir 
     root
 }
 
+/// Four files with ten training labels, under names that may differ.
+fn write_set(folder: &Path, names: [&str; 4], train_labels: &[u8; 10]) {
+    fs::create_dir_all(folder).unwrap();
+    let pixels: Vec<u8> = (0..20).collect();
+    let contents = [
+        images(2051, 10, 1, 2, &pixels),
+        labels(2049, 10, train_labels),
+        images(2051, 1, 1, 2, &[5, 6]),
+        labels(2049, 1, &[9]),
+    ];
+    for (name, bytes) in names.iter().zip(contents) {
+        fs::write(folder.join(name), bytes).unwrap();
+    }
+}
+
+fn open_in(known: &Known, root: &Path) -> Result<DataSet, String> {
+    open(known, &[root.to_owned()], None).map_err(|error| error.to_string())
+}
+
+#[test]
+fn layouts_of_other_programs_give_the_same_set() {
+    let dotted = NAMES.map(|name| name.replace("-idx", ".idx"));
+    let capitals = NAMES.map(str::to_uppercase);
+    let dotted = dotted.each_ref().map(String::as_str);
+    let capitals = capitals.each_ref().map(String::as_str);
+    for known in [&MNIST, &FASHION_MNIST] {
+        let plain = tempfile::tempdir().unwrap();
+        write_set(&plain.path().join(known.name), NAMES, &known.begins);
+        let hash = open_in(known, plain.path()).unwrap().hash;
+        let torchvision = ["MNIST/raw", "FashionMNIST/raw"];
+        for (below, names) in [
+            (known.name, dotted),
+            (known.name, capitals),
+            (torchvision[usize::from(known.name != "mnist")], NAMES),
+            // In the folder itself: what the name does not say, the first labels do.
+            ("", NAMES),
+        ] {
+            let root = tempfile::tempdir().unwrap();
+            let folder = root.path().join(below);
+            write_set(&folder, names, &known.begins);
+            for top in [root.path(), &folder] {
+                let set = open_in(known, top).unwrap();
+                assert_eq!(
+                    (set.hash, set.folder),
+                    (hash, Some(folder.clone())),
+                    "{below}"
+                );
+            }
+            let direct = open(known, &[], Some(&root.path().to_owned())).unwrap();
+            assert_eq!(direct.hash, hash, "{below}");
+        }
+    }
+}
+
+#[test]
+fn gzip_is_known_by_its_bytes_and_not_by_its_name() {
+    let root = mnist_folder(|name, bytes| match name.ends_with(".gz") {
+        true => {
+            let mut plain = Vec::new();
+            std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&bytes[..]), &mut plain)
+                .unwrap();
+            plain
+        }
+        false => gzip(&bytes),
+    });
+    let usual = mnist_folder(|_, bytes| bytes);
+    assert_eq!(
+        open_in(&MNIST, root.path()).unwrap().hash,
+        open_in(&MNIST, usual.path()).unwrap().hash
+    );
+}
+
+#[test]
+fn a_file_in_a_folder_of_its_own_name_is_found() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("mnist");
+    for (index, name) in NAMES.iter().enumerate() {
+        let inner = folder.join(name.replace("-idx", ".idx"));
+        fs::create_dir_all(&inner).unwrap();
+        let bytes = match index % 2 {
+            0 => images(2051, 1, 1, 1, &[7]),
+            _ => labels(2049, 1, &[3]),
+        };
+        fs::write(inner.join(name), bytes).unwrap();
+    }
+    assert_eq!(open_in(&MNIST, root.path()).unwrap().train.labels, [3]);
+}
+
+#[test]
+fn the_set_of_the_other_name_is_never_taken() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("mnist");
+    write_set(&folder, NAMES, &FASHION_MNIST.begins);
+    let refused = "the labels begin as those of fashion-mnist do: they are not mnist's; its folder is named with \
+                   --data fashion-mnist=DIR";
+    let error = open_in(&MNIST, root.path()).unwrap_err();
+    assert!(
+        error.ends_with(refused) && error.contains("train-labels"),
+        "{error}"
+    );
+    let error = open(&MNIST, &[], Some(&folder)).unwrap_err().to_string();
+    assert!(error.ends_with(refused), "{error}");
+
+    let root = tempfile::tempdir().unwrap();
+    write_set(root.path(), NAMES, &FASHION_MNIST.begins);
+    let error = open_in(&MNIST, root.path()).unwrap_err();
+    let here = root.path().display();
+    assert!(
+        error.contains(&format!(
+            "the four files in {here} are those of fashion-mnist"
+        )),
+        "{error}"
+    );
+    assert!(open_in(&FASHION_MNIST, root.path()).is_ok());
+}
+
+#[test]
+fn files_that_could_be_any_sets_are_not_guessed() {
+    let root = tempfile::tempdir().unwrap();
+    write_set(root.path(), NAMES, &[1; 10]);
+    let here = root.path().display();
+    for known in [&MNIST, &FASHION_MNIST] {
+        let error = open_in(known, root.path()).unwrap_err();
+        assert!(
+            error.contains(&format!("say --data {}={here}", known.name)),
+            "{error}"
+        );
+        let named = open(known, &[], Some(&root.path().to_owned()));
+        assert_eq!(named.unwrap().train.labels, [1; 10]);
+    }
+}
+
+#[test]
+fn what_a_file_is_instead_is_said() {
+    for (bytes, what) in [
+        (
+            &b"PK\x03\x04 and so on"[..],
+            "this is a zip archive: unpack it",
+        ),
+        (b"<!DOCTYPE html>", "this is a web page"),
+        (
+            b"version https://git-lfs.github.com/spec/v1",
+            "git lfs pull",
+        ),
+    ] {
+        let error = open_changed("train-images-idx3-ubyte", bytes.to_vec());
+        assert!(
+            error.contains("begins with 2051; ") && error.contains(what),
+            "{error}"
+        );
+    }
+}
+
 fn open_changed(file: &'static str, bytes: Vec<u8>) -> String {
     let root = mnist_folder(|name, old| if name == file { bytes.clone() } else { old });
     let error = open(&MNIST, &[root.path().to_owned()], None)
@@ -154,7 +307,7 @@ fn missing_files_are_named_with_the_place_to_get_them() {
         .unwrap_err()
         .to_string();
     assert!(
-        error.contains("mnist lacks t10k-labels-idx1-ubyte. Get"),
+        error.contains("mnist lacks t10k-labels-idx1-ubyte). Get"),
         "{error}"
     );
     assert!(

@@ -1,8 +1,8 @@
 //! The real sets, when `HONE_DATA` says where they are; facts as published, or counted from the original files.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, fs, io::Read, path::PathBuf};
 
-use crate::data::{DataError, DataSet, Images, Library, Shape};
+use crate::data::{DataError, DataSet, Images, Library, Shape, cifar::tests::pickled};
 
 /// The set, or nothing when it is not on this machine.
 fn open(name: &str) -> Option<std::sync::Arc<DataSet>> {
@@ -13,7 +13,7 @@ fn open(name: &str) -> Option<std::sync::Arc<DataSet>> {
     let root = PathBuf::from(std::env::var("HONE_DATA").ok()?);
     match Library::new(vec![root], BTreeMap::new()).open(name) {
         Ok(set) => Some(set),
-        Err(DataError::Missing(_)) => None,
+        Err(DataError::Missing { .. }) => None,
         Err(error) => panic!("{error}"),
     }
 }
@@ -116,4 +116,73 @@ fn cifar10() {
     if let Some(test) = &set.test {
         assert_eq!(test.labels[..10], [3, 8, 8, 0, 6, 6, 1, 6, 3, 1]);
     }
+}
+
+/// The real files elsewhere, under other names: the same set.
+#[test]
+fn other_layouts_of_the_real_sets() {
+    for (name, below, to) in [
+        ("mnist", "MNIST/raw", [".idx", "-idx"]),
+        ("fashion-mnist", "FashionMNIST/raw", ["-idx", "-idx"]),
+        ("mnist", "", ["-IDX", ".idx"]),
+        ("fashion-mnist", "", ["-idx", ".IDX"]),
+    ] {
+        let Some(set) = open(name) else { continue };
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join(below);
+        fs::create_dir_all(&folder).unwrap();
+        for path in set.folder.as_ref().unwrap().read_dir().unwrap() {
+            let path = path.unwrap().path();
+            let file = path.file_name().unwrap().to_str().unwrap();
+            // Packed files without `.gz`, linked.
+            let file = file
+                .trim_end_matches(".gz")
+                .replace("-idx3", &format!("{}3", to[0]));
+            let file = file.replace("-idx1", &format!("{}1", to[1]));
+            std::os::unix::fs::symlink(&path, folder.join(file)).unwrap();
+        }
+        let other = Library::new(vec![root.path().to_owned()], BTreeMap::new())
+            .open(name)
+            .unwrap();
+        assert_eq!(
+            (other.hash, &other.folder),
+            (set.hash, &Some(folder)),
+            "{name} in {below}"
+        );
+    }
+}
+
+#[test]
+fn the_python_version_of_cifar10() {
+    let Some(set) = open("cifar10") else { return };
+    let from = set.folder.as_ref().unwrap();
+    let (binary, python) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    for (file, batch) in [
+        ("data_batch_1", "data_batch_1"),
+        ("data_batch_4", "test_batch"),
+    ] {
+        let packed = fs::File::open(from.join(format!("{file}.bin.gz")));
+        let mut bytes = Vec::new();
+        match packed {
+            Ok(packed) => flate2::read::GzDecoder::new(packed)
+                .read_to_end(&mut bytes)
+                .unwrap(),
+            Err(_) => fs::File::open(from.join(format!("{file}.bin")))
+                .unwrap()
+                .read_to_end(&mut bytes)
+                .unwrap(),
+        };
+        fs::write(python.path().join(batch), pickled(&bytes)).unwrap();
+        fs::write(binary.path().join(format!("{batch}.bin")), bytes).unwrap();
+    }
+    let [binary, python] = [binary, python].map(|root| {
+        Library::new(vec![root.path().to_owned()], BTreeMap::new())
+            .open("cifar10")
+            .unwrap()
+    });
+    assert_eq!(binary.hash, python.hash);
+    assert_eq!(
+        (python.train.len(), python.test.as_ref().unwrap().len()),
+        (10_000, 10_000)
+    );
 }

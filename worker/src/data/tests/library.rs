@@ -141,3 +141,16 @@ fn what_is_not_there_says_what_to_type() {
         );
     }
 }
+
+#[test]
+fn a_name_that_is_nearly_that_of_a_known_set_is_pointed_out() {
+    let root = tempfile::tempdir().unwrap();
+    let folders = BTreeMap::from([("Fashion_MNIST".to_owned(), root.path().to_owned())]);
+    let library = Library::new(Vec::new(), folders);
+    let error = library.open("fashion-mnist").unwrap_err().to_string();
+    let pointed =
+        "--data Fashion_MNIST=… names a folder of images; the set's name is fashion-mnist";
+    assert!(error.ends_with(pointed), "{error}");
+    let error = library.open("mnist").unwrap_err().to_string();
+    assert!(!error.contains("Fashion_MNIST"), "{error}");
+}
