@@ -40,8 +40,16 @@ mod simulate;
 mod written;
 // The fold.
 mod fold;
+mod sets;
 mod statistics;
 mod winner;
+mod worth;
+
+/// Of the decisions: raised whenever the same definition and results would lead to other points, promotions or winners. A sweep is
+/// continued and replayed by the version that began it.
+///
+/// 2: what a sampler gives again is a repeat of the first point with these params; sets of params are ranked by all their trainings.
+pub const VERSION: u32 = 2;
 
 pub use combinations::combinations;
 pub use decision::{Decision, NewTrial, Promotion, TrialEvent, TrialResult, Warning, priority};
@@ -56,7 +64,10 @@ pub use plan::{Bracket, FinishPlan, Plan, PointSource, RoundPlan, Rung, TrialKey
 pub use search_box::{AxisBox, SearchBox};
 pub use simulate::shares_used;
 pub use space::{Params, Space};
+pub(crate) use edge::FAMILY as EDGES;
+pub(crate) use statistics::mean;
 pub use winner::Winner;
+pub use worth::{NoWorth, TrialValue, Worth, worth};
 
 #[cfg(test)]
 mod tests;

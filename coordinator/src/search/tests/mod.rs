@@ -2,6 +2,7 @@
 
 pub(super) mod outcomes;
 mod planned;
+mod repeats;
 mod samplers;
 mod simulated;
 mod written_rounds;

@@ -14,7 +14,7 @@ mod step;
 mod sweep;
 mod worker;
 
-pub(super) use point::{curve, valued};
+pub(super) use point::{curve, valued, worth};
 pub(super) use worker::attempt_ends;
 
 use super::{
