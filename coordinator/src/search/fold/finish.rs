@@ -180,6 +180,10 @@ impl Search {
 
     /// The first `most` of these with different params: of two with the same one that is a finalist already, or else one of this sweep.
     fn different(&self, ranked: Vec<(f64, Finalist)>, most: usize) -> Vec<(f64, Finalist)> {
+        // A plan that is only played through has no params.
+        if self.definition.space.dimensions() == 0 && !self.sets.recur() {
+            return ranked.into_iter().take(most).collect();
+        }
         let key = |finalist: Finalist| {
             let (round, point) = self.named(finalist);
             self.definition.space.key(&self.params_of(round, point))

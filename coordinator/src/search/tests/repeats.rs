@@ -111,7 +111,7 @@ fn check_keys(definition: &Definition, outcome: &Outcome) {
 
 #[test]
 fn what_comes_again_is_a_repeat_of_the_earliest_point_with_these_params() {
-    let definition = four_sets(planned(PlannedKind::Zoom, 40, 1));
+    let definition = four_sets(planned(PlannedKind::Random, 40, 1));
     let plan = Search::new(definition.clone()).unwrap();
     assert_eq!(plan.plan().rounds[0].points(), 34);
     assert_eq!(definition.space.combinations(), Some(4));
@@ -136,7 +136,10 @@ fn what_comes_again_is_a_repeat_of_the_earliest_point_with_these_params() {
     let mean = |point: u64| trainings(point).iter().sum::<f64>() / trainings(point).len() as f64;
     assert_eq!(winner.trials.len(), trainings(winner.point).len());
     assert!((winner.objective - mean(winner.point)).abs() < 1e-12);
-    assert!(finalists.iter().all(|point| mean(*point) <= mean(winner.point)));
+    // A better one has fewer trainings and cannot be told from it.
+    for point in finalists {
+        assert!(mean(point) <= mean(winner.point) || winner.tied.contains(&(1, point)), "{winner:?}");
+    }
 }
 
 #[test]
