@@ -105,3 +105,51 @@ fn point(trials: &[TrialSummary]) -> Option<EarlierPoint> {
     };
     Some(EarlierPoint { params, objective })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ids::TrialNumber, trial::TrialKind};
+
+    fn trial(number: u64, state: TrialState, objective: Option<f64>) -> TrialSummary {
+        TrialSummary {
+            number: TrialNumber(number),
+            kind: TrialKind::Search,
+            round: 1,
+            point: 0,
+            repeat: 0,
+            fold: number as u32,
+            state,
+            objective,
+            epoch: 3,
+            to_epoch: 3,
+            weights_hash: None,
+            params_json: r#"{"a":1}"#.to_owned(),
+            attempts: 1,
+            worker: String::new(),
+            seconds: 0.0,
+            images: 0,
+            retry_of: None,
+            reason: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_point_is_worth_here_what_it_was_there() {
+        let mut trials: Vec<TrialSummary> = (1..)
+            .zip([0.9, 0.5, 0.8])
+            .map(|(number, value)| trial(number, TrialState::Completed, Some(value)))
+            .collect();
+        let mean = worth([0.9, 0.5, 0.8].map(TrialValue::Value)).unwrap().mean;
+        assert_eq!(point(&trials).unwrap().objective, Some(mean));
+        trials.push(trial(4, TrialState::Diverged, None));
+        assert_eq!(point(&trials).unwrap().objective, None);
+        // Tried again, it counts by what came out then.
+        let retry = TrialSummary {
+            retry_of: Some(TrialNumber(4)),
+            ..trial(5, TrialState::Completed, Some(0.7))
+        };
+        trials.push(retry);
+        assert!(point(&trials).unwrap().objective.is_some());
+    }
+}

@@ -70,3 +70,52 @@ pub enum NoWorth {
     /// None of them has a value.
     Nothing,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::search::{
+        RoundPoints::Drawn,
+        Search, TrialEvent, TrialResult,
+        tests::outcomes::{definition, written},
+    };
+
+    const VALUES: [f64; 3] = [0.9, 0.5, 0.8];
+
+    /// Two trainings of two folds, the last fold of which ends so.
+    fn best_of(last: TrialEvent) -> Option<crate::search::Winner> {
+        let mut definition = definition(written(&[(Drawn(1), 2, 2)]));
+        definition.folds = 2;
+        let mut search = Search::new(definition).unwrap();
+        assert_eq!(search.decide(9).len(), 4);
+        let completed = VALUES.map(|objective| TrialEvent::Completed {
+            epoch: 2,
+            objective,
+        });
+        for (trial, event) in (1..).zip(completed.into_iter().chain([last])) {
+            search.apply(&TrialResult { trial, event });
+        }
+        search.best()
+    }
+
+    #[test]
+    fn the_winner_is_worth_what_its_trials_are_but_for_failed_ones() {
+        for left_out in [TrialEvent::Failed, TrialEvent::Cancelled] {
+            let winner = best_of(left_out).unwrap();
+            let values = VALUES.map(TrialValue::Value).into_iter();
+            let worth = worth(values.chain([TrialValue::Nothing])).unwrap();
+            assert_eq!(winner.objective, worth.mean);
+            assert_eq!((winner.spread, winner.half_width), (worth.spread, worth.half_width));
+            assert_eq!((winner.repeats, winner.trials), (2, vec![1, 2, 3]));
+            assert!((worth.mean - 2.2 / 3.0).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn a_point_with_a_diverged_trial_has_no_mean() {
+        assert_eq!(best_of(TrialEvent::Diverged { epoch: 1 }), None);
+        let values = [TrialValue::Value(0.9), TrialValue::Diverged];
+        assert_eq!(worth(values), Err(NoWorth::Diverged));
+        assert_eq!(worth([TrialValue::Nothing]), Err(NoWorth::Nothing));
+    }
+}

@@ -87,16 +87,18 @@ fn best_of(store: &dyn Read, row: &SweepRow) -> Rows<Option<Best>> {
     let Some(point) = best_point(store, row)? else {
         return Ok(None);
     };
-    let trials = store.trials_of_point(row.key, point.place)?;
-    let Some(worth) = worth(&trials) else {
+    let Some(known) = point.value.mean else {
         return Ok(None);
     };
+    let trials = store.trials_of_point(row.key, point.place)?;
+    let worth = worth(&trials);
     Ok(Some(Best {
         sweep: row.id.clone(),
         place: point.place,
-        objective: worth.mean,
-        spread: worth.spread,
-        half_width: worth.half_width,
+        // Of a promoted trial that is trained on the last rung's value stands.
+        objective: worth.as_ref().map_or(known, |worth| worth.mean),
+        spread: worth.as_ref().map_or(point.value.spread, |worth| worth.spread),
+        half_width: worth.and_then(|worth| worth.half_width),
         tied: findings(store, row.key)?.tied,
         repeats: point.value.repeats,
         trials: valued(&trials).map(|trial| trial.number).collect(),
