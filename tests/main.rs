@@ -11,6 +11,7 @@ mod hone;
 mod json;
 mod local_run;
 mod model;
+mod repeats;
 mod reproduce;
 mod sweep_file;
 mod verbs;

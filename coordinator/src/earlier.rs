@@ -90,14 +90,19 @@ impl State {
 /// What a point came to; `None` without a trial that tells. A trial that was tried again is what its retry came to.
 fn point(trials: &[TrialSummary]) -> Option<EarlierPoint> {
     let params: Params = serde_json::from_str(&trials[0].params_json).ok()?;
-    let is_retried = |trial: &&TrialSummary| trials.iter().any(|other| other.retry_of == Some(trial.number));
-    let values = trials.iter().filter(|trial| !is_retried(trial)).map(|trial| {
-        match (trial.state, trial.objective) {
+    let is_retried = |trial: &&TrialSummary| {
+        trials
+            .iter()
+            .any(|other| other.retry_of == Some(trial.number))
+    };
+    let values = trials
+        .iter()
+        .filter(|trial| !is_retried(trial))
+        .map(|trial| match (trial.state, trial.objective) {
             (TrialState::Diverged, _) => TrialValue::Diverged,
             (_, Some(value)) => TrialValue::Value(value),
             (_, None) => TrialValue::Nothing,
-        }
-    });
+        });
     let objective = match worth(values) {
         Ok(worth) => Some(worth.mean),
         Err(NoWorth::Diverged) => None,

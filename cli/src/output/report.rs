@@ -89,7 +89,11 @@ fn trainings(best: &Best) -> String {
 pub fn ties(best: &Best) -> Option<String> {
     let (first, others) = best.tied.split_first()?;
     let place = |tie: &Point| format!("round {}, point {}", tie.round, tie.point);
-    let shown: Vec<String> = std::iter::once(first).chain(others).take(MOST_TIES).map(place).collect();
+    let shown: Vec<String> = std::iter::once(first)
+        .chain(others)
+        .take(MOST_TIES)
+        .map(place)
+        .collect();
     let more = match best.tied.len() - shown.len() {
         0 => String::new(),
         more => format!("; {more} more"),

@@ -241,7 +241,10 @@ fn repeats(search: &Search) -> Option<String> {
 
 /// Points of all rounds that a sampler fills.
 fn drawn_points(plan: &Plan) -> u64 {
-    let drawn = plan.rounds.iter().filter(|round| !matches!(round.source, PointSource::Top(_)));
+    let drawn = plan
+        .rounds
+        .iter()
+        .filter(|round| !matches!(round.source, PointSource::Top(_)));
     drawn.map(RoundPlan::points).sum()
 }
 

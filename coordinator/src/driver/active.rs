@@ -354,7 +354,10 @@ impl ActiveSweep {
             actions.push(Action::Best(*place));
             actions.push(Action::WarnInstead {
                 family: TIES,
-                warnings: tied.iter().map(|tie| (tie.tie_key(), tie_words(*tie))).collect(),
+                warnings: tied
+                    .iter()
+                    .map(|tie| (tie.tie_key(), tie_words(*tie)))
+                    .collect(),
             });
             self.best = best;
         }
@@ -363,7 +366,8 @@ impl ActiveSweep {
 
 fn ties(winner: &Winner) -> Vec<WinnerRef> {
     let tied = winner.tied.iter();
-    tied.map(|&(round, point)| WinnerRef { round, point }).collect()
+    tied.map(|&(round, point)| WinnerRef { round, point })
+        .collect()
 }
 
 fn tie_words(tie: WinnerRef) -> String {

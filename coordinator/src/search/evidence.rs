@@ -133,7 +133,11 @@ pub(super) fn samples(lessons: &[Lesson]) -> Vec<Sample> {
 fn unit(lessons: &[Lesson]) -> f64 {
     let values = lessons.iter().flat_map(|lesson| &lesson.values).flatten();
     let most = values.fold(0.0, |most: f64, value| most.max(value.abs()));
-    if most > GREAT { 1.0 / GREAT.sqrt() } else { 1.0 }
+    if most > GREAT {
+        1.0 / GREAT.sqrt()
+    } else {
+        1.0
+    }
 }
 
 /// At most [`MOST_SAMPLES`] of the trained points, evenly chosen, and whether each diverged.
@@ -211,7 +215,17 @@ mod tests {
     }
 
     fn any_value() -> impl Strategy<Value = f64> {
-        let extreme = vec![1e308, -1e308, f64::MAX, f64::MIN, 1e-308, 5e-324, -5e-324, 0.0, 1.0];
+        let extreme = vec![
+            1e308,
+            -1e308,
+            f64::MAX,
+            f64::MIN,
+            1e-308,
+            5e-324,
+            -5e-324,
+            0.0,
+            1.0,
+        ];
         prop_oneof![
             prop::sample::select(extreme),
             any::<f64>().prop_filter("finite", |v| v.is_finite()),

@@ -58,13 +58,13 @@ pub use definition::{
     Pruner, RoundPoints, Sampler, Strategy, WrittenRound,
 };
 pub use domain::{Condition, Domain, Grid, Kind, Range, Scale};
+pub(crate) use edge::FAMILY as EDGES;
 pub use fold::{RoundView, Search};
 pub use objective::Objective;
 pub use plan::{Bracket, FinishPlan, Plan, PointSource, RoundPlan, Rung, TrialKey};
 pub use search_box::{AxisBox, SearchBox};
 pub use simulate::shares_used;
 pub use space::{Params, Space};
-pub(crate) use edge::FAMILY as EDGES;
 pub(crate) use statistics::mean;
 pub use winner::Winner;
 pub use worth::{NoWorth, TrialValue, Worth, worth};

@@ -242,7 +242,9 @@ impl RoundState {
     /// and one point of each set, the earliest, before a second of any; last those that cannot be trained any further.
     fn ranked_by_sets(&self, bracket: usize, rung: usize, objective: &Objective) -> Vec<Standing> {
         let BracketState {
-            first_point, firsts, ..
+            first_point,
+            firsts,
+            ..
         } = &self.brackets[bracket];
         let first = |point: u64| match firsts {
             Some(firsts) => firsts[(point - first_point) as usize],
@@ -250,11 +252,15 @@ impl RoundState {
         };
         let mut sets: BTreeMap<u64, Vec<Standing>> = BTreeMap::new();
         for standing in self.brackets[bracket].rungs[rung].arrived() {
-            sets.entry(first(standing.point)).or_default().push(*standing);
+            sets.entry(first(standing.point))
+                .or_default()
+                .push(*standing);
         }
         let mut ranked = Vec::new();
         for (set, mut members) in sets {
-            let values = members.iter().flat_map(|member| self.values_so_far(member.point, rung));
+            let values = members
+                .iter()
+                .flat_map(|member| self.values_so_far(member.point, rung));
             let outcome = PointOutcome::of(values, objective);
             members.sort_by_key(|member| (member.outcome.is_over(), member.point));
             let of_set = Standing {

@@ -57,12 +57,16 @@ impl Sets {
 
     /// Whether one has.
     pub fn have_repeats(&self) -> bool {
-        self.told.as_ref().is_some_and(|told| told.repeats.iter().any(|repeats| *repeats > 0))
+        self.told
+            .as_ref()
+            .is_some_and(|told| told.repeats.iter().any(|repeats| *repeats > 0))
     }
 
     /// How many places of a round were told.
     pub fn told_of(&self, round: usize) -> u64 {
-        self.told.as_ref().map_or(0, |told| told.places[round].len() as u64)
+        self.told
+            .as_ref()
+            .map_or(0, |told| told.places[round].len() as u64)
     }
 
     /// How many of them have a set that was there before.

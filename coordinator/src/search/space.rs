@@ -128,7 +128,10 @@ impl Space {
         // What no condition names is alike; so are all values without one of their own.
         let conditions = self.domains.iter().flat_map(|domain| &domain.conditions);
         let mut named: Vec<&Value> = Vec::new();
-        for value in conditions.filter(|c| c.path == domain.path).flat_map(|c| &c.values) {
+        for value in conditions
+            .filter(|c| c.path == domain.path)
+            .flat_map(|c| &c.values)
+        {
             if domain.contains(value) && !named.iter().any(|known| same(known, value)) {
                 named.push(value);
             }
@@ -149,14 +152,18 @@ impl Space {
 
     /// Whether there may be params that a draw gives twice: without an axis of numbers that lie as close as one likes.
     pub(super) fn recurs(&self) -> bool {
-        let always = self.domains.iter().filter(|domain| domain.conditions.is_empty());
+        let always = self
+            .domains
+            .iter()
+            .filter(|domain| domain.conditions.is_empty());
         always.map(Domain::size).all(|size| size.is_some())
     }
 
     /// What tells these params from all others of this space, whether a number is written 1 or 1.0; `None` where a draw does not give them
     /// twice.
     pub(super) fn recurring(&self, params: &Params) -> Option<Vec<u64>> {
-        let countable = |domain: &Domain| !params.contains_key(&domain.path) || domain.size().is_some();
+        let countable =
+            |domain: &Domain| !params.contains_key(&domain.path) || domain.size().is_some();
         self.domains.iter().all(countable).then(|| self.key(params))
     }
 

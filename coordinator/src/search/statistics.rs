@@ -34,7 +34,9 @@ pub(super) fn spread(values: &[f64]) -> Option<f64> {
 
 /// The root of the sum of squares, each so many times, over `count`.
 fn root_mean_square(values: impl Iterator<Item = (f64, usize)> + Clone, count: usize) -> f64 {
-    let most = values.clone().fold(0.0, |most: f64, (v, _)| most.max(v.abs()));
+    let most = values
+        .clone()
+        .fold(0.0, |most: f64, (v, _)| most.max(v.abs()));
     if most == 0.0 {
         return 0.0;
     }
@@ -122,13 +124,30 @@ mod tests {
         let of_great = spread(&[1e308, -1e308]).unwrap();
         assert!((of_great / 1e308 - 2f64.sqrt()).abs() < 1e-12, "{of_great}");
         let of_small = spread(&[3e-200, 1e-200]).unwrap();
-        assert!((of_small / 1e-200 - 2f64.sqrt()).abs() < 1e-12, "{of_small}");
-        let apart = [vec![1e308, 1.01e308], vec![-1e308, -1.01e308], vec![1.005e308, 1e308]];
+        assert!(
+            (of_small / 1e-200 - 2f64.sqrt()).abs() < 1e-12,
+            "{of_small}"
+        );
+        let apart = [
+            vec![1e308, 1.01e308],
+            vec![-1e308, -1.01e308],
+            vec![1.005e308, 1e308],
+        ];
         assert_eq!(ties(&apart, 0), vec![2]);
     }
 
     fn any_finite() -> impl Strategy<Value = f64> {
-        let extreme = vec![1e308, -1e308, f64::MAX, f64::MIN, 1e-308, 5e-324, -5e-324, 0.0, 1.0];
+        let extreme = vec![
+            1e308,
+            -1e308,
+            f64::MAX,
+            f64::MIN,
+            1e-308,
+            5e-324,
+            -5e-324,
+            0.0,
+            1.0,
+        ];
         prop_oneof![
             prop::sample::select(extreme),
             any::<f64>().prop_filter("finite", |v| v.is_finite()),

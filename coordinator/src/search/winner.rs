@@ -72,7 +72,10 @@ pub(super) fn choose(
 ) -> Option<Winner> {
     let worth_of = |candidate: &Candidate| worth(candidate.trials.iter().map(|trial| trial.value));
     let candidates: Vec<&Candidate> = candidates.iter().filter(|c| worth_of(c).is_ok()).collect();
-    let groups: Vec<Vec<f64>> = candidates.iter().map(|candidate| candidate.values()).collect();
+    let groups: Vec<Vec<f64>> = candidates
+        .iter()
+        .map(|candidate| candidate.values())
+        .collect();
     let best = (0..groups.len()).min_by(|&a, &b| {
         objective.compare(statistics::mean(&groups[a]), statistics::mean(&groups[b]))
     })?;

@@ -105,7 +105,10 @@ mod tests {
             let values = VALUES.map(TrialValue::Value).into_iter();
             let worth = worth(values.chain([TrialValue::Nothing])).unwrap();
             assert_eq!(winner.objective, worth.mean);
-            assert_eq!((winner.spread, winner.half_width), (worth.spread, worth.half_width));
+            assert_eq!(
+                (winner.spread, winner.half_width),
+                (worth.spread, worth.half_width)
+            );
             assert_eq!((winner.repeats, winner.trials), (2, vec![1, 2, 3]));
             assert!((worth.mean - 2.2 / 3.0).abs() < 1e-12);
         }

@@ -97,7 +97,9 @@ fn best_of(store: &dyn Read, row: &SweepRow) -> Rows<Option<Best>> {
         place: point.place,
         // Of a promoted trial that is trained on the last rung's value stands.
         objective: worth.as_ref().map_or(known, |worth| worth.mean),
-        spread: worth.as_ref().map_or(point.value.spread, |worth| worth.spread),
+        spread: worth
+            .as_ref()
+            .map_or(point.value.spread, |worth| worth.spread),
         half_width: worth.and_then(|worth| worth.half_width),
         tied: findings(store, row.key)?.tied,
         repeats: point.value.repeats,

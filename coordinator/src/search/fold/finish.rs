@@ -118,7 +118,9 @@ impl Search {
         best.truncate(finish.top as usize);
         best.retain(|place| !finalists.contains(place));
         finalists.extend(&best);
-        let trained = best.into_iter().map(|finalist| (finalist, self.trained_before(finalist, finish.extra)));
+        let trained = best
+            .into_iter()
+            .map(|finalist| (finalist, self.trained_before(finalist, finish.extra)));
         let trained: Vec<(Finalist, u32)> = trained.collect();
         let finishing = &mut self.finishes[self.segment];
         if let Some(state) = &mut finishing.state {
@@ -237,7 +239,9 @@ impl Search {
     /// The finalists, with the trials that finishes added.
     pub(super) fn finalist_candidates(&self, finalists: &[Finalist]) -> Vec<Candidate> {
         let finalists = finalists.iter();
-        finalists.map(|&finalist| self.finalist_candidate(finalist)).collect()
+        finalists
+            .map(|&finalist| self.finalist_candidate(finalist))
+            .collect()
     }
 
     fn finalist_candidate(&self, finalist: Finalist) -> Candidate {
@@ -260,7 +264,8 @@ impl Search {
                 continue;
             };
             let rank = rank as u64;
-            let first = plan.first_trial + rank * u64::from(plan.extra) * u64::from(self.plan.folds);
+            let first =
+                plan.first_trial + rank * u64::from(plan.extra) * u64::from(self.plan.folds);
             let added = self.numbered(first, state.values_so_far(rank, 0));
             candidate.trials.extend(added);
         }

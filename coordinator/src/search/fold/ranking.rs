@@ -22,7 +22,8 @@ impl Search {
             sets.sort_unstable();
             sets.dedup();
             let sets = sets.into_iter();
-            sets.map(|set| (self.pooled(set, rounds.end, down), set)).collect()
+            sets.map(|set| (self.pooled(set, rounds.end, down), set))
+                .collect()
         } else {
             come.collect()
         };
@@ -37,7 +38,10 @@ impl Search {
             return Some((best.outcome, (round, best.point)));
         }
         let ranked = self.ranked(round..round + 1, down).into_iter();
-        ranked.into_iter().next().filter(|(outcome, _)| !outcome.is_over())
+        ranked
+            .into_iter()
+            .next()
+            .filter(|(outcome, _)| !outcome.is_over())
     }
 
     /// The best of a round at its rung `level`, which all have come to that come to it.
@@ -54,18 +58,24 @@ impl Search {
             }
         }
         let objective = &self.definition.objective;
-        let outcomes = sets.into_values().map(|values| PointOutcome::of(values, objective));
-        outcomes.filter(|outcome| !outcome.is_over()).min_by(PointOutcome::compare)
+        let outcomes = sets
+            .into_values()
+            .map(|values| PointOutcome::of(values, objective));
+        outcomes
+            .filter(|outcome| !outcome.is_over())
+            .min_by(PointOutcome::compare)
     }
 
     /// What the trainings of a set in the first `end` rounds have come to at the `down`-th rung from the top.
     fn pooled(&self, set: Place, end: usize, down: usize) -> PointOutcome {
         let places = self.sets.places(set).into_iter();
-        let values = places.filter(|(round, _)| *round < end).filter_map(|(round, point)| {
-            let state = &self.rounds[round];
-            let level = state.rung_epochs(point).len().checked_sub(down + 1)?;
-            state.trial_values(point, level)
-        });
+        let values = places
+            .filter(|(round, _)| *round < end)
+            .filter_map(|(round, point)| {
+                let state = &self.rounds[round];
+                let level = state.rung_epochs(point).len().checked_sub(down + 1)?;
+                state.trial_values(point, level)
+            });
         PointOutcome::of(values.flatten(), &self.definition.objective)
     }
 

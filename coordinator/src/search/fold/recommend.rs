@@ -17,11 +17,9 @@ impl Search {
             Some(finalists) => self.finalist_candidates(finalists),
             None => self.early_candidates(),
         };
-        winner::choose(
-            &candidates,
-            &self.definition.objective,
-            |round, point| self.params_of(round, point),
-        )
+        winner::choose(&candidates, &self.definition.objective, |round, point| {
+            self.params_of(round, point)
+        })
     }
 
     fn early_candidates(&self) -> Vec<Candidate> {
@@ -30,7 +28,12 @@ impl Search {
             let last = (0..rounds).rfind(|&round| self.best_of(round, 0).is_some());
             return last.map_or_else(Vec::new, |round| self.round_candidates(round));
         }
-        let levels = self.rounds.iter().map(RoundState::levels).max().unwrap_or(1);
+        let levels = self
+            .rounds
+            .iter()
+            .map(RoundState::levels)
+            .max()
+            .unwrap_or(1);
         for down in 0..levels {
             let best: Vec<Place> = if self.sets.have_repeats() {
                 self.with_values(0..rounds, down)
@@ -57,7 +60,9 @@ impl Search {
             let best = self.best_of(round, 0).into_iter();
             best.map(|(_, place)| place).collect()
         };
-        best.into_iter().map(|place| self.candidate(place, 0)).collect()
+        best.into_iter()
+            .map(|place| self.candidate(place, 0))
+            .collect()
     }
 
     /// The best sets with a value, not too many to compare them all.

@@ -36,10 +36,11 @@ impl Search {
                 }
                 let points = planned.first_point..planned.first_point + planned.points();
                 let mut known = BTreeMap::new();
-                let mut first_of = |point| match self.recurring((round, point), &self.params((round, point))) {
-                    Some(key) => *known.entry(key).or_insert(point),
-                    None => point,
-                };
+                let mut first_of =
+                    |point| match self.recurring((round, point), &self.params((round, point))) {
+                        Some(key) => *known.entry(key).or_insert(point),
+                        None => point,
+                    };
                 let firsts: Vec<u64> = points.clone().map(&mut first_of).collect();
                 if points.zip(&firsts).any(|(point, first)| point != *first) {
                     self.rounds[round].group(bracket, firsts);

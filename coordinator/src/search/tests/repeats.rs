@@ -10,8 +10,8 @@ use super::{
     simulated::{Outcome, World, run},
 };
 use crate::search::{
-    Condition, Definition, Domain, EarlierPoint, Extension, Finish, Kind, NewTrial, Params, Planned,
-    PlannedKind, Range, RoundPoints::*, Sampler, Scale, Search, Space, Strategy,
+    Condition, Definition, Domain, EarlierPoint, Extension, Finish, Kind, NewTrial, Params,
+    Planned, PlannedKind, Range, RoundPoints::*, Sampler, Scale, Search, Space, Strategy,
 };
 
 const CALM: World = World {
@@ -53,7 +53,9 @@ fn planned(kind: PlannedKind, epochs: u64, full_epochs: u32) -> Strategy {
 
 fn mixed(numbers: impl IntoIterator<Item = u64>) -> f64 {
     let hash = numbers.into_iter().fold(7, |hash: u64, number| {
-        (hash ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(31)
+        (hash ^ number)
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            .rotate_left(31)
     });
     (hash >> 40) as f64 / (1_u64 << 24) as f64
 }
@@ -62,7 +64,12 @@ fn mixed(numbers: impl IntoIterator<Item = u64>) -> f64 {
 fn noisy(trial: &NewTrial, epoch: u32) -> Option<f64> {
     let text = json!(trial.params).to_string();
     let own = mixed(text.bytes().map(u64::from));
-    let key = [trial.round.into(), trial.point, trial.repeat.into(), trial.fold.into()];
+    let key = [
+        trial.round.into(),
+        trial.point,
+        trial.repeat.into(),
+        trial.fold.into(),
+    ];
     let noise = mixed(key.into_iter().chain([epoch.into()]));
     Some(own + 0.1 * noise / f64::from(epoch))
 }
@@ -98,13 +105,19 @@ fn check_keys(definition: &Definition, outcome: &Outcome) {
     };
     let full = |place: &(u32, u64)| {
         let mut trials = outcome.trials.values();
-        trials.find(|trial| (trial.round, trial.point) == *place).unwrap().full_epochs
+        trials
+            .find(|trial| (trial.round, trial.point) == *place)
+            .unwrap()
+            .full_epochs
     };
     let mut sets = BTreeSet::new();
     for (place, params) in params {
         if place.0 > 0 && !tops.contains(&place.0) {
             let set = (full(&place), json!(params).to_string());
-            assert!(sets.insert(set), "{place:?} has the params of another point");
+            assert!(
+                sets.insert(set),
+                "{place:?} has the params of another point"
+            );
         }
     }
 }
@@ -119,8 +132,11 @@ fn what_comes_again_is_a_repeat_of_the_earliest_point_with_these_params() {
     check_keys(&definition, &outcome);
     // The budget is spent, on four points.
     assert_eq!((outcome.trials.len(), outcome.epochs), (40, 40));
-    let places: BTreeSet<(u32, u64)> =
-        outcome.trials.values().map(|trial| (trial.round, trial.point)).collect();
+    let places: BTreeSet<(u32, u64)> = outcome
+        .trials
+        .values()
+        .map(|trial| (trial.round, trial.point))
+        .collect();
     assert_eq!(places.len(), 4);
     assert_eq!(outcome.own_points[&1], 4);
     // The finish trains three different sets twice more.
@@ -130,15 +146,23 @@ fn what_comes_again_is_a_repeat_of_the_earliest_point_with_these_params() {
     // The winner is the mean over all its trainings, and the best one.
     let winner = outcome.winner.unwrap();
     let trainings = |point: u64| {
-        let of_point = outcome.trials.values().filter(move |trial| trial.point == point);
-        of_point.map(|trial| noisy(trial, 1).unwrap()).collect::<Vec<f64>>()
+        let of_point = outcome
+            .trials
+            .values()
+            .filter(move |trial| trial.point == point);
+        of_point
+            .map(|trial| noisy(trial, 1).unwrap())
+            .collect::<Vec<f64>>()
     };
     let mean = |point: u64| trainings(point).iter().sum::<f64>() / trainings(point).len() as f64;
     assert_eq!(winner.trials.len(), trainings(winner.point).len());
     assert!((winner.objective - mean(winner.point)).abs() < 1e-12);
     // A better one has fewer trainings and cannot be told from it.
     for point in finalists {
-        assert!(mean(point) <= mean(winner.point) || winner.tied.contains(&(1, point)), "{winner:?}");
+        assert!(
+            mean(point) <= mean(winner.point) || winner.tied.contains(&(1, point)),
+            "{winner:?}"
+        );
     }
 }
 
@@ -147,24 +171,43 @@ fn a_rung_takes_every_set_once_before_one_twice_and_goes_by_all_trainings() {
     let definition = four_sets(planned(PlannedKind::Zoom, 100, 9));
     let outcome = run(&definition, CALM, &noisy);
     check_keys(&definition, &outcome);
-    let rungs = &Search::new(definition).unwrap().plan().rounds[0].brackets[0].rungs.clone();
+    let rungs = &Search::new(definition).unwrap().plan().rounds[0].brackets[0]
+        .rungs
+        .clone();
     assert!(rungs[0].points > 8 && rungs[1].points >= 4, "{rungs:?}");
     let promoted = |epoch: u32| -> Vec<u64> {
         let of_rung = outcome.promoted.iter().filter(move |(_, to)| *to == epoch);
-        of_rung.map(|(trial, _)| outcome.trials[trial].point).collect()
+        of_rung
+            .map(|(trial, _)| outcome.trials[trial].point)
+            .collect()
     };
     let different = |points: &[u64]| points.iter().collect::<BTreeSet<_>>().len();
     assert_eq!(different(&promoted(3)), 4, "{:?}", promoted(3));
-    assert_eq!(different(&promoted(9)), promoted(9).len(), "{:?}", promoted(9));
+    assert_eq!(
+        different(&promoted(9)),
+        promoted(9).len(),
+        "{:?}",
+        promoted(9)
+    );
     // By the mean over all that was trained for one epoch the last one is not among them.
     let mean = |point: u64| {
-        let of_point = outcome.trials.range(..=rungs[0].points).map(|(_, trial)| trial);
-        let values: Vec<f64> =
-            of_point.filter(|t| t.point == point).map(|t| noisy(t, 1).unwrap()).collect();
+        let of_point = outcome
+            .trials
+            .range(..=rungs[0].points)
+            .map(|(_, trial)| trial);
+        let values: Vec<f64> = of_point
+            .filter(|t| t.point == point)
+            .map(|t| noisy(t, 1).unwrap())
+            .collect();
         values.iter().sum::<f64>() / values.len() as f64
     };
-    let mut points: Vec<u64> =
-        outcome.trials.values().map(|t| t.point).collect::<BTreeSet<_>>().into_iter().collect();
+    let mut points: Vec<u64> = outcome
+        .trials
+        .values()
+        .map(|t| t.point)
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect();
     points.sort_by(|a, b| mean(*b).total_cmp(&mean(*a)));
     let first: BTreeSet<u64> = promoted(3).into_iter().collect();
     assert!(first.contains(&points[0]));
@@ -172,7 +215,12 @@ fn a_rung_takes_every_set_once_before_one_twice_and_goes_by_all_trainings() {
 
 #[test]
 fn written_rounds_repeat_points_of_their_own_length_and_top_takes_different_ones() {
-    let strategy = written(&[(Drawn(8), 2, 2), (Drawn(6), 3, 1), (Drawn(6), 3, 1), (Top(3), 5, 2)]);
+    let strategy = written(&[
+        (Drawn(8), 2, 2),
+        (Drawn(6), 3, 1),
+        (Drawn(6), 3, 1),
+        (Top(3), 5, 2),
+    ]);
     let definition = four_sets(strategy);
     let outcome = run(&definition, CALM, &noisy);
     check_keys(&definition, &outcome);
@@ -206,15 +254,15 @@ fn equal_start_points_of_a_space_without_end_are_one() {
         let trial = &outcome.trials[&number];
         (trial.point, trial.repeat)
     };
-    assert_eq!([1, 2, 3, 4, 5].map(key), [(0, 0), (1, 0), (0, 1), (1, 1), (4, 0)]);
+    assert_eq!(
+        [1, 2, 3, 4, 5].map(key),
+        [(0, 0), (1, 0), (0, 1), (1, 1), (4, 0)]
+    );
 }
 
 #[test]
 fn of_a_conditional_space_only_the_part_without_numbers_repeats() {
-    let mut momentum = Domain::new(
-        "momentum",
-        Kind::Range(Range::new(Scale::Linear, 0.5, 1.0)),
-    );
+    let mut momentum = Domain::new("momentum", Kind::Range(Range::new(Scale::Linear, 0.5, 1.0)));
     momentum.conditions = vec![Condition {
         path: "optimizer".into(),
         values: vec![json!(0)],
@@ -254,18 +302,27 @@ fn an_extension_counts_on() {
     }];
     let outcome = run(&definition, CALM, &noisy);
     check_keys(&definition, &outcome);
-    assert!(outcome.trials.range(first_trial..).all(|(_, trial)| trial.repeat > 0));
+    assert!(
+        outcome
+            .trials
+            .range(first_trial..)
+            .all(|(_, trial)| trial.repeat > 0)
+    );
 }
 
 #[test]
 fn a_set_of_an_earlier_sweep_is_one_finalist() {
     let mut definition = four_sets(planned(PlannedKind::Zoom, 40, 1));
-    let set = |a: u64, b: u64| Params::from([("a".to_owned(), json!(a)), ("b".to_owned(), json!(b))]);
+    let set =
+        |a: u64, b: u64| Params::from([("a".to_owned(), json!(a)), ("b".to_owned(), json!(b))]);
     let point = |(a, b)| EarlierPoint {
         params: set(a, b),
         objective: Some(9.0),
     };
-    definition.earlier = [(0, 0), (0, 1), (1, 0), (1, 1)].into_iter().map(point).collect();
+    definition.earlier = [(0, 0), (0, 1), (1, 0), (1, 1)]
+        .into_iter()
+        .map(point)
+        .collect();
     let outcome = run(&definition, CALM, &noisy);
     check_keys(&definition, &outcome);
     assert!(outcome.trials.values().all(|trial| trial.round > 0));
@@ -280,13 +337,22 @@ fn combinations_are_counted_with_their_conditions() {
         values: vec![json!(1), json!(2)],
     }];
     // Of four kinds two have three layers each.
-    assert_eq!(count(vec![choice("kind", 4), layers, integer("n", 1.0, 5.0)]), Some(8 * 5));
-    let power = Domain::new("width", Kind::Range(Range::new(Scale::PowerOfTwo, 16.0, 256.0)));
+    assert_eq!(
+        count(vec![choice("kind", 4), layers, integer("n", 1.0, 5.0)]),
+        Some(8 * 5)
+    );
+    let power = Domain::new(
+        "width",
+        Kind::Range(Range::new(Scale::PowerOfTwo, 16.0, 256.0)),
+    );
     let stepped = Range {
         step: Some(0.1),
         ..Range::new(Scale::Linear, 0.0, 0.5)
     };
-    assert_eq!(count(vec![power, Domain::new("dropout", Kind::Range(stepped))]), Some(5 * 6));
+    assert_eq!(
+        count(vec![power, Domain::new("dropout", Kind::Range(stepped))]),
+        Some(5 * 6)
+    );
     let real = Domain::new("rate", Kind::Range(Range::new(Scale::Log, 1e-4, 1.0)));
     assert_eq!(count(vec![choice("kind", 4), real]), None);
 }
@@ -306,12 +372,19 @@ fn what_was_said_about_ends_of_ranges_is_in_the_end_about_the_winner() {
     let short = crate::search::edge::short(dropout);
     for edge in &outcome.edges {
         assert!(
-            !edge.key.contains("dropout") || edge.text.contains(&format!("the best value, {short},")),
+            !edge.key.contains("dropout")
+                || edge.text.contains(&format!("the best value, {short},")),
             "{edge:?} of {dropout}"
         );
     }
     let near = dropout > 0.475;
-    assert_eq!(outcome.edges.iter().any(|edge| edge.key == "edge model.dropout upper"), near);
+    assert_eq!(
+        outcome
+            .edges
+            .iter()
+            .any(|edge| edge.key == "edge model.dropout upper"),
+        near
+    );
 }
 
 fn any_small() -> impl proptest::strategy::Strategy<Value = Definition> {
@@ -319,7 +392,10 @@ fn any_small() -> impl proptest::strategy::Strategy<Value = Definition> {
         vec![choice("a", 2), choice("b", 2)],
         vec![choice("a", 5), integer("n", 1.0, 4.0)],
         vec![
-            Domain::new("width", Kind::Range(Range::new(Scale::PowerOfTwo, 8.0, 64.0))),
+            Domain::new(
+                "width",
+                Kind::Range(Range::new(Scale::PowerOfTwo, 8.0, 64.0)),
+            ),
             choice("a", 3),
         ],
         vec![choice("a", 1)],
@@ -340,14 +416,25 @@ fn any_small() -> impl proptest::strategy::Strategy<Value = Definition> {
         1 => Just(written(&[(Drawn(12), 1, 2), (Drawn(8), 3, 1), (Drawn(9), 3, 2), (Top(4), 3, 2)])),
     ];
     let samplers = prop::sample::select(vec![Sampler::Random, Sampler::Sobol, Sampler::Tpe]);
-    (spaces, strategies, samplers, 1u32..4, 0u64..9).prop_map(|(space, strategy, sampler, folds, seed)| {
-        let takes_tpe = match &strategy {
-            Strategy::Planned(planned) => planned.kind == PlannedKind::Random,
-            Strategy::Written(_) => true,
-        };
-        let sampler = if takes_tpe || sampler != Sampler::Tpe { sampler } else { Sampler::Sobol };
-        Definition { sampler, folds, seed, ..of(space, strategy) }
-    })
+    (spaces, strategies, samplers, 1u32..4, 0u64..9).prop_map(
+        |(space, strategy, sampler, folds, seed)| {
+            let takes_tpe = match &strategy {
+                Strategy::Planned(planned) => planned.kind == PlannedKind::Random,
+                Strategy::Written(_) => true,
+            };
+            let sampler = if takes_tpe || sampler != Sampler::Tpe {
+                sampler
+            } else {
+                Sampler::Sobol
+            };
+            Definition {
+                sampler,
+                folds,
+                seed,
+                ..of(space, strategy)
+            }
+        },
+    )
 }
 
 /// One in twenty diverges.

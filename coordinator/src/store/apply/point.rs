@@ -67,7 +67,10 @@ fn said(trial: &TrialRow) -> (u32, TrialValue) {
 /// Trials whose objectives make the point's mean: those of the longest trainings. What was ended at a lower rung is no part of it.
 pub(crate) fn valued(trials: &[TrialRow]) -> impl Iterator<Item = &TrialRow> {
     let with_value = |trial: &&TrialRow| matches!(said(trial).1, TrialValue::Value(_));
-    let most = counted(trials).filter(with_value).map(|trial| said(trial).0).max();
+    let most = counted(trials)
+        .filter(with_value)
+        .map(|trial| said(trial).0)
+        .max();
     counted(trials).filter(move |trial| with_value(trial) && Some(said(trial).0) == most)
 }
 
@@ -92,7 +95,11 @@ fn value(trials: &[TrialRow], objective: &Objective) -> PointValue {
         spread: worth.spread,
         repeats: repeats.len() as u32,
         epochs: valued(trials).map(|trial| trial.epoch).max().unwrap_or(0),
-        score: Some(if objective.maximize { worth.mean } else { -worth.mean }),
+        score: Some(if objective.maximize {
+            worth.mean
+        } else {
+            -worth.mean
+        }),
     }
 }
 

@@ -263,7 +263,10 @@ fn a_failed_fold_leaves_the_mean_to_the_other_trials() {
         let values = [0.9, 0.5, 0.8].map(TrialValue::Value);
         let worth = worth(values.into_iter().chain([TrialValue::Nothing])).unwrap();
         assert_eq!(best.objective, worth.mean);
-        assert_eq!((best.spread, best.half_width), (worth.spread, worth.half_width));
+        assert_eq!(
+            (best.spread, best.half_width),
+            (worth.spread, worth.half_width)
+        );
         assert_eq!((best.repeats, best.trials.len()), (2, 3));
     });
 }
@@ -309,13 +312,20 @@ fn the_greatest_objectives_have_a_mean() {
             repeat,
             ..trial(number)
         };
-        b.decide(vec![round(1, 1), Action::Enqueue((0..3).map(|i| of(i + 1, i as u32)).collect())]);
+        b.decide(vec![
+            round(1, 1),
+            Action::Enqueue((0..3).map(|i| of(i + 1, i as u32)).collect()),
+        ]);
         for value in [1e308, 1.5e308, 1.4e308] {
             b.complete(1, value);
         }
         let detail = b.detail();
         let best = detail.best.unwrap();
-        assert!((best.objective / 1.3e308 - 1.0).abs() < 1e-12, "{}", best.objective);
+        assert!(
+            (best.objective / 1.3e308 - 1.0).abs() < 1e-12,
+            "{}",
+            best.objective
+        );
         assert!(best.spread.unwrap().is_finite() && best.half_width.unwrap().is_finite());
         assert_eq!(detail.summary.best, Some(best.objective));
     });
@@ -329,7 +339,10 @@ fn a_family_of_findings_takes_the_place_of_the_one_before() {
         b.complete(1, 0.5);
         let edges = |keys: &[&str]| Action::WarnInstead {
             family: "edge ",
-            warnings: keys.iter().map(|key| ((*key).to_owned(), format!("about {key}"))).collect(),
+            warnings: keys
+                .iter()
+                .map(|key| ((*key).to_owned(), format!("about {key}")))
+                .collect(),
         };
         let other = Action::Warn {
             key: "edgewise".to_owned(),
