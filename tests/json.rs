@@ -43,13 +43,15 @@ fn has_exactly(object: &Value, keys: &[Key]) {
 /// A key and the kinds of value that it may have.
 type Key = (&'static str, &'static [&'static str]);
 
-const BEST: [Key; 11] = [
+const BEST: [Key; 13] = [
     ("sweep", &["string"]),
     ("point", &["integer"]),
     ("round", &["integer"]),
     ("objective", &["number"]),
     ("metric", &["string"]),
     ("spread", &["number", "null"]),
+    ("half_width", &["number", "null"]),
+    ("tied", &["list"]),
     ("repeats", &["integer"]),
     ("trials", &["list"]),
     ("params", &["object"]),

@@ -14,6 +14,7 @@ mod json;
 mod local_run;
 mod model;
 mod outcomes;
+mod repeats;
 mod reproduce;
 mod sweep_file;
 mod verbs;

@@ -44,7 +44,10 @@ pub fn play(task: &Task, definition: Definition, most_epochs: u64) -> Result<Pla
                     queue.push_front(resumed(&trials, seed, &promotion));
                 }
                 Decision::Finish { winner: found, .. } => winner = found,
-                Decision::Prune { .. } | Decision::NarrowTo { .. } | Decision::Warn(_) => {}
+                Decision::Prune { .. }
+                | Decision::NarrowTo { .. }
+                | Decision::Edges { .. }
+                | Decision::Warn(_) => {}
             }
         }
         if winner.is_some() {

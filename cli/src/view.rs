@@ -54,7 +54,9 @@ pub struct Best {
     pub metric: String,
     /// Standard deviation (n − 1); null for one trial.
     pub spread: Option<f64>,
-    /// How many trials the mean is over.
+    /// Half the width of the mean's 95 % confidence interval; null for one trial.
+    pub half_width: Option<f64>,
+    /// How many trainings the mean is over, the folds of each counted once.
     pub repeats: u32,
     /// Their numbers.
     pub trials: Vec<u64>,
@@ -65,8 +67,16 @@ pub struct Best {
     /// Mean over its trials; null without a test part, or before the end.
     pub test_accuracy: Option<f64>,
     /// Other points whose mean cannot be told from this one's.
-    #[serde(skip)]
-    pub tied: Vec<u64>,
+    pub tied: Vec<Point>,
+}
+
+/// Where a point stands.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Point {
+    /// From 1; 0: of the sweep named in `from`.
+    pub round: u32,
+    /// Within its round.
+    pub point: u64,
 }
 
 /// One trial in a listing.

@@ -2,14 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
 use crate::{
     Error,
     driver::{SweepPlan, fitting},
     ids::SweepId,
     rpc::convert::{definition, settled},
-    search::{EarlierPoint, Params},
+    search::{EarlierPoint, NoWorth, Params, TrialValue, worth},
     state::State,
     store::{StoreError, SweepDetail, TrialFilter, TrialSummary},
     trial::TrialState,
@@ -83,42 +81,80 @@ impl State {
             .filter_map(|trials| {
                 let rounds = &search.plan().rounds;
                 let round = rounds.get((trials[0].round as usize).checked_sub(1)?)?;
-                Some((round.full_epochs, point(&trials, plan.search.folds)?))
+                Some((round.full_epochs, point(&trials)?))
             })
             .collect())
     }
 }
 
-/// What a point came to: the mean over its trials, diverged if one of them is; `None` while folds are missing.
-fn point(trials: &[TrialSummary], folds: u32) -> Option<EarlierPoint> {
-    let params: Params = serde_json::from_str::<BTreeMap<String, Value>>(&trials[0].params_json)
-        .ok()?
-        .into_iter()
-        .collect();
-    if trials
+/// What a point came to; `None` without a trial that tells. A trial that was tried again is what its retry came to.
+fn point(trials: &[TrialSummary]) -> Option<EarlierPoint> {
+    let params: Params = serde_json::from_str(&trials[0].params_json).ok()?;
+    let is_retried = |trial: &&TrialSummary| {
+        trials
+            .iter()
+            .any(|other| other.retry_of == Some(trial.number))
+    };
+    let values = trials
         .iter()
-        .any(|trial| trial.state == TrialState::Diverged)
-    {
-        return Some(EarlierPoint {
-            params,
-            objective: None,
+        .filter(|trial| !is_retried(trial))
+        .map(|trial| match (trial.state, trial.objective) {
+            (TrialState::Diverged, _) => TrialValue::Diverged,
+            (_, Some(value)) => TrialValue::Value(value),
+            (_, None) => TrialValue::Nothing,
         });
+    let objective = match worth(values) {
+        Ok(worth) => Some(worth.mean),
+        Err(NoWorth::Diverged) => None,
+        Err(NoWorth::Nothing) => return None,
+    };
+    Some(EarlierPoint { params, objective })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ids::TrialNumber, trial::TrialKind};
+
+    fn trial(number: u64, state: TrialState, objective: Option<f64>) -> TrialSummary {
+        TrialSummary {
+            number: TrialNumber(number),
+            kind: TrialKind::Search,
+            round: 1,
+            point: 0,
+            repeat: 0,
+            fold: number as u32,
+            state,
+            objective,
+            epoch: 3,
+            to_epoch: 3,
+            weights_hash: None,
+            params_json: r#"{"a":1}"#.to_owned(),
+            attempts: 1,
+            worker: String::new(),
+            seconds: 0.0,
+            images: 0,
+            retry_of: None,
+            reason: String::new(),
+        }
     }
-    let mut repeats = BTreeMap::<u32, BTreeMap<u32, f64>>::new();
-    for trial in trials {
-        let value = trial.objective?;
-        repeats
-            .entry(trial.repeat)
-            .or_default()
-            .insert(trial.fold, value);
+
+    #[test]
+    fn a_point_is_worth_here_what_it_was_there() {
+        let mut trials: Vec<TrialSummary> = (1..)
+            .zip([0.9, 0.5, 0.8])
+            .map(|(number, value)| trial(number, TrialState::Completed, Some(value)))
+            .collect();
+        let mean = worth([0.9, 0.5, 0.8].map(TrialValue::Value)).unwrap().mean;
+        assert_eq!(point(&trials).unwrap().objective, Some(mean));
+        trials.push(trial(4, TrialState::Diverged, None));
+        assert_eq!(point(&trials).unwrap().objective, None);
+        // Tried again, it counts by what came out then.
+        let retry = TrialSummary {
+            retry_of: Some(TrialNumber(4)),
+            ..trial(5, TrialState::Completed, Some(0.7))
+        };
+        trials.push(retry);
+        assert!(point(&trials).unwrap().objective.is_some());
     }
-    repeats.retain(|_, of_folds| of_folds.len() == folds as usize);
-    let means: Vec<f64> = repeats
-        .values()
-        .map(|of_folds| of_folds.values().sum::<f64>() / of_folds.len() as f64)
-        .collect();
-    (!means.is_empty()).then(|| EarlierPoint {
-        params,
-        objective: Some(means.iter().sum::<f64>() / means.len() as f64),
-    })
 }

@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 use crate::{
     output::numbers,
     view::{
-        Attempt, Axis, Best, Counts, CurvePoint, Detail, Event, Hyper, Recorded, Round, Sweep,
-        Trial, TrialDetail, short_names,
+        Attempt, Axis, Best, Counts, CurvePoint, Detail, Event, Hyper, Point, Recorded, Round,
+        Sweep, Trial, TrialDetail, short_names,
     },
 };
 
@@ -102,7 +102,15 @@ pub fn best(b: v1::Best) -> Best {
         params: object(&b.params_json),
         epochs: b.epochs,
         test_accuracy: b.test_accuracy,
-        tied: b.tied,
+        half_width: b.half_width,
+        tied: b
+            .tied
+            .into_iter()
+            .map(|tie| Point {
+                round: tie.round,
+                point: tie.point,
+            })
+            .collect(),
     }
 }
 
@@ -230,9 +238,12 @@ pub fn detail(d: v1::SweepDetail) -> Detail {
     }
 }
 
-/// The first round with a point that is not through; after all of them the last.
+/// The first round with a point that is not through; after all of them the last. A round whose box is known comes after all that are
+/// over, though one of their points may be trained once more.
 fn under_way(rounds: &[v1::RoundSummary]) -> Option<u32> {
-    let open = rounds.iter().find(|r| r.points_finished < r.points);
+    let newest = rounds.iter().rposition(|r| !r.r#box.is_empty());
+    let mut left = rounds[newest.unwrap_or(0)..].iter();
+    let open = left.find(|r| r.points_finished < r.points);
     open.or(rounds.last()).map(|r| r.round)
 }
 

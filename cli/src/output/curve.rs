@@ -60,8 +60,9 @@ pub fn sparkline(values: &[f64], style: Style) -> String {
         if !x.is_finite() {
             return '?';
         }
+        // Of halves: two numbers may lie further apart than any number is great.
         let share = if high > low {
-            (x - low) / (high - low)
+            (x / 2.0 - low / 2.0) / (high / 2.0 - low / 2.0)
         } else {
             0.5
         };
@@ -84,5 +85,6 @@ mod tests {
         };
         assert_eq!(sparkline(&[0.1, 0.5, 0.9], style), "▁▅█");
         assert_eq!(sparkline(&[1.0, f64::NAN, 1.0], style), "▅?▅");
+        assert_eq!(sparkline(&[-1e308, 0.0, 1e308], style), "▁▅█");
     }
 }

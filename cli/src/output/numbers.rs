@@ -7,12 +7,24 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A metric or objective: four decimals, more when it is small.
+/// Numbers from here on are not written out.
+const GREAT: f64 = 1e7;
+
+/// A metric or objective: four decimals, more when it is small, with an exponent when it is great.
 pub fn metric(x: f64) -> String {
-    if x != 0.0 && x.abs() < 1e-3 {
+    if x != 0.0 && !(1e-3..GREAT).contains(&x.abs()) {
         format!("{x:.3e}")
     } else {
         format!("{x:.4}")
+    }
+}
+
+/// The same to six decimals.
+pub fn metric_in_full(x: f64) -> String {
+    if x.abs() < GREAT {
+        format!("{x:.6}")
+    } else {
+        scientific(x)
     }
 }
 
@@ -163,6 +175,9 @@ mod tests {
         assert_eq!(clock(3725.0), "1:02:05");
         assert_eq!(duration(245.0), "4 min 05 s");
         assert_eq!(plural(1, "trial"), "1 trial");
+        assert_eq!(metric(-1e308), "-1.000e308");
+        assert_eq!(metric(5e-324), "4.941e-324");
+        assert_eq!(metric_in_full(1e308), "1.000000e+308");
     }
 
     #[test]

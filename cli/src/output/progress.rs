@@ -119,7 +119,7 @@ impl Progress {
         let begun = detail
             .rounds
             .iter()
-            .filter(|round| round.round <= detail.round && round.points > 0);
+            .filter(|round| round.round <= detail.round);
         for round in begun.skip(self.rounds) {
             let line = round_line(round, detail, self.style);
             self.say(cut(&line, self.style.limit(), self.style));
@@ -179,7 +179,7 @@ pub fn lecture_line(detail: &Detail, trial: &Trial, done: u64) -> String {
     let metric = detail.summary.metric.replace("accuracy", "acc");
     let value = match (trial.state, trial.objective) {
         ("diverged" | "failed" | "cancelled", _) => trial.state.to_owned(),
-        (_, Some(x)) => format!("{x:.6}"),
+        (_, Some(x)) => numbers::metric_in_full(x),
         (_, None) => "-".into(),
     };
     let mut line = format!("{metric}: {value:<8}, ");

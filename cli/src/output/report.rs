@@ -7,7 +7,10 @@ use super::{
     style::Style,
     table::{Align, Table},
 };
-use crate::view::{Best, Detail, Hyper, Trial};
+use crate::view::{Best, Detail, Hyper, Point, Trial};
+
+/// Ties that are named.
+const MOST_TIES: usize = 5;
 
 /// Everything that a finished (or interrupted) sweep has to say; `top`: its best trials.
 pub fn render(detail: &Detail, top: &[Trial], style: Style) -> String {
@@ -26,6 +29,11 @@ pub fn render(detail: &Detail, top: &[Trial], style: Style) -> String {
     if !ranked.is_empty() {
         section(&mut out, "top trials", style);
         out.push_str(&trials(&detail.space, &ranked, style, 2, true));
+        if let Some(best) = &detail.best
+            && let Some(why) = not_the_first(detail, best, &ranked[0])
+        {
+            out.push_str(&format!("  {}\n", style.dim(why)));
+        }
     }
     let params = detail.best.as_ref().map(|b| &b.params);
     let drawn = boxes::render(&detail.space, &detail.rounds, params, style);
@@ -63,17 +71,75 @@ fn headline(detail: &Detail, style: Style) -> String {
     format!("{name} {state}{reason}\n{waits}")
 }
 
-/// The objective with its spread: `val_accuracy 0.9912 ± 0.0021 over 3 trials of 12 epochs`.
+/// The objective with the interval of its mean: `val_accuracy 0.9912 ± 0.0052 (95 % of the mean; sd 0.0021)  over 3 trials of 12 epochs`.
 pub fn objective_line(best: &Best, style: Style) -> String {
     let value = style.green(style.bold(numbers::metric(best.objective)));
     let plus_minus = if style.unicode { "±" } else { "+-" };
-    let spread = best
-        .spread
-        .map(|s| format!(" {plus_minus} {}", numbers::metric(s)))
-        .unwrap_or_default();
+    let width = match (best.half_width, best.spread) {
+        (Some(half), Some(spread)) => format!(
+            " {plus_minus} {} (95 % of the mean; sd {})",
+            numbers::metric(half),
+            numbers::metric(spread)
+        ),
+        _ => String::new(),
+    };
+    format!("{} {value}{width}  over {}", best.metric, trainings(best))
+}
+
+/// `3 trials of 12 epochs`.
+fn trainings(best: &Best) -> String {
     let trials = numbers::plural(best.trials.len() as u64, "trial");
     let epochs = numbers::plural(u64::from(best.epochs), "epoch");
-    format!("{} {value}{spread}  over {trials} of {epochs}", best.metric)
+    format!("{trials} of {epochs}")
+}
+
+/// Which points cannot be told from the best one.
+pub fn ties(best: &Best) -> Option<String> {
+    let (first, others) = best.tied.split_first()?;
+    let place = |tie: &Point| format!("round {}, point {}", tie.round, tie.point);
+    let shown: Vec<String> = std::iter::once(first)
+        .chain(others)
+        .take(MOST_TIES)
+        .map(place)
+        .collect();
+    let more = match best.tied.len() - shown.len() {
+        0 => String::new(),
+        more => format!("; {more} more"),
+    };
+    Some(format!(
+        "cannot be told from it (95 %): {}{more}",
+        shown.join("; ")
+    ))
+}
+
+/// Why the best trial is not what is recommended, where it looks better.
+fn not_the_first(detail: &Detail, best: &Best, first: &Trial) -> Option<String> {
+    let value = first.objective?;
+    let looks_better = if detail.maximize {
+        value > best.objective
+    } else {
+        value < best.objective
+    };
+    if !looks_better {
+        return None;
+    }
+    let shown = numbers::metric(value);
+    if best.trials.contains(&first.trial) {
+        return Some(format!(
+            "trial {}'s {shown} is one of the {} that the recommended mean is over",
+            first.trial,
+            best.trials.len()
+        ));
+    }
+    let epochs = numbers::plural(u64::from(first.epoch), "epoch");
+    Some(format!(
+        "trial {}'s {shown} is one training of {epochs}; what is recommended goes by {}",
+        first.trial,
+        match best.trials.len() {
+            1 => trainings(best),
+            _ => format!("the mean over {}", trainings(best)),
+        }
+    ))
 }
 
 fn recommended(detail: &Detail, best: &Best, style: Style) -> String {
@@ -84,28 +150,19 @@ fn recommended(detail: &Detail, best: &Best, style: Style) -> String {
             style.bold(numbers::metric(test))
         ));
     }
-    let list = |numbers: &[u64]| {
-        numbers
-            .iter()
-            .map(u64::to_string)
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
+    let trials: Vec<String> = best.trials.iter().map(u64::to_string).collect();
     let place = format!(
         "round {}, point {}, trials {}",
         best.round,
         best.point,
-        list(&best.trials)
+        trials.join(", ")
     );
-    out.push_str(&format!("  {}\n\n", style.dim(place)));
-    out.push_str(&params(&detail.space, &best.params, style));
-    if !best.tied.is_empty() {
-        let text = format!(
-            "a tie: points {} of this round cannot be told from it",
-            list(&best.tied)
-        );
-        out.push_str(&format!("\n  {}\n", style.dim(text)));
+    out.push_str(&format!("  {}\n", style.dim(place)));
+    if let Some(ties) = ties(best) {
+        out.push_str(&format!("  {}\n", style.dim(ties)));
     }
+    out.push('\n');
+    out.push_str(&params(&detail.space, &best.params, style));
     out
 }
 

@@ -41,6 +41,9 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
             crate::output::numbers::metric(test)
         ));
     }
+    if let Some(ties) = report::ties(&best) {
+        text.push_str(&format!("{}\n", style.dim(ties)));
+    }
     text.push_str(&report::params(&detail.space, &best.params, style));
     out::print(&text)?;
     Ok(Exit::Done)

@@ -125,6 +125,7 @@ fn as_json(
         "sweep": file.name, "rounds": rounds, "epochs": plan.epochs, "trials": plan.trials(), "notes": plan.notes,
         "finish": plan.finish.map(|f| json!({"top": f.top, "extra": f.extra})),
         "unused": unused(file),
+        "combinations": search.definition().space.combinations(),
         "share_of_time_used": shares_used(search, &WORKERS).into_iter().map(|(n, share)| (n.to_string(), json!(share))).collect::<serde_json::Map<_, _>>(),
         "seconds": estimate.map(|e| e.seconds(plan.epochs, slots)),
         "images_per_second": estimate.map(|e| e.images_per_second),
@@ -184,7 +185,11 @@ fn render(
         numbers::plural(plan.trials(), "trial"),
         numbers::plural(plan.epochs, "epoch")
     ));
-    out.push_str(&space(file, style));
+    out.push_str(&space(
+        file,
+        search.definition().space.combinations(),
+        style,
+    ));
     if let Some(estimate) = estimate {
         let time = numbers::duration(estimate.seconds(plan.epochs, slots));
         let speed = numbers::rate(estimate.images_per_second);
@@ -209,6 +214,9 @@ fn render(
         out.push_str(&format!("  {words}\n"));
     }
     let bang = style.yellow("!");
+    if let Some(words) = repeats(search) {
+        out.push_str(&format!("  {words}\n"));
+    }
     for note in &plan.notes {
         out.push_str(&format!("  {note}\n"));
     }
@@ -216,6 +224,28 @@ fn render(
         out.push_str(&format!("  {bang} {key}\n"));
     }
     out
+}
+
+/// What happens where the space has fewer combinations than the plan draws points.
+fn repeats(search: &Search) -> Option<String> {
+    let combinations = search.definition().space.combinations()?;
+    let drawn: u64 = drawn_points(search.plan());
+    (combinations < drawn).then(|| {
+        format!(
+            "{} for {}: what comes again is trained again with another seed, as one more repeat of its point",
+            numbers::plural(combinations, "combination"),
+            numbers::plural(drawn, "draw"),
+        )
+    })
+}
+
+/// Points of all rounds that a sampler fills.
+fn drawn_points(plan: &Plan) -> u64 {
+    let drawn = plan
+        .rounds
+        .iter()
+        .filter(|round| !matches!(round.source, PointSource::Top(_)));
+    drawn.map(RoundPlan::points).sum()
 }
 
 fn rounds(plan: &Plan, style: Style) -> String {
@@ -256,12 +286,15 @@ fn rounds(plan: &Plan, style: Style) -> String {
     table.render(style, 2)
 }
 
-fn space(file: &SweepFile, style: Style) -> String {
+fn space(file: &SweepFile, combinations: Option<u64>, style: Style) -> String {
     if file.domains.is_empty() {
         return "\n  no domains: one point\n".into();
     }
     let width = file.domains.iter().map(|d| d.path.len()).max().unwrap_or(0);
-    let mut out = format!("\n{}\n", style.bold("search space"));
+    let counted = combinations.map_or_else(String::new, |n| {
+        format!("  {}", numbers::plural(n, "combination"))
+    });
+    let mut out = format!("\n{}{counted}\n", style.bold("search space"));
     for domain in &file.domains {
         out.push_str(&format!(
             "  {:<width$}  {}\n",

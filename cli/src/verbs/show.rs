@@ -40,6 +40,7 @@ async fn show_sweep(history: &History, sweep: &str, as_json: bool) -> anyhow::Re
     let detail = history.sweep(sweep).await?;
     if as_json {
         let mut object = json!(detail.summary);
+        object["winner"] = json!(detail.best);
         object["rounds"] = json!(detail.rounds);
         object["warnings"] = json!(detail.warnings);
         object["reason"] = json!(detail.reason);

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     ids::TrialNumber,
     search::{
-        AxisBox, Decision, Domain, Kind, NewTrial as Proposed, Params, Plan, PointSource,
+        AxisBox, Decision, Domain, EDGES, Kind, NewTrial as Proposed, Params, Plan, PointSource,
         RoundPlan, SearchBox,
     },
     store::{NewRound, NewTrial, command::Action},
@@ -38,16 +38,30 @@ pub fn action(
             trial: sweep.number(*trial),
             reason: "other points are better".to_owned(),
         },
-        Decision::NarrowTo { round, within } => {
+        Decision::NarrowTo {
+            round,
+            within,
+            points,
+        } => {
             let planned = plan.rounds.iter().find(|planned| planned.number == *round);
             let Some(planned) = planned else {
                 return Ok(None);
             };
-            Action::Round(new_round(sweep, planned, Some(within)))
+            Action::Round(NewRound {
+                points: *points,
+                ..new_round(sweep, planned, Some(within))
+            })
         }
         Decision::Warn(warning) => Action::Warn {
             key: warning.key.clone(),
             text: warning.text.clone(),
+        },
+        Decision::Edges { warnings, .. } => Action::WarnInstead {
+            family: EDGES,
+            warnings: warnings
+                .iter()
+                .map(|warning| (warning.key.clone(), warning.text.clone()))
+                .collect(),
         },
         Decision::Finish { .. } => return Ok(None),
     }))

@@ -19,7 +19,7 @@ use crate::{
     rpc::convert::settled,
     search::{self, Budget, Decision, DefinitionError, Search, Strategy, TrialEvent, Winner},
     store::{
-        TrialResult, WinnerRef,
+        TIES, TrialResult, WinnerRef,
         command::{Action, Decide},
     },
     trial::TrialKind,
@@ -47,7 +47,8 @@ pub struct ActiveSweep {
     pub(super) retries: Retries,
     /// How search trials ended.
     pub(super) losses: Losses,
-    best: Option<WinnerRef>,
+    /// And the points that cannot be told from it.
+    best: Option<(WinnerRef, Vec<WinnerRef>)>,
     pub(super) end: Option<End>,
     /// Objective so far of trials whose epochs are compared.
     running: BTreeMap<TrialNumber, f64>,
@@ -369,14 +370,32 @@ impl ActiveSweep {
 
     fn take_best(&mut self, actions: &mut Vec<Action>) {
         let best = self.search.as_ref().and_then(Search::best);
-        let best = best.as_ref().map(place);
+        let best = best.as_ref().map(|winner| (place(winner), ties(winner)));
         if best != self.best
-            && let Some(place) = best
+            && let Some((place, tied)) = &best
         {
+            actions.push(Action::Best(*place));
+            actions.push(Action::WarnInstead {
+                family: TIES,
+                warnings: tied
+                    .iter()
+                    .map(|tie| (tie.tie_key(), tie_words(*tie)))
+                    .collect(),
+            });
             self.best = best;
-            actions.push(Action::Best(place));
         }
     }
+}
+
+fn ties(winner: &Winner) -> Vec<WinnerRef> {
+    let tied = winner.tied.iter();
+    tied.map(|&(round, point)| WinnerRef { round, point })
+        .collect()
+}
+
+fn tie_words(tie: WinnerRef) -> String {
+    let WinnerRef { round, point } = tie;
+    format!("round {round}, point {point} cannot be told from the best point (95 %)")
 }
 
 /// Where the winner stands.

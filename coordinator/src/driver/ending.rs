@@ -5,7 +5,11 @@ use super::{
     active::{ActiveSweep, place},
     spec::NoSuchPlace,
 };
-use crate::{ids::TrialNumber, search::Winner, store::command::Action};
+use crate::{
+    ids::TrialNumber,
+    search::{self, Winner},
+    store::command::Action,
+};
 
 /// The search is done; tests may still be to come.
 #[derive(Clone, Debug)]
@@ -49,8 +53,7 @@ impl ActiveSweep {
         }
         let accuracies: Vec<f64> = results.into_iter().flatten().copied().flatten().collect();
         if !accuracies.is_empty() {
-            let mean = accuracies.iter().sum::<f64>() / accuracies.len() as f64;
-            actions.push(Action::TestAccuracy(mean));
+            actions.push(Action::TestAccuracy(search::mean(&accuracies)));
         }
         actions.push(match &end.winner {
             Some(winner) => Action::Complete {

@@ -40,9 +40,11 @@ pub(super) fn plan(definition: &Definition, planned: &Planned) -> Result<Plan, D
     }
 }
 
-/// Rungs of the early cut, and one in how many goes on.
-pub(super) fn early_cut_rungs(full_epochs: u32) -> ([u32; 2], u32) {
-    ([full_epochs.div_ceil(9), full_epochs], 9)
+/// Rungs of the early cut (one, where a full training is one epoch), and one in how many goes on.
+pub(super) fn early_cut_rungs(full_epochs: u32) -> (Vec<u32>, u32) {
+    let mut rungs = vec![full_epochs.div_ceil(9), full_epochs];
+    rungs.dedup();
+    (rungs, 9)
 }
 
 fn checked_budget(definition: &Definition, planned: &Planned) -> Result<u64, DefinitionError> {

@@ -69,15 +69,24 @@ pub enum Decision {
         /// Its number.
         trial: u64,
     },
-    /// A round's box is known.
+    /// A round's box is known, or that some of its points are repeats of earlier ones.
     NarrowTo {
         /// The round that draws from it.
         round: u32,
         /// Its box.
         within: SearchBox,
+        /// Points of its own, as far as known.
+        points: u64,
     },
     /// A warning for people.
     Warn(Warning),
+    /// What there is to say about ends of ranges, instead of all that was said about them before.
+    Edges {
+        /// So many rounds are over; one more than there are: of the winner.
+        after: u32,
+        /// One for each end.
+        warnings: Vec<Warning>,
+    },
     /// Nothing more will be decided.
     Finish {
         /// `None` when no trial has a value.
@@ -151,7 +160,8 @@ pub struct Warning {
 }
 
 impl Decision {
-    /// Names the decision within its sweep: `trial 17`, `promote 17 to 3`, `prune 17`, `narrow 2`, `warn …`, `finish`.
+    /// Names the decision within its sweep: `trial 17`, `promote 17 to 3`, `prune 17`, `narrow 2, 12 points`, `warn …`,
+    /// `edges 1`, `finish`.
     ///
     /// The same after a restart and whatever order results came in, so a store that keeps it can tell a repeated decision.
     pub fn id(&self) -> String {
@@ -161,8 +171,9 @@ impl Decision {
                 format!("promote {} to {}", promotion.trial, promotion.to_epoch)
             }
             Decision::Prune { trial } => format!("prune {trial}"),
-            Decision::NarrowTo { round, .. } => format!("narrow {round}"),
+            Decision::NarrowTo { round, points, .. } => format!("narrow {round}, {points} points"),
             Decision::Warn(warning) => format!("warn {}", warning.key),
+            Decision::Edges { after, .. } => format!("edges {after}"),
             Decision::Finish { .. } => "finish".to_owned(),
         }
     }

@@ -116,6 +116,14 @@ impl Domain {
         }
     }
 
+    /// How many values it has; `None`: numbers as close as one likes.
+    pub(super) fn size(&self) -> Option<u64> {
+        match &self.kind {
+            Kind::Choice(values) => Some(values.len() as u64),
+            Kind::Range(range) => range.size(),
+        }
+    }
+
     /// Errors name the path and say what would be right.
     pub(super) fn validate(&self) -> Result<(), DefinitionError> {
         let refuse = |message: String| Err(DefinitionError::at(&self.path, message));
@@ -238,6 +246,18 @@ impl Range {
             low
         };
         (self.to_axis(low), self.to_axis(top + half))
+    }
+
+    fn size(&self) -> Option<u64> {
+        let Range { low, high, .. } = *self;
+        let steps = match (self.scale, self.step) {
+            (Scale::PowerOfTwo, _) => high.log2() - low.log2(),
+            (_, Some(step)) => ((high - low) / step + 1e-9).floor(),
+            _ if self.integer => high - low,
+            _ if low == high => 0.0,
+            _ => return None,
+        };
+        Some((steps as u64).saturating_add(1))
     }
 
     /// The largest value that the step reaches.

@@ -9,6 +9,14 @@ use super::{
 /// How near to an end is worrying, as a share of the range on its scale.
 const NEAR: f64 = 0.05;
 
+/// What the keys of these warnings begin with.
+pub(crate) const FAMILY: &str = "edge ";
+
+/// Whether a warning is about the end of a range.
+pub(super) fn is_edge(warning: &Warning) -> bool {
+    warning.key.starts_with(FAMILY)
+}
+
 /// An end of an axis that good points crowd at.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Edge {
@@ -73,7 +81,7 @@ pub(super) fn edges(space: &Space, best: &Params, elites: &[Params]) -> Vec<Edge
                 axis,
                 upper,
                 warning: Warning {
-                    key: format!("edge {} {name}", domain.path),
+                    key: format!("{FAMILY}{} {name}", domain.path),
                     text: format!(
                         "{}: {said} the {name} end of [{}, {}]; better ones may lie beyond {}",
                         domain.path,

@@ -8,6 +8,10 @@ const MOST_SAMPLES: usize = 128;
 const MOST_LESSONS: usize = 500;
 /// Values further above the median than so many times the way from the best to the median are squeezed.
 const SQUEEZED_FROM: f64 = 2.0;
+/// Values further below the median than so many times that way are taken for as good as these: their squares stay numbers.
+const MOST_BETTER: f64 = 1e6;
+/// Hundreds of numbers below this can be added up and subtracted.
+const GREAT: f64 = 1e300;
 /// How much each rung below the top misleads more than the one above it.
 const LAG_OF_A_RUNG: f64 = 0.5;
 
@@ -83,7 +87,9 @@ pub(super) fn thin_out<T: Clone>(told: &mut Vec<T>, lesson: impl Fn(&T) -> &Less
 /// the points that reached both. Far above the median only the logarithm counts, so that no awful point bends the model.
 pub(super) fn samples(lessons: &[Lesson]) -> Vec<Sample> {
     let levels = lessons.iter().map(|l| l.values.len()).max().unwrap_or(0);
-    let of_level = |down: usize| lessons.iter().filter_map(move |lesson| lesson.value(down));
+    let unit = unit(lessons);
+    let value = |lesson: &Lesson, down| Some(lesson.value(down)? * unit);
+    let of_level = |down: usize| lessons.iter().filter_map(move |lesson| value(lesson, down));
     let Some(base) = (0..levels).max_by_key(|&down| of_level(down).count()) else {
         return Vec::new();
     };
@@ -97,7 +103,7 @@ pub(super) fn samples(lessons: &[Lesson]) -> Vec<Sample> {
     let shift = |from: usize, to: usize| {
         let changes: Vec<f64> = lessons
             .iter()
-            .filter_map(|lesson| Some(lesson.value(to)? - lesson.value(from)?))
+            .filter_map(|lesson| Some(value(lesson, to)? - value(lesson, from)?))
             .collect();
         changes.iter().sum::<f64>() / changes.len().max(1) as f64
     };
@@ -111,16 +117,27 @@ pub(super) fn samples(lessons: &[Lesson]) -> Vec<Sample> {
     let mut samples = Vec::new();
     for lesson in lessons {
         for (down, middle) in middles.iter().enumerate() {
-            if let Some(value) = lesson.value(down) {
+            if let Some(value) = value(lesson, down) {
                 samples.push(Sample {
                     at: lesson.at.clone(),
                     lag: LAG_OF_A_RUNG * down as f64,
-                    value: squeezed((value - middle) / scale),
+                    value: squeezed(((value - middle) / scale).clamp(-MOST_BETTER, f64::MAX)),
                 });
             }
         }
     }
     fewer(samples)
+}
+
+/// What values are multiplied with: only their proportions count, and sums and differences of the greatest numbers would be none.
+fn unit(lessons: &[Lesson]) -> f64 {
+    let values = lessons.iter().flat_map(|lesson| &lesson.values).flatten();
+    let most = values.fold(0.0, |most: f64, value| most.max(value.abs()));
+    if most > GREAT {
+        1.0 / GREAT.sqrt()
+    } else {
+        1.0
+    }
 }
 
 /// At most [`MOST_SAMPLES`] of the trained points, evenly chosen, and whether each diverged.
@@ -160,6 +177,8 @@ fn best_and_even<T: Clone>(mut ranked: Vec<T>, count: usize) -> Vec<T> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn lesson(values: &[Option<f64>]) -> Lesson {
@@ -181,6 +200,36 @@ mod tests {
         // The lower rung has median 6 and best 5; the point that went on lost 4.
         let values: Vec<(f64, f64)> = found.iter().map(|s| (s.lag, s.value)).collect();
         assert_eq!(values, [(0.0, -1.0), (0.5, -1.0), (0.5, 0.0), (0.5, 1.0)]);
+    }
+
+    proptest! {
+        #[test]
+        fn values_of_any_size_become_samples_of_a_usual_one(
+            values in prop::collection::vec((any_value(), prop::option::of(any_value())), 1..40),
+        ) {
+            let lessons: Vec<Lesson> = values.iter().map(|(a, b)| lesson(&[*b, Some(*a)])).collect();
+            for sample in samples(&lessons) {
+                prop_assert!(sample.value.is_finite() && sample.value.abs() <= 1e6, "{sample:?}");
+            }
+        }
+    }
+
+    fn any_value() -> impl Strategy<Value = f64> {
+        let extreme = vec![
+            1e308,
+            -1e308,
+            f64::MAX,
+            f64::MIN,
+            1e-308,
+            5e-324,
+            -5e-324,
+            0.0,
+            1.0,
+        ];
+        prop_oneof![
+            prop::sample::select(extreme),
+            any::<f64>().prop_filter("finite", |v| v.is_finite()),
+        ]
     }
 
     #[test]

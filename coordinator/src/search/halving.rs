@@ -5,7 +5,10 @@
 
 use std::{cmp::Ordering, collections::BTreeSet};
 
-use super::objective::Objective;
+use super::{
+    objective::Objective,
+    worth::{NoWorth, TrialValue, worth},
+};
 
 /// What a point came to at a rung, better ones first. Finished values rank before pruned, diverged and failed points.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -28,6 +31,16 @@ pub(super) enum PointOutcome {
 }
 
 impl PointOutcome {
+    /// Of a point whose trials came to this.
+    pub fn of(trials: impl IntoIterator<Item = TrialValue>, objective: &Objective) -> PointOutcome {
+        match worth(trials) {
+            Ok(worth) if worth.is_pruned => PointOutcome::Pruned(objective.turned(worth.mean)),
+            Ok(worth) => PointOutcome::Value(objective.turned(worth.mean)),
+            Err(NoWorth::Diverged) => PointOutcome::Diverged,
+            Err(NoWorth::Nothing) => PointOutcome::Failed,
+        }
+    }
+
     fn class(self) -> u8 {
         match self {
             PointOutcome::Value(_) => 0,
@@ -35,6 +48,12 @@ impl PointOutcome {
             PointOutcome::Diverged => 2,
             PointOutcome::Failed => 3,
         }
+    }
+
+    /// Better ones first.
+    pub fn compare(&self, other: &PointOutcome) -> Ordering {
+        let class = self.class().cmp(&other.class());
+        class.then(self.number().total_cmp(&other.number()))
     }
 
     /// Whether the point cannot be trained any further.
@@ -75,10 +94,8 @@ impl PartialOrd for Standing {
 
 impl Ord for Standing {
     fn cmp(&self, other: &Standing) -> Ordering {
-        let class = self.outcome.class().cmp(&other.outcome.class());
-        class
-            .then(self.outcome.number().total_cmp(&other.outcome.number()))
-            .then(self.point.cmp(&other.point))
+        let outcomes = self.outcome.compare(&other.outcome);
+        outcomes.then(self.point.cmp(&other.point))
     }
 }
 
@@ -117,10 +134,7 @@ impl RungState {
     /// Takes in one point; each point arrives once.
     pub fn arrive(&mut self, standing: Standing) -> Settled {
         let mut settled = Settled::default();
-        self.arrived.push(standing);
-        if !standing.outcome.is_over() && self.best.is_none_or(|best| standing < best) {
-            self.best = Some(standing);
-        }
+        self.wait(standing);
         if self.places == 0 {
             return settled;
         }
@@ -140,6 +154,27 @@ impl RungState {
             settled.eliminated.push(worst);
         }
         settled
+    }
+
+    /// Takes in one point of a rung where nothing is settled before all have come.
+    pub fn wait(&mut self, standing: Standing) {
+        self.arrived.push(standing);
+        if !standing.outcome.is_over() && self.best.is_none_or(|best| standing < best) {
+            self.best = Some(standing);
+        }
+    }
+
+    /// Settles the full rung in this order.
+    pub fn settle(&mut self, mut ranked: Vec<Standing>) -> Settled {
+        if self.places == 0 {
+            return Settled::default();
+        }
+        let eliminated = ranked.split_off(ranked.len().min(self.places as usize));
+        self.promoted = ranked.len() as u64;
+        Settled {
+            promoted: ranked,
+            eliminated,
+        }
     }
 
     /// Whether every point that comes here has come.

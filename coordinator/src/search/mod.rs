@@ -40,8 +40,16 @@ mod simulate;
 mod written;
 // The fold.
 mod fold;
+mod sets;
 mod statistics;
 mod winner;
+mod worth;
+
+/// Of the decisions: raised whenever the same definition and results would lead to other points, promotions or winners. A sweep is
+/// continued and replayed by the version that began it.
+///
+/// 2: what a sampler gives again is a repeat of the first point with these params; sets of params are ranked by all their trainings.
+pub const VERSION: u32 = 2;
 
 /// Version of the decisions: raised whenever the same results could lead to other points, promotions, boxes or another winner
 /// than before. A sweep is decided to its end by the version that it was begun with.
@@ -54,13 +62,16 @@ pub use definition::{
     Pruner, RoundPoints, Sampler, Strategy, WrittenRound,
 };
 pub use domain::{Condition, Domain, Grid, Kind, Range, Scale};
+pub(crate) use edge::FAMILY as EDGES;
 pub use fold::{RoundView, Search};
 pub use objective::Objective;
 pub use plan::{Bracket, FinishPlan, Plan, PointSource, RoundPlan, Rung, TrialKey};
 pub use search_box::{AxisBox, SearchBox};
 pub use simulate::shares_used;
 pub use space::{Params, Space};
+pub(crate) use statistics::mean;
 pub use winner::Winner;
+pub use worth::{NoWorth, TrialValue, Worth, worth};
 
 #[cfg(test)]
 mod tests;

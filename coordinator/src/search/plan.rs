@@ -210,12 +210,12 @@ impl FinishPlan {
         u64::from(self.top) * u64::from(self.extra) * u64::from(folds)
     }
 
-    /// Rank, repeat (from 1: repeat 0 is the trial that the point has) and fold of a trial of this finish.
+    /// Rank, repeat (from 0, after those that the point has) and fold of a trial of this finish.
     pub(super) fn place(&self, index: u64, folds: u32) -> (usize, u32, u32) {
         let (folds, extra) = (u64::from(folds), u64::from(self.extra));
         (
             (index / (extra * folds)) as usize,
-            1 + (index / folds % extra) as u32,
+            (index / folds % extra) as u32,
             (index % folds) as u32,
         )
     }

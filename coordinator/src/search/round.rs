@@ -1,11 +1,14 @@
 //! The results of one round: values at rungs, and who goes on.
 
+use std::collections::BTreeMap;
+
 use super::{
     decision::TrialEvent,
     definition::Pruner,
-    halving::{PointOutcome, RungState, Standing},
+    halving::{PointOutcome, RungState, Settled, Standing},
     objective::Objective,
     plan::RoundPlan,
+    worth::TrialValue,
 };
 
 /// How a trial ended, as far as the search cares.
@@ -55,6 +58,8 @@ struct BracketState {
     first_point: u64,
     epochs: Vec<u32>,
     rungs: Vec<RungState>,
+    /// Of each point the first of the bracket with the same params; `None` where all are different.
+    firsts: Option<Vec<u64>>,
 }
 
 const THROUGH: u8 = u8::MAX;
@@ -82,6 +87,7 @@ impl RoundState {
                         RungState::new(bracket.rungs[i].points.min(points), places)
                     })
                     .collect(),
+                firsts: None,
             })
             .collect();
         RoundState {
@@ -98,6 +104,11 @@ impl RoundState {
             diverged_points: 0,
             has_pruner: plan.pruner != Pruner::None,
         }
+    }
+
+    /// Points of a bracket have the same params: of each the first that has them.
+    pub fn group(&mut self, bracket: usize, firsts: Vec<u64>) {
+        self.brackets[bracket].firsts = Some(firsts);
     }
 
     /// Takes in an event of one trial (in that trial's own order); says what follows from it for this and other trials.
@@ -187,7 +198,7 @@ impl RoundState {
                 self.finished_points += 1;
                 self.diverged_points += u64::from(outcome == PointOutcome::Diverged);
             }
-            let settled = self.brackets[bracket].rungs[rung].arrive(Standing { outcome, point });
+            let settled = self.arrive(bracket, rung, Standing { outcome, point }, objective);
             for standing in settled.promoted {
                 self.on_way_to[standing.point as usize] = rung as u8 + 1;
                 if standing.outcome.is_over() {
@@ -209,6 +220,62 @@ impl RoundState {
         moves
     }
 
+    fn arrive(
+        &mut self,
+        bracket: usize,
+        rung: usize,
+        standing: Standing,
+        objective: &Objective,
+    ) -> Settled {
+        if self.brackets[bracket].firsts.is_none() {
+            return self.brackets[bracket].rungs[rung].arrive(standing);
+        }
+        self.brackets[bracket].rungs[rung].wait(standing);
+        if !self.brackets[bracket].rungs[rung].is_full() {
+            return Settled::default();
+        }
+        let ranked = self.ranked_by_sets(bracket, rung, objective);
+        self.brackets[bracket].rungs[rung].settle(ranked)
+    }
+
+    /// The points of a full rung in the order of their places on the next one: sets of params by the mean over all their trainings here,
+    /// and one point of each set, the earliest, before a second of any; last those that cannot be trained any further.
+    fn ranked_by_sets(&self, bracket: usize, rung: usize, objective: &Objective) -> Vec<Standing> {
+        let BracketState {
+            first_point,
+            firsts,
+            ..
+        } = &self.brackets[bracket];
+        let first = |point: u64| match firsts {
+            Some(firsts) => firsts[(point - first_point) as usize],
+            None => point,
+        };
+        let mut sets: BTreeMap<u64, Vec<Standing>> = BTreeMap::new();
+        for standing in self.brackets[bracket].rungs[rung].arrived() {
+            sets.entry(first(standing.point))
+                .or_default()
+                .push(*standing);
+        }
+        let mut ranked = Vec::new();
+        for (set, mut members) in sets {
+            let values = members
+                .iter()
+                .flat_map(|member| self.values_so_far(member.point, rung));
+            let outcome = PointOutcome::of(values, objective);
+            members.sort_by_key(|member| (member.outcome.is_over(), member.point));
+            let of_set = Standing {
+                outcome,
+                point: set,
+            };
+            ranked.extend(members.into_iter().enumerate().map(|(nth, member)| {
+                let is_over = member.outcome.is_over() || outcome.is_over();
+                ((is_over, nth), of_set, member)
+            }));
+        }
+        ranked.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(a.1.cmp(&b.1)).then(a.2.cmp(&b.2)));
+        ranked.into_iter().map(|(.., member)| member).collect()
+    }
+
     fn promote(&self, point: u64, rung: usize) -> Vec<Move> {
         self.trials_of(point)
             .filter(|&trial| {
@@ -228,31 +295,32 @@ impl RoundState {
 
     /// How the point fares at a rung; `None` while one of its trials is still out.
     fn outcome(&self, point: u64, rung: usize, objective: &Objective) -> Option<PointOutcome> {
-        let (mut sum, mut count, mut diverged, mut pruned) = (0.0, 0u32, false, false);
-        for trial in self.trials_of(point) {
-            let value = self.values[trial as usize * self.rung_count + rung];
-            match self.fates[trial as usize] {
-                Fate::Pruned if self.has_pruner => pruned = true,
-                fate if value.is_nan() => match fate {
-                    Fate::Open => return None,
-                    Fate::Diverged => diverged = true,
-                    _ => {}
-                },
-                _ => {}
-            }
-            if !value.is_nan() {
-                sum += value;
-                count += 1;
-            }
+        let values = self.trial_values(point, rung)?;
+        Some(PointOutcome::of(values, objective))
+    }
+
+    /// What each of a point's trials came to at a rung, in order; `None` while one of them is still out.
+    pub fn trial_values(&self, point: u64, rung: usize) -> Option<Vec<TrialValue>> {
+        self.trials_of(point)
+            .map(|trial| self.trial_value(trial, rung))
+            .collect()
+    }
+
+    /// The same of those that have come so far.
+    pub fn values_so_far(&self, point: u64, rung: usize) -> impl Iterator<Item = TrialValue> {
+        self.trials_of(point)
+            .map(move |trial| self.trial_value(trial, rung).unwrap_or(TrialValue::Nothing))
+    }
+
+    fn trial_value(&self, trial: u64, rung: usize) -> Option<TrialValue> {
+        let value = self.values[trial as usize * self.rung_count + rung];
+        match self.fates[trial as usize] {
+            Fate::Open if value.is_nan() => None,
+            Fate::Diverged if value.is_nan() => Some(TrialValue::Diverged),
+            _ if value.is_nan() => Some(TrialValue::Nothing),
+            Fate::Pruned if self.has_pruner => Some(TrialValue::Pruned(value)),
+            _ => Some(TrialValue::Value(value)),
         }
-        let mean = sum / f64::from(count);
-        let turned = if objective.maximize { -mean } else { mean };
-        Some(match (diverged, count) {
-            (true, _) => PointOutcome::Diverged,
-            (false, 0) => PointOutcome::Failed,
-            (false, _) if pruned => PointOutcome::Pruned(turned),
-            (false, _) => PointOutcome::Value(turned),
-        })
     }
 
     /// How a point fares at rung `level`; `None` while it is on its way there.
@@ -267,23 +335,6 @@ impl RoundState {
 
     fn trials_of(&self, point: u64) -> std::ops::Range<u64> {
         point * self.trials_per_point..(point + 1) * self.trials_per_point
-    }
-
-    /// The values of a point's trials at rung `level`, one per trial; `None` for those without.
-    pub fn values_at(&self, point: u64, level: usize) -> Vec<Option<f64>> {
-        self.trials_of(point)
-            .map(|trial| {
-                let value = self.values[trial as usize * self.rung_count + level];
-                let pruned = self.has_pruner && self.fates[trial as usize] == Fate::Pruned;
-                (!value.is_nan() && !pruned).then_some(value)
-            })
-            .collect()
-    }
-
-    /// Whether one of the point's trials has diverged.
-    pub fn has_diverged(&self, point: u64) -> bool {
-        self.trials_of(point)
-            .any(|trial| self.fates[trial as usize] == Fate::Diverged)
     }
 
     /// The next trial that has not been handed out, below `limit`; hands it out.

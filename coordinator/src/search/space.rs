@@ -6,9 +6,12 @@ use serde_json::Value;
 
 use super::{
     definition::DefinitionError,
-    domain::{Domain, same},
+    domain::{Domain, Kind, same},
     search_box::SearchBox,
 };
+
+/// Where conditions branch more often than this, combinations are not counted.
+const MOST_BRANCHES: u32 = 100_000;
 
 /// One set of values of the space, by full path, in order of path. Inactive hyperparameters are absent.
 pub type Params = BTreeMap<String, Value>;
@@ -103,6 +106,80 @@ impl Space {
             .iter()
             .map(|domain| params.get(&domain.path).and_then(|v| domain.share(v)))
             .collect()
+    }
+
+    /// How many different sets of params there are; `None`: without end, or too many conditions to count them.
+    pub fn combinations(&self) -> Option<u64> {
+        let mut steps = MOST_BRANCHES;
+        self.count(0, &mut Params::new(), &mut steps)
+    }
+
+    /// The same of the domains from position `at` of the order of evaluation on, after these values.
+    fn count(&self, at: usize, chosen: &mut Params, steps: &mut u32) -> Option<u64> {
+        *steps = steps.checked_sub(1)?;
+        let Some(&axis) = self.evaluation_order.get(at) else {
+            return Some(1);
+        };
+        let domain = &self.domains[axis];
+        if !is_active(domain, chosen) {
+            return self.count(at + 1, chosen, steps);
+        }
+        let size = domain.size()?;
+        // What no condition names is alike; so are all values without one of their own.
+        let conditions = self.domains.iter().flat_map(|domain| &domain.conditions);
+        let mut named: Vec<&Value> = Vec::new();
+        for value in conditions
+            .filter(|c| c.path == domain.path)
+            .flat_map(|c| &c.values)
+        {
+            if domain.contains(value) && !named.iter().any(|known| same(known, value)) {
+                named.push(value);
+            }
+        }
+        let mut sum: u64 = 0;
+        for value in &named {
+            chosen.insert(domain.path.clone(), (*value).clone());
+            sum = sum.saturating_add(self.count(at + 1, chosen, steps)?);
+        }
+        chosen.insert(domain.path.clone(), Value::Null);
+        let others = size.saturating_sub(named.len() as u64);
+        if others > 0 {
+            sum = sum.saturating_add(others.saturating_mul(self.count(at + 1, chosen, steps)?));
+        }
+        chosen.remove(&domain.path);
+        Some(sum)
+    }
+
+    /// Whether there may be params that a draw gives twice: without an axis of numbers that lie as close as one likes.
+    pub(super) fn recurs(&self) -> bool {
+        let always = self
+            .domains
+            .iter()
+            .filter(|domain| domain.conditions.is_empty());
+        always.map(Domain::size).all(|size| size.is_some())
+    }
+
+    /// What tells these params from all others of this space, whether a number is written 1 or 1.0; `None` where a draw does not give them
+    /// twice.
+    pub(super) fn recurring(&self, params: &Params) -> Option<Vec<u64>> {
+        let countable =
+            |domain: &Domain| !params.contains_key(&domain.path) || domain.size().is_some();
+        self.domains.iter().all(countable).then(|| self.key(params))
+    }
+
+    /// What tells these params from all others of this space.
+    pub(super) fn key(&self, params: &Params) -> Vec<u64> {
+        const ABSENT: u64 = u64::MAX;
+        let part = |domain: &Domain| match (&domain.kind, params.get(&domain.path)) {
+            (_, None) => ABSENT,
+            (Kind::Choice(values), Some(value)) => {
+                let index = values.iter().position(|known| same(known, value));
+                index.map_or(ABSENT - 1, |index| index as u64)
+            }
+            // The sum makes −0 and 0 one.
+            (Kind::Range(_), Some(value)) => (value.as_f64().unwrap_or(f64::NAN) + 0.0).to_bits(),
+        };
+        self.domains.iter().map(part).collect()
     }
 
     /// Checks params that a person gave for some of the paths (`start`).

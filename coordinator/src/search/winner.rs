@@ -1,6 +1,13 @@
 //! Which point is recommended.
 
-use super::{objective::Objective, space::Params, statistics};
+use std::collections::BTreeSet;
+
+use super::{
+    objective::Objective,
+    space::Params,
+    statistics,
+    worth::{TrialValue, worth},
+};
 
 /// A point and what its trials say.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,40 +39,62 @@ pub struct Winner {
 pub(super) struct Candidate {
     pub round: u32,
     pub point: u64,
-    /// Number and value of each trial that counts.
-    pub trials: Vec<(u64, f64)>,
+    /// In the order of their numbers.
+    pub trials: Vec<CandidateTrial>,
     pub epochs: u32,
 }
 
+/// A trial of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CandidateTrial {
+    pub number: u64,
+    /// Which training it is a fold of: the number of that one's first trial.
+    pub training: u64,
+    pub value: TrialValue,
+}
+
+impl Candidate {
+    fn values(&self) -> Vec<f64> {
+        let value = |trial: &CandidateTrial| match trial.value {
+            TrialValue::Value(value) => Some(value),
+            _ => None,
+        };
+        self.trials.iter().filter_map(value).collect()
+    }
+}
+
 /// The best mean; on equal means the one named first. A point with more trials goes before it when nobody can tell the two apart, so that one
-/// lucky trial does not win over a mean of several. `folds`: trials of one training.
+/// lucky trial does not win over a mean of several.
 pub(super) fn choose(
     candidates: &[Candidate],
     objective: &Objective,
-    folds: u32,
     params: impl Fn(u32, u64) -> Params,
 ) -> Option<Winner> {
+    let worth_of = |candidate: &Candidate| worth(candidate.trials.iter().map(|trial| trial.value));
+    let candidates: Vec<&Candidate> = candidates.iter().filter(|c| worth_of(c).is_ok()).collect();
     let groups: Vec<Vec<f64>> = candidates
         .iter()
-        .map(|candidate| candidate.trials.iter().map(|(_, value)| *value).collect())
+        .map(|candidate| candidate.values())
         .collect();
-    let best = (0..groups.len())
-        .filter(|&i| !groups[i].is_empty())
-        .min_by(|&a, &b| {
-            objective.compare(statistics::mean(&groups[a]), statistics::mean(&groups[b]))
-        })?;
+    let best = (0..groups.len()).min_by(|&a, &b| {
+        objective.compare(statistics::mean(&groups[a]), statistics::mean(&groups[b]))
+    })?;
     let best = better_proven(&groups, best, objective);
-    let chosen = &candidates[best];
-    let mut trials: Vec<u64> = chosen.trials.iter().map(|(number, _)| *number).collect();
+    let chosen = candidates[best];
+    let worth = worth_of(chosen).ok()?;
+    let counting = chosen.trials.iter();
+    let counting = counting.filter(|trial| matches!(trial.value, TrialValue::Value(_)));
+    let trainings: BTreeSet<u64> = counting.clone().map(|trial| trial.training).collect();
+    let mut trials: Vec<u64> = counting.map(|trial| trial.number).collect();
     trials.sort_unstable();
     Some(Winner {
         round: chosen.round,
         point: chosen.point,
         params: params(chosen.round, chosen.point),
-        objective: statistics::mean(&groups[best]),
-        spread: statistics::spread(&groups[best]),
-        half_width: statistics::half_width(&groups[best]),
-        repeats: (groups[best].len() as u32).div_ceil(folds),
+        objective: worth.mean,
+        spread: worth.spread,
+        half_width: worth.half_width,
+        repeats: trainings.len() as u32,
         trials,
         epochs: chosen.epochs,
         tied: statistics::ties(&groups, best)
@@ -101,11 +130,18 @@ mod tests {
         let candidate = |(point, values): (usize, &&[f64])| Candidate {
             round: 1,
             point: point as u64,
-            trials: (1..).zip(values.iter().copied()).collect(),
+            trials: (1..)
+                .zip(values.iter())
+                .map(|(number, value)| CandidateTrial {
+                    number,
+                    training: number,
+                    value: TrialValue::Value(*value),
+                })
+                .collect(),
             epochs: 9,
         };
         let candidates: Vec<Candidate> = groups.iter().enumerate().map(candidate).collect();
-        let winner = choose(&candidates, &objective, 1, |_, _| Params::new());
+        let winner = choose(&candidates, &objective, |_, _| Params::new());
         winner.unwrap().point
     }
 

@@ -2,13 +2,14 @@
 
 use super::{
     StoreError,
-    apply::{curve, valued},
+    apply::{curve, valued, worth},
     command::USER,
     history::{
         AttemptDetail, Best, OpenAttempt, RoundDetail, SweepDetail, SweepSummary, TrialDetail,
         TrialFilter, TrialSummary,
     },
     rows::{PointRow, Read, Rows, SweepKey, SweepRow, TrialRow},
+    values::WinnerRef,
 };
 use crate::{
     ids::{SweepId, TrialNumber},
@@ -161,21 +162,49 @@ fn best_of(store: &dyn Read, row: &SweepRow) -> Rows<Option<Best>> {
     let Some(point) = best_point(store, row)? else {
         return Ok(None);
     };
-    let Some(objective) = point.value.mean else {
+    let Some(known) = point.value.mean else {
         return Ok(None);
     };
     let trials = store.trials_of_point(row.key, point.place)?;
+    let worth = worth(&trials);
     Ok(Some(Best {
         sweep: row.id.clone(),
         place: point.place,
-        objective,
-        spread: point.value.spread,
+        // Of a promoted trial that is trained on the last rung's value stands.
+        objective: worth.as_ref().map_or(known, |worth| worth.mean),
+        spread: worth
+            .as_ref()
+            .map_or(point.value.spread, |worth| worth.spread),
+        half_width: worth.and_then(|worth| worth.half_width),
+        tied: findings(store, row.key)?.tied,
         repeats: point.value.repeats,
-        trials: valued(&trials).map(|(number, ..)| number).collect(),
+        trials: valued(&trials).map(|trial| trial.number).collect(),
         params_json: point.params_json,
         epochs: point.value.epochs,
         test_accuracy: row.test_accuracy,
     }))
+}
+
+/// What is stored as a sweep's warnings.
+struct Findings {
+    /// In words, oldest first.
+    warnings: Vec<String>,
+    /// Points whose mean cannot be told from the best one's.
+    tied: Vec<WinnerRef>,
+}
+
+fn findings(store: &dyn Read, sweep: SweepKey) -> Rows<Findings> {
+    let mut findings = Findings {
+        warnings: Vec::new(),
+        tied: Vec::new(),
+    };
+    for (key, text) in store.warnings(sweep)? {
+        match WinnerRef::of_tie_key(&key) {
+            Some(place) => findings.tied.push(place),
+            None => findings.warnings.push(text),
+        }
+    }
+    Ok(findings)
 }
 
 pub(super) fn sweep(store: &dyn Read, sweep: &SweepId) -> Rows<SweepDetail> {
@@ -198,7 +227,7 @@ pub(super) fn sweep(store: &dyn Read, sweep: &SweepId) -> Rows<SweepDetail> {
         summary: summary(store, &row)?,
         round: rounds.last().map_or(0, |round| round.planned.round),
         rounds,
-        warnings: store.warnings(row.key)?,
+        warnings: findings(store, row.key)?.warnings,
         best: best_of(store, &row)?,
         sweep: (*row.sweep).clone(),
         counts: counts(store, &row)?,

@@ -106,6 +106,10 @@ pub struct Best {
     pub objective: f64,
     /// Standard deviation over its trials, n − 1; `None` for one trial.
     pub spread: Option<f64>,
+    /// Half the width of the mean's 95 % confidence interval; `None` for one trial.
+    pub half_width: Option<f64>,
+    /// Points whose mean cannot be told from this one's.
+    pub tied: Vec<WinnerRef>,
     /// Trainings of it (folds counted once).
     pub repeats: u32,
     /// Its trials that count, ascending.

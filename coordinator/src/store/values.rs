@@ -126,6 +126,25 @@ pub struct WinnerRef {
     pub point: u64,
 }
 
+/// What the keys of findings begin with that name the points which cannot be told from the best one.
+pub const TIES: &str = "tied ";
+
+impl WinnerRef {
+    /// The key of the finding that this point cannot be told from the best one.
+    pub fn tie_key(self) -> String {
+        format!("{TIES}{} {}", self.round, self.point)
+    }
+
+    /// The point of such a key.
+    pub fn of_tie_key(key: &str) -> Option<Self> {
+        let (round, point) = key.strip_prefix(TIES)?.split_once(' ')?;
+        Some(Self {
+            round: round.parse().ok()?,
+            point: point.parse().ok()?,
+        })
+    }
+}
+
 /// What a blob holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum BlobKind {

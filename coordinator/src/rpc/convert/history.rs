@@ -150,7 +150,15 @@ pub fn best(best: Best, metric: &str) -> v1::Best {
         params_json: best.params_json,
         epochs: best.epochs,
         test_accuracy: best.test_accuracy,
-        tied: Vec::new(),
+        half_width: best.half_width,
+        tied: best
+            .tied
+            .iter()
+            .map(|tie| v1::PointPlace {
+                round: tie.round,
+                point: tie.point,
+            })
+            .collect(),
     }
 }
 

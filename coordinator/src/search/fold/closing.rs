@@ -10,6 +10,7 @@ use crate::search::{
     round::RoundState,
     search_box::SearchBox,
     winner::Winner,
+    space::Params,
 };
 
 impl Search {
@@ -37,6 +38,7 @@ impl Search {
             if self.is_in_rounds() {
                 return;
             }
+            self.tell_all_points();
             self.enter_finish();
             if !self.finishes[self.segment].is_complete() {
                 return;
@@ -72,6 +74,7 @@ impl Search {
         {
             generations.advance(&self.definition, &self.rounds[self.current]);
         }
+        self.tell_points();
     }
 
     fn look_for_target(&mut self) {
@@ -79,11 +82,12 @@ impl Search {
             return;
         }
         let round = &self.rounds[self.current];
+        let objective = &self.definition.objective;
         let reached = (0..round.levels()).any(|level| {
             round.level_is_full(level)
-                && round
-                    .best_at_level(level)
-                    .is_some_and(|best| self.definition.objective.reached(self.value_of(best)))
+                && self
+                    .best_at_level(self.current, level)
+                    .is_some_and(|best| objective.reached(best.value(objective)))
         });
         if !reached {
             return;
@@ -103,11 +107,9 @@ impl Search {
         self.current += 1;
         self.warn_of_divergence(closed);
         let (elites, _) = self.elites(closed);
-        if let Some(best) = self.rounds[closed].best_from_top(0) {
-            let best = self.params((closed, best.point));
-            for edge in edge::edges(&self.definition.space, &best, &elites) {
-                self.warn(edge.warning);
-            }
+        if let Some((_, best)) = self.best_of(closed, 0) {
+            let best = self.params(best);
+            self.warn_of_edges(closed + 1, &best, &elites);
         }
     }
 
@@ -123,16 +125,13 @@ impl Search {
                 } else {
                     SearchBox::whole(&self.definition.space)
                 };
-                self.outbox.push_back(Decision::NarrowTo {
-                    round: next.number,
-                    within: within.clone(),
-                });
                 self.boxes[self.current] = Some(within);
+                self.say_round(self.current);
             }
             PointSource::Proposed { .. } => {
-                let widened = match self.rounds[closed].best_from_top(0) {
-                    Some(best) if self.definition.widens() => {
-                        let best = self.params((closed, best.point));
+                let widened = match self.best_of(closed, 0) {
+                    Some((_, best)) if self.definition.widens() => {
+                        let best = self.params(best);
                         let edges = edge::edges(&self.definition.space, &best, &elites);
                         narrow::widened(&self.definition.space, &edges)
                     }
@@ -148,22 +147,19 @@ impl Search {
                     }
                     None => widened,
                 };
-                self.outbox.push_back(Decision::NarrowTo {
-                    round: number,
-                    within: within.clone(),
-                });
                 if let Some(generations) = &mut self.generations[self.current] {
                     generations.learn(lessons, within.clone(), model);
                 }
                 self.boxes[self.current] = Some(within);
+                self.say_round(self.current);
             }
             PointSource::Top(top) => {
-                let best: Vec<Place> = self.rounds[closed]
-                    .ranked_from_top(0)
+                let best: Vec<Place> = self
+                    .ranked(closed..closed + 1, 0)
                     .into_iter()
-                    .filter(|standing| standing.outcome.has_value())
+                    .filter(|(outcome, _)| outcome.has_value())
                     .take(top as usize)
-                    .map(|standing| (closed, standing.point))
+                    .map(|(_, place)| place)
                     .collect();
                 self.rounds[self.current].limit_points(best.len() as u64);
                 self.tops[self.current] = Some(best);
@@ -202,6 +198,17 @@ impl Search {
         }
     }
 
+    fn warn_of_edges(&mut self, after: usize, best: &Params, elites: &[Params]) {
+        let edges = edge::edges(&self.definition.space, best, elites);
+        let warnings: Vec<Warning> = edges.into_iter().map(|edge| edge.warning).collect();
+        self.warnings.retain(|warning| !edge::is_edge(warning));
+        self.warnings.extend(warnings.iter().cloned());
+        self.outbox.push_back(Decision::Edges {
+            after: after as u32,
+            warnings,
+        });
+    }
+
     fn end(&mut self, winner: Option<Winner>) {
         self.finished = true;
         let reason = match (
@@ -216,9 +223,7 @@ impl Search {
             _ => "the plan is done".to_owned(),
         };
         if let Some(winner) = &winner {
-            for edge in edge::edges(&self.definition.space, &winner.params, &[]) {
-                self.warn(edge.warning);
-            }
+            self.warn_of_edges(self.rounds.len() + 1, &winner.params, &[]);
         }
         self.outbox.push_back(Decision::Finish { winner, reason });
     }

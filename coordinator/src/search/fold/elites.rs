@@ -2,8 +2,7 @@
 
 use super::{Place, Search};
 use crate::search::{
-    definition::EarlierPoint, halving::Standing, narrow, plan::PointSource, round::RoundState,
-    space::Params,
+    definition::EarlierPoint, narrow, plan::PointSource, round::RoundState, space::Params,
 };
 
 /// Of very many points an even choice of about so many says which values of a choice were tried.
@@ -27,7 +26,7 @@ impl Search {
             .rev()
             .find(|&i| matches!(self.plan.rounds[i].source, PointSource::Drawn { .. }))
             .unwrap_or(0);
-        let ranked = self.rounds[last_drawn].ranked_from_top(0);
+        let ranked = self.ranked(last_drawn..last_drawn + 1, 0);
         let earlier: Vec<&EarlierPoint> = match last_drawn {
             0 => self.fitting_earlier().collect(),
             _ => Vec::new(),
@@ -35,25 +34,21 @@ impl Search {
         let every = ranked.len().div_ceil(MOST_TRIED).max(1);
         let tried = ranked.iter().step_by(every);
         let tried = tried
-            .map(|standing| self.params((last_drawn, standing.point)))
+            .map(|(_, place)| self.params(*place))
             .chain(earlier.iter().map(|point| point.params.clone()))
             .collect();
         let finished = ranked
             .iter()
-            .filter(|standing| !standing.outcome.is_over())
+            .filter(|(outcome, _)| !outcome.is_over())
             .count()
             + earlier.iter().filter(|p| p.objective.is_some()).count();
         let count = finished.div_ceil(4).clamp(4, narrow::MOST_ELITES);
         // Pruned points fill up the four where too few were trained to the end.
         let mut best: Vec<(bool, f64, Params)> = ranked
             .into_iter()
-            .filter(|standing| standing.outcome.has_value())
+            .filter(|(outcome, _)| outcome.has_value())
             .take(count)
-            .map(|standing| {
-                let outcome = standing.outcome;
-                let params = self.params((last_drawn, standing.point));
-                (outcome.is_over(), outcome.number(), params)
-            })
+            .map(|(outcome, place)| (outcome.is_over(), outcome.number(), self.params(place)))
             .collect();
         best.extend(earlier.iter().filter_map(|point| {
             let value = self.definition.objective.turned(point.objective?);
@@ -90,28 +85,9 @@ impl Search {
         elites
     }
 
-    /// Points with a value at the `down`-th rung from the top, of several rounds, best first.
-    pub(super) fn ranked(
-        &self,
-        rounds: std::ops::Range<usize>,
-        down: usize,
-    ) -> Vec<(Standing, usize)> {
-        let mut ranked: Vec<(Standing, usize)> = rounds
-            .flat_map(|i| {
-                let standings = self.rounds[i].ranked_from_top(down);
-                standings.into_iter().map(move |standing| (standing, i))
-            })
-            .filter(|(standing, _)| !standing.outcome.is_over())
-            .collect();
-        ranked.sort_unstable_by(|(a, i), (b, j)| {
-            let order = a.outcome.number().total_cmp(&b.outcome.number());
-            order.then((i, a.point).cmp(&(j, b.point)))
-        });
-        ranked
-    }
-
     fn ranked_places(&self, rounds: std::ops::Range<usize>, down: usize) -> Vec<Place> {
         let ranked = self.ranked(rounds, down).into_iter();
-        ranked.map(|(standing, i)| (i, standing.point)).collect()
+        let with_value = ranked.filter(|(outcome, _)| !outcome.is_over());
+        with_value.map(|(_, place)| place).collect()
     }
 }

@@ -1,5 +1,7 @@
 //! The finish: the best points are trained again, with other seeds. An extended sweep has one for each extension.
 
+use std::collections::BTreeMap;
+
 use super::{Place, Search};
 use crate::search::{
     decision::TrialEvent,
@@ -27,8 +29,8 @@ pub(super) struct Finishing {
     state: Option<RoundState>,
     /// The points it chooses from, once they are known: those of the finish before, and the best by now.
     finalists: Option<Vec<Finalist>>,
-    /// Those among them that this finish trains, by rank: the others have their repeats.
-    trained: Vec<Finalist>,
+    /// Those among them that this finish trains, by rank, and how often each was trained before: the others have their repeats.
+    trained: Vec<(Finalist, u32)>,
     /// Its trials that the sweep's end left out.
     given_up: Vec<u64>,
 }
@@ -60,7 +62,7 @@ impl Finishing {
     }
 
     /// The point of rank `rank` among those that it trains.
-    fn trained(&self, rank: usize) -> Option<Finalist> {
+    fn trained(&self, rank: usize) -> Option<(Finalist, u32)> {
         self.trained.get(rank).copied()
     }
 }
@@ -93,11 +95,12 @@ impl Search {
         let (segment, index) = self.plan.finish_of(number)?;
         let finish = &self.finishes[segment];
         let (rank, repeat, fold) = finish.plan?.place(index, self.plan.folds);
-        let (round, point) = self.named(finish.trained(rank)?);
+        let (finalist, before) = finish.trained(rank)?;
+        let (round, point) = self.named(finalist);
         Some(TrialKey {
             round,
             point,
-            repeat,
+            repeat: before + repeat,
             fold,
         })
     }
@@ -115,15 +118,30 @@ impl Search {
         best.truncate(finish.top as usize);
         best.retain(|place| !finalists.contains(place));
         finalists.extend(&best);
+        let trained = best
+            .into_iter()
+            .map(|finalist| (finalist, self.trained_before(finalist, finish.extra)));
+        let trained: Vec<(Finalist, u32)> = trained.collect();
         let finishing = &mut self.finishes[self.segment];
         if let Some(state) = &mut finishing.state {
-            state.limit_points(best.len() as u64);
+            state.limit_points(trained.len() as u64);
             for &index in &finishing.given_up {
                 state.apply(index, TrialEvent::Cancelled, &self.definition.objective);
             }
         }
-        finishing.trained = best;
+        finishing.trained = trained;
         finishing.finalists = Some(finalists);
+    }
+
+    /// How often a finalist was trained before it is `extra` times more. Of a point of an earlier sweep that one's training counts.
+    fn trained_before(&mut self, finalist: Finalist, extra: u32) -> u32 {
+        match finalist {
+            Finalist::Own(place) => {
+                let own = self.plan.rounds[place.0].repeats;
+                self.sets.train(place, own, extra)
+            }
+            Finalist::Earlier(_) => 1,
+        }
     }
 
     /// What the finish that is due chooses from, best first. Points of an earlier sweep are among them if it trains every point it chooses:
@@ -132,15 +150,14 @@ impl Search {
         let rounds = self.plan.segment_end(self.segment);
         let own = self.ranked(0..rounds, 0).into_iter();
         let mut best: Vec<(f64, Finalist)> = own
-            .map(|(standing, round)| {
-                let value = standing.outcome.number();
-                (value, Finalist::Own((round, standing.point)))
-            })
+            .filter(|(outcome, _)| !outcome.is_over())
+            .map(|(outcome, place)| (outcome.number(), Finalist::Own(place)))
             .collect();
         if finish.extra > 0 {
             best.extend(self.earlier_values());
             best.sort_by(|a, b| a.0.total_cmp(&b.0));
         }
+        let mut best = self.different(best, narrow::MOST_ELITES.max(finish.top as usize));
         let proposes = |round: &RoundPlan| matches!(round.source, PointSource::Proposed { .. });
         if self.plan.rounds[..rounds].iter().any(proposes)
             && let Some(model) = self.model(&self.lessons(rounds), self.last_shape())
@@ -148,7 +165,6 @@ impl Search {
             // What is expected of a point is surer than its one noisy result, as far as the model can be trusted: where it cannot, the
             // best result is among the finalists, and its repeats tell whether it was luck.
             let observed = best.first().map(|(_, finalist)| *finalist);
-            best.truncate(narrow::MOST_ELITES);
             for (value, finalist) in &mut best {
                 let (round, point) = self.named(*finalist);
                 *value = model.mean(&self.shares(&self.params_of(round, point)));
@@ -162,6 +178,34 @@ impl Search {
             }
         }
         best.into_iter().map(|(_, finalist)| finalist).collect()
+    }
+
+    /// The first `most` of these with different params: of two with the same one that is a finalist already, or else one of this sweep.
+    fn different(&self, ranked: Vec<(f64, Finalist)>, most: usize) -> Vec<(f64, Finalist)> {
+        // A plan that is only played through has no params.
+        if self.definition.space.dimensions() == 0 && !self.sets.recur() {
+            return ranked.into_iter().take(most).collect();
+        }
+        let key = |finalist: Finalist| {
+            let (round, point) = self.named(finalist);
+            self.definition.space.key(&self.params_of(round, point))
+        };
+        let known = self.finalists().into_iter().flatten();
+        let known: BTreeMap<Vec<u64>, Finalist> = known.map(|one| (key(*one), *one)).collect();
+        let mut places = BTreeMap::new();
+        let mut different: Vec<(f64, Finalist)> = Vec::new();
+        for (value, finalist) in ranked {
+            let key = key(finalist);
+            let finalist = known.get(&key).copied().unwrap_or(finalist);
+            let count = different.len();
+            match different.get_mut(*places.entry(key).or_insert(count)) {
+                Some((_, taken)) if matches!(taken, Finalist::Earlier(_)) => *taken = finalist,
+                Some(_) => {}
+                None if count == most => break,
+                None => different.push((value, finalist)),
+            }
+        }
+        different
     }
 
     /// The points of an earlier sweep that lie in this space and have not diverged, with their values: smaller is better.
@@ -192,20 +236,17 @@ impl Search {
             .find_map(|finish| finish.finalists.as_ref())
     }
 
-    /// The finalists that have not diverged, with the trials that finishes added.
+    /// The finalists, with the trials that finishes added.
     pub(super) fn finalist_candidates(&self, finalists: &[Finalist]) -> Vec<Candidate> {
+        let finalists = finalists.iter();
         finalists
-            .iter()
-            .filter_map(|&finalist| self.finalist_candidate(finalist))
+            .map(|&finalist| self.finalist_candidate(finalist))
             .collect()
     }
 
-    fn finalist_candidate(&self, finalist: Finalist) -> Option<Candidate> {
+    fn finalist_candidate(&self, finalist: Finalist) -> Candidate {
         let mut candidate = match finalist {
-            Finalist::Own((round, point)) => {
-                let level = self.rounds[round].rung_epochs(point).len() - 1;
-                self.candidate(round, point, level)
-            }
+            Finalist::Own(place) => self.candidate(place, 0),
             Finalist::Earlier(_) => {
                 let (round, point) = self.named(finalist);
                 Candidate {
@@ -217,23 +258,17 @@ impl Search {
             }
         };
         for finish in &self.finishes {
-            let rank = finish
-                .trained
-                .iter()
-                .position(|trained| *trained == finalist);
+            let mut trained = finish.trained.iter();
+            let rank = trained.position(|(trained, _)| *trained == finalist);
             let (Some(plan), Some(state), Some(rank)) = (finish.plan, &finish.state, rank) else {
                 continue;
             };
             let rank = rank as u64;
-            if state.has_diverged(rank) {
-                return None;
-            }
-            let extra = u64::from(plan.extra) * u64::from(self.plan.folds);
-            let added = (plan.first_trial + rank * extra..).zip(state.values_at(rank, 0));
-            candidate
-                .trials
-                .extend(added.filter_map(|(number, value)| Some((number, value?))));
+            let first =
+                plan.first_trial + rank * u64::from(plan.extra) * u64::from(self.plan.folds);
+            let added = self.numbered(first, state.values_so_far(rank, 0));
+            candidate.trials.extend(added);
         }
-        Some(candidate)
+        candidate
     }
 }

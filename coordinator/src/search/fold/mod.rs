@@ -1,7 +1,7 @@
 //! The fold itself: results in, decisions out.
 //!
 //! Here: its state, `apply` and `decide`. What follows when a round is complete is in `closing`, which points narrow the space in `elites`,
-//! what teaches proposals in `lessons`, the finishes in `finish`,
+//! what teaches proposals in `lessons`, the finishes in `finish`, which points are one set of params in `repeats`, who is ahead in `ranking`,
 //! which trial is next and what its values are in `next_trial`, who wins in `recommend`.
 
 mod closing;
@@ -10,7 +10,9 @@ mod finish;
 mod hinges;
 mod lessons;
 mod next_trial;
+mod ranking;
 mod recommend;
+mod repeats;
 mod view;
 
 use std::collections::VecDeque;
@@ -28,14 +30,12 @@ use super::{
     round::{Move, RoundState},
     sampler,
     search_box::SearchBox,
+    sets::{Place, Sets},
     tpe::{self, Observation},
 };
 
 use finish::Finishing;
 pub use view::RoundView;
-
-/// A point: position of its round among the rounds (not its number), and its index there.
-type Place = (usize, u64);
 
 /// The state of one sweep's search.
 #[derive(Debug)]
@@ -48,6 +48,8 @@ pub struct Search {
     boxes: Vec<Option<SearchBox>>,
     /// The points of each `top` round, once they are known.
     tops: Vec<Option<Vec<Place>>>,
+    /// Which of the points that are known have the same params.
+    sets: Sets,
     /// Which part of the plan is under way: 0 as launched, then one for each extension.
     segment: usize,
     /// Position of the round under way; past the segment's last one in its finish.
@@ -76,10 +78,11 @@ impl Search {
         if search.definition.sampler == Sampler::Grid {
             search.grid = sampler::grid(&search.definition.space)?;
         }
+        search.watch_for_repeats();
         Ok(search)
     }
 
-    /// A search that follows a plan made elsewhere.
+    /// A search that follows a plan made elsewhere, every point of which is taken for another.
     pub(super) fn of_plan(definition: Definition, plan: Plan) -> Search {
         let rounds: Vec<RoundState> = plan
             .rounds
@@ -123,6 +126,7 @@ impl Search {
             grid: Vec::new(),
             boxes,
             tops: vec![None; rounds.len()],
+            sets: Sets::default(),
             rounds,
             segment: 0,
             current: 0,
@@ -223,7 +227,7 @@ impl Search {
     /// Which trial has this number; `None` for numbers outside the plan, and for finish repeats whose point is not known yet.
     pub fn trial(&self, number: u64) -> Option<TrialKey> {
         match self.plan.round_of(number) {
-            Some(round) => Some(self.plan.key_in(round, number)),
+            Some(round) => Some(self.key_in(round, number)),
             None => self.finish_trial_key(number),
         }
     }

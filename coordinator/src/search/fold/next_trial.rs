@@ -53,18 +53,20 @@ impl Search {
         Some(self.round_trial(next, index, priority::NEXT_ROUND))
     }
 
-    fn round_trial(&self, round: usize, index: u64, priority: u8) -> NewTrial {
+    fn round_trial(&mut self, round: usize, index: u64, priority: u8) -> NewTrial {
+        self.tell_points();
         let plan = &self.plan.rounds[round];
         let number = plan.first_trial + index;
-        let key = self.plan.key_in(round, number);
-        let epochs = self.rounds[round].rung_epochs(key.point);
+        let key = self.key_in(round, number);
+        let point = self.plan.key_in(round, number).point;
+        let epochs = self.rounds[round].rung_epochs(point);
         NewTrial {
             number,
             round: key.round,
             point: key.point,
             repeat: key.repeat,
             fold: key.fold,
-            params: self.params((round, key.point)),
+            params: self.params((round, point)),
             to_epoch: epochs[0],
             full_epochs: plan.full_epochs,
             waits_at_end: epochs.len() > 1,

@@ -1,6 +1,8 @@
 //! Who is the best so far, and in the end.
 
-use super::Search;
+use std::ops::Range;
+
+use super::{Place, Search};
 use crate::search::{
     narrow,
     round::RoundState,
@@ -15,41 +17,33 @@ impl Search {
             Some(finalists) => self.finalist_candidates(finalists),
             None => self.early_candidates(),
         };
-        winner::choose(
-            &candidates,
-            &self.definition.objective,
-            self.plan.folds,
-            |round, point| self.params_of(round, point),
-        )
+        winner::choose(&candidates, &self.definition.objective, |round, point| {
+            self.params_of(round, point)
+        })
     }
 
     fn early_candidates(&self) -> Vec<Candidate> {
+        let rounds = self.rounds.len();
+        if self.plan.is_written {
+            let last = (0..rounds).rfind(|&round| self.best_of(round, 0).is_some());
+            return last.map_or_else(Vec::new, |round| self.round_candidates(round));
+        }
         let levels = self
             .rounds
             .iter()
             .map(RoundState::levels)
             .max()
             .unwrap_or(1);
-        if self.plan.is_written {
-            let last = self
-                .rounds
-                .iter()
-                .rposition(|round| round.best_from_top(0).is_some());
-            return last.map_or_else(Vec::new, |round| self.round_candidates(round));
-        }
         for down in 0..levels {
-            let best: Vec<Candidate> = self
-                .rounds
-                .iter()
-                .enumerate()
-                .filter_map(|(i, round)| {
-                    let best = round.best_from_top(down)?;
-                    let level = round.rung_epochs(best.point).len() - 1 - down;
-                    Some(self.candidate(i, best.point, level))
-                })
-                .collect();
+            let best: Vec<Place> = if self.sets.have_repeats() {
+                self.with_values(0..rounds, down)
+            } else {
+                let of_rounds = (0..rounds).filter_map(|round| self.best_of(round, down));
+                of_rounds.map(|(_, place)| place).collect()
+            };
             if !best.is_empty() {
-                return best;
+                let candidates = best.into_iter().map(|place| self.candidate(place, down));
+                return candidates.collect();
             }
         }
         Vec::new()
@@ -59,34 +53,25 @@ impl Search {
     fn round_candidates(&self, round: usize) -> Vec<Candidate> {
         let plan = &self.plan.rounds[round];
         let trials_per_point = u64::from(plan.repeats) * u64::from(self.plan.folds);
-        if trials_per_point > 1 && plan.points() <= narrow::MOST_ELITES as u64 {
-            return self.rounds[round]
-                .ranked_from_top(0)
-                .into_iter()
-                .filter(|standing| !standing.outcome.is_over())
-                .map(|standing| self.candidate(round, standing.point, 0))
-                .collect();
-        }
-        self.rounds[round]
-            .best_from_top(0)
-            .map(|best| self.candidate(round, best.point, 0))
-            .into_iter()
+        let has_few = plan.points() <= narrow::MOST_ELITES as u64;
+        let best = if self.sets.have_repeats() || (trials_per_point > 1 && has_few) {
+            self.with_values(round..round + 1, 0)
+        } else {
+            let best = self.best_of(round, 0).into_iter();
+            best.map(|(_, place)| place).collect()
+        };
+        best.into_iter()
+            .map(|place| self.candidate(place, 0))
             .collect()
     }
 
-    pub(super) fn candidate(&self, round: usize, point: u64, level: usize) -> Candidate {
-        let plan = &self.plan.rounds[round];
-        let state = &self.rounds[round];
-        let trials_per_point = u64::from(plan.repeats) * u64::from(self.plan.folds);
-        let first = plan.first_trial + point * trials_per_point;
-        Candidate {
-            round: plan.number,
-            point,
-            trials: (first..)
-                .zip(state.values_at(point, level))
-                .filter_map(|(number, value)| Some((number, value?)))
-                .collect(),
-            epochs: state.rung_epochs(point)[level],
-        }
+    /// The best sets with a value, not too many to compare them all.
+    fn with_values(&self, rounds: Range<usize>, down: usize) -> Vec<Place> {
+        let ranked = self.ranked(rounds, down).into_iter();
+        ranked
+            .filter(|(outcome, _)| !outcome.is_over())
+            .take(narrow::MOST_ELITES)
+            .map(|(_, place)| place)
+            .collect()
     }
 }

@@ -7,7 +7,7 @@ use super::{Search, SearchBox};
 pub struct RoundView {
     /// From 1.
     pub number: u32,
-    /// Points that enter it.
+    /// Points that enter it, those apart that are repeats of an earlier one.
     pub points: u64,
     /// Points that are through with it: at its top rung, out, diverged, failed or cancelled.
     pub points_finished: u64,
@@ -25,7 +25,7 @@ impl Search {
             .enumerate()
             .map(|(i, round)| RoundView {
                 number: self.plan.rounds[i].number,
-                points: round.points(),
+                points: self.own_points(i),
                 points_finished: round.finished_points(),
                 within: self.boxes[i].clone(),
                 best: round.best().map(|standing| self.value_of(standing)),

@@ -3,6 +3,7 @@
 mod hinges;
 pub(super) mod outcomes;
 mod planned;
+mod repeats;
 mod samplers;
 mod simulated;
 mod written_rounds;

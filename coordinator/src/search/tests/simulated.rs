@@ -9,7 +9,7 @@ use rand_chacha::{
 };
 
 use crate::search::{
-    Decision, Definition, NewTrial, Search, SearchBox, TrialEvent, TrialResult, Winner,
+    Decision, Definition, NewTrial, Search, SearchBox, TrialEvent, TrialResult, Warning, Winner,
 };
 
 /// What a training gives after an epoch; `None`: it diverges there.
@@ -32,7 +32,11 @@ pub struct Outcome {
     pub promoted: BTreeSet<(u64, u32)>,
     pub pruned: BTreeSet<u64>,
     pub boxes: BTreeMap<u32, SearchBox>,
+    /// Points of a round that are not repeats of earlier ones, where it was said.
+    pub own_points: BTreeMap<u32, u64>,
     pub warnings: BTreeSet<String>,
+    /// What was said last about ends of ranges.
+    pub edges: Vec<Warning>,
     pub winner: Option<Winner>,
     pub reason: String,
     pub epochs: u64,
@@ -204,7 +208,12 @@ impl Store {
                     self.pruned_running.push(trial);
                 }
             }
-            Decision::NarrowTo { round, within } => {
+            Decision::NarrowTo {
+                round,
+                within,
+                points,
+            } => {
+                self.outcome.own_points.insert(round, points);
                 let known = self
                     .outcome
                     .boxes
@@ -212,6 +221,7 @@ impl Store {
                     .or_insert_with(|| within.clone());
                 assert_eq!(*known, within, "a box decided twice differs");
             }
+            Decision::Edges { warnings, .. } => self.outcome.edges = warnings,
             Decision::Warn(warning) => {
                 self.outcome.warnings.insert(warning.text);
             }

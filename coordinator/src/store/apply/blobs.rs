@@ -122,6 +122,6 @@ fn finalists<W: Write>(store: &W, sweep: &SweepRow) -> Rows<Option<BTreeSet<Tria
         }
     }
     let of_winner = store.trials_of_point(sweep.key, place)?;
-    trials.extend(valued(&of_winner).map(|(number, ..)| number));
+    trials.extend(valued(&of_winner).map(|trial| trial.number));
     Ok(Some(trials))
 }

@@ -93,6 +93,12 @@ fn act<W: Write>(store: &mut W, sweep: &mut SweepRow, action: &Action, at: Milli
             }
         }
         Action::Warn { key, text } => store.insert_warning(sweep.key, key, text)?,
+        Action::WarnInstead { family, warnings } => {
+            store.delete_warnings(sweep.key, family)?;
+            for (key, text) in warnings {
+                store.insert_warning(sweep.key, key, text)?;
+            }
+        }
         Action::Best(place) => sweep.best = Some(*place),
         Action::Plan { trials, epochs } => {
             (sweep.trials_planned, sweep.epochs_planned) = (*trials, *epochs);

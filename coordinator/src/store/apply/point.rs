@@ -1,9 +1,9 @@
 //! What a point is worth, and what of its trials' reports is visible.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    ids::TrialNumber,
+    search::{self, TrialValue, Worth},
     store::{
         rows::{PointValue, ReportRow, Rows, SweepRow, TrialRow, Write},
         values::{Objective, WinnerRef},
@@ -52,49 +52,54 @@ pub(crate) fn counted(trials: &[TrialRow]) -> impl Iterator<Item = &TrialRow> {
     })
 }
 
-/// Trials whose objectives make the point's mean.
-pub(crate) fn valued(trials: &[TrialRow]) -> impl Iterator<Item = (TrialNumber, &TrialRow, f64)> {
-    counted(trials).filter_map(|trial| match trial.state {
-        TrialState::Completed | TrialState::Pruned | TrialState::Waiting => {
-            Some((trial.number, trial, trial.objective?))
+/// What a trial says of its point, and the epochs that this stands for: a full training's, or those of the rung that it has come to.
+fn said(trial: &TrialRow) -> (u32, TrialValue) {
+    match (trial.state, trial.objective) {
+        (TrialState::Diverged, _) => (trial.full_epochs, TrialValue::Diverged),
+        (TrialState::Completed, Some(value)) => (trial.full_epochs, TrialValue::Value(value)),
+        (TrialState::Pruned | TrialState::Waiting, Some(value)) => {
+            (trial.epoch, TrialValue::Value(value))
         }
-        _ => None,
-    })
+        _ => (trial.epoch, TrialValue::Nothing),
+    }
 }
 
-/// Mean over repeats, each the mean over its folds; a diverged trial makes the point diverged, failed and cancelled
-/// ones are left out. `None`: nothing to say yet.
+/// Trials whose objectives make the point's mean: those of the longest trainings. What was ended at a lower rung is no part of it.
+pub(crate) fn valued(trials: &[TrialRow]) -> impl Iterator<Item = &TrialRow> {
+    let with_value = |trial: &&TrialRow| matches!(said(trial).1, TrialValue::Value(_));
+    let most = counted(trials)
+        .filter(with_value)
+        .map(|trial| said(trial).0)
+        .max();
+    counted(trials).filter(move |trial| with_value(trial) && Some(said(trial).0) == most)
+}
+
+/// What the point's trials come to, those that diverged included; `None`: nothing to say yet.
+pub(crate) fn worth(trials: &[TrialRow]) -> Option<Worth> {
+    let diverged = counted(trials).filter(|trial| trial.state == TrialState::Diverged);
+    search::worth(diverged.chain(valued(trials)).map(|trial| said(trial).1)).ok()
+}
+
 fn value(trials: &[TrialRow], objective: &Objective) -> PointValue {
     let finished = counted(trials).all(|trial| trial.state.is_terminal());
-    let nothing = PointValue {
-        finished,
-        ..PointValue::default()
+    let Some(worth) = worth(trials) else {
+        return PointValue {
+            finished,
+            ..PointValue::default()
+        };
     };
-    if counted(trials).any(|trial| trial.state == TrialState::Diverged) {
-        return nothing;
-    }
-    let mut repeats = BTreeMap::<u32, (f64, f64)>::new();
-    let mut epochs = 0;
-    for (_, trial, objective) in valued(trials) {
-        let (sum, n) = repeats.entry(trial.repeat).or_default();
-        *sum += objective;
-        *n += 1.0;
-        epochs = epochs.max(trial.epoch);
-    }
-    if repeats.is_empty() {
-        return nothing;
-    }
-    let means: Vec<f64> = repeats.values().map(|(sum, n)| sum / n).collect();
-    let n = means.len() as f64;
-    let mean = means.iter().sum::<f64>() / n;
-    let squares = means.iter().map(|x| (x - mean).powi(2)).sum::<f64>();
+    let repeats: BTreeSet<u32> = valued(trials).map(|trial| trial.repeat).collect();
     PointValue {
         finished,
-        mean: Some(mean),
-        spread: (means.len() > 1).then(|| (squares / (n - 1.0)).sqrt()),
+        mean: Some(worth.mean),
+        spread: worth.spread,
         repeats: repeats.len() as u32,
-        epochs,
-        score: Some(if objective.maximize { mean } else { -mean }),
+        epochs: valued(trials).map(|trial| trial.epoch).max().unwrap_or(0),
+        score: Some(if objective.maximize {
+            worth.mean
+        } else {
+            -worth.mean
+        }),
     }
 }
 

@@ -59,6 +59,13 @@ pub enum Action {
         /// In words.
         text: String,
     },
+    /// Findings for people, in place of all those whose keys begin with `family`.
+    WarnInstead {
+        /// What the keys have in common.
+        family: &'static str,
+        /// Key and words of each.
+        warnings: Vec<(String, String)>,
+    },
     /// The best point so far, by the search's rule.
     Best(WinnerRef),
     /// What the plan amounts to, as far as known.

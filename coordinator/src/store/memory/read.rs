@@ -66,9 +66,8 @@ impl Read for Memory {
         Ok(rows.map(|(_, row)| row.clone()).collect())
     }
 
-    fn warnings(&self, sweep: SweepKey) -> Rows<Vec<String>> {
-        let warnings = self.warnings.get(&sweep).into_iter().flatten();
-        Ok(warnings.map(|(_, text)| text.clone()).collect())
+    fn warnings(&self, sweep: SweepKey) -> Rows<Vec<(String, String)>> {
+        Ok(self.warnings.get(&sweep).cloned().unwrap_or_default())
     }
 
     fn best_point(&self, sweep: SweepKey, round: u32) -> Rows<Option<PointRow>> {

@@ -200,6 +200,12 @@ impl Write for Memory {
         Ok(())
     }
 
+    fn delete_warnings(&mut self, sweep: SweepKey, family: &str) -> Rows<()> {
+        let warnings = self.warnings.entry(sweep).or_default();
+        warnings.retain(|(key, _)| !key.starts_with(family));
+        Ok(())
+    }
+
     fn insert_warning(&mut self, sweep: SweepKey, key: &str, text: &str) -> Rows<()> {
         let warnings = self.warnings.entry(sweep).or_default();
         if !warnings.iter().any(|(known, _)| known == key) {

@@ -121,11 +121,11 @@ pub struct PointValue {
     pub finished: bool,
     /// Mean objective; `None` while unknown or diverged.
     pub mean: Option<f64>,
-    /// Standard deviation over repeats, n − 1.
+    /// Standard deviation over its trials (n − 1); `None` for one.
     pub spread: Option<f64>,
-    /// Repeats in that mean.
+    /// Trainings in that mean, folds counted once.
     pub repeats: u32,
-    /// Epochs that all its counted trials have.
+    /// Epochs of one of its trials.
     pub epochs: u32,
     /// The mean, signed so that larger is better.
     pub score: Option<f64>,

@@ -28,8 +28,8 @@ pub trait Read {
     fn sweep(&self, sweep: SweepKey) -> Rows<SweepRow>;
     /// Its rounds, ascending.
     fn rounds(&self, sweep: SweepKey) -> Rows<Vec<RoundRow>>;
-    /// Its warnings, oldest first.
-    fn warnings(&self, sweep: SweepKey) -> Rows<Vec<String>>;
+    /// Its warnings, oldest first: key and words.
+    fn warnings(&self, sweep: SweepKey) -> Rows<Vec<(String, String)>>;
     /// The best point of a round by score; ties by point.
     fn best_point(&self, sweep: SweepKey, round: u32) -> Rows<Option<PointRow>>;
     /// One point.

@@ -91,4 +91,6 @@ pub trait Write: Read {
     ) -> Rows<()>;
     /// A warning; the same key again changes nothing.
     fn insert_warning(&mut self, sweep: SweepKey, key: &str, text: &str) -> Rows<()>;
+    /// Forgets all whose key begins with this.
+    fn delete_warnings(&mut self, sweep: SweepKey, family: &str) -> Rows<()>;
 }

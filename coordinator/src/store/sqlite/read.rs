@@ -61,7 +61,7 @@ impl Read for Db {
         rounds::of_sweep(self, sweep)
     }
 
-    fn warnings(&self, sweep: SweepKey) -> Rows<Vec<String>> {
+    fn warnings(&self, sweep: SweepKey) -> Rows<Vec<(String, String)>> {
         rounds::warnings(self, sweep)
     }
 

@@ -16,9 +16,11 @@ const PUT: &str = "INSERT INTO rounds (sweep, round, points, finished, rungs_jso
     repeats = ?5, top = ?6, box_json = ?7";
 const ADD_FINISHED: &str =
     "UPDATE rounds SET finished = max(0, finished + ?3) WHERE sweep = ?1 AND round = ?2";
-const SELECT_WARNINGS: &str = "SELECT text FROM warnings WHERE sweep = ?1 ORDER BY nth";
+const SELECT_WARNINGS: &str = "SELECT key, text FROM warnings WHERE sweep = ?1 ORDER BY nth";
 const INSERT_WARNING: &str = "INSERT OR IGNORE INTO warnings (sweep, key, nth, text) \
-    SELECT ?1, ?2, count(*), ?3 FROM warnings WHERE sweep = ?1";
+    SELECT ?1, ?2, coalesce(max(nth) + 1, 0), ?3 FROM warnings WHERE sweep = ?1";
+const DELETE_WARNINGS: &str =
+    "DELETE FROM warnings WHERE sweep = ?1 AND substr(key, 1, length(?2)) = ?2";
 
 #[cfg(test)]
 pub(super) const STATEMENTS: &[(&str, usize)] = &[
@@ -27,6 +29,7 @@ pub(super) const STATEMENTS: &[(&str, usize)] = &[
     (ADD_FINISHED, 3),
     (SELECT_WARNINGS, 1),
     (INSERT_WARNING, 3),
+    (DELETE_WARNINGS, 2),
 ];
 
 pub(super) fn of_sweep(c: &Db, sweep: SweepKey) -> Rows<Vec<RoundRow>> {
@@ -77,10 +80,14 @@ pub(super) fn add_finished(c: &Db, sweep: SweepKey, round: u32, by: i64) -> Rows
     run(c, ADD_FINISHED, params![sweep.0, round, by]).map(drop)
 }
 
-pub(super) fn warnings(c: &Db, sweep: SweepKey) -> Rows<Vec<String>> {
+pub(super) fn warnings(c: &Db, sweep: SweepKey) -> Rows<Vec<(String, String)>> {
     all(c, "warnings", SELECT_WARNINGS, params![sweep.0], |cells| {
-        cells.get("text")
+        Ok((cells.get("key")?, cells.get("text")?))
     })
+}
+
+pub(super) fn delete_warnings(c: &Db, sweep: SweepKey, family: &str) -> Rows<()> {
+    run(c, DELETE_WARNINGS, params![sweep.0, family]).map(drop)
 }
 
 pub(super) fn insert_warning(c: &Db, sweep: SweepKey, key: &str, text: &str) -> Rows<()> {

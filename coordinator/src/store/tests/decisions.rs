@@ -3,8 +3,9 @@
 use super::bench::{both, checkpoint, hash, id, trial};
 use crate::{
     ids::TrialNumber,
+    search::{TrialValue, worth},
     store::{
-        BlobKind, BlobRef, NewRound, NewTrial, Outcome, StoreError, WinnerRef,
+        BlobKind, BlobRef, NewRound, NewTrial, Outcome, StoreError, TIES, WinnerRef,
         command::{Action, CollectBlobs, CommitBlob, RetryTrials},
         compose,
     },
@@ -235,6 +236,131 @@ fn the_search_names_the_winner_and_ends_the_sweep() {
         b.finish(&granted.attempt, Outcome::Ended).unwrap();
         assert_eq!(b.state(3), TrialState::Pruned);
         assert!(b.grant(1).is_none());
+    });
+}
+
+#[test]
+fn a_failed_fold_leaves_the_mean_to_the_other_trials() {
+    both(|b| {
+        b.launch();
+        let of = |number, repeat, fold| NewTrial {
+            point: 0,
+            repeat,
+            fold,
+            ..trial(number)
+        };
+        let all = vec![of(1, 0, 0), of(2, 0, 1), of(3, 1, 0), of(4, 1, 1)];
+        b.decide(vec![round(1, 1), Action::Enqueue(all)]);
+        for value in [0.9, 0.5, 0.8] {
+            b.complete(1, value);
+        }
+        let granted = b.grant(1).unwrap();
+        let outcome = Outcome::Failed {
+            message: "no such class".to_owned(),
+        };
+        b.finish(&granted.attempt, outcome).unwrap();
+        let best = b.detail().best.unwrap();
+        // What the search ranks by: `crate::search::worth` of the same values.
+        let values = [0.9, 0.5, 0.8].map(TrialValue::Value);
+        let worth = worth(values.into_iter().chain([TrialValue::Nothing])).unwrap();
+        assert_eq!(best.objective, worth.mean);
+        assert_eq!(
+            (best.spread, best.half_width),
+            (worth.spread, worth.half_width)
+        );
+        assert_eq!((best.repeats, best.trials.len()), (2, 3));
+    });
+}
+
+#[test]
+fn what_a_rung_ended_is_no_part_of_a_points_mean() {
+    both(|b| {
+        b.launch();
+        let of = |number, repeat| NewTrial {
+            point: 0,
+            repeat,
+            ..trial(number)
+        };
+        let at_rung = NewTrial {
+            to_epoch: 1,
+            waits_at_end: true,
+            ..of(1, 0)
+        };
+        b.decide(vec![round(1, 1), Action::Enqueue(vec![at_rung, of(2, 1)])]);
+        let granted = b.grant(1).unwrap();
+        b.report(&granted.attempt, 1, 0.9).unwrap();
+        let outcome = Outcome::ReachedRung {
+            checkpoint: Some(checkpoint(1, 1, true)),
+        };
+        b.finish(&granted.attempt, outcome).unwrap();
+        b.decide(vec![Action::Prune {
+            trial: TrialNumber(1),
+            reason: String::new(),
+        }]);
+        assert_eq!(b.detail().best.unwrap().objective, 0.9);
+        b.complete(1, 0.6);
+        let best = b.detail().best.unwrap();
+        assert_eq!((best.objective, best.trials), (0.6, vec![TrialNumber(2)]));
+    });
+}
+
+#[test]
+fn the_greatest_objectives_have_a_mean() {
+    both(|b| {
+        b.launch();
+        let of = |number, repeat| NewTrial {
+            point: 0,
+            repeat,
+            ..trial(number)
+        };
+        b.decide(vec![
+            round(1, 1),
+            Action::Enqueue((0..3).map(|i| of(i + 1, i as u32)).collect()),
+        ]);
+        for value in [1e308, 1.5e308, 1.4e308] {
+            b.complete(1, value);
+        }
+        let detail = b.detail();
+        let best = detail.best.unwrap();
+        assert!(
+            (best.objective / 1.3e308 - 1.0).abs() < 1e-12,
+            "{}",
+            best.objective
+        );
+        assert!(best.spread.unwrap().is_finite() && best.half_width.unwrap().is_finite());
+        assert_eq!(detail.summary.best, Some(best.objective));
+    });
+}
+
+#[test]
+fn a_family_of_findings_takes_the_place_of_the_one_before() {
+    both(|b| {
+        b.launch();
+        b.decide(vec![round(1, 1), Action::Enqueue(vec![trial(1)])]);
+        b.complete(1, 0.5);
+        let edges = |keys: &[&str]| Action::WarnInstead {
+            family: "edge ",
+            warnings: keys
+                .iter()
+                .map(|key| ((*key).to_owned(), format!("about {key}")))
+                .collect(),
+        };
+        let other = Action::Warn {
+            key: "edgewise".to_owned(),
+            text: "stays".to_owned(),
+        };
+        b.decide(vec![edges(&["edge a low", "edge b low"]), other]);
+        b.decide(vec![edges(&["edge b high"])]);
+        assert_eq!(b.detail().warnings, ["stays", "about edge b high"]);
+        // Ties are findings about the best point, and no warnings.
+        let tie = WinnerRef { round: 2, point: 7 };
+        b.decide(vec![Action::WarnInstead {
+            family: TIES,
+            warnings: vec![(tie.tie_key(), "round 2, point 7".to_owned())],
+        }]);
+        let detail = b.detail();
+        assert_eq!(detail.best.unwrap().tied, [tie]);
+        assert_eq!(detail.warnings.len(), 2);
     });
 }
 

@@ -105,7 +105,7 @@ impl Read for Tables {
         self.file()?.rounds(sweep)
     }
 
-    fn warnings(&self, sweep: SweepKey) -> Rows<Vec<String>> {
+    fn warnings(&self, sweep: SweepKey) -> Rows<Vec<(String, String)>> {
         self.file()?.warnings(sweep)
     }
 

@@ -217,6 +217,10 @@ impl Write for Tables {
         Ok(())
     }
 
+    fn delete_warnings(&mut self, sweep: SweepKey, family: &str) -> Rows<()> {
+        rounds::delete_warnings(self.changed_file()?, sweep, family)
+    }
+
     fn insert_warning(&mut self, sweep: SweepKey, key: &str, text: &str) -> Rows<()> {
         rounds::insert_warning(self.changed_file()?, sweep, key, text)
     }
