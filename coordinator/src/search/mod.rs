@@ -51,10 +51,6 @@ mod worth;
 /// 2: what a sampler gives again is a repeat of the first point with these params; sets of params are ranked by all their trainings.
 pub const VERSION: u32 = 2;
 
-/// Version of the decisions: raised whenever the same results could lead to other points, promotions, boxes or another winner
-/// than before. A sweep is decided to its end by the version that it was begun with.
-pub const VERSION: u32 = 2;
-
 pub use combinations::combinations;
 pub use decision::{Decision, NewTrial, Promotion, TrialEvent, TrialResult, Warning, priority};
 pub use definition::{

@@ -9,8 +9,8 @@ use crate::search::{
     plan::PointSource,
     round::RoundState,
     search_box::SearchBox,
-    winner::Winner,
     space::Params,
+    winner::Winner,
 };
 
 impl Search {
