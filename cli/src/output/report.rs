@@ -11,6 +11,8 @@ use crate::view::{Best, Detail, Hyper, Point, Trial};
 
 /// Ties that are named.
 const MOST_TIES: usize = 5;
+/// Trials that are listed one by one.
+const MOST_LISTED: usize = 6;
 
 /// Everything that a finished (or interrupted) sweep has to say; `top`: its best trials.
 pub fn render(detail: &Detail, top: &[Trial], style: Style) -> String {
@@ -150,12 +152,11 @@ fn recommended(detail: &Detail, best: &Best, style: Style) -> String {
             style.bold(numbers::metric(test))
         ));
     }
-    let trials: Vec<String> = best.trials.iter().map(u64::to_string).collect();
     let place = format!(
         "round {}, point {}, trials {}",
         best.round,
         best.point,
-        trials.join(", ")
+        listed(&best.trials)
     );
     out.push_str(&format!("  {}\n", style.dim(place)));
     if let Some(ties) = ties(best) {
@@ -164,6 +165,18 @@ fn recommended(detail: &Detail, best: &Best, style: Style) -> String {
     out.push('\n');
     out.push_str(&params(&detail.space, &best.params, style));
     out
+}
+
+/// `40, 41, 42`; many as `29, 30, 69 to 110`.
+fn listed(numbers: &[u64]) -> String {
+    let few = numbers.len() <= MOST_LISTED;
+    let runs = numbers
+        .chunk_by(|a, b| a + 1 == *b)
+        .flat_map(|run| match run {
+            [first, .., last] if !few && run.len() > 2 => vec![format!("{first} to {last}")],
+            run => run.iter().map(u64::to_string).collect(),
+        });
+    runs.collect::<Vec<_>>().join(", ")
 }
 
 /// One hyperparameter a line, names aligned.
@@ -296,4 +309,15 @@ pub fn totals(detail: &Detail, style: Style) -> String {
         numbers::plural(detail.epochs_trained, "epoch"),
     );
     format!("{}\n", style.dim(line))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_trials_are_listed_in_runs() {
+        assert_eq!(listed(&[40, 41, 42]), "40, 41, 42");
+        assert_eq!(listed(&[2, 3, 5, 6, 7, 8, 12]), "2, 3, 5 to 8, 12");
+    }
 }

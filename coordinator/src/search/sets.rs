@@ -62,6 +62,11 @@ impl Sets {
             .is_some_and(|told| told.repeats.iter().any(|repeats| *repeats > 0))
     }
 
+    /// How many sets were told.
+    pub fn count(&self) -> u64 {
+        self.told.as_ref().map_or(0, |told| told.sets.len() as u64)
+    }
+
     /// How many places of a round were told.
     pub fn told_of(&self, round: usize) -> u64 {
         self.told

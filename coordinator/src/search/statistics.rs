@@ -72,7 +72,15 @@ pub(super) fn ties(groups: &[Vec<f64>], best: usize) -> Vec<usize> {
 
 /// The half width of the 95 % confidence interval of a mean; `None` for fewer than two values.
 pub(super) fn half_width(values: &[f64]) -> Option<f64> {
-    let half = student_t(values.len() - 1) * spread(values)? / (values.len() as f64).sqrt();
+    let (spread, root) = (spread(values)?, (values.len() as f64).sqrt());
+    let times = student_t(values.len() - 1);
+    // In this order the product may be no number although the half width is one.
+    let half = times * spread / root;
+    let half = if half.is_finite() {
+        half
+    } else {
+        times / root * spread
+    };
     Some(half.min(f64::MAX))
 }
 
@@ -128,6 +136,13 @@ mod tests {
             (of_small / 1e-200 - 2f64.sqrt()).abs() < 1e-12,
             "{of_small}"
         );
+        let width = half_width(&[1e308; 12].map(|v| v * 0.5)).unwrap();
+        assert_eq!(width, 0.0);
+        let many: Vec<f64> = (0..100)
+            .map(|i| if i % 2 == 0 { 1e308 } else { -1e308 })
+            .collect();
+        let width = half_width(&many).unwrap();
+        assert!((1.9e307..2.1e307).contains(&width), "{width}");
         let apart = [
             vec![1e308, 1.01e308],
             vec![-1e308, -1.01e308],

@@ -140,12 +140,13 @@ impl Search {
                 let (number, lessons) = (next.number, self.lessons(self.current));
                 let model = self.model(&lessons, self.last_shape());
                 let within = match &model {
-                    Some(model) => {
+                    // Once every set was tried, which of them is trained again is a matter of what is known of it alone.
+                    Some(model) if !self.has_tried_all() => {
                         let (seed, ids) = (self.definition.seed, [u64::from(number)]);
                         let mut rng = keyed::generator(seed, Purpose::Box, &ids);
                         model.narrowed(&self.definition.space, &widened, &mut rng)
                     }
-                    None => widened,
+                    _ => widened,
                 };
                 if let Some(generations) = &mut self.generations[self.current] {
                     generations.learn(lessons, within.clone(), model);

@@ -139,6 +139,16 @@ impl Search {
         self.rounds[round].points() - self.sets.repeats_of(round)
     }
 
+    /// Whether the space has no other sets than those that points have.
+    pub(super) fn has_tried_all(&self) -> bool {
+        self.sets.recur()
+            && self
+                .definition
+                .space
+                .combinations()
+                .is_some_and(|all| all <= self.sets.count())
+    }
+
     /// What the trial of this number is; it must belong to the round at position `round`.
     pub(super) fn key_in(&self, round: usize, number: u64) -> TrialKey {
         let key = self.plan.key_in(round, number);

@@ -239,6 +239,21 @@ fn written_rounds_repeat_points_of_their_own_length_and_top_takes_different_ones
 }
 
 #[test]
+fn where_all_sets_were_tried_the_budget_goes_to_those_that_may_still_be_best() {
+    let space = vec![choice("a", 3), choice("b", 3)];
+    let definition = of(space, planned(PlannedKind::Zoom, 270, 9));
+    let outcome = run(&definition, CALM, &noisy);
+    check_keys(&definition, &outcome);
+    let first = Search::new(definition.clone()).unwrap().plan().rounds[0].points();
+    let proposed: BTreeSet<u64> = outcome
+        .trials
+        .range(first + 1..)
+        .map(|(_, trial)| trial.point)
+        .collect();
+    assert!(proposed.len() >= 3, "{proposed:?}");
+}
+
+#[test]
 fn equal_start_points_of_a_space_without_end_are_one() {
     let mut definition = definition(planned(PlannedKind::Random, 60, 3));
     let start = |dropout: f64| {
