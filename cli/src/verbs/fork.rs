@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::launch;
 use crate::{
+    local::data::DataHere,
     args::Place,
     client,
     exit::{Exit, wrong},
@@ -61,7 +62,8 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     let file = sweep_file::parse(&source, Path::new("."))?;
     if args.launch {
         let channel = client::running(&args.place).await?;
-        return launch::send(channel, &file, true, false)
+        let data = DataHere::if_here(&file)?;
+        return launch::send(channel, &file, data, true, false)
             .await
             .map(|_| Exit::Done);
     }

@@ -146,7 +146,7 @@ proptest! {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("1.png");
         fs::write(&path, [head, &tail].concat()).unwrap();
-        let _ = decode(&path);
+        let _ = picture::open(&path);
     }
 }
 
@@ -184,12 +184,13 @@ fn fuzz_images() {
     };
     hone_fuzz::fuzz(&target, |bytes| {
         fs::write(&path, bytes).unwrap();
-        match decode(&path) {
-            Ok(image) => {
+        match picture::open(&path) {
+            Ok(picture) => {
+                let image = picture.image;
                 assert!(image.width() <= 4 * MAX_SIDE && image.height() <= 4 * MAX_SIDE);
                 format!("{:?}", image.color())
             }
-            Err(error) => error.to_string(),
+            Err(reason) => reason,
         }
     });
 }
