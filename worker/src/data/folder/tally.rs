@@ -106,11 +106,14 @@ impl Tally {
         let mut count = self.bad_count;
         let mut help = String::new();
         if !resized && self.sizes.len() > 1 {
-            let (height, width) = self.commonest();
+            let ((height, width), most) = self.commonest();
             for (&(h, w), (images, paths)) in &self.sizes {
                 if (h, w) != (height, width) {
                     count += images;
-                    let reason = format!("{h}×{w} pixels, but most have {height}×{width}");
+                    let reason = format!(
+                        "{h}×{w} pixels, but {most} of {} images have {height}×{width}",
+                        self.images
+                    );
                     bad.extend(paths.iter().map(|path| (path.clone(), reason.clone())));
                 }
             }
@@ -147,14 +150,11 @@ impl Tally {
         sizes.next().copied().filter(|_| sizes.next().is_none())
     }
 
-    /// Height and width that most images have.
-    fn commonest(&self) -> (u32, u32) {
-        let most = self
-            .sizes
-            .iter()
-            .rev()
-            .max_by_key(|(_, (images, _))| *images);
-        most.map_or((0, 0), |(&size, _)| size)
+    /// Height and width that most images have, and how many these are; of equals, the first.
+    fn commonest(&self) -> ((u32, u32), usize) {
+        let sizes = self.sizes.iter().rev();
+        let most = sizes.max_by_key(|(_, (images, _))| *images);
+        most.map_or(((0, 0), 0), |(&size, (images, _))| (size, *images))
     }
 
     /// Sizes and losses.
