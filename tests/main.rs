@@ -6,6 +6,7 @@ mod bad_input;
 mod cluster;
 mod disk;
 mod faults;
+mod folder;
 #[allow(dead_code, reason = "benches/soak uses the rest")]
 mod hone;
 mod images;

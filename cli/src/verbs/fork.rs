@@ -4,10 +4,10 @@ use std::path::Path;
 
 use super::launch;
 use crate::{
-    local::data::DataHere,
     args::Place,
     client,
     exit::{Exit, wrong},
+    local::data::DataHere,
     local::data::folder_of,
     output::out,
     sweep_file::{self, fork, source::Source},

@@ -107,13 +107,15 @@ fn folder_start(folder: &str, base: Start) -> anyhow::Result<Start> {
         name
     };
     let given = found.parts.iter().any(|part| part.name == "validation");
+    let (smaller_side, size) = size(&found);
     let augment = "augment = { flip = true, shift = 2 }   # on training images only\n";
     Ok(Start {
         name,
         about: about(&found),
         validation: if given { "" } else { "0.2" },
-        size: size(&found),
-        augment,
+        size,
+        augment: if smaller_side > 2 { augment } else { "" },
+        conv: if smaller_side < 4 { "[]" } else { base.conv },
         batch_size: batch_size(&found),
         ..base
     })
@@ -126,15 +128,25 @@ fn about(found: &Inventory) -> String {
         .iter()
         .map(|warning| format!("look at this: {warning}"));
     let lines = found.lines().into_iter().chain(warnings);
-    // A file's name may hold a line break, and a comment may not.
-    lines
-        .map(|line| format!("# {}\n", line.replace(char::is_control, " ")))
-        .collect()
+    lines.map(|line| format!("# {line}\n")).collect()
 }
 
-/// Images of different sizes need one; large ones could do with a smaller one.
-fn size(found: &Inventory) -> String {
-    let side = |of: fn(&SizeCount) -> usize| {
+/// The smaller side of the images in training, and the line that says why: images of different sizes need a `size`, large
+/// ones could do with one.
+fn size(found: &Inventory) -> (usize, String) {
+    let [height, width, _] = found.shape;
+    if height > 0 {
+        let [small_height, small_width] = shrunk(height, width);
+        let line = if (small_height, small_width) == (height, width) {
+            String::new()
+        } else {
+            format!(
+                "# size = [{small_height}, {small_width}]          # large images train slowly: this would resize them\n"
+            )
+        };
+        return (height.min(width), line);
+    }
+    let middle = |of: fn(&SizeCount) -> usize| {
         let mut sides: Vec<usize> = found
             .sizes
             .iter()
@@ -143,22 +155,12 @@ fn size(found: &Inventory) -> String {
         sides.sort_unstable();
         sides.get(sides.len() / 2).copied().unwrap_or(0)
     };
-    let [height, width, _] = found.shape;
-    if height > 0 {
-        let [small_height, small_width] = shrunk(height, width);
-        return if small_height < height || small_width < width {
-            format!(
-                "# size = [{small_height}, {small_width}]          # large images train slowly: this would resize them\n"
-            )
-        } else {
-            String::new()
-        };
-    }
-    let [height, width] = shrunk(side(|size| size.height), side(|size| size.width));
-    format!(
-        "size = [{height}, {width}]            # the images have {} sizes: every one is resized to this\n",
-        found.sizes.len()
-    )
+    let [height, width] = shrunk(middle(|size| size.height), middle(|size| size.width));
+    let count = found.sizes.len() + found.more_sizes;
+    let line = format!(
+        "size = [{height}, {width}]            # the images have {count} sizes: every one is resized to this\n"
+    );
+    (height.min(width), line)
 }
 
 /// The same shape with no side above 64.
@@ -254,7 +256,11 @@ mod tests {
     fn a_folder_gets_its_own_name() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("my flowers");
-        std::fs::create_dir(&path).expect("a folder");
+        for class in ["rose", "tulip"] {
+            std::fs::create_dir_all(path.join(class)).expect("a folder");
+            let image = image::GrayImage::from_pixel(8, 8, image::Luma([9]));
+            image.save(path.join(class).join("1.png")).expect("written");
+        }
         let text = start_file(&path.to_string_lossy()).expect("a folder");
         let source = Source {
             path: "flowers.toml".into(),

@@ -2,6 +2,7 @@
 
 mod jpeg;
 mod layout;
+mod listing;
 mod picture;
 mod tally;
 
@@ -12,7 +13,8 @@ use image::{DynamicImage, imageops::FilterType};
 use super::{
     DataError, DataSet, Images, Inventory, MAX_SIDE, Shape, inventory::PartCount, set::Parts,
 };
-use layout::{Layout, Passed};
+use layout::Layout;
+use listing::Passed;
 use tally::{Tally, Twins};
 
 /// What all images together may take in memory.
@@ -118,10 +120,10 @@ impl Reading {
                 match passed.images(&class) {
                     Ok(images) if images.is_empty() && part == 0 => {
                         self.tally
-                            .bad(&class, tally::empty_class(&layout::kinds(&class)));
+                            .bad(&class, tally::empty_class(&listing::kinds(&class)));
                     }
                     Ok(images) if images.is_empty() => {
-                        let empty = layout::below(root, &class);
+                        let empty = listing::below(root, &class);
                         self.layout
                             .warnings
                             .push(format!("{empty}/ has no PNG or JPEG image"));
@@ -220,6 +222,10 @@ impl Reading {
                 }
             }
             twins.tell(&mut inventory);
+        }
+        // Names of classes may hold line breaks, and these are lines.
+        for text in inventory.notes.iter_mut().chain(&mut inventory.warnings) {
+            *text = text.replace(char::is_control, "\u{fffd}");
         }
         inventory
     }

@@ -18,6 +18,8 @@ pub struct Inventory {
     pub parts: Vec<PartCount>,
     /// Sizes of the images in their files, the commonest first; empty where all have `shape`.
     pub sizes: Vec<SizeCount>,
+    /// How many sizes there are beside those.
+    pub more_sizes: usize,
     /// Files that were not read, the commonest kind first.
     pub passed_over: Vec<PassedOver>,
     /// How what was read became what is trained on.
@@ -94,7 +96,7 @@ impl Inventory {
                 one.height, one.width
             )),
             sizes => {
-                let shown = listed(sizes, |size| {
+                let shown = listed(sizes, self.more_sizes, |size| {
                     format!("{}×{} ({})", size.height, size.width, size.images)
                 });
                 let resized = if height > 0 {
@@ -102,11 +104,12 @@ impl Inventory {
                 } else {
                     String::new()
                 };
-                lines.push(format!("files of {} sizes: {shown}{resized}", sizes.len()));
+                let count = sizes.len() + self.more_sizes;
+                lines.push(format!("files of {count} sizes: {shown}{resized}"));
             }
         }
         if !self.passed_over.is_empty() {
-            let shown = listed(&self.passed_over, |kind| {
+            let shown = listed(&self.passed_over, 0, |kind| {
                 format!("{} {} ({})", kind.files, kind.what, kind.example)
             });
             lines.push(format!("passed over: {shown}"));
@@ -134,10 +137,11 @@ impl Inventory {
     }
 }
 
-fn listed<T>(items: &[T], words: impl Fn(&T) -> String) -> String {
+fn listed<T>(items: &[T], more: usize, words: impl Fn(&T) -> String) -> String {
     let mut shown: Vec<String> = items.iter().take(SHOWN).map(words).collect();
-    if items.len() > SHOWN {
-        shown.push(format!("{} more", items.len() - SHOWN));
+    let more = more + items.len().saturating_sub(SHOWN);
+    if more > 0 {
+        shown.push(format!("{more} more"));
     }
     shown.join(", ")
 }

@@ -5,10 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{
-    layout::{below, few},
-    picture::Facts,
-};
+use super::{layout::few, listing::below, picture::Facts};
 use crate::data::{
     DataError,
     inventory::{Inventory, SizeCount},
@@ -169,6 +166,8 @@ impl Tally {
             });
         to.sizes = sizes.collect();
         to.sizes.sort_by_key(|size| std::cmp::Reverse(size.images));
+        to.more_sizes = to.sizes.len().saturating_sub(NAMED);
+        to.sizes.truncate(NAMED);
         if to.sizes.len() == 1 && [to.sizes[0].height, to.sizes[0].width] == to.shape[..2] {
             to.sizes.clear();
         }
