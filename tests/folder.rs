@@ -31,7 +31,7 @@ fn photos(count: u32) -> Hone {
 fn sweep(data: &str, batch_size: &str) -> String {
     format!(
         "name = \"own\"\nseed = 1\n[data]\nsource = \"./photos\"\n{data}\n[model]\nhidden = [8]\n[train]\n\
-         learning_rate = {{ log = [1e-3, 1e-1] }}\n{batch_size}\n[search]\nbudget = \"4 epochs\"\nfull_epochs = 2\n"
+         learning_rate = {{ log = [1e-3, 1e-1] }}\n{batch_size}\n[search]\nbudget = \"12 epochs\"\nfull_epochs = 2\n"
     )
 }
 
@@ -143,7 +143,7 @@ fn what_was_read_is_told_by_plan_show_and_the_log() {
     let plan = hone.good(&["plan", "sweep.toml"]);
     hone.good(&["run", "sweep.toml"]);
     let show = hone.good(&["show"]);
-    let check = hone.json(&["trials", "--all"]);
+    let check = hone.json(&["trials", "--all", "--json"]);
     let check = check
         .iter()
         .find(|trial| trial["kind"] == "check")

@@ -129,7 +129,7 @@ pub fn check(
     }
     findings.sort_by_key(|finding| finding.severity == Severity::Warning);
     for finding in &findings {
-        tracing::warn!("{}: {}", finding.subject, finding.message);
+        tracing::info!("{}: {}", finding.subject, finding.message);
     }
     Ok(Some(CheckReport {
         passed: sane && some_net,
