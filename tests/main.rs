@@ -7,6 +7,7 @@ mod cluster;
 mod data;
 mod disk;
 mod faults;
+mod folder;
 #[allow(dead_code, reason = "benches/soak uses the rest")]
 mod hone;
 mod images;

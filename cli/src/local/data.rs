@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use hone_worker::data::DataSet;
+use hone_worker::data::{DataError, DataSet};
 
 use super::{
     remembered::{Remembered, Sighting},
@@ -26,41 +26,49 @@ pub struct DataHere {
 }
 
 impl DataHere {
-    /// Opens the set of a sweep file, below what `--data` names.
+    /// Opens the set of a sweep file, below what `--data` names; the inner error says that it is not on this machine.
     ///
     /// # Errors
-    /// It is not here, or cannot be read.
-    pub fn open(file: &SweepFile, data: &Data, named: &[String]) -> anyhow::Result<Self> {
+    /// It is here and cannot be used.
+    pub fn find(
+        file: &SweepFile,
+        data: &Data,
+        named: &[String],
+    ) -> anyhow::Result<Result<Self, String>> {
         if let Some(path) = &data.namesake {
             out::note(format!(
                 "source = {:?} is the known set of that name; the folder beside the sweep file is source = {path:?}",
                 data.name
             ));
         }
-        let named = setup::with_folder(named, data);
-        let library = setup::library(&named)?;
-        let set = library
-            .open(&data.set)
-            .map_err(|error| wrong(error.to_string()))?;
-        let place = place(data, &named);
-        Ok(Self {
+        let all = setup::with_folder(named, data);
+        let own = data.folder.as_ref().filter(|_| all.len() > named.len());
+        if let Some(folder) = own.filter(|folder| !folder.is_dir()) {
+            let (name, folder) = (&data.name, folder.display());
+            return Ok(Err(format!(
+                "{name}: there is no folder {folder}; --data {name}=DIR says where it is"
+            )));
+        }
+        let set = match setup::library(&all)?.open(&data.set) {
+            Ok(set) => set,
+            Err(DataError::Missing(reason)) => return Ok(Err(reason)),
+            Err(error) => return Err(wrong(error.to_string())),
+        };
+        let place = place(data, &all);
+        Ok(Ok(Self {
             before: Remembered::read().hashes(&file.identity, &place),
             file: file.identity.clone(),
             place,
             set,
-        })
+        }))
     }
 
-    /// As [`open`](Self::open), for a launcher that need not have the data; `None`: they are not here.
+    /// As [`find`](Self::find), for a launcher that need not have the data; `None`: they are not here.
     pub fn if_here(file: &SweepFile) -> anyhow::Result<Option<Self>> {
-        let Some(data) = &file.data else {
-            return Ok(None);
-        };
-        if data.folder.as_ref().is_some_and(|folder| folder.is_dir()) {
-            return Self::open(file, data, &[]).map(Some);
+        match &file.data {
+            Some(data) => Ok(Self::find(file, data, &[])?.ok()),
+            None => Ok(None),
         }
-        // A known set that is not here is no mistake of the one who launches.
-        Ok(Self::open(file, data, &[]).ok())
     }
 
     /// Height, width, channels.

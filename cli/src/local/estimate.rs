@@ -8,10 +8,13 @@ use hone_worker::{
         executor::{Batch, Training},
         init::initial_parameters,
     },
-    data::{Library, Validation},
+    data::Validation,
 };
 
-use super::setup;
+use super::{
+    preflight::{Checked, Images},
+    setup,
+};
 use crate::{args::WorkerSetup, sweep_file::SweepFile};
 
 /// Steps that are timed, after a few that are not.
@@ -39,22 +42,37 @@ impl Estimate {
 
 /// Trains the net in the middle of the space for a few steps; `None` for another trainer, or images of unknown number.
 #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-pub fn measure(file: &SweepFile, setup: &WorkerSetup) -> anyhow::Result<Option<Estimate>> {
+pub fn measure(
+    file: &SweepFile,
+    setup: &WorkerSetup,
+    images: &Images,
+) -> anyhow::Result<Option<Estimate>> {
     let Some(data) = &file.data else {
         return Ok(None);
     };
     let config = Config::from_spec(&file.middle())?;
-    let named = setup::with_folder(&setup.data, data);
-    let library = Arc::new(setup::library(&named)?);
-    let Some((shape, classes, images)) = images(&library, file) else {
-        return Ok(None);
+    let (shape, classes, train, validation) = match images.checked() {
+        Some(Checked { here, split, .. }) => {
+            let set = &here.set;
+            let shape = [set.shape.height, set.shape.width, set.shape.channels];
+            let (train, validation) = (split.train.len() as f64, split.validation.len() as f64);
+            (shape, set.classes.len(), train, validation)
+        }
+        // Known sets need no files for that.
+        None => match known(&data.name) {
+            Some((shape, classes, images)) => {
+                let (train, validation) = split(&config, images);
+                (shape, classes, train, validation)
+            }
+            None => return Ok(None),
+        },
     };
+    let library = Arc::new(setup::library(&setup.data)?);
     let architecture = Architecture::new(&config.model, shape.into(), classes)?;
     let trainer = CnnTrainer::new(library, usize::from(setup.threads));
     let batch = config.train.batch_size;
     let steps_per_second = steps_a_second(&trainer, &architecture, &config)?;
     let images_per_second = steps_per_second * batch as f64;
-    let (train, validation) = split(&config, images);
     // Evaluation is the forward pass alone: about a third of a step.
     let epoch_seconds = (train + validation / 3.0) / images_per_second;
     Ok(Some(Estimate {
@@ -128,17 +146,12 @@ fn steps_a_second(
     Ok(f64::from(steps) / timed.elapsed().as_secs_f64().max(1e-9))
 }
 
-/// Shape, classes and number of images to train and validate with; known sets need no files for that.
-fn images(library: &Library, file: &SweepFile) -> Option<([usize; 3], usize, usize)> {
-    let data = file.data.as_ref()?;
-    match data.name.as_str() {
+/// Shape, classes and number of images to train and validate with.
+fn known(name: &str) -> Option<([usize; 3], usize, usize)> {
+    match name {
         "mnist" | "fashion-mnist" => Some(([28, 28, 1], 10, 60_000)),
         "cifar10" => Some(([32, 32, 3], 10, 50_000)),
-        _ => {
-            let set = library.open(&data.set).ok()?;
-            let shape = [set.shape.height, set.shape.width, set.shape.channels];
-            Some((shape, set.classes.len(), set.train.len()))
-        }
+        _ => None,
     }
 }
 

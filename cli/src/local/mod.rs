@@ -5,6 +5,7 @@ pub mod data;
 pub mod estimate;
 pub mod follow;
 pub mod former;
+pub mod preflight;
 mod remembered;
 pub mod setup;
 pub mod signals;

@@ -81,16 +81,32 @@ impl SweepFile {
         shape: [usize; 3],
         classes: usize,
     ) -> anyhow::Result<()> {
-        let text = std::fs::read_to_string(path)?;
-        let source = Source {
-            path: path.display().to_string(),
-            text,
-        };
-        let refuse = |problems| SweepFileError::new(&source, problems);
-        let root = tree::parse(&source.text).map_err(|problem| refuse(vec![problem]))?;
+        let (source, root) = tree_of(path)?;
         let space = cnn::Space::new(&root, &self.domains, self.written.clone());
-        space.check(Some((shape, classes))).map_err(refuse)?;
+        space
+            .check(Some((shape, classes)))
+            .map_err(|problems| SweepFileError::new(&source, problems))?;
         Ok(())
+    }
+
+    /// An error at a key of this file, of what only its images can tell.
+    pub fn problem(&self, path: &Path, key: &str, message: String) -> anyhow::Error {
+        match tree_of(path) {
+            Ok((source, root)) => {
+                let problem = Problem::at(&root.place(key), key, message);
+                SweepFileError::new(&source, vec![problem]).into()
+            }
+            Err(error) => error,
+        }
+    }
+}
+
+/// The text of a file that was read before, with places.
+fn tree_of(path: &Path) -> anyhow::Result<(Source, Node)> {
+    let source = source(path)?;
+    match tree::parse(&source.text) {
+        Ok(root) => Ok((source, root)),
+        Err(problem) => Err(SweepFileError::new(&source, vec![problem]).into()),
     }
 }
 
@@ -113,17 +129,21 @@ pub struct Data {
 
 /// Reads and checks a sweep file.
 pub fn read(path: &Path) -> anyhow::Result<SweepFile> {
+    let source = source(path)?;
+    Ok(parse(&source, path.parent().unwrap_or(Path::new(".")))?)
+}
+
+fn source(path: &Path) -> anyhow::Result<Source> {
     let text = std::fs::read_to_string(path).map_err(|error| {
         wrong(format!(
             "cannot read the sweep file {}: {error}",
             path.display()
         ))
     })?;
-    let source = Source {
+    Ok(Source {
         path: path.display().to_string(),
         text,
-    };
-    Ok(parse(&source, path.parent().unwrap_or(Path::new(".")))?)
+    })
 }
 
 /// Checks the text of a sweep file; `beside` is where a relative folder of images starts.

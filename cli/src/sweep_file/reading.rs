@@ -152,6 +152,17 @@ impl Reading<'_> {
             // The path stays on this machine; the sweep knows the set by the folder's last name.
             written["data"]["source"] = json!(folder_name(&source, folder));
         }
+        // A share written as 1.0 would be read as one image: numbers carry no kind on their way.
+        if written["data"]
+            .get("validation")
+            .is_some_and(|v| v.is_f64() && v.as_f64() == Some(1.0))
+        {
+            let place = self.root.place("data.validation");
+            let message = "validation = 1.0 would hold out everything";
+            return Err(vec![Problem::at(&place, "data.validation", message).help(
+                "a share is below 1, such as 0.2; a count is a whole number of images, such as 500",
+            )]);
+        }
         if let (Some(_), Some(validation)) = (
             written["data"].get("folds"),
             written["data"].get("validation"),

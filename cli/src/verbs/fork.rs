@@ -7,6 +7,7 @@ use crate::{
     args::Place,
     client,
     exit::{Exit, wrong},
+    local::data::DataHere,
     local::data::folder_of,
     output::out,
     sweep_file::{self, fork, source::Source},
@@ -61,7 +62,8 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     let file = sweep_file::parse(&source, Path::new("."))?;
     if args.launch {
         let channel = client::running(&args.place).await?;
-        return launch::send(channel, &file, true, false)
+        let data = DataHere::if_here(&file)?;
+        return launch::send(channel, &file, data, true, false)
             .await
             .map(|_| Exit::Done);
     }

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use hone_worker::data::{Inventory, SizeCount, survey};
+
 use crate::{
     exit::{Exit, wrong},
     output::out,
@@ -25,11 +27,13 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
 /// What differs between data sets.
 struct Start {
     name: String,
+    about: String,
     validation: &'static str,
-    size: &'static str,
+    size: String,
     augment: &'static str,
     conv: &'static str,
     hidden: &'static str,
+    batch_size: usize,
     epochs: u32,
     budget: u32,
 }
@@ -37,11 +41,13 @@ struct Start {
 fn start(data: &str) -> anyhow::Result<Start> {
     let base = Start {
         name: data.to_owned(),
+        about: String::new(),
         validation: "5000",
-        size: "",
+        size: String::new(),
         augment: "",
         conv: "[{ filters = 16, pool = 2 }, { filters = { choice = [16, 32, 64] }, pool = 2 }]",
         hidden: "[64]",
+        batch_size: 64,
         epochs: 9,
         budget: 180,
     };
@@ -85,6 +91,7 @@ fn folder_start(folder: &str, base: Start) -> anyhow::Result<Start> {
             "{folder:?} is no folder and no data set that hone knows ({all}){near}"
         )));
     }
+    let found = survey(path).map_err(|error| wrong(error.to_string()))?;
     let full = path.canonicalize()?;
     let last = full
         .file_name()
@@ -99,13 +106,78 @@ fn folder_start(folder: &str, base: Start) -> anyhow::Result<Start> {
     } else {
         name
     };
+    let given = found.parts.iter().any(|part| part.name == "validation");
+    let (smaller_side, size) = size(&found);
+    let augment = "augment = { flip = true, shift = 2 }   # on training images only\n";
     Ok(Start {
         name,
-        validation: "0.2",
-        size: "size = [32, 32]            # every image is resized to this; leave it out when they have one size\n",
-        augment: "augment = { flip = true, shift = 2 }   # on training images only\n",
+        about: about(&found),
+        validation: if given { "" } else { "0.2" },
+        size,
+        augment: if smaller_side > 2 { augment } else { "" },
+        conv: if smaller_side < 4 { "[]" } else { base.conv },
+        batch_size: batch_size(&found),
         ..base
     })
+}
+
+/// What lies in the folder, as comments.
+fn about(found: &Inventory) -> String {
+    let warnings = found
+        .warnings
+        .iter()
+        .map(|warning| format!("look at this: {warning}"));
+    let lines = found.lines().into_iter().chain(warnings);
+    lines.map(|line| format!("# {line}\n")).collect()
+}
+
+/// The smaller side of the images in training, and the line that says why: images of different sizes need a `size`, large
+/// ones could do with one.
+fn size(found: &Inventory) -> (usize, String) {
+    let [height, width, _] = found.shape;
+    if height > 0 {
+        let [small_height, small_width] = shrunk(height, width);
+        let line = if (small_height, small_width) == (height, width) {
+            String::new()
+        } else {
+            format!(
+                "# size = [{small_height}, {small_width}]          # large images train slowly: this would resize them\n"
+            )
+        };
+        return (height.min(width), line);
+    }
+    let middle = |of: fn(&SizeCount) -> usize| {
+        let mut sides: Vec<usize> = found
+            .sizes
+            .iter()
+            .flat_map(|size| std::iter::repeat_n(of(size), size.images))
+            .collect();
+        sides.sort_unstable();
+        sides.get(sides.len() / 2).copied().unwrap_or(0)
+    };
+    let [height, width] = shrunk(middle(|size| size.height), middle(|size| size.width));
+    let count = found.sizes.len() + found.more_sizes;
+    let line = format!(
+        "size = [{height}, {width}]            # the images have {count} sizes: every one is resized to this\n"
+    );
+    (height.min(width), line)
+}
+
+/// The same shape with no side above 64.
+fn shrunk(height: usize, width: usize) -> [usize; 2] {
+    const LARGEST: usize = 64;
+    let longer = height.max(width).max(1);
+    if longer <= LARGEST {
+        return [height.max(1), width.max(1)];
+    }
+    [height, width].map(|side| (side * LARGEST / longer).max(1))
+}
+
+/// 64, or less where the training part is small.
+fn batch_size(found: &Inventory) -> usize {
+    let images = found.parts.first().map_or(0, |part| part.images);
+    let fits = |size: &usize| size * 8 <= images;
+    [64, 32, 16, 8, 4].into_iter().find(fits).unwrap_or(2)
 }
 
 /// A sweep file with comments that teach.
@@ -114,6 +186,12 @@ pub fn start_file(data: &str) -> anyhow::Result<String> {
     let source = toml::Value::String(data.to_owned());
     let flat = data == "xor";
     let preprocess = if flat { "none" } else { "mean-image" };
+    let validation = match s.validation {
+        "" => "# no `validation`: the folder brings its own validation part\n".to_owned(),
+        held => format!(
+            "validation = {held:<15}  # so many training images are held out to compare nets (below 1: a share); the test part waits until the end\n"
+        ),
+    };
     Ok(format!(
         r#"# A search for hyperparameters.   hone plan FILE: what it trains, how long it takes.   hone run FILE: does it.
 # Any value in [model] and [train] can be a domain in place of a value; the domains are the search space:
@@ -122,9 +200,8 @@ name = "{name}"
 seed = 0                        # the same file with the same seed gives the same points and the same results
 
 [data]
-source = {source}
-validation = {validation:<15}  # so many training images are held out to compare nets (below 1: a share); the test part waits until the end
-preprocess = "{preprocess}"       # fitted on the training part alone
+{about}source = {source}
+{validation}preprocess = "{preprocess}"       # fitted on the training part alone
 {size}{augment}
 [model]
 conv = {conv}
@@ -138,7 +215,7 @@ optimizer = "sgd"
 momentum = 0.9
 learning_rate = {{ log = [1e-4, 1e0] }}    # start wide: hone narrows it, and says so when the best lies at an end
 weight_decay = {{ log = [1e-6, 1e-1] }}
-batch_size = 64
+batch_size = {batch_size}
 schedule = "one-cycle"          # up to the learning rate, then down to nearly nothing
 
 [search]
@@ -146,7 +223,8 @@ budget = "{budget} epochs"          # in all; also "20 trainings" or "30 min"
 full_epochs = {epochs}                 # one full training; bad points are stopped long before
 "#,
         name = s.name,
-        validation = s.validation,
+        about = s.about,
+        batch_size = s.batch_size,
         size = s.size,
         augment = s.augment,
         conv = s.conv,
@@ -178,7 +256,11 @@ mod tests {
     fn a_folder_gets_its_own_name() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("my flowers");
-        std::fs::create_dir(&path).expect("a folder");
+        for class in ["rose", "tulip"] {
+            std::fs::create_dir_all(path.join(class)).expect("a folder");
+            let image = image::GrayImage::from_pixel(8, 8, image::Luma([9]));
+            image.save(path.join(class).join("1.png")).expect("written");
+        }
         let text = start_file(&path.to_string_lossy()).expect("a folder");
         let source = Source {
             path: "flowers.toml".into(),

@@ -11,6 +11,7 @@ use crate::{
     local::{
         data::DataHere,
         follow::{Follower, PERIOD},
+        preflight::{self, Images},
         signals,
     },
     output::{numbers, out, progress::Progress, style::Style},
@@ -43,8 +44,12 @@ pub struct Args {
 /// Runs `hone launch`.
 pub async fn run(args: Args) -> anyhow::Result<Exit> {
     let file = sweep_file::read(&args.file)?;
+    let data = match preflight::images(&file, &args.file, &[])? {
+        Images::Here(checked) => Some(checked.here),
+        Images::Elsewhere(_) | Images::None => None,
+    };
     let channel = client::running(&args.place).await?;
-    let launched = send(channel.clone(), &file, !args.no_check, args.again).await?;
+    let launched = send(channel.clone(), &file, data, !args.no_check, args.again).await?;
     if !args.watch {
         return Ok(Exit::Done);
     }
@@ -61,17 +66,17 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
 pub async fn send(
     channel: Channel,
     file: &SweepFile,
+    data: Option<DataHere>,
     check: bool,
     again: bool,
 ) -> anyhow::Result<Launched> {
-    let data = DataHere::if_here(file)?;
     let definition = client::definition(file, check);
     let mut sweeps = Sweeps::new(channel.clone());
     let launched = sweeps.launch(definition, data.as_ref(), again).await?;
     match (&data, &file.data) {
         (Some(data), _) => data.remember(),
         (None, Some(data)) => out::note(format!(
-            "{} is not here: the sweep takes the images that the first worker has under that name",
+            "{} is not here, so not checked: the sweep takes the images that the first worker has under that name",
             data.name
         )),
         (None, None) => {}

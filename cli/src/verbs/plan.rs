@@ -9,7 +9,10 @@ use crate::{
     args::WorkerSetup,
     client,
     exit::{Exit, wrong},
-    local::estimate,
+    local::{
+        estimate,
+        preflight::{self, Images},
+    },
     output::{
         numbers, out,
         style::Style,
@@ -44,7 +47,8 @@ const WORKERS: [u32; 5] = [1, 2, 4, 8, 16];
 pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let file = sweep_file::read(&args.file)?;
     let slots = usize::from(args.workers) * args.setup.slots(usize::from(args.workers));
-    let estimate = estimate::measure(&file, &args.setup)?;
+    let images = preflight::images(&file, &args.file, &args.setup.data)?;
+    let estimate = estimate::measure(&file, &args.setup, &images)?;
     let definition = match minutes(&file, estimate.as_ref(), slots) {
         Some(epochs) => client::definition_of_epochs(&file, epochs),
         None => client::definition(&file, true),
@@ -52,15 +56,13 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let search =
         hone_coordinator::rpc::plan(definition).map_err(|error| wrong(error.to_string()))?;
     if args.json {
-        out::json(&as_json(&search, &file, estimate.as_ref(), slots))?;
+        let mut object = as_json(&search, &file, estimate.as_ref(), slots);
+        object["data"] = json!(images.checked().map(|checked| &checked.inventory));
+        out::json(&object)?;
     } else {
-        out::print(&render(
-            &search,
-            &file,
-            estimate.as_ref(),
-            slots,
-            Style::stdout(),
-        ))?;
+        let style = Style::stdout();
+        let text = render(&search, &file, estimate.as_ref(), slots, style);
+        out::print(&(text + &data(&images, style)))?;
     }
     Ok(Exit::Done)
 }
@@ -160,6 +162,19 @@ fn unused(file: &SweepFile) -> Vec<String> {
     }
     keys.extend(file.search.unused());
     keys
+}
+
+fn data(images: &Images, style: Style) -> String {
+    match images {
+        Images::None => String::new(),
+        Images::Here(checked) => preflight::render(&checked.inventory, style),
+        Images::Elsewhere(reason) => {
+            format!(
+                "\n{}\n  not here, so not checked: {reason}\n",
+                style.bold("data")
+            )
+        }
+    }
 }
 
 fn key_of(said: &str) -> &str {

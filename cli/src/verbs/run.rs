@@ -14,7 +14,9 @@ use crate::{
         coordinator,
         data::DataHere,
         follow::{Follower, PERIOD},
-        former, setup, signals,
+        former,
+        preflight::{self, Images},
+        setup, signals,
         workers::{Plan, Workers},
     },
     output::{out, progress::Progress},
@@ -59,7 +61,7 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     crate::output::log::init("error");
     let file = sweep_file::read(&args.file)?;
     let timing = args.timing.timing()?;
-    let data = preflight(&file, &args)?;
+    let data = refuse_early(&file, &args)?;
     let coordinator = coordinator::start(&args.db, timing).await?;
     let result = sweep(&coordinator, &file, data.as_ref(), &args).await;
     if matches!(result, Ok(Exit::Done | Exit::Failed)) {
@@ -80,7 +82,7 @@ async fn tidy(history: &History, args: &Args) -> anyhow::Result<()> {
 }
 
 /// What can be known to fail is refused before anything is stored: programs, and data sets without their files.
-fn preflight(file: &SweepFile, args: &Args) -> anyhow::Result<Option<DataHere>> {
+fn refuse_early(file: &SweepFile, args: &Args) -> anyhow::Result<Option<DataHere>> {
     let programs = setup::programs(&args.setup.exec)?;
     if file.trainer != "cnn" && !programs.contains_key(&file.trainer) {
         let name = &file.trainer;
@@ -88,17 +90,16 @@ fn preflight(file: &SweepFile, args: &Args) -> anyhow::Result<Option<DataHere>> 
             "the file's trainer is {name:?}: say what to run with --exec {name}=COMMAND"
         )));
     }
-    let Some(data) = &file.data else {
-        return Ok(None);
-    };
-    let here = DataHere::open(file, data, &args.setup.data)?;
-    let shape = here.set.shape;
-    file.check_images(
-        &args.file,
-        [shape.height, shape.width, shape.channels],
-        here.set.classes.len(),
-    )?;
-    Ok(Some(here))
+    match preflight::images(file, &args.file, &args.setup.data)? {
+        Images::Elsewhere(reason) => Err(wrong(reason)),
+        Images::Here(checked) => {
+            for warning in &checked.inventory.warnings {
+                out::note(format!("data: {warning}"));
+            }
+            Ok(Some(checked.here))
+        }
+        Images::None => Ok(None),
+    }
 }
 
 async fn sweep(

@@ -6,6 +6,7 @@ use crate::{
     args::Place,
     client::{self, History, Sort, TrialName, TrialQuery},
     exit::Exit,
+    local::preflight,
     output::{curve, numbers, out, report, style::Style},
     view::TrialDetail,
 };
@@ -59,8 +60,19 @@ async fn show_sweep(history: &History, sweep: &str, as_json: bool) -> anyhow::Re
         ..TrialQuery::default()
     };
     let top = client::collect(history.trials(query).await?).await?;
-    out::print(&report::render(&detail, &top, Style::stdout()))?;
+    let style = Style::stdout();
+    let text = report::render(&detail, &top, style);
+    out::print(&(text + &data(detail.check.as_ref(), style)))?;
     Ok(Exit::Done)
+}
+
+/// What the check was told of the data; nothing for a sweep that was checked before checks said so.
+fn data(check: Option<&Value>, style: Style) -> String {
+    let data = check.and_then(|check| check.get("data")).cloned();
+    let inventory = data.and_then(|data| serde_json::from_value(data).ok());
+    inventory.map_or_else(String::new, |inventory| {
+        preflight::render(&inventory, style)
+    })
 }
 
 async fn show_trial(history: &History, name: &TrialName, as_json: bool) -> anyhow::Result<Exit> {

@@ -1,21 +1,28 @@
 //! A folder of PNG or JPEG images with a folder per class.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
+mod jpeg;
+mod layout;
+mod listing;
+mod picture;
+mod tally;
+
+use std::path::{Path, PathBuf};
+
+use image::{DynamicImage, imageops::FilterType};
+
+use super::{
+    DataError, DataSet, Images, Inventory, MAX_SIDE, Shape, inventory::PartCount, set::Parts,
 };
+use layout::Layout;
+use listing::Passed;
+use tally::{Tally, Twins};
 
-use image::{DynamicImage, ImageReader, imageops::FilterType};
-
-use super::{DataError, DataSet, Images, MAX_SIDE, Shape};
-
-const KINDS: [&str; 3] = ["png", "jpg", "jpeg"];
 /// What all images together may take in memory.
 const MAX_BYTES: usize = 1 << 33;
-/// What the decoder may take for one image.
-const MAX_DECODED: u64 = 1 << 29;
+/// Below so many features two equal images are nothing strange.
+const FEW_FEATURES: usize = 16;
 
-/// Reads every image below `folder`, or below its `train/` and `test/` if `train/` has folders in it.
+/// Reads every image below `folder`, or below its `train/`, `val/` and `test/` if `train/` has folders in it.
 ///
 /// Classes are in the order of their names. All images are grey, or all have three channels: one in colour makes all so.
 pub(super) fn open(
@@ -23,133 +30,204 @@ pub(super) fn open(
     folder: &Path,
     size: Option<[u32; 2]>,
 ) -> Result<DataSet, DataError> {
-    let train_folder = folder.join("train");
-    let parted = train_folder.is_dir() && !folders(&train_folder)?.is_empty();
-    let train_folder = if parted {
-        train_folder
-    } else {
-        folder.to_owned()
+    let wanted = size.map_or(Wanted::OneSize, Wanted::Size);
+    let (reading, inventory) = Reading::of(folder, wanted)?;
+    let shape = Shape::from(inventory.shape);
+    let [train, validation, test] = reading.parts;
+    let parts = Parts {
+        train,
+        validation,
+        test: Some(test).filter(|test| !test.is_empty()),
     };
-    let classes = folders(&train_folder)?;
-    if classes.len() < 2 {
-        let message = format!(
-            "{} folders in it: a folder of images needs one for each class, at least 2",
-            classes.len()
-        );
-        return Err(DataError::file(&train_folder, message));
-    }
-    let mut reading = Reading {
-        size,
-        first: None,
-        bytes: 0,
-    };
-    let train = reading.part(&train_folder, &classes)?;
-    let test_folder = folder.join("test");
-    let test = if parted && test_folder.is_dir() {
-        check_classes(&test_folder, &classes)?;
-        Some(reading.part(&test_folder, &classes)?)
-    } else {
-        None
-    };
-    finish(name, &train_folder, classes, train, test)
+    let mut set = DataSet::in_parts(name, shape, reading.layout.classes, parts);
+    set.inventory = inventory;
+    Ok(set)
 }
 
-fn finish(
-    name: &str,
-    folder: &Path,
-    classes: Vec<String>,
-    train: Vec<Labelled>,
-    test: Option<Vec<Labelled>>,
-) -> Result<DataSet, DataError> {
-    let Some(first) = train.first() else {
-        return Err(DataError::file(
-            folder,
-            "no PNG or JPEG image in the folders of its classes",
-        ));
-    };
-    let (width, height) = (first.image.width() as usize, first.image.height() as usize);
-    let colour = train
-        .iter()
-        .chain(test.iter().flatten())
-        .any(|one| one.image.color().has_color());
-    let shape = Shape::new(height, width, if colour { 3 } else { 1 });
-    let pack = |part: Vec<Labelled>| {
-        let mut images = Images::default();
-        for Labelled { image, label } in part {
-            images.labels.push(label);
-            images.pixels.extend(if colour {
-                image.into_rgb8().into_raw()
-            } else {
-                image.into_luma8().into_raw()
-            });
-        }
-        images
-    };
-    Ok(DataSet::new(
-        name,
-        shape,
-        classes,
-        pack(train),
-        test.map(pack),
-    ))
+/// What a folder holds, whatever the sizes of its images: for who writes a sweep file about it.
+pub fn survey(folder: &Path) -> Result<Inventory, DataError> {
+    Ok(Reading::of(folder, Wanted::AnySize)?.1)
 }
 
-struct Labelled {
-    image: DynamicImage,
+/// What the images of a folder are to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wanted {
+    OneSize,
+    /// Resized to `[height, width]`.
+    Size([u32; 2]),
+    /// Only looked at.
+    AnySize,
+}
+
+/// A file on its way into memory.
+struct Listed {
+    path: PathBuf,
     label: u32,
 }
 
 struct Reading {
-    size: Option<[u32; 2]>,
-    first: Option<(PathBuf, u32, u32)>,
-    bytes: usize,
+    wanted: Wanted,
+    layout: Layout,
+    tally: Tally,
+    parts: [Images; 3],
+    colour: bool,
+    /// Height and width of what is in `parts`.
+    size: (u32, u32),
 }
 
 impl Reading {
-    fn part(&mut self, folder: &Path, classes: &[String]) -> Result<Vec<Labelled>, DataError> {
-        let mut images = Vec::new();
-        for (label, class) in classes.iter().enumerate() {
-            let class = folder.join(class);
-            if !class.is_dir() {
-                continue;
-            }
-            for path in files(&class)? {
-                images.push(Labelled {
-                    image: self.image(&path)?,
-                    label: label as u32,
-                });
+    /// Reads everything; a bad file does not end it, so that all of them are told at once.
+    fn of(folder: &Path, wanted: Wanted) -> Result<(Reading, Inventory), DataError> {
+        let mut reading = Reading {
+            wanted,
+            layout: Layout::of(folder)?,
+            tally: Tally::default(),
+            parts: Default::default(),
+            colour: false,
+            size: (0, 0),
+        };
+        let mut passed = Passed::default();
+        let files = reading.list(folder, &mut passed)?;
+        for (part, files) in files.iter().enumerate() {
+            for file in files {
+                reading.read(part, file)?;
             }
         }
-        Ok(images)
+        let any_size = wanted != Wanted::OneSize;
+        if let Some(problem) = reading.tally.problem(folder, any_size) {
+            return Err(problem);
+        }
+        let inventory = reading.inventory(folder, &files, passed);
+        Ok((reading, inventory))
     }
 
-    fn image(&mut self, path: &Path) -> Result<DynamicImage, DataError> {
-        let mut image = decode(path)?;
-        if let Some([height, width]) = self.size {
-            // Triangle is plain arithmetic: no function of the system's mathematics library that could differ.
-            image = image.resize_exact(width, height, FilterType::Triangle);
+    /// The images of every part, class by class.
+    fn list(&mut self, root: &Path, passed: &mut Passed) -> Result<[Vec<Listed>; 3], DataError> {
+        let mut all: [Vec<Listed>; 3] = Default::default();
+        if self.layout.parted {
+            passed.beside(root)?;
         }
-        let (width, height) = (image.width(), image.height());
-        match &self.first {
-            None => self.first = Some((path.to_owned(), width, height)),
-            Some((first, w, h)) if (*w, *h) != (width, height) => {
-                let message = format!(
-                    "{height}×{width} pixels, but {} has {h}×{w}: all images must have one size; size = [{h}, {w}] \
-                     below [data] resizes them",
-                    first.display()
-                );
-                return Err(DataError::file(path, message));
+        for (part, files) in all.iter_mut().enumerate() {
+            let Some(folder) = &self.layout.parts[part] else {
+                continue;
+            };
+            passed.beside(folder)?;
+            for (label, class) in self.layout.classes.iter().enumerate() {
+                let class = folder.join(class);
+                if !class.is_dir() {
+                    continue;
+                }
+                match passed.images(&class) {
+                    Ok(images) if images.is_empty() && part == 0 => {
+                        self.tally
+                            .bad(&class, tally::empty_class(&listing::kinds(&class)));
+                    }
+                    Ok(images) if images.is_empty() => {
+                        let empty = listing::below(root, &class);
+                        self.layout
+                            .warnings
+                            .push(format!("{empty}/ has no PNG or JPEG image"));
+                    }
+                    Ok(images) => files.extend(images.into_iter().map(|path| Listed {
+                        path,
+                        label: label as u32,
+                    })),
+                    Err(error) => self.tally.bad(&class, error.to_string()),
+                }
             }
-            Some(_) => {}
         }
-        self.bytes += image.as_bytes().len();
-        if self.bytes > MAX_BYTES {
-            return Err(DataError::file(
-                path,
-                "with this image the set takes more than 8 GiB of memory: resize with `size`",
-            ));
+        Ok(all)
+    }
+
+    fn read(&mut self, part: usize, file: &Listed) -> Result<(), DataError> {
+        let path = &file.path;
+        let picture = match picture::open(path) {
+            Ok(picture) => picture,
+            Err(reason) => {
+                self.tally.bad(path, reason);
+                return Ok(());
+            }
+        };
+        let mut image = picture.image;
+        let grey = !image.color().has_color();
+        self.tally
+            .good(path, image.height(), image.width(), grey, picture.facts);
+        match self.wanted {
+            Wanted::AnySize => {
+                self.parts[part].labels.push(file.label);
+                return Ok(());
+            }
+            // Triangle is plain arithmetic: no function of the system's mathematics library that could differ.
+            Wanted::Size([height, width]) => {
+                image = image.resize_exact(width, height, FilterType::Triangle);
+            }
+            Wanted::OneSize => {}
         }
-        Ok(image)
+        if !self.tally.is_well(self.wanted != Wanted::OneSize) {
+            // What was kept so far is of no use any more, and the rest is only looked at.
+            self.parts = Default::default();
+            return Ok(());
+        }
+        self.size = (image.height(), image.width());
+        self.keep(part, file, image)
+    }
+
+    fn keep(&mut self, part: usize, file: &Listed, image: DynamicImage) -> Result<(), DataError> {
+        if image.color().has_color() && !self.colour {
+            self.colour = true;
+            for images in &mut self.parts {
+                images.pixels = images.pixels.iter().flat_map(|&grey| [grey; 3]).collect();
+            }
+        }
+        let images = &mut self.parts[part];
+        images.labels.push(file.label);
+        images.pixels.extend(if self.colour {
+            image.into_rgb8().into_raw()
+        } else {
+            image.into_luma8().into_raw()
+        });
+        let bytes: usize = self.parts.iter().map(|images| images.pixels.len()).sum();
+        if bytes > MAX_BYTES {
+            let message =
+                "with this image the set takes more than 8 GiB of memory: resize with `size`";
+            return Err(DataError::file(&file.path, message));
+        }
+        Ok(())
+    }
+
+    fn inventory(&mut self, root: &Path, files: &[Vec<Listed>; 3], passed: Passed) -> Inventory {
+        let (height, width) = match self.wanted {
+            Wanted::AnySize => self.tally.only_size().unwrap_or((0, 0)),
+            _ => self.size,
+        };
+        let colour = self.colour || self.tally.grey < self.tally.images;
+        let classes = self.layout.classes.len();
+        let mut inventory = Inventory {
+            shape: [height as usize, width as usize, if colour { 3 } else { 1 }],
+            classes,
+            parts: PartCount::all(self.parts.each_ref(), classes),
+            passed_over: passed.list(root),
+            notes: std::mem::take(&mut self.layout.notes),
+            warnings: std::mem::take(&mut self.layout.warnings),
+            ..Inventory::default()
+        };
+        self.tally.tell(root, colour, &mut inventory);
+        let features = Shape::from(inventory.shape).features();
+        if features >= FEW_FEATURES {
+            let mut twins = Twins::new();
+            for (part, files) in files.iter().enumerate() {
+                let pixels = self.parts[part].pixels.chunks_exact(features);
+                for (file, pixels) in files.iter().zip(pixels) {
+                    twins.add(root, part, file.label, &file.path, pixels);
+                }
+            }
+            twins.tell(&mut inventory);
+        }
+        // Names of classes may hold line breaks, and these are lines.
+        for text in inventory.notes.iter_mut().chain(&mut inventory.warnings) {
+            *text = text.replace(char::is_control, "\u{fffd}");
+        }
+        inventory
     }
 }
 
@@ -157,7 +235,8 @@ impl Reading {
 pub fn read_image(path: &Path, shape: Shape) -> Result<Vec<u8>, DataError> {
     let side = |side: usize| u32::try_from(side).map_err(|error| DataError::file(path, error));
     let (height, width) = (side(shape.height)?, side(shape.width)?);
-    let mut image = decode(path)?;
+    let picture = picture::open(path).map_err(|reason| DataError::file(path, reason))?;
+    let mut image = picture.image;
     if (image.height(), image.width()) != (height, width) {
         image = image.resize_exact(width, height, FilterType::Triangle);
     }
@@ -167,75 +246,6 @@ pub fn read_image(path: &Path, shape: Shape) -> Result<Vec<u8>, DataError> {
         other => Err(DataError::file(
             path,
             format!("the network takes {other} channels; an image gives 1 or 3"),
-        )),
-    }
-}
-
-/// Reads one image: 8 bits a channel, without transparency.
-fn decode(path: &Path) -> Result<DynamicImage, DataError> {
-    let wrong = |error: image::ImageError| {
-        DataError::file(path, format!("no readable PNG or JPEG image: {error}"))
-    };
-    let mut reader = ImageReader::open(path)
-        .and_then(ImageReader::with_guessed_format)
-        .map_err(|error| DataError::file(path, error))?;
-    let mut limits = image::Limits::default();
-    limits.max_alloc = Some(MAX_DECODED);
-    (limits.max_image_width, limits.max_image_height) = (Some(4 * MAX_SIDE), Some(4 * MAX_SIDE));
-    reader.limits(limits);
-    let image = reader.decode().map_err(wrong)?;
-    Ok(if image.color().has_color() {
-        DynamicImage::ImageRgb8(image.into_rgb8())
-    } else {
-        DynamicImage::ImageLuma8(image.into_luma8())
-    })
-}
-
-/// Names of the folders in a folder, sorted; hidden ones do not count.
-fn folders(folder: &Path) -> Result<Vec<String>, DataError> {
-    let names = entries(folder)?.into_iter().filter(|path| path.is_dir());
-    names.map(|path| text_name(&path)).collect()
-}
-
-/// The images in a folder, sorted by name; other files are passed over.
-fn files(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
-    let is_image = |path: &PathBuf| {
-        let extension = path
-            .extension()
-            .map(|extension| extension.to_string_lossy().to_lowercase());
-        extension.is_some_and(|extension| KINDS.contains(&extension.as_str()))
-    };
-    Ok(entries(folder)?.into_iter().filter(is_image).collect())
-}
-
-fn entries(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
-    let wrong = |error| DataError::file(folder, error);
-    let mut paths = Vec::new();
-    for entry in fs::read_dir(folder).map_err(wrong)? {
-        let entry = entry.map_err(wrong)?;
-        if !entry.file_name().to_string_lossy().starts_with('.') {
-            paths.push(entry.path());
-        }
-    }
-    paths.sort();
-    Ok(paths)
-}
-
-fn text_name(path: &Path) -> Result<String, DataError> {
-    let name = path.file_name().and_then(|name| name.to_str());
-    name.map(str::to_owned)
-        .ok_or_else(|| DataError::file(path, "the name of a class must be valid UTF-8"))
-}
-
-fn check_classes(test: &Path, classes: &[String]) -> Result<(), DataError> {
-    match folders(test)?
-        .into_iter()
-        .find(|name| !classes.contains(name))
-    {
-        None => Ok(()),
-        Some(name) => Err(DataError::file(
-            &test.join(name),
-            "a class that train/ does not have",
         )),
     }
 }

@@ -15,6 +15,7 @@ mod eigen;
 mod error;
 mod folder;
 mod idx;
+mod inventory;
 mod library;
 mod parallel;
 mod pickle;
@@ -37,12 +38,13 @@ pub use config::{
     plain_name,
 };
 pub use error::DataError;
-pub use folder::read_image;
+pub use folder::{read_image, survey};
+pub use inventory::{Inventory, PartCount, PassedOver, SizeCount};
 pub use library::Library;
 pub use prepared::{Part, Prepared};
 pub use preprocess::Preprocess;
 pub use set::{DataSet, Images, Shape};
-pub use split::Split;
+pub use split::{Split, given_already};
 
 /// Largest height or width of an image, in pixels.
 pub const MAX_SIDE: u32 = 4096;

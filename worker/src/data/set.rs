@@ -1,5 +1,9 @@
 //! A data set in memory.
 
+use std::ops::Range;
+
+use super::{Inventory, inventory::PartCount};
+
 /// Size of one image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Shape {
@@ -24,6 +28,12 @@ impl Shape {
     /// Numbers in one image.
     pub const fn features(&self) -> usize {
         self.height * self.width * self.channels
+    }
+}
+
+impl From<[usize; 3]> for Shape {
+    fn from([height, width, channels]: [usize; 3]) -> Shape {
+        Shape::new(height, width, channels)
     }
 }
 
@@ -75,6 +85,11 @@ impl Images {
         }
         counts
     }
+
+    fn append(&mut self, mut more: Images) {
+        self.pixels.append(&mut more.pixels);
+        self.labels.append(&mut more.labels);
+    }
 }
 
 /// A data set, decoded: equal bytes have equal hashes, whatever files they came from.
@@ -82,20 +97,35 @@ impl Images {
 pub struct DataSet {
     /// The name by which workers offer it.
     pub name: String,
-    /// blake3 of shape, class names, labels and pixels of both parts.
+    /// blake3 of shape, class names, labels and pixels of all parts.
     pub hash: [u8; 32],
     /// Size of every image.
     pub shape: Shape,
     /// Names of the classes, by label.
     pub classes: Vec<String>,
-    /// What is trained on and validated with.
+    /// What is trained on and validated with; a validation part that the set brings itself is at the end of it.
     pub train: Images,
+    /// How many images that validation part has; 0 for none, and then one is drawn.
+    given: usize,
     /// What is looked at once, at the end.
     pub test: Option<Images>,
     /// A remark for people, such as how many files were there; empty for none.
     pub note: String,
     /// Where it was read, on this machine; none for embedded sets.
     pub folder: Option<std::path::PathBuf>,
+    /// What was found when it was read.
+    pub inventory: Inventory,
+}
+
+/// The parts that a set comes in.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Parts {
+    /// What is trained on.
+    pub(super) train: Images,
+    /// What is validated with; empty where it is drawn from `train`.
+    pub(super) validation: Images,
+    /// What is looked at once, at the end.
+    pub(super) test: Option<Images>,
 }
 
 impl DataSet {
@@ -109,7 +139,27 @@ impl DataSet {
         train: Images,
         test: Option<Images>,
     ) -> DataSet {
-        for images in std::iter::once(&train).chain(&test) {
+        let parts = Parts {
+            train,
+            validation: Images::default(),
+            test,
+        };
+        DataSet::in_parts(name, shape, classes, parts)
+    }
+
+    /// As [`DataSet::new`], perhaps with a validation part of its own.
+    pub(super) fn in_parts(
+        name: &str,
+        shape: Shape,
+        classes: Vec<String>,
+        parts: Parts,
+    ) -> DataSet {
+        let Parts {
+            mut train,
+            validation,
+            test,
+        } = parts;
+        for images in [&train, &validation].into_iter().chain(&test) {
             debug_assert_eq!(images.pixels.len(), images.len() * shape.features());
             debug_assert!(
                 images
@@ -118,21 +168,42 @@ impl DataSet {
                     .all(|&label| (label as usize) < classes.len())
             );
         }
-        let hash = hash(shape, &classes, &train, test.as_ref());
+        let none = Images::default();
+        let of_test = test.as_ref().unwrap_or(&none);
+        let parts = [&train, &validation, of_test];
+        let inventory = Inventory {
+            shape: [shape.height, shape.width, shape.channels],
+            classes: classes.len(),
+            parts: PartCount::all(parts, classes.len()),
+            ..Inventory::default()
+        };
+        let hash = hash(shape, &classes, parts);
+        let given = validation.len();
+        train.append(validation);
         DataSet {
             name: name.to_owned(),
             hash,
             shape,
             classes,
             train,
+            given,
             test,
             note: String::new(),
             folder: None,
+            inventory,
         }
+    }
+
+    /// Where in `train` the validation part is that the set brings itself.
+    pub fn given_validation(&self) -> Option<Range<u32>> {
+        let all = self.train.len();
+        (self.given > 0).then(|| (all - self.given) as u32..all as u32)
     }
 }
 
-fn hash(shape: Shape, classes: &[String], train: &Images, test: Option<&Images>) -> [u8; 32] {
+/// `parts`: training, validation, test. A validation part is hashed only where there is one: sets of two parts keep the
+/// hashes that sweeps are pinned to.
+fn hash(shape: Shape, classes: &[String], parts: [&Images; 3]) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new_derive_key("hone data set v1");
     let number = |hasher: &mut blake3::Hasher, value: usize| {
         hasher.update(&(value as u64).to_le_bytes());
@@ -144,8 +215,9 @@ fn hash(shape: Shape, classes: &[String], train: &Images, test: Option<&Images>)
         number(&mut hasher, class.len());
         hasher.update(class.as_bytes());
     }
-    let none = Images::default();
-    for images in [train, test.unwrap_or(&none)] {
+    let [train, validation, test] = parts;
+    let third = Some(validation).filter(|images| !images.is_empty());
+    for images in [train, test].into_iter().chain(third) {
         number(&mut hasher, images.len());
         for label in &images.labels {
             hasher.update(&label.to_le_bytes());

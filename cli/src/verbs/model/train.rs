@@ -32,7 +32,7 @@ pub struct Args {
     /// Epochs, and the schedule's horizon [default: the trial's, or the file's search.full_epochs or last round]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     epochs: Option<u32>,
-    /// Train on the validation part too; the last epoch's weights are then kept
+    /// Train on the validation part too, drawn or the set's own; the last epoch's weights are then kept
     #[arg(long)]
     all_data: bool,
     /// Where the network is written
@@ -121,6 +121,7 @@ fn train(
     } else {
         trainer.begin(trial, None)?
     };
+    out::note(training.sizes());
     while training.epochs_done() < trial.to_epoch {
         let (report, last) = match training.epoch(&Stop::default())? {
             Epoch::Done(report) => (report, false),

@@ -3,13 +3,13 @@
 use std::collections::HashSet;
 
 use super::{Finding, Severity};
-use crate::data::Prepared;
+use crate::data::{Config, DataSet, Prepared, Split};
 
 /// Below so many features two equal images, or a constant one, are nothing strange (xor has two).
 const FEW_FEATURES: usize = 16;
 
 /// What is wrong with the data of a split.
-pub(super) fn findings(prepared: &Prepared) -> Vec<Finding> {
+pub(super) fn findings(prepared: &Prepared, config: &Config) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut add = |severity, message: String, advice: &str| {
         let subject = String::from("data");
@@ -35,31 +35,12 @@ pub(super) fn findings(prepared: &Prepared) -> Vec<Finding> {
         );
         return findings;
     }
-    for (part, members) in [
-        ("training", &split.train),
-        ("validation", &split.validation),
-    ] {
-        let mut there = vec![false; classes.len()];
-        for &image in members {
-            there[images.labels[image as usize] as usize] = true;
-        }
-        let missing: Vec<&str> = classes
-            .iter()
-            .zip(there)
-            .filter(|(_, there)| !there)
-            .map(|(name, _)| name.as_str())
-            .collect();
-        if !missing.is_empty() {
-            let message = format!(
-                "the {part} part has no image of class {}",
-                missing.join(", ")
-            );
-            add(
-                Severity::Failure,
-                message,
-                "raise data.validation or data.limit, or give every class more images",
-            );
-        }
+    for warning in &prepared.set.inventory.warnings {
+        add(
+            Severity::Warning,
+            warning.clone(),
+            "look at the files, and mend them unless it is meant",
+        );
     }
     let train: HashSet<u32> = split.train.iter().copied().collect();
     let shared = split
@@ -78,7 +59,61 @@ pub(super) fn findings(prepared: &Prepared) -> Vec<Finding> {
     if prepared.shape().features() >= FEW_FEATURES {
         content(prepared, &mut add);
     }
+    findings.extend(missing(&prepared.set, split, config));
     findings
+}
+
+/// Classes that a part of the split has no image of. A failure is refused before a sweep begins, where the data are at hand.
+pub fn missing(set: &DataSet, split: &Split, config: &Config) -> Vec<Finding> {
+    let sizes = set.train.class_counts(set.classes.len());
+    let mut findings = Vec::new();
+    for (part, members) in [
+        ("training", &split.train),
+        ("validation", &split.validation),
+    ] {
+        let mut there = vec![false; set.classes.len()];
+        for &image in members {
+            there[set.train.labels[image as usize] as usize] = true;
+        }
+        let missing: Vec<usize> = (0..there.len()).filter(|&class| !there[class]).collect();
+        let Some(size) = missing.iter().map(|&class| sizes[class]).min() else {
+            continue;
+        };
+        let (severity, advice) = match (config.folds, set.given_validation()) {
+            (_, Some(_)) if part == "validation" => {
+                (Severity::Warning, "its images are never judged".to_owned())
+            }
+            (Some(folds), None) if part == "validation" && size > 1 => (
+                Severity::Warning,
+                format!(
+                    "folds = {} holds out one of each class every time",
+                    size.min(folds as usize)
+                ),
+            ),
+            _ => (Severity::Failure, remedy(size)),
+        };
+        let names: Vec<&str> = missing
+            .iter()
+            .map(|&class| set.classes[class].as_str())
+            .collect();
+        findings.push(Finding {
+            severity,
+            subject: String::from("data"),
+            message: format!("the {part} part has no image of class {}", names.join(", ")),
+            advice,
+        });
+    }
+    findings
+}
+
+fn remedy(images: usize) -> String {
+    match images {
+        0 | 1 => format!(
+            "the class has {images} of the images that are split, and one to train on and one to hold out are needed: \
+             add some, or take the class away"
+        ),
+        _ => "raise data.validation or data.limit, or give every class more images".to_owned(),
+    }
 }
 
 /// Images without content, and images that are in both parts.

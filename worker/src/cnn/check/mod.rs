@@ -11,9 +11,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use data::missing;
 pub use net::{NetCheck, Overfit};
 
 use super::{CnnTrainer, Config, trainer};
+use crate::data::Inventory;
 use crate::trainer::{Stop, TrainError, TrialSpec};
 
 /// How bad a finding is.
@@ -50,6 +52,9 @@ pub struct CheckReport {
     pub nets: Vec<NetCheck>,
     /// Epochs that one slot trains in a second, evaluation included: the median over the nets.
     pub epochs_per_second: f64,
+    /// What the data are: images read and passed over, classes, sizes.
+    #[serde(default)]
+    pub data: Inventory,
 }
 
 /// At most so many nets are looked at: a check is to take seconds.
@@ -76,6 +81,7 @@ pub fn check(
     let wanted = wanted(&trial.spec)?;
     let mut findings = Vec::new();
     let mut nets = Vec::new();
+    let mut data = Inventory::default();
     let mut seen = Vec::new();
     for wanted in wanted {
         let trial = TrialSpec {
@@ -91,7 +97,11 @@ pub fn check(
         seen.push((config.data.clone(), config.model.clone()));
         let prepared = cnn.library().prepare(&config.data, trial.fold)?;
         if index == 0 {
-            findings.extend(data::findings(&prepared));
+            data = prepared.split.inventory(&prepared.set, &config.data);
+            for line in data.lines() {
+                tracing::info!("{line}");
+            }
+            findings.extend(data::findings(&prepared, &config.data));
         }
         let subject = subject(index, &wanted.choices);
         let Some((net, found)) = net::check(cnn, &config, &trial, &prepared, &subject, stop)?
@@ -118,11 +128,15 @@ pub fn check(
         }
     }
     findings.sort_by_key(|finding| finding.severity == Severity::Warning);
+    for finding in &findings {
+        tracing::info!("{}: {}", finding.subject, finding.message);
+    }
     Ok(Some(CheckReport {
         passed: sane && some_net,
         epochs_per_second: median(nets.iter().map(|net| net.epochs_per_second).collect()),
         findings,
         nets,
+        data,
     }))
 }
 

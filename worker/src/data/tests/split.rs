@@ -23,16 +23,20 @@ proptest! {
         labels in prop::collection::vec(0u32..5, 2..300), seed: u32, share in 0.0f64..1.0,
     ) {
         let set = labelled(&labels);
-        let count = ((share * labels.len() as f64) as u32).clamp(1, labels.len() as u32 - 1);
+        let everywhere = counts(&set, &(0..labels.len() as u32).collect::<Vec<_>>());
+        let classes = everywhere.iter().filter(|&&of| of > 0).count() as u32;
+        prop_assume!(classes < labels.len() as u32);
+        let count = ((share * labels.len() as f64) as u32).clamp(classes, labels.len() as u32 - 1);
         let split = Split::new(&set, &Config { split_seed: seed, ..held(count) }, 0).unwrap();
-        prop_assert_eq!(split.validation.len(), count as usize);
         let mut all = [&split.train[..], &split.validation[..]].concat();
         all.sort_unstable();
         prop_assert_eq!(all, (0..labels.len() as u32).collect::<Vec<_>>());
-        let everywhere = counts(&set, &(0..labels.len() as u32).collect::<Vec<_>>());
         for (held, of) in counts(&set, &split.validation).into_iter().zip(everywhere) {
             let exact = of as f64 * f64::from(count) / labels.len() as f64;
+            // A class of two or more has images on both sides, even where its share is less.
+            let exact = if of > 1 { exact.clamp(1.0, of as f64 - 1.0) } else { exact };
             prop_assert!((held as f64 - exact).abs() < 1.0, "{held} of {of}, should be {exact}");
+            prop_assert!(of < 2 || (1..of).contains(&held), "{held} of {of}");
         }
     }
 
@@ -127,12 +131,25 @@ fn impossible_splits_are_refused() {
             "data.validation = 10: test has 10 training images",
         ),
         (
+            held(1),
+            0,
+            "data.validation = 1: test has 2 classes, and one image of each is held out: at least 2, or a share",
+        ),
+        (
             Config {
-                validation: Validation::Share(0.01),
+                validation: Validation::Share(0.99),
                 ..held(1)
             },
             0,
-            "data.validation = 0.01: test has 10",
+            "data.validation = 0.99: test has 10",
+        ),
+        (
+            Config {
+                limit: Some(1),
+                ..held(2)
+            },
+            0,
+            "data.limit = 1: test has 2 classes, and each needs an image: at least 2",
         ),
         (
             Config {
@@ -154,4 +171,48 @@ fn impossible_splits_are_refused() {
         let error = Split::new(&set, &config, fold).unwrap_err().to_string();
         assert!(error.starts_with(says), "{error}");
     }
+}
+
+#[test]
+fn small_classes_are_on_both_sides() {
+    // A class of 40, and four of 1 to 4 images, by the default share of a tenth.
+    let sizes = [40, 1, 2, 3, 4];
+    let labels: Vec<u32> = (0u32..5)
+        .flat_map(|class| std::iter::repeat_n(class, sizes[class as usize]))
+        .collect();
+    let set = labelled(&labels);
+    let config = Config::new("test");
+    let split = Split::new(&set, &config, 0).unwrap();
+    assert_eq!(counts(&set, &split.validation)[2..], [1, 1, 1]);
+    assert_eq!(counts(&set, &split.train)[2..], [1, 2, 3]);
+    let notes = split.inventory(&set, &config).notes.join("\n");
+    assert!(notes.contains("validation = 0.1 is 5 of them"), "{notes}");
+    // And by a share that would leave nothing of them.
+    let most = Config {
+        validation: Validation::Share(0.9),
+        ..config.clone()
+    };
+    let split = Split::new(&set, &most, 0).unwrap();
+    assert!(counts(&set, &split.train)[2..].iter().all(|&left| left > 0));
+    // And by a limit below the number of images that all shares together need.
+    let few = Config {
+        limit: Some(6),
+        ..config
+    };
+    let split = Split::new(&set, &few, 0).unwrap();
+    assert!(counts(&set, &split.train)[2..].iter().all(|&left| left > 0));
+    assert!(
+        split
+            .inventory(&set, &few)
+            .notes
+            .join("\n")
+            .contains("limit = 6, and some more")
+    );
+}
+
+#[test]
+fn the_smallest_folder_can_be_split() {
+    let set = labelled(&[0, 0, 1, 1]);
+    let split = Split::new(&set, &Config::new("test"), 0).unwrap();
+    assert_eq!(counts(&set, &split.validation), [1, 1]);
 }
