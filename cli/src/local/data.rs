@@ -51,7 +51,7 @@ impl DataHere {
         }
         let set = match setup::library(&all)?.open(&data.set) {
             Ok(set) => set,
-            Err(DataError::Missing(reason)) => return Ok(Err(reason)),
+            Err(error @ DataError::Missing { .. }) => return Ok(Err(error.to_string())),
             Err(error) => return Err(wrong(error.to_string())),
         };
         let place = place(data, &all);
