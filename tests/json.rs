@@ -60,7 +60,10 @@ const BEST: [Key; 13] = [
 ];
 
 /// What `run` and `launch --watch` add to those.
-const TOTALS: [Key; 5] = [
+const TOTALS: [Key; 8] = [
+    ("state", &["string"]),
+    ("reason", &["string"]),
+    ("counts", &["object"]),
     ("seconds", &["number"]),
     ("points_total", &["integer"]),
     ("trials_total", &["integer"]),
@@ -68,12 +71,13 @@ const TOTALS: [Key; 5] = [
     ("images_per_second", &["number"]),
 ];
 
-const SWEEP: [Key; 5] = [
+const SWEEP: [Key; 6] = [
     ("sweep", &["string"]),
     ("state", &["string"]),
     ("points", &["integer"]),
     ("trials", &["integer"]),
     ("best", &["number", "null"]),
+    ("reason", &["string"]),
 ];
 
 const TRIAL: [Key; 14] = [

@@ -14,6 +14,7 @@ x = { uniform = [0.0, 1.0] }
 
 [objective]
 metric = "score"
+direction = "maximize"
 
 [[search.round]]
 points = 6

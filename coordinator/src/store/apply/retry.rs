@@ -43,6 +43,12 @@ pub(super) fn retry<W: Write>(store: &mut W, retry: &RetryTrials) -> Rows<Vec<Tr
         numbers.push(number);
     }
     sweep.decisions += 1;
+    // The search is made anew, and says again what it still finds; what was said before any result stays.
+    for (key, _) in store.warnings(sweep.key)? {
+        if !["from", "budget"].contains(&key.as_str()) {
+            store.delete_warnings(sweep.key, &key)?;
+        }
+    }
     store.put_sweep(sweep)?;
     Ok(numbers)
 }

@@ -89,8 +89,18 @@ fn a_failed_sweep_runs_again_with_all_that_it_lacks() {
         );
         assert_eq!(missing(b, true), [1, 2, 3, 4]);
 
+        let warn = |key: &str| Action::Warn {
+            key: key.to_owned(),
+            text: format!("about {key}"),
+        };
+        b.decide(vec![warn("from"), warn("diverged 1")]);
         let decisions = b.detail().decisions;
         assert_eq!(retry(b, &[1, 2, 3, 4], &[]).unwrap(), [6, 7, 8, 9]);
+        assert_eq!(
+            b.detail().warnings,
+            ["about from"],
+            "the rest is found anew"
+        );
         let detail = b.detail();
         assert_eq!(detail.summary.state, SweepState::Running);
         assert_eq!((detail.reason.as_str(), detail.summary.ended), ("", None));
