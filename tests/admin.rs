@@ -82,6 +82,107 @@ fn damage_is_found() {
 }
 
 #[test]
+fn a_file_of_another_sort_is_named_as_what_it_is() {
+    let hone = Hone::with(TINY);
+    let refused = |name: &str, part: &str| {
+        let ended = hone.run(&["admin", "verify", "--db", name]);
+        assert_eq!(ended.code, Some(1), "{name}: {}", ended.err);
+        let words = format!("{name}: {part}");
+        assert!(ended.err.contains(&words), "{words}: {}", ended.err);
+        assert!(ended.out.is_empty(), "{name}: {}", ended.out);
+    };
+    let write = |name: &str, bytes: &[u8]| fs::write(hone.path().join(name), bytes).expect(name);
+    write("empty.db", b"");
+    refused("empty.db", "it is empty");
+    write(
+        "text.db",
+        "a letter, long enough to have a header "
+            .repeat(40)
+            .as_bytes(),
+    );
+    refused("text.db", "it is not an SQLite database");
+    fs::create_dir(hone.path().join("folder.db")).expect("a folder");
+    refused("folder.db", "it is a directory");
+    refused("none.db", "there is no database");
+
+    hone.good(&["run", "sweep.toml"]);
+    let whole = fs::read(hone.path().join("hone.db")).expect("a database");
+    let changed = |name: &str, at: usize, bytes: &[u8]| {
+        let mut file = whole.clone();
+        file[at..at + bytes.len()].copy_from_slice(bytes);
+        write(name, &file);
+    };
+    // The header, https://www.sqlite.org/fileformat.html: user_version at 60, application_id at 68.
+    changed("newer.db", 60, &[0, 0, 0, 99]);
+    refused(
+        "newer.db",
+        "it was written by a newer hone (schema version 99",
+    );
+    changed("other.db", 68, b"gpkg");
+    refused("other.db", "it is an SQLite database of another program");
+}
+
+#[test]
+fn every_finding_says_where_it_is_and_what_would_be_right() {
+    let hone = Hone::with(TINY);
+    hone.good(&["run", "sweep.toml"]);
+    let mut file = fs::read(hone.path().join("hone.db")).expect("a database");
+    // The name of its data set, wherever it stands: the definition and the column are not equal any more.
+    let column = b"cnnval_accuracy";
+    let at = file
+        .windows(column.len())
+        .position(|window| window == column)
+        .expect("trainer and metric, side by side in their row");
+    file[at..at + 3].copy_from_slice(b"cnm");
+    fs::write(hone.path().join("hone.db"), file).expect("written");
+    let found = hone.run(&["admin", "verify"]);
+    assert_eq!(found.code, Some(1), "{}", found.err);
+    let words =
+        "tiny: sweeps.trainer (1) is cnm, right would be cnn: a sweep is what its definition says";
+    for part in ["1 violation found", words] {
+        assert!(found.out.contains(part), "{part:?}: {}", found.out);
+    }
+    let json = hone.run(&["admin", "verify", "--json"]);
+    assert_eq!(json.code, Some(1));
+    let object: serde_json::Value = serde_json::from_str(&json.out).expect("one object");
+    let finding = &object["findings"][0];
+    let told = ["of", "table", "key", "column", "stored", "right"].map(|key| &finding[key]);
+    assert_eq!(told, ["tiny", "sweeps", "1", "trainer", "cnm", "cnn"]);
+}
+
+#[test]
+fn files_that_no_row_names_are_told_and_no_fault() {
+    let hone = Hone::with(TINY);
+    hone.good(&["run", "sweep.toml"]);
+    let blobs = hone.path().join("blobs/hone.db");
+    fs::write(blobs.join("upload-7.part"), b"half").expect("written");
+    fs::write(blobs.join("notes.txt"), b"somebody's own").expect("written");
+    let ended = hone.run(&["admin", "verify"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.out);
+    assert!(
+        ended.out.contains("upload-7.part: no row names it"),
+        "{}",
+        ended.out
+    );
+    assert!(!ended.out.contains("notes.txt"), "{}", ended.out);
+}
+
+#[test]
+fn a_blob_that_is_gone_or_cut_is_found() {
+    let hone = Hone::with(TINY);
+    hone.good(&["run", "sweep.toml"]);
+    let kept = blobs(&hone, "blobs/hone.db");
+    fs::remove_file(&kept[0]).expect("removed");
+    let bytes = fs::read(&kept[1]).expect("a blob");
+    fs::write(&kept[1], &bytes[..bytes.len() / 2]).expect("written");
+    let ended = hone.run(&["admin", "verify"]);
+    assert_eq!(ended.code, Some(1), "{}", ended.out);
+    for part in ["2 violations found", "blobs.stored (", "blobs.hash ("] {
+        assert!(ended.out.contains(part), "{part:?}: {}", ended.out);
+    }
+}
+
+#[test]
 fn a_served_database_is_checked_and_copied_and_never_replaced() {
     let hone = Hone::with(TINY);
     hone.good(&["run", "sweep.toml"]);

@@ -233,8 +233,9 @@ impl Cluster {
         let database = self.hone.path().join("hone.db");
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
         let verified = runtime.block_on(hone_coordinator::store::verify(&database));
-        let (trials, findings) = verified.expect("a database");
-        assert!(trials > 0 && findings.is_empty(), "{findings:#?}");
+        let checked = verified.expect("a database");
+        let findings = checked.findings;
+        assert!(checked.trials > 0 && findings.is_empty(), "{findings:#?}");
     }
 
     fn spawn(&self, arguments: &[&str]) -> Child {

@@ -325,7 +325,7 @@ impl Blobs {
 }
 
 /// Names that this module makes: nothing else in the folder is ever removed.
-fn is_ours(name: &str) -> bool {
+pub(crate) fn is_ours(name: &str) -> bool {
     let hash = name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
     hash || (name.starts_with("upload-")
         && Path::new(name).extension().is_some_and(|e| e == "part"))

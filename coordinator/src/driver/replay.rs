@@ -1,7 +1,7 @@
 //! PURE: a sweep's search once more, from what is stored: with the same seed and the same results it must have proposed
 //! the same trials and promoted the same ones.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{
     SweepPlan,
@@ -12,7 +12,7 @@ use crate::{
     Error,
     ids::{SweepId, TrialNumber},
     rpc,
-    store::{NewTrial, StoreError, TrialResult, command::Action},
+    store::{NewRound, NewTrial, StoreError, TrialResult, WinnerRef, Wish, command::Action},
 };
 
 /// What is asked of the search at once: new trials, as many as there are soon.
@@ -46,8 +46,28 @@ pub struct Replay {
     decisions: u64,
     proposed: BTreeMap<TrialNumber, NewTrial>,
     /// By the search as it is now, and by those before it.
-    promoted: Promotions,
+    decided: Decided,
     promoted_before: Promotions,
+}
+
+/// Promotions by trial of the plan and up to which epoch.
+pub type Promotions = BTreeMap<(TrialNumber, u32), Wish>;
+
+/// What a search has decided beside new trials.
+#[derive(Debug, Default)]
+pub struct Decided {
+    /// All promotions.
+    pub promoted: Promotions,
+    /// Those that the results amounted to before trials were tried again.
+    pub promoted_before: Promotions,
+    /// Rounds as planned, by number.
+    pub rounds: BTreeMap<u32, NewRound>,
+    /// Trials and epochs of the plan.
+    pub plan: Option<(u64, u64)>,
+    /// The winner, or the best so far.
+    pub best: Option<WinnerRef>,
+    /// The sweep is to end.
+    pub over: bool,
 }
 
 impl Replay {
@@ -72,7 +92,7 @@ impl Replay {
             stale: false,
             decisions: 0,
             proposed: BTreeMap::new(),
-            promoted: Promotions::new(),
+            decided: Decided::default(),
             promoted_before: Promotions::new(),
         }))
     }
@@ -112,7 +132,8 @@ impl Replay {
     pub fn retried(&mut self, retry: TrialNumber, of: TrialNumber) {
         if !self.stale {
             self.decide();
-            self.promoted_before.append(&mut self.promoted);
+            self.promoted_before
+                .append(&mut std::mem::take(&mut self.decided).promoted);
             self.stale = true;
         }
         self.retries.add(retry, of);
@@ -130,17 +151,20 @@ impl Replay {
             if let Some(trial) = self.proposed.remove(&number) {
                 return Some(trial);
             }
-            if self.decide() == 0 {
+            if self.decide().unwrap_or(0) == 0 {
                 return None;
             }
         }
     }
 
-    /// (trial of the plan, up to which epoch) of all promotions that the results amount to, and of those that they amounted
-    /// to before trials were tried again.
-    pub fn promotions(mut self) -> (Promotions, Promotions) {
-        self.decide();
-        (self.promoted, self.promoted_before)
+    /// All that the results amount to.
+    pub fn decided(mut self) -> Decided {
+        // Its end comes after its last trials, in a decision of its own, and is said again and again.
+        while !self.decided.over && self.decide().is_some() {}
+        Decided {
+            promoted_before: self.promoted_before,
+            ..self.decided
+        }
     }
 
     fn tell(&mut self, told: Told) {
@@ -165,12 +189,10 @@ impl Replay {
         }
     }
 
-    /// The number of new trials.
-    fn decide(&mut self) -> usize {
+    /// The number of new trials; `None`: nothing is to be done before more results.
+    fn decide(&mut self) -> Option<usize> {
         self.renew();
-        let Some(decide) = self.sweep.decide(AROUND, 0) else {
-            return 0;
-        };
+        let decide = self.sweep.decide(AROUND, 0)?;
         self.decisions += 1;
         self.sweep.decided(self.decisions);
         let mut new = 0;
@@ -181,21 +203,45 @@ impl Replay {
                     let numbered = trials.into_iter().map(|trial| (trial.number, trial));
                     self.proposed.extend(numbered);
                 }
-                Action::Promote {
-                    trial, to_epoch, ..
-                } => {
-                    self.promoted
-                        .insert((self.retries.original(trial), to_epoch));
-                }
-                _ => {}
+                other => self.decided.take(other, &self.retries),
             }
         }
-        new
+        Some(new)
     }
 }
 
-/// (trial, up to which epoch).
-pub type Promotions = BTreeSet<(TrialNumber, u32)>;
+impl Decided {
+    fn take(&mut self, action: Action, retries: &Retries) {
+        match action {
+            Action::Promote {
+                trial,
+                to_epoch,
+                queue_order,
+                waits_at_end,
+                keep_weights,
+            } => {
+                let wish = Wish {
+                    queue_order,
+                    waits_at_end,
+                    keep_weights,
+                };
+                self.promoted
+                    .insert((retries.original(trial), to_epoch), wish);
+            }
+            Action::Round(round) => {
+                self.rounds.insert(round.round, round);
+            }
+            Action::Plan { trials, epochs } => self.plan = Some((trials, epochs)),
+            Action::Best(place) => self.best = Some(place),
+            Action::Complete { winner, .. } => {
+                self.best = winner.or(self.best);
+                self.over = true;
+            }
+            Action::Fail { .. } => self.over = true,
+            _ => {}
+        }
+    }
+}
 
 fn make(
     id: &SweepId,

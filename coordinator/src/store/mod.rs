@@ -35,9 +35,7 @@ pub use reader::Reader;
 pub(crate) use rows::SweepRow;
 pub use sqlite::{backup, restore};
 pub use values::*;
-pub use verify::{Finding, verify};
-#[cfg(test)]
-pub(crate) use verify::{check, check_searches};
+pub use verify::{Checked, Files, Finding, verify};
 
 /// The store of a running coordinator. Cheap to clone.
 #[derive(Clone, Debug)]

@@ -117,6 +117,17 @@ pub struct NewTrial {
     pub weights_of: Option<TrialNumber>,
 }
 
+/// How the search wants a trial trained, up to its next rung.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wish {
+    /// Smaller goes first; ties by number.
+    pub queue_order: u64,
+    /// It waits there for a promotion.
+    pub waits_at_end: bool,
+    /// Its best-epoch weights are wanted.
+    pub keep_weights: bool,
+}
+
 /// A point by its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct WinnerRef {

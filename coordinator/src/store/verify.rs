@@ -1,145 +1,119 @@
 //! The checker: asserts the invariants of `docs/storage.md` over everything that a database holds.
+//!
+//! It reads every table and every index. What SQLite can say it is asked ([`file`]), what one statement can find is a rule
+//! (`sqlite/rules.rs`), and what takes the code that wrote it is recomputed by that code ([`rows`]). A table that cannot be
+//! read hides nothing that stands in the others. Memory grows with a trial and a page of rows, never with the trials.
 
 mod attempts;
+mod blobs;
+mod file;
+mod finding;
+mod points;
 mod replay;
+mod reports;
+mod rows;
+mod sweeps;
 mod trials;
 
-use std::{fmt, path::Path};
+use std::path::Path;
+
+pub use blobs::Files;
+pub use finding::Finding;
+use finding::{Findings, Names};
 
 use super::{
-    OpenError, StoreError,
-    rows::{Read, Rows, SweepRow, TrialRow},
-    sqlite,
+    OpenError, lock,
+    sqlite::{self, Db, whole},
 };
-use crate::trial::{TRIAL_STATES, TrialKind};
 
-/// An invariant that does not hold.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
-    /// `fashion`, `fashion/17`.
-    pub of: String,
-    /// Which invariant, in a few words.
-    pub invariant: &'static str,
-    /// What was found.
-    pub found: String,
+/// What a check has found.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Checked {
+    /// Trials looked at.
+    pub trials: u64,
+    /// The files beside the database; `None` while it is served: a coordinator removes what is not needed any more, and
+    /// looking for it would find what is no damage.
+    pub files: Option<Files>,
+    /// Address of the coordinator that serves it.
+    pub served: Option<String>,
+    /// What does not hold.
+    pub findings: Vec<Finding>,
+    /// Findings beyond those: so many are counted and not told.
+    pub left_out: u64,
 }
 
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}: {}", self.of, self.invariant, self.found)
-    }
-}
-
-/// Checks a database, served or not; gives the number of trials looked at and what does not hold.
-pub async fn verify(database: &Path) -> Result<(u64, Vec<Finding>), OpenError> {
+/// Checks a database, served or not.
+///
+/// # Errors
+/// A file that is no database of this program, or of a newer one.
+pub async fn verify(database: &Path) -> Result<Checked, OpenError> {
     let path = database.to_owned();
-    let problem = |problem: String| OpenError::Database {
+    let checked = tokio::task::spawn_blocking(move || check_all(&path));
+    checked.await.map_err(|error| OpenError::Database {
         path: database.display().to_string(),
-        problem,
+        problem: error.to_string(),
+    })?
+}
+
+fn check_all(database: &Path) -> Result<Checked, OpenError> {
+    let db = sqlite::open_for_reading(database)?;
+    let served = lock::serving_address(database);
+    let mut findings = Findings::default();
+    // As of one moment; where even that fails, the checks say why.
+    db.script("BEGIN").ok();
+    file::check(&db, &mut findings);
+    let names = Names::read(&db, &mut findings);
+    let trials = check(&db, &names, true, &mut findings);
+    let files = match served {
+        Some(_) => None,
+        None => Some(blobs::check(&db, database, &names, &mut findings)),
     };
-    let checked = tokio::task::spawn_blocking(move || {
-        let db = sqlite::open_for_reading(&path)?;
-        let checked = db.on_snapshot(|store| {
-            let (trials, mut findings) = check(store)?;
-            findings.extend(check_searches(store)?);
-            Ok((trials, findings))
-        });
-        db.close();
-        Ok::<_, OpenError>(checked)
-    });
-    let checked = checked
-        .await
-        .map_err(|error| problem(error.to_string()))??;
-    checked.map_err(|error: StoreError| problem(error.to_string()))
+    db.script("COMMIT").ok();
+    db.close();
+    let (findings, left_out) = findings.told();
+    Ok(Checked {
+        trials,
+        files,
+        served,
+        findings,
+        left_out,
+    })
 }
 
-/// Checks everything that rows say.
-pub(crate) fn check(store: &dyn Read) -> Rows<(u64, Vec<Finding>)> {
-    let mut findings = Findings::default();
-    let mut trials = 0;
-    for key in store.sweep_keys(false)? {
-        let sweep = store.sweep(key)?;
-        trials += check_sweep(store, &sweep, &mut findings)?;
-    }
-    Ok((trials, findings.0))
-}
-
-/// Replays every search over the results that are stored.
-pub(crate) fn check_searches(store: &dyn Read) -> Rows<Vec<Finding>> {
-    let mut findings = Findings::default();
-    for key in store.sweep_keys(false)? {
-        let sweep = store.sweep(key)?;
-        replay::check_search(store, &sweep, &mut findings)?;
-    }
-    Ok(findings.0)
-}
-
-/// Findings so far.
-#[derive(Debug, Default)]
-struct Findings(Vec<Finding>);
-
-impl Findings {
-    /// Notes what does not hold.
-    fn expect(
-        &mut self,
-        holds: bool,
-        of: &str,
-        invariant: &'static str,
-        found: impl FnOnce() -> String,
-    ) {
-        if !holds {
-            self.0.push(Finding {
-                of: of.to_owned(),
-                invariant,
-                found: found(),
-            });
+/// What rows say; with `searches`, and whether their searches decide the same again.
+fn check(db: &Db, names: &Names, searches: bool, findings: &mut Findings) -> u64 {
+    for rule in sqlite::RULES {
+        match rule.broken(db) {
+            Ok(broken) => broken.into_iter().for_each(|row| {
+                findings.broken(rule, row, names);
+            }),
+            Err(error) => findings.unreadable(names, error),
         }
     }
-}
-
-fn check_sweep(store: &dyn Read, sweep: &SweepRow, findings: &mut Findings) -> Rows<u64> {
-    let numbers = store.trials_in(sweep.key, &TRIAL_STATES)?;
-    let mut counts = [0; 8];
-    let mut epochs = 0;
-    let mut search = 0;
-    for number in &numbers {
-        let Some(trial) = store.trial(sweep.key, *number)? else {
-            continue;
-        };
-        if trial.kind == TrialKind::Search {
-            counts[trial.state as usize] += 1;
-            search += 1;
-            epochs += distinct_epochs(store, sweep, &trial)?;
+    let keys = whole::sweeps(db, false).unwrap_or_default();
+    let trials = rows::check(db, &keys, names, findings);
+    points::check(db, &keys, names, findings);
+    if searches {
+        for key in keys {
+            replay::check(db, key, names, findings);
         }
-        trials::check_trial(store, sweep, &trial, findings)?;
-        attempts::check_attempts(store, sweep, &trial, findings)?;
     }
-    let name = sweep.id.to_string();
-    findings.expect(counts == sweep.counts, &name, "counters", || {
-        format!("by state {:?}, but there are {counts:?}", sweep.counts)
-    });
-    findings.expect(search == sweep.trials, &name, "counters", || {
-        format!("{} trials, but there are {search}", sweep.trials)
-    });
-    findings.expect(epochs == sweep.epochs_trained, &name, "counters", || {
-        format!(
-            "{} epochs trained, but {epochs} reported",
-            sweep.epochs_trained
-        )
-    });
-    findings.expect(
-        !sweep.state.has_ended() || sweep.queued == 0,
-        &name,
-        "an ended sweep has nothing to grant",
-        || format!("{} queued", sweep.queued),
-    );
-    trials::check_grants(store, sweep, findings)?;
-    Ok(numbers.len() as u64)
+    trials
 }
 
-fn distinct_epochs(store: &dyn Read, sweep: &SweepRow, trial: &TrialRow) -> Rows<u64> {
-    let reports = store.reports(sweep.key, trial.number)?;
-    let epochs: std::collections::BTreeSet<u32> =
-        reports.iter().map(|report| report.point.epoch).collect();
-    Ok(epochs.len() as u64)
+/// The same without the files, over a connection that is open; `searches` is false where sweeps are made by hand.
+#[cfg(test)]
+pub(crate) fn check_open(db: &Db, searches: bool) -> (u64, Vec<Finding>) {
+    let mut findings = Findings::default();
+    let names = Names::read(db, &mut findings);
+    let trials = check(db, &names, searches, &mut findings);
+    (trials, findings.told().0)
+}
+
+/// The file itself alone.
+#[cfg(test)]
+pub(crate) fn check_file(db: &Db) -> Vec<Finding> {
+    let mut findings = Findings::default();
+    file::check(db, &mut findings);
+    findings.told().0
 }

@@ -116,7 +116,7 @@ impl TestCoordinator {
     /// What does not hold in its database.
     pub async fn findings(&self) -> Vec<Finding> {
         let database = self.folder.path().join("hone.db");
-        crate::store::verify(&database).await.unwrap().1
+        crate::store::verify(&database).await.unwrap().findings
     }
 
     /// A worker that trains `toy`, registered.
@@ -473,13 +473,14 @@ pub fn toy_sweep(name: &str, points: u64) -> v1::SweepDefinition {
         power_of_two: false,
         step: None,
     };
+    let canonical_json = format!(r#"{{"name":"{name}","points":{points}}}"#);
     v1::SweepDefinition {
         name: name.to_owned(),
         seed: 7,
         arithmetic_version: 0,
         trainer: "toy".to_owned(),
         spec_json: r#"{"objective":{"metric":"score"},"params":{"x":0}}"#.to_owned(),
-        identity: format!("{name} {points}"),
+        identity: blake3::hash(canonical_json.as_bytes()).to_hex().to_string(),
         domains: vec![v1::Domain {
             path: "params.x".to_owned(),
             kind: Some(v1::domain::Kind::Range(range)),
@@ -503,7 +504,7 @@ pub fn toy_sweep(name: &str, points: u64) -> v1::SweepDefinition {
         folds: 1,
         test: false,
         check: false,
-        canonical_json: "{}".to_owned(),
+        canonical_json,
         settled: None,
     }
 }

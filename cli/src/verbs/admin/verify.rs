@@ -1,18 +1,17 @@
 //! Runs the invariant checker over a database and the files beside it.
 
-use std::path::{Path, PathBuf};
+use std::{collections::BTreeMap, path::PathBuf};
 
-use hone_coordinator::{
-    blobs::folder_of,
-    ids::Hash,
-    store::{Finding, Reader, serving_address, verify},
-};
-use serde_json::json;
+use hone_coordinator::store::{Checked, Finding, verify};
+use serde_json::{Value, json};
 
 use crate::{
     exit::Exit,
     output::{numbers, out, style::Style},
 };
+
+/// Findings of one invariant that are printed; `--json` has all.
+const PRINTED: usize = 20;
 
 /// Arguments of `hone admin verify`.
 #[derive(clap::Args)]
@@ -27,73 +26,81 @@ pub struct Args {
 
 /// Does it; the exit code is 1 when something does not hold.
 pub async fn run(args: Args) -> anyhow::Result<Exit> {
-    let (trials, mut findings) = verify(&args.db).await?;
-    // A running coordinator removes files that are not needed any more: looking for them would find what is none.
-    let served = serving_address(&args.db);
-    let blobs = match served {
-        Some(_) => None,
-        None => Some(Reader::open(&args.db).await?.blobs().await?),
-    };
-    findings.extend(blobs.iter().flatten().filter_map(|hash| {
-        check_file(&folder_of(&args.db), *hash).map(|found| Finding {
-            of: hash.to_string(),
-            invariant: "a stored blob is whole",
-            found,
-        })
-    }));
-    let whole = findings.is_empty();
+    let checked = verify(&args.db).await?;
+    let whole = checked.findings.is_empty();
     if args.json {
-        let list: Vec<_> = findings
-            .iter()
-            .map(|f| json!({"of": f.of, "invariant": f.invariant, "found": f.found}))
-            .collect();
-        out::json(&json!({
-            "database": args.db,
-            "trials": trials,
-            "blobs": blobs.map(|blobs| blobs.len()),
-            "whole": whole,
-            "findings": list,
-        }))?;
+        out::json(&object(&args, &checked))?;
     } else {
-        out::print(&words(&args.db, trials, blobs.as_deref(), &findings))?;
-        if let Some(address) = served {
-            out::note(format!(
-                "checked as of one moment: the coordinator at {address} goes on; its blobs were not looked at"
-            ));
-        }
+        out::print(&words(&args, &checked))?;
+    }
+    if let (false, Some(address)) = (args.json, &checked.served) {
+        out::note(format!(
+            "checked as of one moment: the coordinator at {address} goes on; its blobs were not looked at"
+        ));
     }
     Ok(if whole { Exit::Done } else { Exit::Failed })
 }
 
-fn words(db: &Path, trials: u64, blobs: Option<&[Hash]>, findings: &[Finding]) -> String {
+fn object(args: &Args, checked: &Checked) -> Value {
+    let list: Vec<_> = checked.findings.iter().map(finding).collect();
+    let files = checked.files.as_ref();
+    json!({
+        "database": args.db,
+        "trials": checked.trials,
+        "blobs": files.map(|files| files.blobs),
+        "unnamed_files": files.map(|files| &files.unnamed),
+        "whole": checked.findings.is_empty(),
+        "findings": list,
+        "findings_left_out": checked.left_out,
+    })
+}
+
+fn finding(finding: &Finding) -> Value {
+    json!({
+        "of": finding.of,
+        "invariant": finding.invariant,
+        "table": finding.table,
+        "key": finding.key,
+        "column": finding.column,
+        "stored": finding.stored,
+        "right": finding.right,
+        "found": finding.to_string(),
+    })
+}
+
+fn words(args: &Args, checked: &Checked) -> String {
     let style = Style::stdout();
-    let mut looked_at = numbers::plural(trials, "trial");
-    if let Some(blobs) = blobs {
+    let mut looked_at = numbers::plural(checked.trials, "trial");
+    if let Some(files) = &checked.files {
         looked_at.push_str(" and ");
-        looked_at.push_str(&numbers::plural(blobs.len() as u64, "blob"));
+        looked_at.push_str(&numbers::plural(files.blobs, "blob"));
     }
-    let verdict = match findings.len() as u64 {
+    let verdict = match checked.findings.len() as u64 + checked.left_out {
         0 => style.green("every invariant holds"),
         n => style.red(format!("{} found", numbers::plural(n, "violation"))),
     };
-    let mut text = format!("{}: {looked_at} checked, {verdict}\n", db.display());
-    for finding in findings {
-        text.push_str(&format!("  {finding}\n"));
+    let mut text = format!("{}: {looked_at} checked, {verdict}\n", args.db.display());
+    let mut told = BTreeMap::<_, usize>::new();
+    for finding in &checked.findings {
+        let told = told
+            .entry((finding.invariant, &finding.table, &finding.column))
+            .or_default();
+        *told += 1;
+        if *told <= PRINTED {
+            text.push_str(&format!("  {finding}\n"));
+        }
+    }
+    for ((invariant, table, column), n) in told.into_iter().filter(|(_, n)| *n > PRINTED) {
+        let more = numbers::plural((n - PRINTED) as u64, "more violation");
+        text.push_str(&format!(
+            "  {more} of {table}.{column}: {invariant} (--json has all)\n"
+        ));
+    }
+    for file in checked.files.iter().flat_map(|files| &files.unnamed) {
+        text.push_str(&format!(
+            "  {}: no row names it; the next start of a coordinator removes it\n",
+            file.display()
+        ));
     }
     text
-}
-
-/// What is wrong with the file of a blob, if anything is.
-fn check_file(folder: &Path, hash: Hash) -> Option<String> {
-    let path = folder.join(hash.to_string());
-    let hashed = std::fs::File::open(&path).and_then(|file| {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update_reader(file)?;
-        Ok(hasher.finalize().to_hex().to_string())
-    });
-    match hashed {
-        Ok(found) if found == hash.to_string() => None,
-        Ok(found) => Some(format!("{} has the hash {found}", path.display())),
-        Err(error) => Some(format!("{}: {error}", path.display())),
-    }
 }

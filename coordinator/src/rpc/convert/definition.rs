@@ -19,11 +19,13 @@ use crate::{
 
 /// Parses a whole definition: what is stored, and what is driven. Both are checked; nothing is stored of a bad one.
 pub fn parse(definition: v1::SweepDefinition) -> Result<(NewSweep, SweepPlan), Error> {
-    let name = super::field::sweep("sweep.name", &definition.name)?;
-    let objective = stored_objective("sweep.objective", definition.objective.as_ref())?;
-    let folds = positive("sweep.folds", definition.folds)?;
+    let stored = launched(&definition)?;
     let settled = settled::parse(definition.settled.as_ref())?;
-    let mut searched = searched(&definition, searched_objective(&objective), folds)?;
+    let mut searched = searched(
+        &definition,
+        searched_objective(&stored.objective),
+        stored.folds,
+    )?;
     let wanted = definition.search.as_ref();
     let mut plan = SweepPlan {
         measures: is_in_minutes(&searched),
@@ -52,19 +54,24 @@ pub fn parse(definition: v1::SweepDefinition) -> Result<(NewSweep, SweepPlan), E
     plan.make_search().map_err(refused)?;
     plan.check_places()
         .map_err(|error| Error::input(error.path, error.problem))?;
+    Ok((stored, plan))
+}
+
+/// What is stored beside a definition, as it says itself.
+pub fn launched(definition: &v1::SweepDefinition) -> Result<NewSweep, Error> {
+    let name = super::field::sweep("sweep.name", &definition.name)?;
     let data = (!definition.data_source.is_empty()).then(|| definition.data_source.clone());
-    let stored = NewSweep {
+    Ok(NewSweep {
         name: name.to_string(),
         identity: text("sweep.identity", definition.identity.clone())?,
         seed: definition.seed,
         trainer: text("sweep.trainer", definition.trainer.clone())?,
-        objective,
+        objective: stored_objective("sweep.objective", definition.objective.as_ref())?,
         data_source: data,
-        folds,
+        folds: positive("sweep.folds", definition.folds)?,
         check: definition.check,
         definition: definition.encode_to_vec(),
-    };
-    Ok((stored, plan))
+    })
 }
 
 /// The definition as it was stored.

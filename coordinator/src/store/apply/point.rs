@@ -80,7 +80,8 @@ pub(crate) fn worth(trials: &[TrialRow]) -> Option<Worth> {
     search::worth(diverged.chain(valued(trials)).map(|trial| said(trial).1)).ok()
 }
 
-fn value(trials: &[TrialRow], objective: &Objective) -> PointValue {
+/// What a point's trials gave, and whether all of them have ended.
+pub(crate) fn value(trials: &[TrialRow], objective: &Objective) -> PointValue {
     let finished = counted(trials).all(|trial| trial.state.is_terminal());
     let Some(worth) = worth(trials) else {
         return PointValue {

@@ -25,25 +25,25 @@ pub struct Memory {
     incarnation: [u8; 16],
     last_key: i64,
     last_seq: u64,
-    sweeps: BTreeMap<SweepKey, SweepRow>,
-    rounds: BTreeMap<(SweepKey, u32), RoundRow>,
-    points: BTreeMap<(SweepKey, WinnerRef), PointRow>,
-    trials: BTreeMap<TrialKey, TrialRow>,
-    notes: BTreeMap<TrialKey, (String, String)>,
-    attempts: BTreeMap<(SweepKey, TrialNumber, AttemptNumber), AttemptRow>,
-    reports: BTreeMap<(SweepKey, TrialNumber, AttemptNumber, u32), ReportRow>,
-    events: Vec<Stored>,
-    blobs: BTreeMap<(SweepKey, TrialNumber, Hash), BlobRef>,
+    pub(super) sweeps: BTreeMap<SweepKey, SweepRow>,
+    pub(super) rounds: BTreeMap<(SweepKey, u32), RoundRow>,
+    pub(super) points: BTreeMap<(SweepKey, WinnerRef), PointRow>,
+    pub(super) trials: BTreeMap<TrialKey, TrialRow>,
+    pub(super) notes: BTreeMap<TrialKey, (String, String)>,
+    pub(super) attempts: BTreeMap<(SweepKey, TrialNumber, AttemptNumber), AttemptRow>,
+    pub(super) reports: BTreeMap<(SweepKey, TrialNumber, AttemptNumber, u32), ReportRow>,
+    pub(super) events: Vec<Stored>,
+    pub(super) blobs: BTreeMap<(SweepKey, TrialNumber, Hash), BlobRef>,
     /// By number, from 1.
-    logs: BTreeMap<(SweepKey, TrialNumber, AttemptNumber), BTreeMap<u64, String>>,
-    warnings: BTreeMap<SweepKey, Vec<(String, String)>>,
+    pub(super) logs: BTreeMap<(SweepKey, TrialNumber, AttemptNumber), BTreeMap<u64, String>>,
+    pub(super) warnings: BTreeMap<SweepKey, Vec<(String, String)>>,
 }
 
 #[derive(Clone, Debug)]
-struct Stored {
-    sweep: Option<SweepKey>,
-    event: Event,
-    result: Option<(u32, u32, Option<f64>)>,
+pub(super) struct Stored {
+    pub(super) sweep: Option<SweepKey>,
+    pub(super) event: Event,
+    pub(super) result: Option<(u32, u32, Option<f64>)>,
 }
 
 impl Memory {

@@ -4,6 +4,7 @@ use super::{
     bulk::Bulk,
     cells::{Cells, all, first, int, run},
     db::{Db, params, row},
+    stream::Stream,
 };
 use crate::{
     ids::{AttemptNumber, RequestId, SessionId, Token, TrialNumber},
@@ -43,6 +44,11 @@ const GRANTED: &str = concat!(
     columns!(),
     " FROM attempts WHERE state = 'running' AND session = ?1 AND request = ?2"
 );
+const IN_ORDER: &str = concat!(
+    "SELECT sweep, trial, attempt, ",
+    columns!(),
+    " FROM attempts WHERE (sweep, trial, attempt) > (?1, ?2, ?3) ORDER BY sweep, trial, attempt LIMIT 500"
+);
 static INSERT: Bulk = Bulk::new(
     concat!("INSERT INTO attempts (", columns!(), ") VALUES {rows}"),
     17,
@@ -66,6 +72,7 @@ pub(super) fn statements() -> Vec<(&'static str, usize)> {
         (OPEN_OF_SESSION, 1),
         (GRANTED, 2),
         (EXCUSE, 0),
+        (IN_ORDER, 3),
     ];
     bulk.chain(others).collect()
 }
@@ -122,6 +129,13 @@ pub(super) fn open(c: &Db, session: Option<SessionId>) -> Rows<Vec<Placed>> {
         Some(session) => all(c, "attempts", OPEN_OF_SESSION, params![session.0], read),
         None => all(c, "attempts", OPEN, params![], read),
     }
+}
+
+/// All attempts, by sweep and trial.
+pub(in crate::store) fn in_order(c: &Db) -> Stream<'_, AttemptRow> {
+    Stream::new(c, "attempts", IN_ORDER, 3, |cells| {
+        read(cells).map(|(.., row)| row)
+    })
 }
 
 pub(super) fn granted(c: &Db, session: SessionId, request: RequestId) -> Rows<Option<Placed>> {

@@ -75,6 +75,13 @@ impl<T: FromCell> FromCell for Option<T> {
     }
 }
 
+impl<'a> Cells<'a> {
+    /// A row of this table, read from this cell on.
+    pub(super) fn behind(row: &'a SqliteRow, table: &'static str, next: usize) -> Self {
+        Self { row, table, next }
+    }
+}
+
 impl Cells<'_> {
     /// The next cell; `column` is for the error.
     pub(super) fn get<T: FromCell>(&mut self, column: &'static str) -> Rows<T> {

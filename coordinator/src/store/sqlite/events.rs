@@ -4,12 +4,14 @@ use super::{
     bulk::Bulk,
     cells::{Cells, all, first, int},
     db::{Db, params, row},
+    stream::Stream,
 };
 use crate::{
     ids::{AttemptNumber, SweepId, TrialNumber},
     store::{
         history::{Event, TrialResult},
         rows::{EventRow, Rows, SweepKey},
+        values::Wish,
     },
     trial::{TrialKind, TrialState},
 };
@@ -37,6 +39,33 @@ const RESULTS: &str = "SELECT e.sweep, e.seq, e.trial, t.kind, t.round, t.point,
 // By sweep, whose newest event is found at once; 0 is the workers'.
 const LAST_SEQ: &str = "SELECT coalesce(max(newest), 0) FROM (SELECT (SELECT max(seq) FROM events WHERE sweep = s.id) \
     AS newest FROM (SELECT id FROM sweeps UNION ALL SELECT 0 AS id) s)";
+macro_rules! whole {
+    () => {
+        "e.sweep, e.seq, s.name, e.at_ms, e.trial, e.attempt, e.actor, e.event, e.from_state, e.to_state, e.reason, \
+         e.epoch, e.to_epoch, e.objective "
+    };
+}
+const IN_ORDER: &str = concat!(
+    "SELECT e.sweep, e.seq, ",
+    whole!(),
+    "FROM events e LEFT JOIN sweeps s ON s.id = e.sweep WHERE (e.sweep, e.seq) > (?1, ?2) ORDER BY e.sweep, e.seq LIMIT 500"
+);
+const BY_TRIAL: &str = concat!(
+    "SELECT e.sweep, e.trial, e.seq, ",
+    whole!(),
+    "FROM events e LEFT JOIN sweeps s ON s.id = e.sweep WHERE e.trial IS NOT NULL AND (e.sweep, e.trial, e.seq) > \
+     (?1, ?2, ?3) ORDER BY e.sweep, e.trial, e.seq LIMIT 500"
+);
+// What a search is replayed from: events in their order, each with its trial, and a new trial with its point.
+const FOR_REPLAY: &str = concat!(
+    "SELECT e.sweep, e.seq, ",
+    whole!(),
+    ", t.kind, t.round, t.point, t.repeat, t.fold, t.seed, t.full_epochs, t.weights_of, t.retry_of, t.reason, t.result_json, \
+     t.to_epoch, t.queue_order, t.waits_at_end, t.keep_weights, p.params_json, p.spec_json FROM events e LEFT JOIN sweeps s ON s.id = e.sweep LEFT JOIN trials t ON t.sweep = e.sweep \
+     AND t.number = e.trial LEFT JOIN points p ON e.event = 'queued' AND p.sweep = t.sweep AND p.round = t.round AND \
+     p.point = t.point WHERE (e.sweep, e.seq) > (?1, ?2) ORDER BY e.sweep, e.seq LIMIT 500"
+);
+const EXTENDED: &str = "SELECT coalesce(max(seq), 0) FROM events WHERE sweep = ?1 AND trial IS NULL AND event = 'extend'";
 static INSERT: Bulk = Bulk::new(
     "INSERT INTO events (sweep, seq, at_ms, trial, attempt, actor, event, from_state, to_state, reason, epoch, to_epoch, \
      objective) VALUES {rows}",
@@ -45,8 +74,30 @@ static INSERT: Bulk = Bulk::new(
 
 #[cfg(test)]
 pub(super) fn statements() -> Vec<(&'static str, usize)> {
-    let others = [(OF_SWEEP, 3), (OF_TRIAL, 4), (RESULTS, 2), (LAST_SEQ, 0)];
+    let others = [
+        (OF_SWEEP, 3),
+        (OF_TRIAL, 4),
+        (RESULTS, 2),
+        (LAST_SEQ, 0),
+        (IN_ORDER, 2),
+        (BY_TRIAL, 3),
+        (FOR_REPLAY, 2),
+        (EXTENDED, 1),
+    ];
     INSERT.statements().chain(others).collect()
+}
+
+/// An event with what it says of its trial.
+#[derive(Clone, Debug)]
+pub(in crate::store) struct Told {
+    /// What it is.
+    pub event: Event,
+    /// The trial's last epoch then.
+    pub epoch: Option<u32>,
+    /// What its attempt was granted up to.
+    pub to_epoch: Option<u32>,
+    /// Its running objective then.
+    pub objective: Option<f64>,
 }
 
 fn read(cells: &mut Cells<'_>) -> Rows<Event> {
@@ -122,6 +173,99 @@ pub(super) fn results(c: &Db, sweep: SweepKey, after: u64) -> Rows<Vec<TrialResu
             })
         },
     )
+}
+
+fn read_whole(cells: &mut Cells<'_>) -> Rows<Told> {
+    Ok(Told {
+        event: read(cells)?,
+        epoch: cells.optional_number("epoch")?,
+        to_epoch: cells.optional_number("to_epoch")?,
+        objective: cells.get("objective")?,
+    })
+}
+
+/// All events, by sweep and number.
+pub(in crate::store) fn in_order(c: &Db) -> Stream<'_, Told> {
+    Stream::new(c, "events", IN_ORDER, 2, read_whole)
+}
+
+/// All events of trials, by sweep and trial.
+pub(in crate::store) fn by_trial(c: &Db) -> Stream<'_, Told> {
+    Stream::new(c, "events", BY_TRIAL, 3, read_whole)
+}
+
+/// An event as a search is replayed from it.
+#[derive(Clone, Debug)]
+pub(in crate::store) struct Step {
+    /// The event.
+    pub told: Told,
+    /// Its trial, where it has one that is there.
+    pub trial: Option<StepTrial>,
+}
+
+/// A trial as the search proposed it.
+#[derive(Clone, Debug)]
+pub(in crate::store) struct StepTrial {
+    pub kind: TrialKind,
+    pub round: u32,
+    pub point: u64,
+    pub repeat: u32,
+    pub fold: u32,
+    pub seed: u64,
+    pub full_epochs: u32,
+    pub weights_of: Option<TrialNumber>,
+    pub retry_of: Option<TrialNumber>,
+    pub reason: String,
+    pub result_json: String,
+    pub to_epoch: u32,
+    pub wish: Wish,
+    /// Of a new trial alone.
+    pub params_json: Option<String>,
+    /// Of a new trial alone.
+    pub spec_json: Option<String>,
+}
+
+fn read_step(cells: &mut Cells<'_>) -> Rows<Step> {
+    let told = read_whole(cells)?;
+    let Some(kind) = cells.optional_word("kind", TrialKind::parse)? else {
+        return Ok(Step { told, trial: None });
+    };
+    let trial = StepTrial {
+        kind,
+        round: cells.number("round")?,
+        point: cells.number("point")?,
+        repeat: cells.number("repeat")?,
+        fold: cells.number("fold")?,
+        seed: cells.get::<i64>("seed")?.cast_unsigned(),
+        full_epochs: cells.number("full_epochs")?,
+        weights_of: cells.optional_number("weights_of")?.map(TrialNumber),
+        retry_of: cells.optional_number("retry_of")?.map(TrialNumber),
+        reason: cells.get("reason")?,
+        result_json: cells.get("result_json")?,
+        to_epoch: cells.number("to_epoch")?,
+        wish: Wish {
+            queue_order: cells.number("queue_order")?,
+            waits_at_end: cells.flag("waits_at_end")?,
+            keep_weights: cells.flag("keep_weights")?,
+        },
+        params_json: cells.get("params_json")?,
+        spec_json: cells.get("spec_json")?,
+    };
+    let trial = Some(trial);
+    Ok(Step { told, trial })
+}
+
+/// A sweep's events as its search is replayed from them.
+pub(in crate::store) fn steps(c: &Db, sweep: SweepKey) -> Stream<'_, Step> {
+    Stream::new(c, "events", FOR_REPLAY, 2, read_step).from(sweep.0)
+}
+
+/// Number of the event that extended the sweep last; 0: none did.
+pub(in crate::store) fn extended(c: &Db, sweep: SweepKey) -> Rows<u64> {
+    let found = first(c, "events", EXTENDED, params![sweep.0], |cells| {
+        cells.number("seq")
+    })?;
+    Ok(found.unwrap_or(0))
 }
 
 pub(super) fn last_seq(c: &Db) -> Rows<u64> {

@@ -60,9 +60,24 @@ pub(crate) fn open_for_writing(path: &Path) -> Result<Db, OpenError> {
     Ok(db)
 }
 
+/// An empty database in memory, of the version that this one has.
+pub(super) fn in_memory_as(db: &Db) -> Rows<Db> {
+    let version = number(db, "PRAGMA user_version")?;
+    let options = SqliteConnectOptions::new().in_memory(true);
+    let empty = Db::new(wait_for(options.connect())?);
+    let migrations = MIGRATIONS.into_iter();
+    for sql in migrations.take(usize::try_from(version).unwrap_or(0)) {
+        empty.script(sql)?;
+    }
+    Ok(empty)
+}
+
 /// Opens the file for reading only, and changes nothing in it. With a writer beside it, reads go through its log; where
 /// not even the index of that log can be made (a read-only directory), the file is read as it stands.
 pub(crate) fn open_for_reading(path: &Path) -> Result<Db, OpenError> {
+    if path.is_dir() {
+        return Err(foreign(path, "it is a directory; name the database in it"));
+    }
     if !path.is_file() {
         return Err(OpenError::Missing {
             path: path.display().to_string(),
@@ -117,15 +132,10 @@ fn check_log(path: &Path) -> Result<(), OpenError> {
 
 /// Refuses files of others and of a newer hone; gives the schema's version, 0 for a new file.
 fn check_file(path: &Path, db: &Db) -> Result<usize, OpenError> {
-    let number = |sql| -> Rows<i64> {
-        let row = db.row(sql, params![])?;
-        let row = row.ok_or_else(|| StoreError::Database(format!("{sql}: no row")))?;
-        Ok(row.try_get_unchecked(0)?)
-    };
     let read = || -> Rows<(i64, i64, i64)> {
-        let tables = number("SELECT count(*) FROM sqlite_schema")?;
-        let application = number("PRAGMA application_id")?;
-        Ok((application, number("PRAGMA user_version")?, tables))
+        let tables = number(db, "SELECT count(*) FROM sqlite_schema")?;
+        let application = number(db, "PRAGMA application_id")?;
+        Ok((application, number(db, "PRAGMA user_version")?, tables))
     };
     let (application, version, tables) = match read() {
         Ok(found) => found,
@@ -149,6 +159,12 @@ fn check_file(path: &Path, db: &Db) -> Result<usize, OpenError> {
             ),
         )),
     }
+}
+
+fn number(db: &Db, sql: &'static str) -> Rows<i64> {
+    let row = db.row(sql, params![])?;
+    let row = row.ok_or_else(|| StoreError::Database(format!("{sql}: no row")))?;
+    Ok(row.try_get_unchecked(0)?)
 }
 
 /// The file's incarnation.
@@ -182,7 +198,10 @@ fn check_sqlite(path: &Path, db: &Db) -> Result<(), OpenError> {
 }
 
 fn not_sqlite(path: &Path) -> OpenError {
-    foreign(path, "it is not an SQLite database; name another --db")
+    foreign(
+        path,
+        "it is not an SQLite database (or its first page is overwritten); name another --db",
+    )
 }
 
 pub(super) fn foreign(path: &Path, problem: &str) -> OpenError {

@@ -4,6 +4,7 @@ use super::{
     bulk::Bulk,
     cells::{Cells, all_of, first, int},
     db::{Db, params, row},
+    stream::Stream,
 };
 use crate::store::{
     rows::{PointRow, PointValue, Rows, SweepKey},
@@ -14,6 +15,8 @@ const SELECT: &str = "SELECT round, point, params_json, spec_json, finished, mea
     FROM points WHERE sweep = ?1 AND round = ?2 AND point = ?3";
 const BEST: &str = "SELECT round, point, params_json, spec_json, finished, mean, spread, repeats, epochs, score \
     FROM points WHERE sweep = ?1 AND round = ?2 AND score IS NOT NULL ORDER BY score DESC, point LIMIT 1";
+const IN_ORDER: &str = "SELECT sweep, round, point, round, point, '', '', finished, mean, spread, repeats, epochs, score \
+    FROM points WHERE (sweep, round, point) > (?1, ?2, ?3) ORDER BY sweep, round, point LIMIT 500";
 static AT: Bulk = Bulk::new(
     "WITH v (sweep, round, point) AS (VALUES {rows}) SELECT p.round, p.point, p.params_json, p.spec_json, p.finished, \
      p.mean, p.spread, p.repeats, p.epochs, p.score FROM v CROSS JOIN points p ON p.sweep = v.sweep AND \
@@ -37,7 +40,8 @@ pub(super) fn statements() -> Vec<(&'static str, usize)> {
     let bulk = [&AT, &INSERT, &UPDATE]
         .into_iter()
         .flat_map(Bulk::statements);
-    bulk.chain([(SELECT, 3), (BEST, 2)]).collect()
+    bulk.chain([(SELECT, 3), (BEST, 2), (IN_ORDER, 3)])
+        .collect()
 }
 
 fn read(cells: &mut Cells<'_>) -> Rows<PointRow> {
@@ -62,6 +66,11 @@ fn read(cells: &mut Cells<'_>) -> Rows<PointRow> {
 pub(super) fn select(c: &Db, sweep: SweepKey, place: WinnerRef) -> Rows<Option<PointRow>> {
     let params = params![sweep.0, place.round, int(place.point)];
     first(c, "points", SELECT, params, read)
+}
+
+/// All points, by sweep; what is in them is left out.
+pub(in crate::store) fn in_order(c: &Db) -> Stream<'_, PointRow> {
+    Stream::new(c, "points", IN_ORDER, 3, read)
 }
 
 pub(super) fn best(c: &Db, sweep: SweepKey, round: u32) -> Rows<Option<PointRow>> {

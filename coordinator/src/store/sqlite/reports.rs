@@ -4,6 +4,7 @@ use super::{
     bulk::Bulk,
     cells::{Cells, all, first, int},
     db::{Db, params, row},
+    stream::Stream,
 };
 use crate::{
     ids::{AttemptNumber, Hash, TrialNumber},
@@ -16,6 +17,10 @@ use crate::{
 const OF_TRIAL: &str = "SELECT attempt, epoch, objective, metrics_json, layers, weights_hash, seconds, images, at_ms \
     FROM reports WHERE sweep = ?1 AND trial = ?2 ORDER BY attempt, epoch";
 const HASH: &str = "SELECT weights_hash FROM reports WHERE sweep = ?1 AND trial = ?2 AND attempt = ?3 AND epoch = ?4";
+// Without the layers: a page of them may be large, and nobody here can say what they ought to be.
+const IN_ORDER: &str = "SELECT sweep, trial, attempt, epoch, attempt, epoch, objective, metrics_json, x'', weights_hash, \
+    seconds, images, at_ms FROM reports WHERE (sweep, trial, attempt, epoch) > (?1, ?2, ?3, ?4) \
+    ORDER BY sweep, trial, attempt, epoch LIMIT 500";
 static INSERT: Bulk = Bulk::new(
     "INSERT INTO reports (sweep, trial, attempt, epoch, objective, metrics_json, layers, weights_hash, seconds, images, \
      at_ms) VALUES {rows}",
@@ -26,7 +31,7 @@ static INSERT: Bulk = Bulk::new(
 pub(super) fn statements() -> Vec<(&'static str, usize)> {
     INSERT
         .statements()
-        .chain([(OF_TRIAL, 2), (HASH, 4)])
+        .chain([(OF_TRIAL, 2), (HASH, 4), (IN_ORDER, 4)])
         .collect()
 }
 
@@ -56,6 +61,11 @@ fn read(cells: &mut Cells<'_>) -> Rows<ReportRow> {
 
 pub(super) fn of_trial(c: &Db, sweep: SweepKey, trial: TrialNumber) -> Rows<Vec<ReportRow>> {
     all(c, "reports", OF_TRIAL, params![sweep.0, int(trial.0)], read)
+}
+
+/// All reports, by sweep, trial and attempt; their layers are left out.
+pub(in crate::store) fn in_order(c: &Db) -> Stream<'_, ReportRow> {
+    Stream::new(c, "reports", IN_ORDER, 4, read)
 }
 
 pub(super) fn hash(

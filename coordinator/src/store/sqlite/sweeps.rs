@@ -90,7 +90,7 @@ pub(super) fn key_by_request(c: &Db, request: RequestId) -> Rows<Option<SweepKey
     Ok(first(c, "sweeps", KEY_BY_REQUEST, params![request.0], key)?.flatten())
 }
 
-pub(super) fn keys(c: &Db, live: bool) -> Rows<Vec<SweepKey>> {
+pub(in crate::store) fn keys(c: &Db, live: bool) -> Rows<Vec<SweepKey>> {
     let sql = if live { LIVE_KEYS } else { KEYS };
     let keys = all(c, "sweeps", sql, params![], key)?;
     Ok(keys.into_iter().flatten().collect())

@@ -6,6 +6,7 @@ use super::{
     bulk::Bulk,
     cells::{Cells, all, all_of, first, int},
     db::{Db, Value, params, row},
+    stream::Stream,
 };
 use crate::{
     ids::{AttemptNumber, Hash, Token, TrialNumber},
@@ -81,6 +82,17 @@ const REPLACED: &str = "SELECT t.state, count(*) AS trials FROM (SELECT DISTINCT
     'search' GROUP BY t.state";
 const FIRST_PLANNED: &str = "SELECT number FROM trials WHERE sweep = ?1 AND number >= ?2 AND number < ?3 AND retry_of IS \
     NULL AND kind <> 'check' ORDER BY number LIMIT 1";
+const IN_ORDER: &str = concat!(
+    "SELECT t.sweep, t.number, ",
+    columns!(),
+    " FROM trials t WHERE (t.sweep, t.number) > (?1, ?2) ORDER BY t.sweep, t.number LIMIT 500"
+);
+const BY_POINT: &str = concat!(
+    "SELECT t.sweep, t.round, t.point, t.number, ",
+    columns!(),
+    " FROM trials t WHERE (t.sweep, t.round, t.point, t.number) > (?1, ?2, ?3, ?4) ORDER BY t.sweep, t.round, t.point, \
+     t.number LIMIT 500"
+);
 const IN_STATE: &str = "SELECT number FROM trials WHERE sweep = ?1 AND state = ?2 ORDER BY number";
 // `states` is a JSON list of names, empty for any; `round` is null for any. One statement per order, so that each is
 // constant. A bare parameter behind LIMIT would make SQLite plan it anew each time.
@@ -140,6 +152,8 @@ pub(super) fn statements() -> Vec<(&'static str, usize)> {
         (HEAD, 1),
         (HELD, 2),
         (QUEUE, 2),
+        (IN_ORDER, 2),
+        (BY_POINT, 4),
         (IN_STATE, 2),
         (REPLACED, 1),
         (FIRST_PLANNED, 3),
@@ -255,6 +269,16 @@ pub(super) fn queue(c: &Db, sweep: SweepKey, limit: usize) -> Rows<Vec<TrialRow>
         params![sweep.0, int(limit as u64)],
         read,
     )
+}
+
+/// All trials, by sweep and number.
+pub(in crate::store) fn in_order(c: &Db) -> Stream<'_, TrialRow> {
+    Stream::new(c, "trials", IN_ORDER, 2, read)
+}
+
+/// All trials, by sweep and point.
+pub(in crate::store) fn by_point(c: &Db) -> Stream<'_, TrialRow> {
+    Stream::new(c, "trials", BY_POINT, 4, read)
 }
 
 /// The trials of these numbers, as far as there are any.

@@ -13,6 +13,7 @@ use crate::{
         history::{SweepDetail, TrialDetail},
         rows::{Read, Rows},
         sqlite::{self, Tables},
+        verify::{Finding, check_open},
     },
     trial::{TrialKind, TrialState},
 };
@@ -59,6 +60,19 @@ impl Bench {
             Disk::Sqlite(tables, _) => tables.db(),
             Disk::Memory(memory) => &**memory,
         }
+    }
+
+    /// What the checker finds in the rows. These sweeps are made by hand: nobody has a definition of them.
+    pub(super) fn findings(&self) -> Vec<Finding> {
+        let folder = tempfile::tempdir().unwrap();
+        let (_, findings) = match &self.disk {
+            Disk::Sqlite(tables, _) => check_open(tables.db(), false),
+            Disk::Memory(memory) => {
+                check_open(&memory.store_at(&folder.path().join("hone.db")), false)
+            }
+        };
+        let by_hand = |finding: &Finding| finding.column != "definition";
+        findings.into_iter().filter(by_hand).collect()
     }
 
     pub(super) fn apply<O: Operation>(&mut self, operation: O) -> Rows<O::Answer> {
@@ -133,16 +147,7 @@ impl Bench {
     pub(super) fn with_trials(&mut self, n: u64) {
         self.launch();
         let trials = (1..=n).map(trial).collect();
-        let round = Action::Round(NewRound {
-            round: 1,
-            points: n,
-            rungs: vec![3],
-            rung_points: vec![n],
-            repeats: 1,
-            top: None,
-            box_json: "[]".to_owned(),
-        });
-        self.decide(vec![round, Action::Enqueue(trials)]);
+        self.decide(vec![round(n), Action::Enqueue(trials)]);
     }
 
     pub(super) fn grant(&mut self, worker: u8) -> Option<Granted> {
@@ -359,6 +364,19 @@ pub(super) fn sweep(name: &str) -> NewSweep {
         check: false,
         definition: vec![1, 2, 3],
     }
+}
+
+/// The first round, of so many points.
+pub(super) fn round(points: u64) -> Action {
+    Action::Round(NewRound {
+        round: 1,
+        points,
+        rungs: vec![3],
+        rung_points: vec![points],
+        repeats: 1,
+        top: None,
+        box_json: "[]".to_owned(),
+    })
 }
 
 pub(super) fn trial(number: u64) -> NewTrial {

@@ -171,10 +171,12 @@ async fn a_backup_is_whole_and_a_restored_one_takes_no_old_lease() {
     );
     let report = bench.report_of(&granted.attempt, 1, 0.5);
     assert_eq!(store.apply(report).await, Err(StoreError::Fenced));
-    let (trials, mut findings) = verify(&restored).await.unwrap();
-    // These trials were made by hand: no search proposed them.
-    findings.retain(|finding| !finding.invariant.starts_with("the search"));
-    assert_eq!((trials, findings), (2, Vec::new()));
+    let mut checked = verify(&restored).await.unwrap();
+    // This sweep was made by hand: nobody has a definition of it.
+    checked
+        .findings
+        .retain(|finding| finding.column != "definition");
+    assert_eq!((checked.trials, checked.findings), (2, Vec::new()));
 }
 
 #[tokio::test]

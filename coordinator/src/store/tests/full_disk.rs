@@ -36,8 +36,7 @@ fn a_full_disk_stops_acknowledgements_and_nothing_else() {
     b.finish(&granted.attempt, crate::store::Outcome::Completed)
         .unwrap();
     assert_eq!(b.detail().epochs_trained, 3);
-    let (_, findings) = crate::store::verify::check(b.read()).unwrap();
-    assert_eq!(findings, []);
+    assert_eq!(b.findings(), []);
     assert_eq!(compose::find(b.read(), Some("s")).map(|_| id()), Ok(id()));
 }
 

@@ -10,7 +10,6 @@ use crate::{
         command::{Action, CancelTrial, ChangeSweep, RetryTrials, SweepChange},
         compose,
         rows::Rows,
-        verify::check,
     },
     sweep::SweepState,
     trial::{TrialKind, TrialState},
@@ -62,7 +61,7 @@ fn missing(b: &Bench, diverged: bool) -> Vec<u64> {
 }
 
 fn nothing_is_wrong(b: &Bench) {
-    assert_eq!(check(b.read()).unwrap().1, []);
+    assert_eq!(b.findings(), []);
 }
 
 #[test]

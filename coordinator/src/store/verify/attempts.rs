@@ -1,193 +1,170 @@
-//! What attempts and their reports may say.
+//! What attempts may say.
 
-use std::collections::BTreeMap;
-
-use super::Findings;
+use super::{
+    finding::{At, Findings},
+    rows::Whole,
+    trials::Lease,
+};
 use crate::{
-    ids::{AttemptNumber, Hash},
-    store::{
-        apply::{attempt_ends, curve},
-        rows::{AttemptRow, Read, ReportRow, Rows, SweepRow, TrialRow},
-        values::BlobKind,
-    },
-    trial::{AttemptState, CRASH_LIMIT, TrialState, crashes_in_a_row},
+    store::{apply::attempt_ends, rows::AttemptRow, values::BlobKind},
+    trial::{CRASH_LIMIT, TrialState, crashes_in_a_row},
 };
 
-/// Checks the attempts of a trial and what they reported.
-pub(super) fn check_attempts(
-    store: &dyn Read,
-    sweep: &SweepRow,
-    trial: &TrialRow,
-    findings: &mut Findings,
-) -> Rows<()> {
-    let name = format!("{}/{}", sweep.id, trial.number);
-    let attempts = store.attempts(sweep.key, trial.number)?;
-    let reports = store.reports(sweep.key, trial.number)?;
-    check_numbers(store, sweep, trial, &name, &attempts, findings)?;
-    check_running(trial, &name, &attempts, findings);
-    check_hashes(&name, &reports, findings);
-    check_late(&name, &attempts, &reports, findings);
-    check_poisoned(trial, &name, &attempts, findings);
-    check_resumes(store, sweep, trial, &name, &attempts, findings)?;
-    if reports
-        .iter()
-        .any(|report| report.point.weights_hash.is_some())
-    {
-        let epochs: Vec<u32> = curve(reports, trial.epoch)
-            .iter()
-            .map(|report| report.point.epoch)
-            .collect();
-        let whole = epochs.iter().copied().eq(1..=trial.epoch);
-        findings.expect(whole, &name, "the curve is joined", || {
-            format!("epochs {epochs:?} up to {}", trial.epoch)
-        });
+fn at<'a>(whole: &'a Whole<'_>, attempt: u32) -> At<'a> {
+    At {
+        of: &whole.name,
+        table: "attempts",
+        key: format!("{}, {attempt}", whole.key),
     }
-    Ok(())
 }
 
-/// 1, 2, …, n, each granted once.
-fn check_numbers(
-    store: &dyn Read,
-    sweep: &SweepRow,
-    trial: &TrialRow,
-    name: &str,
-    attempts: &[AttemptRow],
-    findings: &mut Findings,
-) -> Rows<()> {
-    let numbers: Vec<u32> = attempts.iter().map(|attempt| attempt.attempt.0).collect();
-    let whole = numbers.iter().copied().eq(1..=trial.attempts);
-    findings.expect(whole, name, "attempts are 1 to n without reuse", || {
-        format!("{numbers:?} of {}", trial.attempts)
-    });
-    let events = store.events(sweep.key, Some(trial.number), 0, u64::MAX)?;
-    let granted: Vec<u32> = events
-        .iter()
-        .filter(|event| event.event == "granted")
-        .filter_map(|event| Some(event.attempt?.0))
-        .collect();
-    let once = granted.iter().copied().eq(1..=trial.attempts);
-    findings.expect(once, name, "attempts are 1 to n without reuse", || {
-        format!("granted were {granted:?}")
-    });
-    Ok(())
-}
-
-fn check_running(trial: &TrialRow, name: &str, attempts: &[AttemptRow], findings: &mut Findings) {
-    let running: Vec<u32> = attempts
-        .iter()
-        .filter(|attempt| attempt.state == AttemptState::Running)
-        .map(|attempt| attempt.attempt.0)
-        .collect();
-    let expected: &[u32] = match trial.state {
-        TrialState::Running => &[trial.attempts],
-        _ => &[],
+/// Each attempt is one that was granted, and stands as the events say.
+pub(super) fn check_leases(whole: &Whole<'_>, leases: &[Lease], findings: &mut Findings) {
+    let Some(attempts) = &whole.attempts else {
+        return;
     };
-    findings.expect(
-        running == expected,
-        name,
-        "at most one attempt runs",
-        || format!("{running:?} run, the trial is {}", trial.state.as_str()),
-    );
-    for pair in attempts.windows(2) {
-        let over = pair[0].ended.is_some_and(|ended| ended <= pair[1].started);
-        findings.expect(over, name, "at most one attempt runs", || {
-            format!(
-                "attempt {} began before attempt {} ended",
-                pair[1].attempt, pair[0].attempt
-            )
-        });
+    const TELL: &str = "events tell the attempts, 1 to n without reuse";
+    for i in 0..leases.len().max(attempts.len()) {
+        match (attempts.get(i), leases.get(i)) {
+            (Some(attempt), Some(lease)) => check_lease(whole, attempt, lease, findings),
+            (Some(attempt), None) => {
+                let at = at(whole, attempt.attempt.0);
+                findings.wrong(&at, "", TELL, "there", "not there: it was never granted");
+            }
+            (None, Some(lease)) => {
+                let at = at(whole, lease.attempt);
+                let right = format!("there, {}", lease.state.as_str());
+                findings.wrong(&at, "", TELL, "not there", right);
+            }
+            (None, None) => {}
+        }
     }
 }
 
-fn check_hashes(name: &str, reports: &[ReportRow], findings: &mut Findings) {
-    let mut known = BTreeMap::<u32, (AttemptNumber, Hash)>::new();
-    for report in reports {
-        let Some(hash) = report.point.weights_hash else {
-            continue;
-        };
-        let (attempt, first) = *known
-            .entry(report.point.epoch)
-            .or_insert((report.point.attempt, hash));
-        findings.expect(
-            first == hash,
-            name,
-            "attempts train the same to the bit",
-            || {
-                format!(
-                    "epoch {}: attempt {attempt} has {first}, attempt {} has {hash}",
-                    report.point.epoch, report.point.attempt
-                )
-            },
+fn check_lease(whole: &Whole<'_>, attempt: &AttemptRow, lease: &Lease, findings: &mut Findings) {
+    const TELL: &str = "events tell the attempts, 1 to n without reuse";
+    let at = at(whole, attempt.attempt.0);
+    let (stored, right) = (attempt.state.as_str(), lease.state.as_str());
+    findings.same(&at, "attempt", TELL, &attempt.attempt.0, &lease.attempt);
+    findings.same(&at, "state", TELL, &stored, &right);
+    findings.same(&at, "worker", TELL, &attempt.worker, &lease.worker);
+    findings.same(&at, "started_ms", TELL, &attempt.started, &lease.started);
+    findings.same(&at, "ended_ms", TELL, &attempt.ended, &lease.ended);
+    findings.same(&at, "reason", TELL, &attempt.reason, &lease.reason);
+    findings.same(&at, "to_epoch", TELL, &attempt.to_epoch, &lease.to_epoch);
+    // A worker that could not use its checkpoint began before it.
+    if attempt.from_epoch > lease.from_epoch {
+        let right = format!("at most {}", lease.from_epoch);
+        findings.wrong(
+            &at,
+            "from_epoch",
+            TELL,
+            attempt.from_epoch.to_string(),
+            right,
         );
     }
 }
 
-/// No write from an attempt that a newer grant had replaced, or that had ended.
-fn check_late(name: &str, attempts: &[AttemptRow], reports: &[ReportRow], findings: &mut Findings) {
-    for report in reports {
-        let of = report.point.attempt;
-        let attempt = attempts.iter().find(|attempt| attempt.attempt == of);
-        let newer = attempts
-            .iter()
-            .find(|attempt| attempt.attempt.0 == of.0 + 1);
-        let late = newer.is_some_and(|newer| report.at > newer.started)
-            || attempt.is_none_or(|attempt| attempt.ended.is_some_and(|end| report.at > end));
-        findings.expect(
-            !late,
-            name,
-            "no write from a replaced or ended attempt",
-            || {
-                format!(
-                    "attempt {of} reported epoch {} too late",
-                    report.point.epoch
-                )
-            },
-        );
+/// Checks what attempts say of checkpoints and epochs.
+pub(super) fn check(whole: &Whole<'_>, findings: &mut Findings) {
+    let Some(attempts) = &whole.attempts else {
+        return;
+    };
+    check_known(whole, attempts, findings);
+    check_poisoned(whole, attempts, findings);
+    check_resumes(whole, attempts, findings);
+    check_checkpoint(whole, findings);
+}
+
+/// What was known at a grant is what was reported before it.
+fn check_known(whole: &Whole<'_>, attempts: &[AttemptRow], findings: &mut Findings) {
+    let Some(reports) = &whole.reports else {
+        return;
+    };
+    let mut reports = reports.iter().peekable();
+    let mut most = 0;
+    for attempt in attempts {
+        while let Some(earlier) = reports.next_if(|report| report.point.attempt < attempt.attempt) {
+            most = most.max(earlier.point.epoch);
+        }
+        let at = at(whole, attempt.attempt.0);
+        let known = "a grant knows the epochs before it";
+        findings.same(&at, "known_epochs", known, &attempt.known_epochs, &most);
     }
 }
 
 /// A trial is given up only for crashes, never for releases.
-fn check_poisoned(trial: &TrialRow, name: &str, attempts: &[AttemptRow], findings: &mut Findings) {
+fn check_poisoned(whole: &Whole<'_>, attempts: &[AttemptRow], findings: &mut Findings) {
+    let trial = &whole.trial;
     if trial.state != TrialState::Failed || !trial.reason.starts_with("poisoned") {
         return;
     }
     let crashes = crashes_in_a_row(&attempt_ends(attempts, trial.most_epochs), false);
-    findings.expect(
-        crashes >= CRASH_LIMIT,
-        name,
-        "releases are no crashes",
-        || format!("given up as poisoned after {crashes} crashes in a row"),
-    );
+    if crashes < CRASH_LIMIT {
+        let at = At {
+            of: &whole.name,
+            table: "trials",
+            key: whole.key.clone(),
+        };
+        let right = format!("another: {crashes} attempts in a row crashed");
+        findings.wrong(
+            &at,
+            "reason",
+            "releases are no crashes",
+            trial.reason.clone(),
+            right,
+        );
+    }
 }
 
 /// A resume starts from a committed checkpoint of the same trial (while it is kept).
-fn check_resumes(
-    store: &dyn Read,
-    sweep: &SweepRow,
-    trial: &TrialRow,
-    name: &str,
-    attempts: &[AttemptRow],
-    findings: &mut Findings,
-) -> Rows<()> {
-    let blobs = store.blobs(sweep.key, trial.number)?;
+fn check_resumes(whole: &Whole<'_>, attempts: &[AttemptRow], findings: &mut Findings) {
+    const RESUMES: &str = "a resume has a checkpoint";
     for attempt in attempts {
+        let at = at(whole, attempt.attempt.0);
         let Some(hash) = attempt.resume else {
-            let afresh = attempt.from_epoch == 0;
-            findings.expect(afresh, name, "a resume has a checkpoint", || {
-                format!(
-                    "attempt {} from epoch {}",
-                    attempt.attempt, attempt.from_epoch
-                )
-            });
+            findings.same(&at, "from_epoch", RESUMES, &attempt.from_epoch, &0);
             continue;
         };
-        let kept = blobs.iter().find(|blob| blob.hash == hash);
-        let fits = kept.is_none_or(|blob| {
-            blob.kind == BlobKind::Checkpoint && blob.epoch >= attempt.from_epoch
-        });
-        findings.expect(fits, name, "a resume has a checkpoint", || {
-            format!("attempt {} from {hash}", attempt.attempt)
-        });
+        let mut blobs = whole.blobs.iter().flatten();
+        let Some(kept) = blobs.find(|blob| blob.hash == hash) else {
+            continue;
+        };
+        if kept.kind != BlobKind::Checkpoint || kept.epoch < attempt.from_epoch {
+            let right = format!(
+                "a checkpoint of epoch {} or later; it is {} of epoch {}",
+                attempt.from_epoch,
+                kept.kind.as_str(),
+                kept.epoch
+            );
+            findings.wrong(&at, "resume", RESUMES, hash.to_string(), right);
+        }
     }
-    Ok(())
+}
+
+/// A trial that goes on has a checkpoint if it says so. An ended one may name one that is collected.
+fn check_checkpoint(whole: &Whole<'_>, findings: &mut Findings) {
+    let (Some(hash), Some(blobs)) = (whole.trial.checkpoint, &whole.blobs) else {
+        return;
+    };
+    let kept = blobs.iter().find(|blob| blob.hash == hash);
+    let is_one = |blob: &crate::store::values::BlobRef| blob.kind == BlobKind::Checkpoint;
+    let fits = match kept {
+        Some(blob) => is_one(blob),
+        None => whole.trial.state.is_terminal() || blobs.iter().any(is_one),
+    };
+    if !fits {
+        let at = At {
+            of: &whole.name,
+            table: "trials",
+            key: whole.key.clone(),
+        };
+        findings.wrong(
+            &at,
+            "checkpoint",
+            "a trial's checkpoint is in blobs",
+            hash.to_string(),
+            "a checkpoint in blobs, or null",
+        );
+    }
 }

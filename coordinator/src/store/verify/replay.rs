@@ -1,184 +1,357 @@
-//! Whether the search, told the stored results again, proposes and promotes what is stored.
+//! Whether the search, told the stored results again, decides what is stored.
 
 use std::collections::BTreeSet;
 
-use super::Findings;
+use super::finding::{At, Findings, Names, Shown as _};
 use crate::{
-    driver::replay::Replay,
+    driver::replay::{Decided, Replay},
     ids::TrialNumber,
+    rpc::convert::definition::stored,
     store::{
+        StoreError,
         apply::curve,
-        history::{Event, TrialResult},
-        rows::{Read, Rows, SweepRow, TrialRow},
-        values::NewTrial,
+        history::TrialResult,
+        rows::{Read as _, Rows, SweepKey, SweepRow},
+        sqlite::{Db, Step, StepTrial, Told, whole},
+        values::{NewTrial, Wish},
     },
     sweep::SweepState,
-    trial::TrialKind,
+    trial::{TrialKind, TrialState},
 };
 
-const PROPOSALS: &str = "the search proposes the same trials again";
-const PROMOTIONS: &str = "the search promotes the same trials again";
+const PROPOSES: &str = "the search proposes the same trials again";
+const PROMOTES: &str = "the search promotes the same trials again";
+const PLANS: &str = "the search plans the same rounds again";
+const WINS: &str = "the search finds the same winner again";
 
 /// Replays one sweep.
-pub(super) fn check_search(
-    store: &dyn Read,
-    sweep: &SweepRow,
-    findings: &mut Findings,
-) -> Rows<()> {
-    let name = sweep.id.to_string();
-    let mut replay = match Replay::new(sweep.id.clone(), &sweep.sweep.definition) {
+pub(super) fn check(db: &Db, key: SweepKey, names: &Names, findings: &mut Findings) {
+    // A row or a definition that cannot be read is told where sweeps are looked at.
+    let Ok(sweep) = db.sweep(key) else { return };
+    if stored(&sweep.sweep.definition).is_err() {
+        return;
+    }
+    let replay = match Replay::new(sweep.id.clone(), &sweep.sweep.definition) {
         Ok(Some(replay)) => replay,
-        Ok(None) => return Ok(()),
+        // Another version decided: its rows hold or not as all do, its decisions are its own.
+        Ok(None) => return,
         Err(error) => {
-            findings.expect(false, &name, PROPOSALS, || error.to_string());
-            return Ok(());
+            let at = at(&sweep, "sweeps", key.0.to_string());
+            let right = "one that makes a search";
+            return findings.wrong(&at, "definition", PROPOSES, error.to_string(), right);
         }
     };
-    let mut results = store.results(sweep.key, 0)?.into_iter().peekable();
-    let mut promoted = BTreeSet::new();
-    let events = store.events(sweep.key, None, 0, u64::MAX)?;
-    let is_extension = |event: &&Event| event.trial.is_none() && event.event == "extend";
-    let extended = events.iter().filter(is_extension).map(|event| event.seq);
-    let newest_extension = extended.max().unwrap_or(0);
-    for event in events {
-        while let Some(result) = results.next_if(|result| result.seq <= event.seq) {
-            take(store, sweep, &mut replay, &result)?;
+    let course = Course {
+        db,
+        sweep: &sweep,
+        replay,
+        promoted: Vec::new(),
+        findings,
+    };
+    if let Err(error) = course.run() {
+        findings.unreadable(names, error);
+    }
+}
+
+fn at<'a>(sweep: &'a SweepRow, table: &'static str, key: String) -> At<'a> {
+    At {
+        of: sweep.id.as_str(),
+        table,
+        key,
+    }
+}
+
+struct Course<'a> {
+    db: &'a Db,
+    sweep: &'a SweepRow,
+    replay: Replay,
+    promoted: Vec<Promoted>,
+    findings: &'a mut Findings,
+}
+
+/// A promotion that was made.
+struct Promoted {
+    trial: TrialNumber,
+    /// What it tries again in the end, or itself.
+    original: TrialNumber,
+    epoch: u32,
+    seq: u64,
+    /// What the row says, where it was the trial's last.
+    wish: Option<Wish>,
+}
+
+impl Course<'_> {
+    fn run(mut self) -> Rows<()> {
+        let newest_extension = whole::extended(self.db, self.sweep.key)?;
+        let mut steps = whole::steps(self.db, self.sweep.key);
+        while let Some((_, step)) = steps.next_of(&[self.sweep.key.0]) {
+            self.follow(&step?, newest_extension)?;
         }
-        if event.trial.is_none() && event.event == "extend" {
-            replay.extended(|number| Ok(store.trial(sweep.key, number)?.is_some()))?;
+        if let Some(problem) = steps.take_problems().pop() {
+            return Err(problem);
         }
-        let Some(number) = event.trial else { continue };
-        match event.event.as_str() {
-            // New trials alone: one that was given back is queued by another event.
-            "queued" if event.actor == "search" => {
-                // The stored definition has the added budget: to the replay an earlier end, and so its tests, never came.
-                let is_test = store
-                    .trial(sweep.key, number)?
-                    .is_some_and(|trial| trial.kind == TrialKind::Test);
-                if is_test && event.seq < newest_extension {
-                    continue;
-                }
-                check_proposal(store, sweep, &mut replay, number, findings)?;
+        self.compare()
+    }
+
+    fn follow(&mut self, step: &Step, newest_extension: u64) -> Rows<()> {
+        let (told, event) = (&step.told, &step.told.event);
+        let Some(number) = event.trial else {
+            if event.event == "extend" {
+                let (db, key) = (self.db, self.sweep.key);
+                self.replay
+                    .extended(|number| Ok(db.trial(key, number)?.is_some()))?;
             }
+            return Ok(());
+        };
+        // That a trial is not there is told by a rule.
+        let Some(trial) = &step.trial else {
+            return Ok(());
+        };
+        if let Some(result) = result(told, number, trial) {
+            self.take(&result)?;
+        }
+        match event.event.as_str() {
+            // New trials alone: one that was given back is queued by another event. The stored definition has the added
+            // budget: to the replay an earlier end, and so its tests, never came.
+            "queued" if event.actor == "search" => {
+                if trial.kind != TrialKind::Test || event.seq >= newest_extension {
+                    self.check_proposal(number, told, trial);
+                }
+            }
+            // By a person: a retry.
             "queued" => {
-                // By a person: a retry.
-                let trial = store.trial(sweep.key, number)?;
-                if let Some(of) = trial.and_then(|trial| trial.retry_of) {
-                    replay.retried(number, of);
+                if let Some(of) = trial.retry_of {
+                    self.replay.retried(number, of);
                 }
             }
             "promoted" => {
-                let original = replay.original(number);
-                promoted.extend(promotion(&event).map(|epoch| (original, epoch)));
+                let epoch = told.to_epoch.unwrap_or(0);
+                self.promoted.push(Promoted {
+                    trial: number,
+                    original: self.replay.original(number),
+                    epoch,
+                    seq: event.seq,
+                    wish: (trial.to_epoch == epoch).then_some(trial.wish),
+                });
             }
             _ => {}
         }
+        Ok(())
     }
-    check_promotions(sweep, &name, replay, &promoted, findings);
-    Ok(())
-}
 
-fn take(store: &dyn Read, sweep: &SweepRow, replay: &mut Replay, result: &TrialResult) -> Rows<()> {
-    if let Some(metric) = replay.reports() {
-        for report in curve(store.reports(sweep.key, result.number)?, result.epoch) {
-            let metrics = &report.point.metrics;
-            if let Some((_, value)) = metrics.iter().find(|(name, _)| *name == metric) {
-                replay.epoch(result.number, report.point.epoch, *value);
+    fn take(&mut self, result: &TrialResult) -> Rows<()> {
+        if let Some(metric) = self.replay.reports() {
+            let reports = self.db.reports(self.sweep.key, result.number)?;
+            for report in curve(reports, result.epoch) {
+                let metrics = &report.point.metrics;
+                if let Some((_, value)) = metrics.iter().find(|(name, _)| *name == metric) {
+                    self.replay.epoch(result.number, report.point.epoch, *value);
+                }
             }
         }
+        self.replay.result(result);
+        Ok(())
     }
-    replay.result(result);
-    Ok(())
-}
 
-fn check_proposal(
-    store: &dyn Read,
-    sweep: &SweepRow,
-    replay: &mut Replay,
-    number: TrialNumber,
-    findings: &mut Findings,
-) -> Rows<()> {
-    let Some(trial) = store.trial(sweep.key, number)? else {
-        return Ok(());
-    };
-    let name = format!("{}/{number}", sweep.id);
-    let Some(proposed) = replay.proposal(number) else {
-        findings.expect(false, &name, PROPOSALS, || {
-            "it is proposed no more".to_owned()
-        });
-        return Ok(());
-    };
-    let same = (
-        trial.place.round,
-        trial.place.point,
-        trial.repeat,
-        trial.fold,
-        trial.seed,
-    ) == (
-        proposed.round,
-        proposed.point,
-        proposed.repeat,
-        proposed.fold,
-        proposed.seed,
-    );
-    findings.expect(same, &name, PROPOSALS, || place_of(&trial, &proposed));
-    if let Some(point) = store.point(sweep.key, trial.place)? {
-        let same = point.params_json == proposed.params_json;
-        findings.expect(same, &name, PROPOSALS, || {
-            format!(
-                "with {}, it was {}",
-                proposed.params_json, point.params_json
-            )
-        });
+    fn check_proposal(&mut self, number: TrialNumber, told: &Told, trial: &StepTrial) {
+        let name = format!("{}/{number}", self.sweep.id);
+        let key = self.sweep.key.0;
+        let at = At {
+            of: &name,
+            table: "trials",
+            key: format!("{key}, {number}"),
+        };
+        let findings = &mut *self.findings;
+        let Some(right) = self.replay.proposal(number) else {
+            return findings.wrong(&at, "number", PROPOSES, number.0.to_string(), "no trial");
+        };
+        findings.same(
+            &at,
+            "kind",
+            PROPOSES,
+            &trial.kind.as_str(),
+            &right.kind.as_str(),
+        );
+        findings.same(&at, "round", PROPOSES, &trial.round, &right.round);
+        findings.same(&at, "point", PROPOSES, &trial.point, &right.point);
+        findings.same(&at, "repeat", PROPOSES, &trial.repeat, &right.repeat);
+        findings.same(&at, "fold", PROPOSES, &trial.fold, &right.fold);
+        findings.same(&at, "seed", PROPOSES, &trial.seed, &right.seed);
+        findings.same(
+            &at,
+            "full_epochs",
+            PROPOSES,
+            &trial.full_epochs,
+            &right.full_epochs,
+        );
+        let of = |number: Option<TrialNumber>| number.map(|number| number.0);
+        let (stored, again) = (of(trial.weights_of), of(right.weights_of));
+        findings.same(&at, "weights_of", PROPOSES, &stored, &again);
+        if trial.to_epoch == right.to_epoch {
+            let wish = Wish {
+                queue_order: right.queue_order,
+                waits_at_end: right.waits_at_end,
+                keep_weights: right.keep_weights,
+            };
+            check_wish(&at, trial.wish, wish, PROPOSES, findings);
+        }
+        let at = At {
+            of: &name,
+            table: "events",
+            key: format!("{key}, {}", told.event.seq),
+        };
+        findings.same(
+            &at,
+            "to_epoch",
+            PROPOSES,
+            &told.to_epoch,
+            &Some(right.to_epoch),
+        );
+        check_point(&name, key, trial, right, findings);
     }
-    Ok(())
+
+    /// Every promotion that was made must follow from the results; of a completed sweep, everything that follows was done.
+    fn compare(self) -> Rows<()> {
+        let Self {
+            db,
+            sweep,
+            replay,
+            promoted,
+            findings,
+        } = self;
+        if replay.reports().is_some() {
+            // What a pruner ends depends on the order in which epochs were heard, which is not stored.
+            return Ok(());
+        }
+        let again = replay.decided();
+        let mut made_places = BTreeSet::new();
+        for made in promoted {
+            let (number, key) = (made.trial, sweep.key.0);
+            let place = (made.original, made.epoch);
+            let Some(wish) = again.promoted.get(&place) else {
+                if again.promoted_before.contains_key(&place) {
+                    continue;
+                }
+                let at = at(sweep, "events", format!("{key}, {}", made.seq));
+                let stored = format!("`promoted` of {number} to epoch {}", made.epoch);
+                let right = "none: the results do not earn it";
+                findings.wrong(&at, "event", PROMOTES, stored, right);
+                continue;
+            };
+            if let Some(stored) = made.wish {
+                let at = at(sweep, "trials", format!("{key}, {number}"));
+                check_wish(&at, stored, *wish, PROMOTES, findings);
+            }
+            made_places.insert(place);
+        }
+        if sweep.state != SweepState::Completed {
+            return Ok(());
+        }
+        let unmade = again.promoted.keys().filter(|p| !made_places.contains(p));
+        for (number, epoch) in unmade {
+            let at = at(sweep, "trials", format!("{}, {number}", sweep.key.0));
+            let right = format!("{epoch}: the results earn it");
+            findings.wrong(&at, "to_epoch", PROMOTES, "not promoted", right);
+        }
+        compare_sweep(sweep, &again, findings);
+        compare_rounds(db, sweep, &again, findings)
+    }
 }
 
-fn place_of(trial: &TrialRow, proposed: &NewTrial) -> String {
-    format!(
-        "round {}, point {}, repeat {}, fold {}, seed {}; it was round {}, point {}, repeat {}, fold {}, seed {}",
-        proposed.round,
-        proposed.point,
-        proposed.repeat,
-        proposed.fold,
-        proposed.seed,
-        trial.place.round,
-        trial.place.point,
-        trial.repeat,
-        trial.fold,
-        trial.seed
-    )
-}
-
-/// Every promotion that was made must follow from the results; of a completed sweep, every one that follows was made.
-fn check_promotions(
-    sweep: &SweepRow,
-    name: &str,
-    replay: Replay,
-    promoted: &BTreeSet<(TrialNumber, u32)>,
+fn check_wish(
+    at: &At<'_>,
+    stored: Wish,
+    right: Wish,
+    invariant: &'static str,
     findings: &mut Findings,
 ) {
-    if replay.reports().is_some() {
-        // What a pruner ends depends on the order in which epochs were heard, which is not stored.
-        return;
+    let (found, again) = (&stored.queue_order, &right.queue_order);
+    findings.same(at, "queue_order", invariant, found, again);
+    let (found, again) = (&stored.waits_at_end, &right.waits_at_end);
+    findings.same(at, "waits_at_end", invariant, found, again);
+    let (found, again) = (&stored.keep_weights, &right.keep_weights);
+    findings.same(at, "keep_weights", invariant, found, again);
+}
+
+fn check_point(
+    name: &str,
+    sweep: i64,
+    trial: &StepTrial,
+    right: NewTrial,
+    findings: &mut Findings,
+) {
+    let at = At {
+        of: name,
+        table: "points",
+        key: format!("{sweep}, {}, {}", trial.round, trial.point),
+    };
+    let (params, spec) = (Some(right.params_json), Some(right.spec_json));
+    findings.same(&at, "params_json", PROPOSES, &trial.params_json, &params);
+    findings.same(&at, "spec_json", PROPOSES, &trial.spec_json, &spec);
+}
+
+fn compare_sweep(sweep: &SweepRow, again: &Decided, findings: &mut Findings) {
+    let at = at(sweep, "sweeps", sweep.key.0.to_string());
+    if let Some((trials, epochs)) = again.plan {
+        findings.same(&at, "trials_planned", PLANS, &sweep.trials_planned, &trials);
+        findings.same(&at, "epochs_planned", PLANS, &sweep.epochs_planned, &epochs);
     }
-    let (again, before) = replay.promotions();
-    let unfounded: Vec<_> = promoted
-        .difference(&again)
-        .filter(|one| !before.contains(one))
-        .collect();
-    findings.expect(unfounded.is_empty(), name, PROMOTIONS, || {
-        format!("(trial, epoch) {unfounded:?} were promoted, and would not be")
-    });
-    if sweep.state == SweepState::Completed {
-        let missing: Vec<_> = again.difference(promoted).collect();
-        findings.expect(missing.is_empty(), name, PROMOTIONS, || {
-            format!("(trial, epoch) {missing:?} would be promoted, and were not")
-        });
+    if sweep.best != again.best {
+        let shown = |best: Option<crate::store::WinnerRef>| {
+            best.map(|best| format!("{}, {}", best.round, best.point))
+                .shown()
+        };
+        let (stored, right) = (shown(sweep.best), shown(again.best));
+        findings.wrong(&at, "best_point", WINS, stored, right);
     }
 }
 
-/// Up to which epoch: the event's reason says it.
-fn promotion(event: &Event) -> Option<u32> {
-    event.reason.strip_prefix("to epoch ")?.parse().ok()
+fn compare_rounds(
+    db: &Db,
+    sweep: &SweepRow,
+    again: &Decided,
+    findings: &mut Findings,
+) -> Result<(), StoreError> {
+    for round in db.rounds(sweep.key)? {
+        let planned = round.planned;
+        let number = planned.round;
+        let at = at(sweep, "rounds", format!("{}, {number}", sweep.key.0));
+        let Some(right) = again.rounds.get(&number) else {
+            findings.wrong(&at, "round", PLANS, number.to_string(), "no round");
+            continue;
+        };
+        findings.same(&at, "points", PLANS, &planned.points, &right.points);
+        findings.same(&at, "repeats", PLANS, &planned.repeats, &right.repeats);
+        findings.same(&at, "top", PLANS, &planned.top, &right.top);
+        let rungs = |rungs: &[u32], points: &[u64]| format!("{rungs:?} epochs, {points:?} points");
+        let stored = rungs(&planned.rungs, &planned.rung_points);
+        let again = rungs(&right.rungs, &right.rung_points);
+        findings.same(&at, "rungs_json", PLANS, &stored, &again);
+        findings.same(&at, "box_json", PLANS, &planned.box_json, &right.box_json);
+    }
+    Ok(())
+}
+
+/// A trial that reached a rung or ended, as the search was told of it.
+fn result(told: &Told, number: TrialNumber, trial: &StepTrial) -> Option<TrialResult> {
+    let event = &told.event;
+    let state = TrialState::parse(&event.to)?;
+    let is_one = event.from != event.to && (state.is_terminal() || state == TrialState::Waiting);
+    is_one.then(|| TrialResult {
+        seq: event.seq,
+        number,
+        kind: trial.kind,
+        round: trial.round,
+        point: trial.point,
+        repeat: trial.repeat,
+        fold: trial.fold,
+        state,
+        ended_early: event.event == "ended_early",
+        to_epoch: told.to_epoch.unwrap_or(0),
+        epoch: told.epoch.unwrap_or(0),
+        objective: told.objective,
+        retry_of: trial.retry_of,
+        reason: trial.reason.clone(),
+        result_json: trial.result_json.clone(),
+    })
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use super::{machine::Ledger, world::LEASE};
 use crate::{
     ids::{SweepId, TrialNumber},
-    store::{Memory, Reader, Store, TrialFilter, check, check_searches},
+    store::{Memory, Reader, Store, TrialFilter},
     trial::TrialState,
 };
 
@@ -20,8 +20,7 @@ pub fn judge(
     ledger: &mut Ledger,
     boots: &[i64],
 ) -> (Vec<Outcome>, String) {
-    let (trials, mut findings) = check(&*disk.lock().unwrap()).unwrap();
-    findings.extend(check_searches(&*disk.lock().unwrap()).unwrap());
+    let (trials, findings) = disk.lock().unwrap().checked();
     assert_eq!(findings, [], "seed {seed}");
     assert!(trials > 0);
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -62,9 +62,9 @@ fn seeds() -> u64 {
     std::env::var("HONE_SEEDS").map_or(60, |seeds| seeds.parse().unwrap())
 }
 
-/// What a whole sweep without faults stores.
-pub fn undisturbed() -> Memory {
-    run(0, false, None).disk
+/// What a whole sweep stores in a world of faults.
+pub fn disturbed() -> Memory {
+    run(1, true, None).disk
 }
 
 #[test]

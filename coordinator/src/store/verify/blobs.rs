@@ -1,0 +1,84 @@
+//! The files beside a database: every stored blob is there, whole.
+
+use std::{
+    collections::BTreeSet,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use super::finding::{At, Findings, Names};
+use crate::{
+    blobs::{folder_of, is_ours},
+    ids::Hash,
+    store::sqlite::{Db, StoredBlob, whole},
+};
+
+/// What was looked at.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Files {
+    /// Blobs that the coordinator ought to have.
+    pub blobs: u64,
+    /// Files of its kind that no row names: what a crash may leave, and the next start removes.
+    pub unnamed: Vec<PathBuf>,
+}
+
+/// Reads the file of every stored blob.
+pub(super) fn check(db: &Db, database: &Path, names: &Names, findings: &mut Findings) -> Files {
+    let folder = folder_of(database);
+    let stored = match whole::stored_blobs(db) {
+        Ok(stored) => stored,
+        Err(error) => {
+            findings.unreadable(names, error);
+            return Files::default();
+        }
+    };
+    for blob in &stored {
+        check_file(&folder.join(blob.hash.to_string()), blob, names, findings);
+    }
+    let named: BTreeSet<String> = stored.iter().map(|blob| blob.hash.to_string()).collect();
+    Files {
+        blobs: stored.len() as u64,
+        unnamed: unnamed(&folder, &named),
+    }
+}
+
+fn check_file(path: &Path, blob: &StoredBlob, names: &Names, findings: &mut Findings) {
+    const WHOLE: &str = "a stored blob is whole";
+    let of = names.of(Some(blob.sweep), Some(blob.trial));
+    let at = At {
+        of: &of,
+        table: "blobs",
+        key: format!("{}, {}, {}", blob.sweep, blob.trial, blob.hash),
+    };
+    match read(path) {
+        Ok((_, hash)) if hash != blob.hash => {
+            let found = format!("{hash} in {}", path.display());
+            findings.wrong(&at, "hash", WHOLE, blob.hash.to_string(), found);
+        }
+        Ok((size, _)) => findings.same(&at, "size", WHOLE, &blob.size, &size),
+        Err(error) => {
+            let right = format!("0: {}: {error}", path.display());
+            findings.wrong(&at, "stored", WHOLE, "1", right);
+        }
+    }
+}
+
+fn read(path: &Path) -> io::Result<(u64, Hash)> {
+    let file = fs::File::open(path)?;
+    let size = file.metadata()?.len();
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(file)?;
+    Ok((size, Hash(*hasher.finalize().as_bytes())))
+}
+
+fn unnamed(folder: &Path, named: &BTreeSet<String>) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let ours = entries.filter(|entry| {
+        let name = entry.file_name();
+        name.to_str()
+            .is_some_and(|name| is_ours(name) && !named.contains(name))
+    });
+    let mut paths: Vec<PathBuf> = ours.map(|entry| entry.path()).collect();
+    paths.sort();
+    paths
+}

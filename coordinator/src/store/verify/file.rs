@@ -1,0 +1,44 @@
+//! The file itself: its pages, its indexes, its tables.
+
+use super::finding::{At, Findings, Names};
+use crate::store::sqlite::{Db, whole};
+
+/// Asks SQLite, and compares the schema with that of the migrations.
+pub(super) fn check(db: &Db, findings: &mut Findings) {
+    let at = At {
+        of: "",
+        table: "the file",
+        key: String::new(),
+    };
+    match whole::problems(db) {
+        Ok(problems) => {
+            for problem in problems {
+                findings.wrong(&at, "", "SQLite finds the file whole", problem, "");
+            }
+        }
+        Err(error) => {
+            let says = error.to_string();
+            findings.wrong(&at, "", "SQLite finds the file whole", says, "");
+        }
+    }
+    let differences = match whole::schema_differences(db) {
+        Ok(differences) => differences,
+        Err(error) => return findings.unreadable(&Names::default(), error),
+    };
+    for (name, found, right) in differences {
+        let at = At {
+            of: "",
+            table: "sqlite_schema",
+            key: name,
+        };
+        let stored = found.unwrap_or_else(|| "not there".to_owned());
+        let right = right.unwrap_or_else(|| "nothing: this program makes no such thing".to_owned());
+        findings.wrong(
+            &at,
+            "sql",
+            "tables and indexes are the migrations'",
+            stored,
+            right,
+        );
+    }
+}

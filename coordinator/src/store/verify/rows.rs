@@ -1,0 +1,197 @@
+//! One way through all trials, each with everything that belongs to it, and what they add up to.
+
+use super::{
+    attempts,
+    finding::{Findings, Names},
+    reports, sweeps, trials,
+};
+use crate::{
+    store::{
+        rows::{AttemptRow, Read as _, ReportRow, SweepKey, SweepRow, TrialRow},
+        sqlite::{Db, Stream, Told, whole},
+        values::BlobRef,
+    },
+    trial::{TrialKind, TrialState},
+};
+
+/// A trial and its rows; `None` where they cannot be read.
+pub(super) struct Whole<'a> {
+    /// `fashion/17`.
+    pub name: String,
+    /// `1, 17`.
+    pub key: String,
+    pub sweep: Option<&'a SweepRow>,
+    /// What its sweep measures is summed up as this build does it.
+    pub is_ours: bool,
+    pub trial: TrialRow,
+    pub attempts: Option<Vec<AttemptRow>>,
+    pub reports: Option<Vec<ReportRow>>,
+    pub events: Option<Vec<Told>>,
+    pub blobs: Option<Vec<BlobRef>>,
+}
+
+/// What the trials of a sweep add up to.
+#[derive(Debug)]
+pub(super) struct Totals {
+    /// Trials of every kind.
+    pub seen: u64,
+    /// Whether all rows could be read.
+    pub whole: bool,
+    pub queued: u64,
+    pub running: u64,
+    pub counts: [u64; 8],
+    pub trials: u64,
+    pub epochs: u64,
+    pub images: u64,
+    pub seconds: f64,
+    /// The newest end of an attempt.
+    pub last_end: Option<i64>,
+}
+
+/// The sweep whose trials are looked at; its row, where that can be read.
+#[derive(Clone, Copy)]
+struct Of<'a> {
+    key: SweepKey,
+    row: Option<&'a SweepRow>,
+    is_ours: bool,
+}
+
+struct Tables<'a> {
+    trials: Stream<'a, TrialRow>,
+    attempts: Stream<'a, AttemptRow>,
+    reports: Stream<'a, ReportRow>,
+    events: Stream<'a, Told>,
+    blobs: Stream<'a, BlobRef>,
+}
+
+/// Checks every sweep and every trial; gives the number of trials.
+pub(super) fn check(db: &Db, keys: &[SweepKey], names: &Names, findings: &mut Findings) -> u64 {
+    let mut tables = Tables {
+        trials: whole::trials(db),
+        attempts: whole::attempts(db),
+        reports: whole::reports(db),
+        events: whole::trial_events(db),
+        blobs: whole::blobs(db),
+    };
+    let mut events = whole::events(db);
+    let mut seen = 0;
+    for key in keys {
+        let sweep = match db.sweep(*key) {
+            Ok(sweep) => Some(sweep),
+            Err(error) => {
+                findings.unreadable(names, error);
+                None
+            }
+        };
+        let of = Of {
+            key: *key,
+            row: sweep.as_ref(),
+            is_ours: sweep.as_ref().is_some_and(sweeps::is_ours),
+        };
+        let totals = tables.walk(of, names, findings);
+        seen += totals.seen;
+        if let Some(sweep) = sweep {
+            sweeps::check(&sweep, &totals, findings);
+            sweeps::check_events(db, &sweep, &mut events, names, findings);
+        }
+    }
+    seen
+}
+
+impl Tables<'_> {
+    fn walk(&mut self, sweep: Of<'_>, names: &Names, findings: &mut Findings) -> Totals {
+        let mut totals = Totals::new();
+        while let Some((_, row)) = self.trials.next_of(&[sweep.key.0]) {
+            totals.seen += 1;
+            match row {
+                Ok(trial) => {
+                    let whole = self.whole(sweep, trial, names);
+                    totals.add(&whole);
+                    trials::check(&whole, findings);
+                    attempts::check(&whole, findings);
+                    reports::check(&whole, findings);
+                }
+                Err(error) => {
+                    findings.unreadable(names, error);
+                    totals.whole = false;
+                }
+            }
+            for problem in self.problems() {
+                findings.unreadable(names, problem);
+            }
+        }
+        for problem in self.problems() {
+            findings.unreadable(names, problem);
+        }
+        totals.whole &= !self.trials.is_broken();
+        totals
+    }
+
+    fn whole<'a>(&mut self, sweep: Of<'a>, trial: TrialRow, names: &Names) -> Whole<'a> {
+        let key = sweep.key.0;
+        let number = i64::try_from(trial.number.0).unwrap_or(i64::MAX);
+        let of = [key, number];
+        Whole {
+            name: names.of(Some(key), Some(number)),
+            key: format!("{key}, {number}"),
+            sweep: sweep.row,
+            is_ours: sweep.is_ours,
+            attempts: self.attempts.group(&of),
+            reports: self.reports.group(&of),
+            events: self.events.group(&of),
+            blobs: self.blobs.group(&of),
+            trial,
+        }
+    }
+
+    fn problems(&mut self) -> Vec<crate::store::StoreError> {
+        let mut problems = self.trials.take_problems();
+        problems.extend(self.attempts.take_problems());
+        problems.extend(self.reports.take_problems());
+        problems.extend(self.events.take_problems());
+        problems.extend(self.blobs.take_problems());
+        problems
+    }
+}
+
+impl Totals {
+    fn new() -> Self {
+        Self {
+            seen: 0,
+            whole: true,
+            queued: 0,
+            running: 0,
+            counts: [0; 8],
+            trials: 0,
+            epochs: 0,
+            images: 0,
+            seconds: 0.0,
+            last_end: None,
+        }
+    }
+
+    fn add(&mut self, whole: &Whole<'_>) {
+        let trial = &whole.trial;
+        self.queued += u64::from(trial.state == TrialState::Queued);
+        self.running += u64::from(trial.state == TrialState::Running);
+        let (Some(attempts), Some(reports)) = (&whole.attempts, &whole.reports) else {
+            self.whole = false;
+            return;
+        };
+        let ends = attempts.iter().filter_map(|attempt| attempt.ended);
+        self.last_end = self.last_end.max(ends.max());
+        if trial.kind != TrialKind::Search {
+            return;
+        }
+        self.counts[trial.state as usize] += 1;
+        self.trials += 1;
+        let mut most = 0;
+        for report in reports {
+            // An epoch counts once, when it is the trial's greatest so far.
+            self.epochs += u64::from(report.point.epoch > most);
+            most = most.max(report.point.epoch);
+            self.images = self.images.saturating_add(report.images);
+            self.seconds += report.point.seconds;
+        }
+    }
+}
