@@ -16,7 +16,7 @@ mod sweep;
 mod worker;
 
 pub(super) use launch::{Same, same_sweep};
-pub(super) use point::{curve, valued, worth};
+pub(super) use point::{curve, gone_on, valued, worth};
 pub(super) use worker::attempt_ends;
 
 use super::{
