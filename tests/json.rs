@@ -60,27 +60,31 @@ const BEST: [Key; 13] = [
 ];
 
 /// What `run` and `launch --watch` add to those.
-const TOTALS: [Key; 8] = [
+const TOTALS: [Key; 10] = [
     ("state", &["string"]),
     ("reason", &["string"]),
     ("counts", &["object"]),
     ("seconds", &["number"]),
+    ("wall_seconds", &["number"]),
+    ("slot_seconds", &["number"]),
     ("points_total", &["integer"]),
     ("trials_total", &["integer"]),
     ("epochs_trained", &["integer"]),
     ("images_per_second", &["number"]),
 ];
 
-const SWEEP: [Key; 6] = [
+const SWEEP: [Key; 8] = [
     ("sweep", &["string"]),
     ("state", &["string"]),
+    ("reason", &["string"]),
+    ("coordinator", &["bool"]),
+    ("last_heard_seconds", &["number", "null"]),
     ("points", &["integer"]),
     ("trials", &["integer"]),
     ("best", &["number", "null"]),
-    ("reason", &["string"]),
 ];
 
-const TRIAL: [Key; 14] = [
+const TRIAL: [Key; 15] = [
     ("sweep", &["string"]),
     ("trial", &["integer"]),
     ("point", &["integer"]),
@@ -95,6 +99,7 @@ const TRIAL: [Key; 14] = [
     ("attempts", &["integer"]),
     ("worker", &["string", "null"]),
     ("seconds", &["number"]),
+    ("last_heard_seconds", &["number", "null"]),
 ];
 
 #[test]

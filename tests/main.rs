@@ -17,6 +17,7 @@ mod model;
 mod outcomes;
 mod repeats;
 mod reproduce;
+mod standing;
 mod sweep_file;
 mod verbs;
 mod versions;

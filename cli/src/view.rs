@@ -4,15 +4,22 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::sweep_file::names;
+use crate::{output::numbers, sweep_file::names};
 
 /// One sweep in a listing.
 #[derive(Clone, Debug, Serialize)]
 pub struct Sweep {
     /// Its name.
     pub sweep: String,
-    /// `checking running paused completed stopped failed`.
+    /// `checking running paused stopping completed stopped failed`.
     pub state: &'static str,
+    /// A coordinator serves it: without one, what is under way is as the last one left it.
+    pub coordinator: bool,
+    /// While trials run and a coordinator serves it: since any of their workers was last heard.
+    pub last_heard_seconds: Option<f64>,
+    /// That is longer than a worker that lives is silent.
+    #[serde(skip)]
+    pub silent: bool,
     /// Points drawn so far.
     pub points: u64,
     /// Trials so far.
@@ -37,6 +44,21 @@ impl Sweep {
     pub fn ended(&self) -> bool {
         matches!(self.state, "completed" | "stopped" | "failed")
     }
+
+    /// What the state alone does not say: that nobody goes on with it, or that nothing is heard of its workers.
+    pub fn but(&self) -> Option<String> {
+        let under_way = matches!(self.state, "checking" | "running" | "stopping");
+        match self.last_heard_seconds {
+            _ if !under_way => None,
+            _ if !self.coordinator => Some("no coordinator".to_owned()),
+            Some(ago) if self.silent => Some(last_heard(ago)),
+            _ => None,
+        }
+    }
+}
+
+fn last_heard(ago: f64) -> String {
+    format!("last heard {} ago", numbers::duration(ago))
 }
 
 /// The point that a sweep recommends.
@@ -110,6 +132,11 @@ pub struct Trial {
     pub worker: Option<String>,
     /// In epochs, over all attempts.
     pub seconds: f64,
+    /// While it runs: since its worker was last heard; without a coordinator, since what it reported last.
+    pub last_heard_seconds: Option<f64>,
+    /// That is longer than a worker that lives is silent, or nobody could hear it.
+    #[serde(skip)]
+    pub silent: bool,
     /// `search`, `check` or `test`.
     #[serde(skip)]
     pub kind: &'static str,
@@ -122,6 +149,15 @@ pub struct Trial {
     /// Why it ended so; empty for a plain end.
     #[serde(skip)]
     pub reason: String,
+}
+
+impl Trial {
+    /// What the state alone does not say: that nothing is heard of its worker.
+    pub fn but(&self) -> Option<String> {
+        self.last_heard_seconds
+            .filter(|_| self.silent)
+            .map(last_heard)
+    }
 }
 
 /// One axis of a round's box.
@@ -219,8 +255,12 @@ pub struct Detail {
     pub trials_planned: u64,
     /// Training images seen.
     pub images: u64,
-    /// First grant to last end.
+    /// First grant to last end, with all pauses.
     pub wall_seconds: Option<f64>,
+    /// Time in which anything was trained; `None` unless asked for.
+    pub trained_seconds: Option<f64>,
+    /// Time in epochs, summed over all slots.
+    pub slot_seconds: f64,
     /// What nothing runs for.
     pub waiting_for: String,
     /// The check's result.
@@ -235,10 +275,10 @@ impl Detail {
         self.summary.points
     }
 
-    /// Images a second over the whole sweep.
+    /// Images a second while anything was trained.
     pub fn images_per_second(&self) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "for people")]
-        match self.wall_seconds {
+        match self.trained_seconds {
             Some(seconds) if seconds > 0.0 => self.images as f64 / seconds,
             _ => 0.0,
         }
@@ -387,6 +427,17 @@ pub struct Event {
     pub to: String,
     /// Why.
     pub reason: String,
+}
+
+/// A line that a trial's worker wrote.
+#[derive(Clone, Debug, Serialize)]
+pub struct LogLine {
+    /// About which lease.
+    pub attempt: u32,
+    /// From 1 in its attempt; the first ones of a long log are not kept.
+    pub number: u64,
+    /// What it says.
+    pub line: String,
 }
 
 #[cfg(test)]

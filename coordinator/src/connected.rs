@@ -1,6 +1,8 @@
 //! Who is connected, and what a sweep waits for: what only a running coordinator can tell.
 
-use crate::{session::Session, state::State, store::SweepDetail};
+use std::{collections::HashMap, time::Duration};
+
+use crate::{ids::SweepId, leases::TrialKey, session::Session, state::State, store::SweepDetail};
 
 /// A worker, and how many trials it trains.
 #[derive(Clone, Debug)]
@@ -20,9 +22,40 @@ pub struct ConnectedTo {
     pub slots: u32,
     /// Why nothing of it runs, and what to do; empty when something runs or nothing is to run.
     pub waiting_for: String,
+    /// When its workers were last heard, by sweep: of every one of which anything runs.
+    pub last_heard: HashMap<SweepId, LastHeard>,
+}
+
+/// When a worker that trains something was last heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LastHeard {
+    /// How long ago.
+    pub ago: Duration,
+    /// Two heartbeats are missing: it is dead, or cannot reach this coordinator.
+    pub silent: bool,
 }
 
 impl State {
+    /// Of a trial that runs.
+    pub(crate) fn last_heard(&self, trial: &TrialKey) -> Option<LastHeard> {
+        let ago = self.leases().silence(trial, self.clock.now())?;
+        Some(self.heard(ago))
+    }
+
+    /// Of each sweep of which anything runs: the worker that was heard last.
+    pub(crate) fn last_heard_of_sweeps(&self) -> HashMap<SweepId, LastHeard> {
+        let silences = self.leases().silences(self.clock.now());
+        let heard = silences.into_iter();
+        heard.map(|(sweep, ago)| (sweep, self.heard(ago))).collect()
+    }
+
+    fn heard(&self, ago: Duration) -> LastHeard {
+        LastHeard {
+            ago,
+            silent: ago > 2 * self.timing.heartbeat(),
+        }
+    }
+
     /// Every connected worker, in order of name.
     pub(crate) fn workers(&self) -> Vec<WorkerView> {
         let running = self.leases().running_by_session();
@@ -42,6 +75,7 @@ impl State {
             workers: u32::try_from(workers.len()).unwrap_or(u32::MAX),
             slots: workers.iter().map(|worker| worker.session.slots).sum(),
             waiting_for: waiting_for(sweep, &workers),
+            last_heard: self.last_heard_of_sweeps(),
         }
     }
 }

@@ -136,6 +136,7 @@ mod tests {
             images: 0,
             retry_of: None,
             reason: String::new(),
+            changed: 0,
         }
     }
 

@@ -6,7 +6,6 @@ use crate::{
     Error,
     driver::{SweepPlan, epochs_of_minutes},
     ids::{SweepId, TrialNumber},
-    leases::Directive,
     rpc::convert::{definition, settled},
     search::{Budget, Extension, Strategy},
     state::State,
@@ -33,7 +32,7 @@ impl State {
                 done => {
                     let state = done?;
                     tracing::info!(%sweep, ?by, "sweep extended");
-                    self.leases().direct_sweep(&sweep, Directive::Continue);
+                    self.leases().direct_sweep(&sweep, state);
                     self.tell_driver(&sweep);
                     return Ok((sweep, state));
                 }

@@ -6,6 +6,7 @@ use std::{collections::HashMap, time::Duration};
 use crate::{
     config::Timing,
     ids::{AttemptNumber, AttemptRef, SessionId, SweepId, Token, TrialNumber},
+    sweep::SweepState,
 };
 
 /// A trial, by its sweep and its number.
@@ -48,6 +49,22 @@ pub enum Directive {
     Fenced,
 }
 
+impl Directive {
+    /// What a sweep in this state wants of its running trials.
+    pub fn of_sweep(state: SweepState) -> Self {
+        match state {
+            SweepState::Paused => Self::Release,
+            SweepState::Stopping | SweepState::Stopped | SweepState::Failed => Self::Stop,
+            SweepState::Checking | SweepState::Running | SweepState::Completed => Self::Continue,
+        }
+    }
+
+    /// Whether it holds until the attempt ends. What was asked of one trial is not taken back by what its sweep does.
+    fn is_final(self) -> bool {
+        matches!(self, Self::Stop | Self::Prune)
+    }
+}
+
 /// Why the reaper ends an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Overdue {
@@ -66,6 +83,10 @@ struct Entry {
     directive: Directive,
     steps: u64,
     progress: Duration,
+    /// When its worker last spoke of it here.
+    heard: Duration,
+    /// How long it had been silent before that, as far as an earlier coordinator's records tell.
+    unheard: Duration,
 }
 
 /// What a heartbeat of one attempt comes to.
@@ -95,15 +116,35 @@ impl Leases {
 
     /// A trial was granted: its first lease begins.
     pub fn grant(&mut self, claim: &AttemptRef, session: SessionId, now: Duration) {
-        self.insert(claim, session, now, self.timing.first_lease());
+        let lease = self.timing.first_lease();
+        self.insert(claim, session, now, lease, Duration::ZERO);
     }
 
-    /// An attempt that the store calls running, after a restart, or one taken back: it has a lease from now.
+    /// One taken back: it has a lease from now.
     pub fn adopt(&mut self, claim: &AttemptRef, session: SessionId, now: Duration) {
-        self.insert(claim, session, now, self.timing.lease());
+        self.adopt_silent(claim, session, now, Duration::ZERO);
     }
 
-    fn insert(&mut self, claim: &AttemptRef, session: SessionId, now: Duration, lease: Duration) {
+    /// An attempt that the store calls running, after a restart: it has a lease from now, and its worker has been silent for
+    /// so long.
+    pub fn adopt_silent(
+        &mut self,
+        claim: &AttemptRef,
+        session: SessionId,
+        now: Duration,
+        silent: Duration,
+    ) {
+        self.insert(claim, session, now, self.timing.lease(), silent);
+    }
+
+    fn insert(
+        &mut self,
+        claim: &AttemptRef,
+        session: SessionId,
+        now: Duration,
+        lease: Duration,
+        unheard: Duration,
+    ) {
         let entry = Entry {
             attempt: claim.attempt,
             token: claim.token,
@@ -112,6 +153,8 @@ impl Leases {
             directive: Directive::Continue,
             steps: 0,
             progress: now,
+            heard: now,
+            unheard,
         };
         self.held.insert(claim.key(), entry);
     }
@@ -128,7 +171,7 @@ impl Leases {
         let directive = entry.directive;
         let lease = self.timing.lease();
         if let Some(entry) = self.entry(claim) {
-            entry.expires = entry.expires.max(now + lease);
+            entry.hear(now, lease);
         }
         Renewal::Renewed(directive)
     }
@@ -139,7 +182,7 @@ impl Leases {
         match self.entry(claim) {
             Some(entry) => {
                 entry.progress = now;
-                entry.expires = entry.expires.max(now + lease);
+                entry.hear(now, lease);
                 entry.directive
             }
             None => Directive::Continue,
@@ -182,17 +225,32 @@ impl Leases {
     /// Asks something of one running trial; the next heartbeat carries it.
     pub fn direct(&mut self, trial: &TrialKey, directive: Directive) {
         if let Some(entry) = self.held.get_mut(trial) {
-            entry.directive = directive;
+            entry.ask(directive);
         }
     }
 
-    /// Asks something of every running trial of a sweep.
-    pub fn direct_sweep(&mut self, sweep: &SweepId, directive: Directive) {
+    /// Asks of every running trial of a sweep what the sweep's state wants.
+    pub fn direct_sweep(&mut self, sweep: &SweepId, state: SweepState) {
         for (trial, entry) in &mut self.held {
             if trial.sweep == *sweep {
-                entry.directive = directive;
+                entry.ask(Directive::of_sweep(state));
             }
         }
+    }
+
+    /// How long ago the worker that trains this was heard; `None` when nobody does.
+    pub fn silence(&self, trial: &TrialKey, now: Duration) -> Option<Duration> {
+        self.held.get(trial).map(|entry| entry.silence(now))
+    }
+
+    /// How long ago a worker was heard that trains a sweep, by sweep of which anything runs.
+    pub fn silences(&self, now: Duration) -> HashMap<SweepId, Duration> {
+        let mut silences = HashMap::new();
+        for (trial, entry) in &self.held {
+            let of_sweep = silences.entry(trial.sweep.clone()).or_insert(Duration::MAX);
+            *of_sweep = entry.silence(now).min(*of_sweep);
+        }
+        silences
     }
 
     /// Number of running attempts by session.
@@ -237,6 +295,22 @@ impl Leases {
 }
 
 impl Entry {
+    fn hear(&mut self, now: Duration, lease: Duration) {
+        self.expires = self.expires.max(now + lease);
+        self.heard = now;
+        self.unheard = Duration::ZERO;
+    }
+
+    fn silence(&self, now: Duration) -> Duration {
+        now.saturating_sub(self.heard) + self.unheard
+    }
+
+    fn ask(&mut self, directive: Directive) {
+        if !self.directive.is_final() {
+            self.directive = directive;
+        }
+    }
+
     fn overdue(&self, stuck: Duration, now: Duration) -> Option<Overdue> {
         if self.expires <= now {
             Some(Overdue::Silent)
@@ -268,6 +342,42 @@ mod tests {
             attempt: AttemptNumber(attempt),
             token: Token([attempt as u8; 16]),
         }
+    }
+
+    #[test]
+    fn what_was_asked_of_one_trial_is_not_taken_back_by_its_sweep() {
+        let mut leases = Leases::new(Timing::default());
+        let (one, sweep) = (claim(1), SweepId::new("fashion"));
+        let asked = |leases: &mut Leases| match leases.renew(&one, 0, Duration::ZERO) {
+            Renewal::Renewed(directive) => directive,
+            Renewal::Unknown => panic!("it is held"),
+        };
+        leases.grant(&one, SessionId([1; 16]), Duration::ZERO);
+        leases.direct_sweep(&sweep, SweepState::Paused);
+        assert_eq!(asked(&mut leases), Directive::Release);
+        leases.direct_sweep(&sweep, SweepState::Running);
+        assert_eq!(asked(&mut leases), Directive::Continue);
+        leases.direct(&one.key(), Directive::Stop);
+        for state in [SweepState::Paused, SweepState::Running] {
+            leases.direct_sweep(&sweep, state);
+            assert_eq!(asked(&mut leases), Directive::Stop);
+        }
+    }
+
+    #[test]
+    fn it_is_known_how_long_a_worker_has_been_silent() {
+        let mut leases = Leases::new(Timing::default());
+        let (one, sweep, second) = (claim(1), SweepId::new("fashion"), Duration::from_secs(1));
+        leases.adopt_silent(&one, SessionId([1; 16]), second, 40 * second);
+        assert_eq!(leases.silence(&one.key(), 3 * second), Some(42 * second));
+        let mut other = claim(1);
+        other.trial = TrialNumber(4);
+        leases.grant(&other, SessionId([2; 16]), 2 * second);
+        assert_eq!(leases.silences(9 * second).get(&sweep), Some(&(7 * second)));
+        leases.renew(&one, 0, 8 * second);
+        assert_eq!(leases.silence(&one.key(), 9 * second), Some(second));
+        leases.end(&one.key(), one.attempt);
+        assert_eq!(leases.silence(&one.key(), 9 * second), None);
     }
 
     #[test]

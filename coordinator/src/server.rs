@@ -229,8 +229,9 @@ fn adopt(state: &State, open: &OpenAttempt, now: Duration) {
         attempt: open.attempt,
         token: open.token,
     };
+    let silent = u64::try_from(state.clock.unix_ms() - open.changed).unwrap_or(0);
     let mut leases = state.leases();
-    leases.adopt(&claim, open.session, now);
+    leases.adopt_silent(&claim, open.session, now, Duration::from_millis(silent));
     let asked = crate::attempts::directive(open.asked, open.paused);
     if asked != Directive::Continue {
         leases.direct(&claim.key(), asked);

@@ -9,6 +9,8 @@ pub enum SweepState {
     Running,
     /// Nothing is granted; running trials give themselves back.
     Paused,
+    /// A person ended it, and trials of it still run: with the last of them it is stopped.
+    Stopping,
     /// Done, with a winner.
     Completed,
     /// Ended by a person.
@@ -18,10 +20,11 @@ pub enum SweepState {
 }
 
 /// All states, in order.
-pub const SWEEP_STATES: [SweepState; 6] = [
+pub const SWEEP_STATES: [SweepState; 7] = [
     SweepState::Checking,
     SweepState::Running,
     SweepState::Paused,
+    SweepState::Stopping,
     SweepState::Completed,
     SweepState::Stopped,
     SweepState::Failed,
@@ -38,12 +41,13 @@ impl SweepState {
         matches!(self, Self::Checking | Self::Running)
     }
 
-    /// As stored and shown.
+    /// As shown, and as events tell it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Checking => "checking",
             Self::Running => "running",
             Self::Paused => "paused",
+            Self::Stopping => "stopping",
             Self::Completed => "completed",
             Self::Stopped => "stopped",
             Self::Failed => "failed",
@@ -55,6 +59,23 @@ impl SweepState {
         SWEEP_STATES
             .into_iter()
             .find(|state| state.as_str() == name)
+    }
+
+    /// As the table `sweeps` has it: a state whose word its CHECK knows, and whether a stop waits for running trials.
+    pub fn stored(self) -> (Self, bool) {
+        match self {
+            Self::Stopping => (Self::Running, true),
+            other => (other, false),
+        }
+    }
+
+    /// What [`stored`](Self::stored) stands for.
+    pub fn of_stored(state: Self, stopping: bool) -> Self {
+        if stopping && !state.has_ended() {
+            Self::Stopping
+        } else {
+            state
+        }
     }
 }
 
@@ -109,12 +130,22 @@ impl SweepEvent {
 
 /// The event does not fit the state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a {} sweep cannot take `{}`", state.as_str(), event.as_str())]
+#[error("a {} sweep cannot take `{}`{}", state.as_str(), event.as_str(), instead(*state))]
 pub struct NoSuchTransition {
     /// Where the sweep stood.
     pub state: SweepState,
     /// What was to happen.
     pub event: SweepEvent,
+}
+
+/// What will happen in its place, where that is sure.
+fn instead(state: SweepState) -> &'static str {
+    match state {
+        SweepState::Stopping => {
+            ": it ends as stopped with its last running trial, and can be extended then"
+        }
+        _ => "",
+    }
 }
 
 /// The one place where a sweep's state changes. The same state again means: nothing to do.
@@ -127,11 +158,11 @@ pub fn next(state: SweepState, event: SweepEvent) -> Result<SweepState, NoSuchTr
             Ok(if checked { S::Running } else { S::Checking })
         }
         (S::Checking | S::Running, E::Resume { .. }) => Ok(state),
-        (S::Checking | S::Running | S::Paused, E::Stop { running: 0 } | E::Stopped) => {
-            Ok(S::Stopped)
-        }
-        // Running trials end at their next epoch; until then it stays what it is.
-        (S::Checking | S::Running | S::Paused, E::Stop { .. }) => Ok(state),
+        (S::Checking | S::Running | S::Paused, E::Stop { running: 0 }) => Ok(S::Stopped),
+        (S::Checking | S::Running | S::Paused, E::Stop { .. }) => Ok(S::Stopping),
+        (S::Stopping, E::Stopped) => Ok(S::Stopped),
+        // What was decided before the stop was known changes nothing: a person's stop is kept.
+        (S::Stopping, E::Stop { .. } | E::CheckPassed | E::Complete | E::Fail) => Ok(S::Stopping),
         (S::Stopped, E::Stop { .. } | E::Stopped) => Ok(S::Stopped),
         (S::Running | S::Paused | S::Completed, E::Complete) => Ok(S::Completed),
         // A winner may still be named; the end stays what it was.
@@ -139,5 +170,59 @@ pub fn next(state: SweepState, event: SweepEvent) -> Result<SweepState, NoSuchTr
         (S::Checking | S::Running | S::Paused | S::Failed, E::Fail) => Ok(S::Failed),
         (S::Completed | S::Stopped, E::Extend) => Ok(S::Running),
         (state, event) => Err(NoSuchTransition { state, event }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STOP: SweepEvent = SweepEvent::Stop { running: 2 };
+
+    #[test]
+    fn a_stop_is_kept_whatever_comes_before_its_last_trial_has_ended() {
+        for live in [
+            SweepState::Checking,
+            SweepState::Running,
+            SweepState::Paused,
+        ] {
+            assert_eq!(next(live, STOP), Ok(SweepState::Stopping));
+            assert_eq!(
+                next(live, SweepEvent::Stop { running: 0 }),
+                Ok(SweepState::Stopped)
+            );
+        }
+        for late in [
+            STOP,
+            SweepEvent::CheckPassed,
+            SweepEvent::Complete,
+            SweepEvent::Fail,
+        ] {
+            assert_eq!(next(SweepState::Stopping, late), Ok(SweepState::Stopping));
+        }
+        let resume = SweepEvent::Resume { checked: true };
+        for refused in [resume, SweepEvent::Pause, SweepEvent::Extend] {
+            let error = next(SweepState::Stopping, refused).unwrap_err().to_string();
+            assert!(error.contains("ends as stopped"), "{error}");
+        }
+        let ended = next(SweepState::Stopping, SweepEvent::Stopped);
+        assert_eq!(ended, Ok(SweepState::Stopped));
+        assert!(!SweepState::Stopping.grants() && !SweepState::Stopping.has_ended());
+    }
+
+    #[test]
+    fn every_state_is_read_as_it_was_stored() {
+        for state in SWEEP_STATES {
+            let (word, stopping) = state.stored();
+            assert_eq!(SweepState::of_stored(word, stopping), state);
+        }
+        // As it was written before `stopping` was a state of its own.
+        for live in [
+            SweepState::Checking,
+            SweepState::Running,
+            SweepState::Paused,
+        ] {
+            assert_eq!(SweepState::of_stored(live, true), SweepState::Stopping);
+        }
     }
 }

@@ -11,7 +11,8 @@ use crate::{
     store::{
         DataSet, NewSweep, SweepRow,
         command::{
-            CancelTrial, ChangeSweep, LaunchSweep, Launched, RemoveSweep, SweepChange, USER,
+            CancelTrial, ChangeSweep, LaunchOutcome, LaunchSweep, Launched, RemoveSweep,
+            SweepChange, USER,
         },
     },
     sweep::SweepState,
@@ -42,7 +43,10 @@ impl State {
     ) -> Result<Launched, Error> {
         let same = self.same_sweep(&wanted).await?;
         if let Some(same) = &same
-            && !matches!(same.state, SweepState::Completed | SweepState::Stopped)
+            && !matches!(
+                same.state,
+                SweepState::Completed | SweepState::Stopping | SweepState::Stopped
+            )
         {
             self.may_go_on(&same.id, &same.sweep)?;
         }
@@ -74,8 +78,10 @@ impl State {
             ..self.store.apply(launch).await?
         };
         tracing::info!(sweep = %launched.sweep, outcome = ?launched.outcome, "sweep launched");
-        self.leases()
-            .direct_sweep(&launched.sweep, Directive::Continue);
+        if launched.outcome == LaunchOutcome::Continued {
+            self.leases()
+                .direct_sweep(&launched.sweep, SweepState::Running);
+        }
         self.tell_driver(&launched.sweep);
         Ok(launched)
     }
@@ -124,12 +130,7 @@ impl State {
         };
         let state = self.store.apply(command).await?;
         tracing::info!(%sweep, ?change, state = state.as_str(), "sweep changed");
-        let wanted = match change {
-            SweepChange::Pause => Directive::Release,
-            SweepChange::Stop | SweepChange::Fail => Directive::Stop,
-            SweepChange::Resume => Directive::Continue,
-        };
-        self.leases().direct_sweep(&sweep, wanted);
+        self.leases().direct_sweep(&sweep, state);
         self.tell_driver(&sweep);
         Ok((sweep, state))
     }

@@ -7,7 +7,7 @@ use hone_proto::v1::{self, history_client::HistoryClient};
 use tonic::transport::{Channel, Endpoint};
 
 use super::{History, Sweeps, TrialName, TrialOrder};
-use crate::{args::Place, exit::wrong, output::out};
+use crate::{args::Place, exit::wrong, local, output::out};
 
 /// A coordinator on this machine answers sooner, unless it hangs.
 const LOCAL: Duration = Duration::from_secs(3);
@@ -41,8 +41,7 @@ pub async fn connect(place: &Place) -> anyhow::Result<History> {
         )));
     }
     let reader = hone_coordinator::store::Reader::open(place.db()).await?;
-    let service = hone_coordinator::rpc::HistoryService::of_file(reader, super::arithmetic());
-    Ok(History::local(service))
+    Ok(History::of_file(reader))
 }
 
 /// A running coordinator that takes orders: the one named, the one that serves the file, or the usual address.
@@ -63,7 +62,8 @@ pub async fn running(place: &Place) -> anyhow::Result<Channel> {
     }
 }
 
-/// Who takes orders: a running coordinator, or one started on the file for just this order.
+/// Who takes orders: a running coordinator, or one started on the file for just this order. What the workers of a dead
+/// `hone run` held is free again before the order is taken.
 pub async fn orders(place: &Place) -> anyhow::Result<Orders> {
     let channel = match place.coordinator() {
         Some(url) => Some(dial(&url).await?),
@@ -86,7 +86,8 @@ pub async fn orders(place: &Place) -> anyhow::Result<Orders> {
             "no database {db}: give --db FILE or --coordinator URL"
         )));
     }
-    let own = crate::local::coordinator::start(place.db(), Default::default()).await?;
+    let own = local::coordinator::start(place.db(), Default::default()).await?;
+    local::former::free(&own.coordinator, place.db()).await?;
     Ok(Orders {
         sweeps: Sweeps::new(own.channel()),
         history: own.history(),
@@ -100,7 +101,7 @@ pub struct Orders {
     pub sweeps: Sweeps,
     /// To look up what they are about.
     pub history: History,
-    own: Option<crate::local::coordinator::Running>,
+    own: Option<local::coordinator::Running>,
 }
 
 impl Orders {

@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 use crate::{
     output::numbers,
     view::{
-        Attempt, Axis, Best, Counts, CurvePoint, Detail, Event, Hyper, Point, Recorded, Round,
-        Sweep, Trial, TrialDetail, short_names,
+        Attempt, Axis, Best, Counts, CurvePoint, Detail, Event, Hyper, LogLine, Point, Recorded,
+        Round, Sweep, Trial, TrialDetail, short_names,
     },
 };
 
@@ -19,6 +19,7 @@ pub fn sweep_state(state: v1::SweepState) -> &'static str {
         v1::SweepState::Checking => "checking",
         v1::SweepState::Running => "running",
         v1::SweepState::Paused => "paused",
+        v1::SweepState::Stopping => "stopping",
         v1::SweepState::Completed => "completed",
         v1::SweepState::Stopped => "stopped",
         v1::SweepState::Failed => "failed",
@@ -73,7 +74,7 @@ pub fn hex(bytes: &[u8]) -> Option<String> {
     (!bytes.is_empty()).then(|| numbers::hex(bytes))
 }
 
-/// A sweep in a listing.
+/// A sweep in a listing; whether a coordinator serves it is known to who asked.
 pub fn sweep(s: v1::SweepSummary) -> Sweep {
     Sweep {
         state: sweep_state(s.state()),
@@ -85,7 +86,15 @@ pub fn sweep(s: v1::SweepSummary) -> Sweep {
         metric: s.metric,
         created_ms: s.created_ms,
         ended_ms: s.ended_ms,
+        coordinator: false,
+        last_heard_seconds: s.last_heard_ms.map(seconds),
+        silent: s.silent,
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "milliseconds fit 2^53")]
+fn seconds(ms: u64) -> f64 {
+    ms as f64 / 1e3
 }
 
 /// The recommended point.
@@ -133,6 +142,8 @@ pub fn trial(t: v1::TrialSummary) -> Trial {
         attempts: t.attempts,
         worker: (!t.worker.is_empty()).then_some(t.worker),
         seconds: t.seconds,
+        last_heard_seconds: t.last_heard_ms.map(seconds),
+        silent: t.silent,
         kind,
         to_epoch: t.to_epoch,
         retry_of: t.retry_of,
@@ -201,12 +212,8 @@ pub fn detail(d: v1::SweepDetail) -> Detail {
     let definition = d.definition.unwrap_or_default();
     let objective = definition.objective.unwrap_or_default();
     let counts = d.trials.unwrap_or_default();
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "milliseconds since 1970 fit 2^53"
-    )]
     let wall_seconds = match (d.first_grant_ms, d.last_end_ms) {
-        (Some(first), Some(last)) if last > first => Some((last - first) as f64 / 1e3),
+        (Some(first), Some(last)) if last > first => Some(seconds(last.abs_diff(first))),
         _ => None,
     };
     Detail {
@@ -232,6 +239,8 @@ pub fn detail(d: v1::SweepDetail) -> Detail {
         trials_planned: d.trials_planned,
         images: d.images_trained,
         wall_seconds,
+        trained_seconds: d.trained_ms.map(seconds),
+        slot_seconds: d.training_seconds,
         waiting_for: d.waiting_for,
         check: json(&d.check_json),
         best: d.best.map(best),
@@ -333,6 +342,15 @@ pub fn event(e: v1::Event) -> Event {
         from: e.from_state,
         to: e.to_state,
         reason: e.reason,
+    }
+}
+
+/// A line of an attempt's log.
+pub fn log_line(l: v1::LogLine) -> LogLine {
+    LogLine {
+        attempt: l.attempt,
+        number: l.number,
+        line: l.line,
     }
 }
 

@@ -5,12 +5,14 @@ use tokio_stream::{Stream, StreamExt};
 use tonic::{Request, Status, transport::Channel};
 
 use super::{Rows, TrialName, convert, failure};
-use crate::view::{Best, Detail, Event, Recorded, Sweep, Trial, TrialDetail};
+use crate::view::{Best, Detail, Event, LogLine, Recorded, Sweep, Trial, TrialDetail};
 
 /// Where history is read.
 #[derive(Clone, Debug)]
 pub struct History {
     source: Source,
+    /// A coordinator answers, not a file.
+    served: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -106,38 +108,64 @@ impl History {
     pub fn remote(channel: Channel) -> Self {
         History {
             source: Source::Coordinator(HistoryClient::new(channel)),
+            served: true,
         }
     }
 
-    /// In this process: of a database file that was opened for reading, or of a coordinator.
+    /// Of a coordinator in this process.
     pub fn local(service: hone_coordinator::rpc::HistoryService) -> Self {
         History {
             source: Source::Local(service),
+            served: true,
+        }
+    }
+
+    /// Of a database file that was opened for reading.
+    pub fn of_file(reader: hone_coordinator::store::Reader) -> Self {
+        let service = hone_coordinator::rpc::HistoryService::of_file(reader, super::arithmetic());
+        History {
+            source: Source::Local(service),
+            served: false,
         }
     }
 
     /// All sweeps, oldest first.
     pub async fn sweeps(&self) -> anyhow::Result<Rows<Sweep>> {
-        Ok(rows!(
-            self,
-            list_sweeps,
-            v1::ListSweepsRequest {},
-            convert::sweep
-        ))
+        let request = v1::ListSweepsRequest {};
+        let rows = rows!(self, list_sweeps, request, convert::sweep);
+        let coordinator = self.served;
+        let told = move |sweep| Sweep {
+            coordinator,
+            ..sweep
+        };
+        Ok(Box::pin(rows.map(move |row| row.map(told))))
     }
 
     /// One sweep; empty: the latest.
     pub async fn sweep(&self, sweep: &str) -> anyhow::Result<Detail> {
+        self.detail(sweep, false).await
+    }
+
+    /// The same, with the time in which it was trained: all its attempts are read for that.
+    pub async fn sweep_with_times(&self, sweep: &str) -> anyhow::Result<Detail> {
+        self.detail(sweep, true).await
+    }
+
+    async fn detail(&self, sweep: &str, trained: bool) -> anyhow::Result<Detail> {
         let request = v1::GetSweepRequest {
             sweep: sweep.to_owned(),
+            trained,
         };
-        Ok(convert::detail(ask!(self, get_sweep, request)))
+        let mut detail = convert::detail(ask!(self, get_sweep, request));
+        detail.summary.coordinator = self.served;
+        Ok(detail)
     }
 
     /// Its name, and its file as canonical JSON.
     pub async fn file(&self, sweep: &str) -> anyhow::Result<(String, serde_json::Value)> {
         let request = v1::GetSweepRequest {
             sweep: sweep.to_owned(),
+            ..Default::default()
         };
         Ok(convert::file(ask!(self, get_sweep, request))?)
     }
@@ -146,6 +174,7 @@ impl History {
     pub async fn data_hash(&self, sweep: &str) -> anyhow::Result<Option<String>> {
         let request = v1::GetSweepRequest {
             sweep: sweep.to_owned(),
+            ..Default::default()
         };
         Ok(convert::hex(&ask!(self, get_sweep, request).data_hash))
     }
@@ -154,6 +183,7 @@ impl History {
     pub async fn best(&self, sweep: &str) -> anyhow::Result<Best> {
         let request = v1::GetSweepRequest {
             sweep: sweep.to_owned(),
+            ..Default::default()
         };
         Ok(convert::best(ask!(self, get_best, request)))
     }
@@ -198,6 +228,7 @@ impl History {
     pub async fn recorded(&self, trial: &TrialName) -> anyhow::Result<Recorded> {
         let of_sweep = v1::GetSweepRequest {
             sweep: trial.sweep.clone(),
+            ..Default::default()
         };
         let sweep = ask!(self, get_sweep, of_sweep);
         let request = v1::GetTrialRequest {
@@ -223,14 +254,12 @@ impl History {
         Ok(rows!(self, list_events, request, convert::event))
     }
 
-    /// What a trial's worker wrote about it: attempt and line.
-    pub async fn logs(&self, trial: &TrialName) -> anyhow::Result<Rows<(u32, String)>> {
+    /// What a trial's worker wrote about it.
+    pub async fn logs(&self, trial: &TrialName) -> anyhow::Result<Rows<LogLine>> {
         let request = v1::GetTrialRequest {
             trial: Some(trial.id()),
         };
-        Ok(rows!(self, get_logs, request, |l: v1::LogLine| (
-            l.attempt, l.line
-        )))
+        Ok(rows!(self, get_logs, request, convert::log_line))
     }
 }
 

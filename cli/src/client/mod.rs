@@ -88,6 +88,8 @@ pub enum How {
     Continued,
     /// The same file, over: there is only a report to print.
     Ended,
+    /// The same file, told to stop: it ends with its last running trial.
+    Stopping,
 }
 
 /// What a person can do to a sweep.
@@ -151,6 +153,7 @@ impl Sweeps {
         Ok(Launched {
             how: match reply.launched() {
                 v1::Launched::Ended => How::Ended,
+                v1::Launched::Stopping => How::Stopping,
                 v1::Launched::Continued => How::Continued,
                 v1::Launched::Started | v1::Launched::Unspecified => How::Started,
             },

@@ -25,6 +25,10 @@ pub struct Follower {
     progress: Progress,
     last_event: u64,
     started: Instant,
+    /// When it was looked at last, since then.
+    looked: Duration,
+    /// How long it was seen going on.
+    watched: Duration,
     trained_before: Option<(u64, u64)>,
 }
 
@@ -42,8 +46,15 @@ impl Follower {
             progress,
             last_event: 0,
             started,
+            looked: Duration::ZERO,
+            watched: Duration::ZERO,
             trained_before: None,
         }
+    }
+
+    /// The sweep's name.
+    pub fn sweep(&self) -> &str {
+        &self.sweep
     }
 
     /// The live picture, to say something through.
@@ -69,7 +80,13 @@ impl Follower {
         } else {
             Vec::new()
         };
-        let seconds = self.started.elapsed().as_secs_f64();
+        let now = self.started.elapsed();
+        // A pause is no time of training: rates and the time left go on after it as they were.
+        if matches!(detail.summary.state, "checking" | "running") {
+            self.watched += now - self.looked;
+        }
+        self.looked = now;
+        let seconds = self.watched.as_secs_f64();
         let before = *self
             .trained_before
             .get_or_insert((detail.epochs_trained, detail.images));
@@ -129,7 +146,7 @@ impl Follower {
 
     /// The report of what there is.
     pub async fn report(&self, style: Style) -> anyhow::Result<String> {
-        let detail = self.history.sweep(&self.sweep).await?;
+        let detail = self.history.sweep_with_times(&self.sweep).await?;
         let query = TrialQuery {
             sweep: self.sweep.clone(),
             sort: Sort::Objective,
@@ -142,7 +159,7 @@ impl Follower {
 
     /// The object of `hone best` (before any point has a value: its `best` is null), and beside it where the sweep stands and the totals.
     pub async fn json(&self) -> anyhow::Result<serde_json::Value> {
-        let detail = self.history.sweep(&self.sweep).await?;
+        let detail = self.history.sweep_with_times(&self.sweep).await?;
         let mut object = match &detail.best {
             Some(best) => serde_json::json!(best),
             None => serde_json::json!({"sweep": detail.summary.sweep, "best": null}),
@@ -150,7 +167,9 @@ impl Follower {
         object["state"] = serde_json::json!(detail.summary.state);
         object["reason"] = serde_json::json!(detail.reason);
         object["counts"] = serde_json::json!(detail.counts);
-        object["seconds"] = serde_json::json!(detail.wall_seconds.unwrap_or(0.0));
+        object["seconds"] = serde_json::json!(detail.trained_seconds.unwrap_or(0.0));
+        object["wall_seconds"] = serde_json::json!(detail.wall_seconds.unwrap_or(0.0));
+        object["slot_seconds"] = serde_json::json!(detail.slot_seconds);
         object["points_total"] = serde_json::json!(detail.points());
         object["trials_total"] = serde_json::json!(detail.summary.trials);
         object["epochs_trained"] = serde_json::json!(detail.epochs_trained);

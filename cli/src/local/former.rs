@@ -6,6 +6,9 @@ use std::{
     time::Duration,
 };
 
+use anyhow::Context;
+use hone_coordinator::Coordinator;
+
 use crate::output::numbers::hex;
 
 /// A worker that has lost its parent ends by itself; one that does not is ended.
@@ -18,6 +21,28 @@ pub struct Former {
     pub pid: u32,
     /// How it was known to the coordinator.
     pub session: [u8; 16],
+}
+
+/// Where the workers of a `hone run` keep checkpoints: beside its database.
+pub fn scratch(db: &Path) -> anyhow::Result<PathBuf> {
+    let mut scratch = db.to_owned().into_os_string();
+    scratch.push(".work");
+    std::path::absolute(PathBuf::from(scratch)).context("where is the database's folder?")
+}
+
+/// What the workers of a dead `hone run` on this database still hold goes back to the queue.
+pub async fn free(coordinator: &Coordinator, db: &Path) -> anyhow::Result<()> {
+    let scratch = scratch(db)?;
+    let former = recall(&scratch);
+    for worker in &former {
+        worker.end().await;
+        let reason = "its hone run died";
+        coordinator.gone(worker.session, true, true, reason).await?;
+    }
+    if !former.is_empty() {
+        remember(&scratch, &[]);
+    }
+    Ok(())
 }
 
 fn note(scratch: &Path) -> PathBuf {
@@ -34,7 +59,7 @@ pub fn remember(scratch: &Path, workers: &[Former]) {
 }
 
 /// Who worked when the last `hone run` on this database ended; none after an orderly end.
-pub fn recall(scratch: &Path) -> Vec<Former> {
+fn recall(scratch: &Path) -> Vec<Former> {
     let text = fs::read_to_string(note(scratch)).unwrap_or_default();
     text.lines().filter_map(parse).collect()
 }
@@ -62,7 +87,7 @@ impl Former {
     }
 
     /// Waits for its end; a process that hangs is killed.
-    pub async fn end(self) {
+    async fn end(self) {
         let gone = async {
             while self.runs() {
                 tokio::time::sleep(Duration::from_millis(50)).await;

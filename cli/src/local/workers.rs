@@ -199,7 +199,7 @@ impl Workers {
     }
 
     /// Waits until all have ended; those that do not in time are killed.
-    pub async fn join(mut self, patience: Duration) {
+    pub async fn join(&mut self, patience: Duration) {
         let all = async {
             for worker in &mut self.running {
                 let _ = worker.child.wait().await;
@@ -216,6 +216,11 @@ impl Workers {
         for worker in &mut self.running {
             let _ = worker.child.kill().await;
         }
+    }
+
+    /// How the coordinator knows them.
+    pub fn sessions(&self) -> impl Iterator<Item = [u8; 16]> {
+        self.running.iter().map(|worker| worker.session)
     }
 }
 

@@ -29,12 +29,20 @@ pub fn draw(
             "trial {:>4}  epoch {:>2}/{:<2}",
             trial.trial, trial.epoch, trial.to_epoch
         );
+        let but = trial
+            .but()
+            .map_or_else(String::new, |but| style.yellow(format!("  {but}")));
         let line = format!(
-            "    {}  {value:>6}  {}",
+            "    {}  {value:>6}{but}  {}",
             style.dim(place),
             style.dim(params_line(&detail.space, trial))
         );
         lines.push(line);
+    }
+    let shown = running.len() as u64;
+    if detail.counts.running > shown && shown > 0 {
+        let more = detail.counts.running - shown;
+        lines.push(style.dim(format!("    and {more} more")));
     }
     if let Some(best) = &detail.best {
         let value = style.green(style.bold(numbers::metric(best.objective)));

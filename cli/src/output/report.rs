@@ -14,6 +14,10 @@ const MOST_TIES: usize = 5;
 /// Trials that are listed one by one.
 const MOST_LISTED: usize = 6;
 
+/// Who goes on with a sweep that no coordinator serves.
+pub const GOES_ON: &str =
+    "goes on with the same `hone run`, or with `hone coordinator` and `hone worker`";
+
 /// Everything that a finished (or interrupted) sweep has to say; `top`: its best trials.
 pub fn render(detail: &Detail, top: &[Trial], style: Style) -> String {
     let mut out = String::from("\n");
@@ -21,7 +25,7 @@ pub fn render(detail: &Detail, top: &[Trial], style: Style) -> String {
     match &detail.best {
         Some(best) => out.push_str(&recommended(detail, best, style)),
         None if detail.summary.ended() => out.push_str("\n  no point has a value\n"),
-        None => out.push_str("\n  no point has finished yet\n"),
+        None => out.push_str(&format!("\n  {}\n", not_yet(detail))),
     }
     let ranked: Vec<Trial> = top
         .iter()
@@ -47,7 +51,33 @@ pub fn render(detail: &Detail, top: &[Trial], style: Style) -> String {
     out.push_str(&warnings(detail, style));
     out.push('\n');
     out.push_str(&totals(detail, style));
+    out.push_str(&unserved(detail, style));
     out
+}
+
+/// That nobody goes on with what is under way, and who would.
+fn unserved(detail: &Detail, style: Style) -> String {
+    let sweep = &detail.summary;
+    if sweep.coordinator || sweep.but().is_none() {
+        return String::new();
+    }
+    let state = sweep.state;
+    // What nobody can go on with says so itself.
+    let who = match detail.waiting_for.as_str() {
+        "" => format!(", and {GOES_ON}"),
+        _ => String::new(),
+    };
+    let text = format!("no coordinator runs: it was {state} when its last one ended{who}");
+    format!("{}\n", style.yellow(text))
+}
+
+/// What there is before any point has finished.
+fn not_yet(detail: &Detail) -> &'static str {
+    match (detail.summary.trials, detail.epochs_trained) {
+        (0, _) => "nothing has ended yet: no trial has begun",
+        (_, 0) => "nothing has ended yet, no epoch of a trial either",
+        _ => "no point has finished yet; this is what there is",
+    }
 }
 
 fn section(out: &mut String, title: &str, style: Style) {
@@ -56,7 +86,7 @@ fn section(out: &mut String, title: &str, style: Style) {
 
 fn headline(detail: &Detail, style: Style) -> String {
     let name = style.bold(&detail.summary.sweep);
-    let state = style.state(detail.summary.state);
+    let state = style.state_but(detail.summary.state, detail.summary.but());
     // That the plan is done needs no words; what it lacks all the same does.
     let reason = match detail.reason.strip_prefix("the plan is done") {
         Some(lacks) => lacks.trim_start_matches("; "),
@@ -245,7 +275,7 @@ pub fn trials(
             trial.trial.to_string(),
             trial.round.to_string(),
             point,
-            style.state(trial.state),
+            style.state_but(trial.state, trial.but()),
             style.bold(numbers::metric_or_dash(trial.objective)),
             format!("{}/{}", trial.epoch, trial.to_epoch),
         ];
@@ -273,7 +303,7 @@ fn warnings(detail: &Detail, style: Style) -> String {
     out
 }
 
-/// `30 points, 39 trials (4 diverged), 273 epochs in 21.3 s; 18 400 images a second`.
+/// `30 points, 39 trials (4 diverged), 273 epochs in 21.3 s; 18 400 images a second`: the time in which anything was trained.
 pub fn totals(detail: &Detail, style: Style) -> String {
     let counts = detail.counts;
     let mut kinds = Vec::new();
@@ -294,21 +324,32 @@ pub fn totals(detail: &Detail, style: Style) -> String {
     } else {
         format!(" ({})", kinds.join(", "))
     };
-    let wall = detail
-        .wall_seconds
-        .map(|s| format!(" in {}", numbers::duration(s)))
-        .unwrap_or_default();
+    let time = time(detail);
     let speed = match detail.images_per_second() {
         x if x > 0.0 => format!("; {} images a second", numbers::rate(x)),
         _ => String::new(),
     };
     let line = format!(
-        "{}, {}{kinds}, {}{wall}{speed}",
+        "{}, {}{kinds}, {}{time}{speed}",
         numbers::plural(detail.points(), "point"),
         numbers::plural(detail.summary.trials, "trial"),
         numbers::plural(detail.epochs_trained, "epoch"),
     );
     format!("{}\n", style.dim(line))
+}
+
+/// Time of training, and beside it the time from the first grant to the last end where pauses have made that another.
+fn time(detail: &Detail) -> String {
+    let Some(trained) = detail.trained_seconds.filter(|s| *s > 0.0) else {
+        return String::new();
+    };
+    let with_pauses = match detail.wall_seconds {
+        Some(wall) if wall > 1.0 + 1.05 * trained => {
+            format!(" ({} with pauses)", numbers::duration(wall))
+        }
+        _ => String::new(),
+    };
+    format!(" in {}{with_pauses}", numbers::duration(trained))
 }
 
 #[cfg(test)]

@@ -84,12 +84,20 @@ impl Style {
         }
     }
 
+    /// A state, and what it does not say itself.
+    pub fn state_but(self, state: &str, but: Option<String>) -> String {
+        match but {
+            Some(but) => format!("{}{}", self.state(state), self.yellow(format!(", {but}"))),
+            None => self.state(state),
+        }
+    }
+
     /// A trial's or sweep's state in its colour.
     pub fn state(self, state: &str) -> String {
         match state {
             "completed" => self.green(state),
             "running" | "checking" => self.cyan(state),
-            "diverged" | "paused" | "stopped" | "cancelled" => self.yellow(state),
+            "diverged" | "paused" | "stopping" | "stopped" | "cancelled" => self.yellow(state),
             "failed" => self.red(state),
             _ => self.dim(state),
         }

@@ -88,6 +88,7 @@ pub async fn send(
         How::Continued if launched.retried > 0 => out::note(retried(&launched)),
         How::Continued => out::note(format!("{name}: goes on")),
         How::Ended => out::note(ended(&History::remote(channel).sweep(name).await?)),
+        How::Stopping => out::note(stopping(name)),
     }
     Ok(launched)
 }
@@ -135,6 +136,13 @@ pub fn ended(detail: &Detail) -> String {
     format!(
         "{name}: this very sweep has failed: its trials diverged, and the built-in trainer would repeat them to the bit, with \
          --again too. Change the file first: {change}, or set `train.clip_norm`"
+    )
+}
+
+/// What is said of a launch that found its sweep stopping.
+pub fn stopping(sweep: &str) -> String {
+    format!(
+        "{sweep}: this very sweep is stopping: it ends as stopped with its last running trial; --again starts it anew"
     )
 }
 
@@ -190,6 +198,9 @@ pub async fn finish(follower: &Follower, state: &str, json: bool) -> anyhow::Res
     Ok(match state {
         "failed" => Exit::Failed,
         "completed" | "stopped" => Exit::Done,
-        _ => Exit::Interrupted,
+        _ => {
+            out::note("the same command goes on");
+            Exit::Interrupted
+        }
     })
 }

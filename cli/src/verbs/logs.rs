@@ -1,6 +1,5 @@
 //! Prints what a trial's worker wrote about it.
 
-use serde_json::json;
 use tokio_stream::StreamExt;
 
 use crate::{
@@ -30,17 +29,21 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     let mut attempt = 0;
     let mut none = true;
     while let Some(row) = lines.next().await {
-        let (of, line) = row?;
+        let row = row?;
         none = false;
         if args.json {
-            out::json(&json!({"attempt": of, "line": line}))?;
+            out::json(&row)?;
             continue;
         }
-        if of != attempt {
-            attempt = of;
-            out::print(&format!("--- attempt {attempt}\n"))?;
+        if row.attempt != attempt {
+            attempt = row.attempt;
+            let cut = match row.number {
+                0 | 1 => String::new(),
+                first => format!(", from line {first}: the last ones are kept"),
+            };
+            out::print(&format!("--- attempt {attempt}{cut}\n"))?;
         }
-        out::print(&format!("{line}\n"))?;
+        out::print(&format!("{}\n", row.line))?;
     }
     if none {
         out::note("nothing was written about this trial");

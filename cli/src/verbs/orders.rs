@@ -4,9 +4,10 @@
 
 use crate::{
     args::Place,
-    client::{self, Order, TrialName, TrialOrder},
+    client::{self, History, Order, TrialName, TrialOrder, TrialQuery},
     exit::Exit,
-    output::out,
+    output::{numbers, out},
+    view::Trial,
 };
 
 /// Arguments of an order to a sweep.
@@ -33,15 +34,17 @@ pub struct TrialArgs {
 pub async fn sweep(order: Order, args: SweepArgs) -> anyhow::Result<Exit> {
     let mut orders = client::orders(&args.place).await?;
     let served = orders.is_served();
-    let taken = orders.sweeps.order(order, &args.sweep).await;
+    let taken = match orders.sweeps.order(order, &args.sweep).await {
+        Ok((sweep, state)) => running(&orders.history, &sweep)
+            .await
+            .map(|running| (sweep, state, running)),
+        Err(error) => Err(error),
+    };
     orders.done().await;
-    let (sweep, state) = taken?;
+    let (sweep, state, running) = taken?;
     out::note(match (order, state) {
-        (Order::Pause, "paused") if served => {
-            format!("{sweep}: paused; its workers give back what they train")
-        }
-        (Order::Stop, state) if state != "stopped" => {
-            format!("{sweep}: stopping; running trials end at their next epoch")
+        (Order::Pause | Order::Stop, "paused" | "stopping") => {
+            format!("{sweep}: {state}{}", to_come(order, &running, served))
         }
         (Order::Resume, state) if !served => format!(
             "{sweep}: {state}, but no coordinator runs: give `hone run` its file again, or start `hone coordinator` and \
@@ -50,6 +53,49 @@ pub async fn sweep(order: Order, args: SweepArgs) -> anyhow::Result<Exit> {
         (_, state) => format!("{sweep}: {state}"),
     });
     Ok(Exit::Done)
+}
+
+/// Trials that run, of every kind.
+async fn running(history: &History, sweep: &str) -> anyhow::Result<Vec<Trial>> {
+    let query = TrialQuery {
+        sweep: sweep.to_owned(),
+        states: client::parse_trial_state("running").into_iter().collect(),
+        all_kinds: true,
+        ..TrialQuery::default()
+    };
+    client::collect(history.trials(query).await?).await
+}
+
+/// What becomes of the trials that run: those whose worker is heard obey, the others wait for their lease's end.
+fn to_come(order: Order, running: &[Trial], served: bool) -> String {
+    let trials = |n: usize| numbers::plural(n as u64, "running trial");
+    if running.is_empty() {
+        return String::new();
+    }
+    if !served {
+        return format!(
+            "; {} of workers that no coordinator hears: start `hone coordinator`, which hears them or lets their leases expire",
+            trials(running.len())
+        );
+    }
+    let (silent, heard): (Vec<&Trial>, Vec<&Trial>) = running.iter().partition(|t| t.silent);
+    let mut words = String::new();
+    if !heard.is_empty() {
+        let how = match order {
+            Order::Stop => "to end at the next epoch",
+            _ => "to be given back",
+        };
+        words.push_str(&format!("; waiting for {} {how}", trials(heard.len())));
+    }
+    for trial in silent {
+        words.push_str(&format!(
+            "; trial {} ends with its lease, {} was {}",
+            trial.trial,
+            trial.worker.as_deref().unwrap_or("its worker"),
+            trial.but().unwrap_or_default()
+        ));
+    }
+    words
 }
 
 /// Does something to a trial.

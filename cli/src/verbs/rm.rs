@@ -31,11 +31,13 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
         .sweep(&args.sweep)
         .await?;
     if !detail.summary.ended() {
-        let state = detail.summary.state;
-        return Err(wrong(format!(
-            "{} is {state}; stop it first: hone stop {}",
-            args.sweep, args.sweep
-        )));
+        let sweep = &args.sweep;
+        return Err(wrong(match detail.summary.state {
+            "stopping" => format!(
+                "{sweep} is stopping: it can be removed when its last running trial has ended"
+            ),
+            state => format!("{sweep} is {state}; stop it first: hone stop {sweep}"),
+        }));
     }
     if !args.yes && !confirmed(&args.sweep, detail.summary.trials)? {
         out::note("nothing removed");

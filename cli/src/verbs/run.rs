@@ -2,7 +2,6 @@
 
 use std::{io::IsTerminal, path::PathBuf, time::Duration};
 
-use anyhow::Context;
 use tokio::sync::mpsc;
 
 use super::{coordinator::TimingArgs, launch};
@@ -76,7 +75,7 @@ async fn tidy(history: &History, args: &Args) -> anyhow::Result<()> {
     let mut sweeps = client::collect(history.sweeps().await?).await?.into_iter();
     if sweeps.all(|sweep| sweep.ended()) {
         // Gone already is as good, and what cannot be removed does no harm.
-        let _ = std::fs::remove_dir_all(scratch(args)?);
+        let _ = std::fs::remove_dir_all(former::scratch(&args.db)?);
     }
     Ok(())
 }
@@ -128,29 +127,39 @@ async fn sweep(
         out::note(launch::ended(&detail));
         return launch::finish(&follower, detail.summary.state, args.json).await;
     }
-    if launched.how == How::Continued {
+    if launched.how != How::Started {
         follower.skip_past().await?;
-        order(&mut sweeps, Order::Resume, &launched.sweep, &follower).await?;
     }
-    for worker in former::recall(&scratch(args)?) {
-        worker.end().await;
-        let reason = "its hone run died";
-        coordinator
-            .coordinator
-            .gone(worker.session, true, true, reason)
-            .await?;
+    if launched.how == How::Continued {
+        order(&mut sweeps, Order::Resume, &follower).await?;
     }
+    former::free(&coordinator.coordinator, &args.db).await?;
     let (lines, mut said) = mpsc::unbounded_channel();
-    let workers = start_workers(coordinator, file, args, lines)?;
+    let count = match launched.how {
+        // Nothing of it is granted any more.
+        How::Stopping => 0,
+        _ => usize::from(args.workers),
+    };
+    let mut workers = start_workers(coordinator, file, args, count, lines)?;
     let state = watch(
         &mut follower,
-        workers,
+        &mut workers,
         &mut sweeps,
-        &launched.sweep,
         &mut said,
         args.max_time,
     )
     .await;
+    if state.is_err() {
+        workers.kill().await;
+    }
+    // Those that have handed back what they trained hold nothing; what the others held is free at once.
+    for session in workers.sessions() {
+        let reason = "its hone run ended";
+        coordinator
+            .coordinator
+            .gone(session, false, true, reason)
+            .await?;
+    }
     follower.progress().end();
     launch::finish(&follower, state?, args.json).await
 }
@@ -161,6 +170,7 @@ fn tell(launched: &Launched) {
         How::Started | How::Ended => {}
         How::Continued if launched.retried > 0 => out::note(launch::retried(launched)),
         How::Continued => out::note(format!("{name}: going on where it stopped")),
+        How::Stopping => out::note(launch::stopping(name)),
     }
 }
 
@@ -168,47 +178,38 @@ fn start_workers(
     coordinator: &coordinator::Running,
     file: &SweepFile,
     args: &Args,
+    count: usize,
     lines: mpsc::UnboundedSender<String>,
 ) -> anyhow::Result<Workers> {
-    let count = usize::from(args.workers);
     let mut setup = args.setup.clone();
     if let Some(data) = &file.data {
         setup.data = setup::with_folder(&setup.data, data);
     }
     let plan = Plan {
         coordinator: coordinator.address(),
-        scratch: scratch(args)?,
+        scratch: former::scratch(&args.db)?,
         arguments: setup::arguments(&setup, count),
     };
     Workers::start(plan, count, coordinator.channel(), lines)
 }
 
-/// Where workers keep checkpoints, beside the database.
-fn scratch(args: &Args) -> anyhow::Result<PathBuf> {
-    let mut scratch = args.db.clone().into_os_string();
-    scratch.push(".work");
-    std::path::absolute(PathBuf::from(scratch)).context("where is the database's folder?")
-}
-
-/// Orders something of a sweep. One that has just come to its end takes no order, and needs none.
-async fn order(
-    sweeps: &mut Sweeps,
-    order: Order,
-    sweep: &str,
-    follower: &Follower,
-) -> anyhow::Result<()> {
-    match sweeps.order(order, sweep).await {
-        Err(error) if !follower.look_quietly().await?.summary.ended() => Err(error),
-        _ => Ok(()),
+/// Orders something of a sweep. One that ends takes no order, and needs none.
+async fn order(sweeps: &mut Sweeps, order: Order, follower: &Follower) -> anyhow::Result<()> {
+    let Err(error) = sweeps.order(order, follower.sweep()).await else {
+        return Ok(());
+    };
+    let sweep = follower.look_quietly().await?.summary;
+    if sweep.ended() || sweep.state == "stopping" {
+        return Ok(());
     }
+    Err(error)
 }
 
 /// Follows the sweep, keeps workers running, and drains them when asked to; the state in which the sweep rests.
 async fn watch(
     follower: &mut Follower,
-    mut workers: Workers,
+    workers: &mut Workers,
     sweeps: &mut Sweeps,
-    sweep: &str,
     said: &mut mpsc::UnboundedReceiver<String>,
     max_time: Option<Duration>,
 ) -> anyhow::Result<&'static str> {
@@ -240,14 +241,18 @@ async fn watch(
             }
         }
     }
-    follower
-        .progress()
-        .say("pausing: workers hand back what they train; once more Ctrl-C ends at once");
-    order(sweeps, Order::Pause, sweep, follower).await?;
+    order(sweeps, Order::Pause, follower).await?;
+    let doing = match follower.look_quietly().await?.summary.state {
+        "paused" => "pausing",
+        other => other,
+    };
+    follower.progress().say(format!(
+        "{doing}: workers hand back what they train; once more Ctrl-C ends at once"
+    ));
     workers.drain();
     tokio::select! {
         () = workers.join(DRAIN) => {}
-        _ = interrupts.recv() => {}
+        _ = interrupts.recv() => workers.kill().await,
     }
     Ok(follower.look_quietly().await?.summary.state)
 }

@@ -38,7 +38,7 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
 }
 
 async fn show_sweep(history: &History, sweep: &str, as_json: bool) -> anyhow::Result<Exit> {
-    let detail = history.sweep(sweep).await?;
+    let detail = history.sweep_with_times(sweep).await?;
     if as_json {
         let mut object = json!(detail.summary);
         object["winner"] = json!(detail.best);
@@ -50,6 +50,9 @@ async fn show_sweep(history: &History, sweep: &str, as_json: bool) -> anyhow::Re
         object["check"] = json!(detail.check);
         object["epochs_trained"] = json!(detail.epochs_trained);
         object["epochs_planned"] = json!(detail.epochs_planned);
+        object["seconds"] = json!(detail.trained_seconds.unwrap_or(0.0));
+        object["wall_seconds"] = json!(detail.wall_seconds.unwrap_or(0.0));
+        object["slot_seconds"] = json!(detail.slot_seconds);
         out::json(&object)?;
         return Ok(Exit::Done);
     }
@@ -81,9 +84,19 @@ async fn show_trial(history: &History, name: &TrialName, as_json: bool) -> anyho
         out::json(&trial)?;
         return Ok(Exit::Done);
     }
-    let space = history.sweep(&trial.summary.sweep).await?.space;
+    let sweep = history.sweep(&trial.summary.sweep).await?;
+    let space = sweep.space;
     let style = Style::stdout();
     let mut text = headline(&trial, style);
+    if trial.summary.state == "running" && !sweep.summary.coordinator {
+        text.push_str(&format!(
+            "  {}\n",
+            style.yellow(format!(
+                "no coordinator runs: its sweep {}",
+                report::GOES_ON
+            ))
+        ));
+    }
     text.push('\n');
     text.push_str(&report::params(&space, &trial.summary.params, style));
     if !trial.curve.is_empty() {
@@ -113,7 +126,8 @@ fn headline(trial: &TrialDetail, style: Style) -> String {
         format!(": {}", trial.reason)
     };
     let name = style.bold(format!("{}/{}", s.sweep, s.trial));
-    let mut text = format!("{name} {}{reason}{kind}\n", style.state(s.state));
+    let state = style.state_but(s.state, s.but());
+    let mut text = format!("{name} {state}{reason}{kind}\n");
     let mut place = format!(
         "round {}, point {}, repeat {}, fold {}, seed {}; epoch {} of {}, {}",
         s.round,
@@ -209,8 +223,10 @@ fn leases(trial: &TrialDetail, style: Style) -> String {
             )
         });
         let (took, state) = (took.unwrap_or_default(), style.state(&lease.state));
+        let but = trial.summary.but().filter(|_| lease.ended_ms.is_none());
+        let but = but.map_or_else(String::new, |but| style.yellow(format!(", {but}")));
         text.push_str(&format!(
-            "  {} on {}  {state}{took}{reason}\n",
+            "  {} on {}  {state}{but}{took}{reason}\n",
             lease.attempt, lease.worker
         ));
     }

@@ -55,7 +55,7 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
         });
         table.row(vec![
             style.bold(&sweep.sweep),
-            style.state(sweep.state),
+            style.state_but(sweep.state, sweep.but()),
             numbers::count(sweep.points),
             numbers::count(sweep.trials),
             numbers::metric_or_dash(sweep.best),

@@ -6,7 +6,8 @@ use crate::{
     args::Place,
     client::{self, Sort, TrialQuery},
     exit::{Exit, wrong},
-    output::{out, report, style::Style},
+    output::{numbers, out, report, style::Style},
+    view::Detail,
 };
 
 /// Arguments of `hone trials`.
@@ -19,7 +20,7 @@ pub struct Args {
     #[arg(long, value_name = "ORDER", value_enum, default_value_t = Sort::Number, hide_possible_values = true)]
     sort: Sort,
     /// At most so many
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
     /// Only trials in this state: queued, running, waiting, completed, pruned, diverged, cancelled, failed; may be repeated
     #[arg(long, value_name = "STATE")]
@@ -53,15 +54,22 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     let query = TrialQuery {
         sweep: detail.summary.sweep.clone(),
         sort: args.sort,
-        limit: args.limit,
+        // One more tells whether there are more.
+        limit: args.limit.map(|limit| limit.saturating_add(1)),
         states,
         round: args.round,
         all_kinds: args.all,
     };
     let mut rows = history.trials(query).await?;
     let mut trials = Vec::new();
+    let mut count = 0;
     while let Some(trial) = rows.next().await {
         let trial = trial?;
+        if args.limit == Some(count) {
+            out::note(cut(&args, &detail, count));
+            break;
+        }
+        count += 1;
         if args.json {
             out::json(&trial)?;
         } else {
@@ -83,4 +91,14 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
         ))?;
     }
     Ok(Exit::Done)
+}
+
+/// That a limit has left trials out, and of how many where that is known without counting.
+fn cut(args: &Args, detail: &Detail, shown: u64) -> String {
+    let shown = numbers::count(shown);
+    if args.state.is_empty() && args.round.is_none() && !args.all {
+        let trials = numbers::plural(detail.summary.trials, "trial");
+        return format!("{shown} of {trials}");
+    }
+    format!("{shown} trials, and there are more of that sort")
 }

@@ -4,7 +4,7 @@ use tokio_stream::StreamExt;
 
 use crate::{
     args::Place,
-    client::{self, TrialName},
+    client::{self, History, TrialName},
     exit::Exit,
     output::{numbers, out, style::Style},
     view::Event,
@@ -72,7 +72,34 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     if first.is_none() && !args.json {
         out::note("nothing has happened yet");
     }
+    if !args.json {
+        tell_silence(&history, sweep, trial, style).await?;
+    }
     Ok(Exit::Done)
+}
+
+/// The last event may say that it runs; that nobody is heard is no event.
+async fn tell_silence(
+    history: &History,
+    sweep: String,
+    trial: Option<u64>,
+    style: Style,
+) -> anyhow::Result<()> {
+    let (state, but) = match trial {
+        Some(trial) => {
+            let trial = history.trial(&TrialName { sweep, trial }).await?.summary;
+            (trial.state, trial.but())
+        }
+        None => {
+            let sweep = history.sweep(&sweep).await?.summary;
+            (sweep.state, sweep.but())
+        }
+    };
+    if but.is_some() {
+        let now = style.dim(format!("{:>10}", "now"));
+        out::print(&format!("{now:>14}  {}\n", style.state_but(state, but)))?;
+    }
+    Ok(())
 }
 
 /// Whom it happened to, where that is not the trial that was asked for.

@@ -105,6 +105,12 @@ impl Driver {
             self.collect(id).await;
             return Ok(());
         }
+        if row.state == SweepState::Stopping {
+            // Nothing is decided any more: the store ends it with its last running trial, whose end tells of it.
+            self.active.remove(id);
+            self.publish(&row, None);
+            return Ok(());
+        }
         // One that another decision came before knows something that is so no more: a trial was tried again.
         let known = self.active.remove(id);
         let mut sweep = match known.filter(|sweep| sweep.decisions() == row.decisions) {
@@ -141,7 +147,7 @@ impl Driver {
         for result in results {
             sweep.apply(result);
         }
-        if !row.state.grants() || row.stopping {
+        if !row.state.grants() {
             return Ok(None);
         }
         let slots = self.state.sessions().slots();
@@ -168,7 +174,7 @@ impl Driver {
             match self.state.store.apply(decide.clone()).await {
                 Ok(decided) if decided.applied => {
                     sweep.decided(decided.last);
-                    self.spread(&decide);
+                    self.spread(&decide, decided.state);
                     return Ok(decided.state);
                 }
                 // A retry came first: what was decided without knowing of it is decided anew.
@@ -189,7 +195,7 @@ impl Driver {
     }
 
     /// What a decision means for workers that wait or train.
-    fn spread(&self, decide: &Decide) {
+    fn spread(&self, decide: &Decide, state: SweepState) {
         let mut queued = false;
         for action in &decide.actions {
             match action {
@@ -209,9 +215,7 @@ impl Driver {
                     tracing::info!(sweep = %decide.sweep, ?winner, reason, "sweep completed");
                 }
                 Action::Fail { reason } => {
-                    self.state
-                        .leases()
-                        .direct_sweep(&decide.sweep, Directive::Stop);
+                    self.state.leases().direct_sweep(&decide.sweep, state);
                     tracing::warn!(sweep = %decide.sweep, reason, "sweep failed");
                 }
                 _ => {}

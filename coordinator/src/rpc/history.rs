@@ -1,7 +1,7 @@
 //! `History`: what people read. The same service answers from a running coordinator and, in process, from a database
 //! file that nobody serves.
 
-use std::{pin::Pin, sync::Arc};
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use hone_proto::v1::{self, history_server::History};
 use tokio::sync::mpsc::{Sender, channel};
@@ -14,9 +14,13 @@ use super::convert::{
 };
 use crate::{
     Error,
+    clock::Clock,
+    connected::LastHeard,
     ids::{SweepId, TrialNumber},
+    leases::TrialKey,
     state::State,
-    store::{Reader, TrialFilter, TrialSort},
+    store::{Reader, TrialFilter, TrialSummary},
+    trial::TrialState,
     versions::Arithmetic,
 };
 
@@ -27,10 +31,51 @@ const PAGE: u64 = 1000;
 #[derive(Clone, Debug)]
 pub struct HistoryService {
     reader: Reader,
-    /// The running coordinator: who is connected, what a sweep waits for.
-    live: Option<Arc<State>>,
+    asks: Asks,
     /// What this build trains by.
     arithmetic: Arithmetic,
+}
+
+/// Who knows what is not stored.
+#[derive(Clone, Debug)]
+enum Asks {
+    /// The running coordinator: who is connected and was heard when, what a sweep waits for.
+    Live(Arc<State>),
+    /// Nobody: what runs in the file was reported so long ago by this clock.
+    Clock(Clock),
+}
+
+impl Asks {
+    fn live(&self) -> Option<&State> {
+        match self {
+            Self::Live(state) => Some(state),
+            Self::Clock(_) => None,
+        }
+    }
+
+    fn last_heard(&self, sweep: &SweepId, trial: &TrialSummary) -> Option<LastHeard> {
+        if trial.state != TrialState::Running {
+            return None;
+        }
+        match self {
+            Self::Live(state) => state.last_heard(&TrialKey {
+                sweep: sweep.clone(),
+                trial: trial.number,
+            }),
+            Self::Clock(clock) => {
+                let ago = u64::try_from(clock.unix_ms() - trial.changed).unwrap_or(0);
+                Some(LastHeard {
+                    ago: Duration::from_millis(ago),
+                    silent: true,
+                })
+            }
+        }
+    }
+
+    fn trial(&self, sweep: &SweepId, trial: TrialSummary) -> v1::TrialSummary {
+        let heard = self.last_heard(sweep, &trial);
+        convert::trial_summary(sweep, trial, heard)
+    }
 }
 
 type Rows<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -40,7 +85,7 @@ impl HistoryService {
     pub fn of_file(reader: Reader, arithmetic: Arithmetic) -> Self {
         Self {
             reader,
-            live: None,
+            asks: Asks::Clock(Clock::system()),
             arithmetic,
         }
     }
@@ -49,7 +94,7 @@ impl HistoryService {
         Self {
             reader: state.store.read().clone(),
             arithmetic: state.arithmetic.clone(),
-            live: Some(state),
+            asks: Asks::Live(state),
         }
     }
 
@@ -86,7 +131,7 @@ async fn send_all<T>(send: &Sender<Result<T, Status>>, rows: impl IntoIterator<I
 }
 
 async fn send_trials(
-    reader: Reader,
+    history: HistoryService,
     sweep: SweepId,
     mut filter: TrialFilter,
     send: Sender<Result<v1::TrialSummary, Status>>,
@@ -95,7 +140,7 @@ async fn send_trials(
     while left > 0 {
         let want = left.min(PAGE);
         filter.limit = Some(want);
-        let page = match reader.trials(&sweep, &filter).await {
+        let page = match history.reader.trials(&sweep, &filter).await {
             Ok(page) => page,
             Err(error) => {
                 let _ = send.send(Err(Error::from(error).into())).await;
@@ -103,10 +148,10 @@ async fn send_trials(
             }
         };
         let full = page.len() as u64 == want;
-        filter.after = page.last().map_or(filter.after, |trial| trial.number.0);
+        filter.past = page.last().map(TrialSummary::listed);
         let rows = page
             .into_iter()
-            .map(|trial| convert::trial_summary(&sweep, trial));
+            .map(|trial| history.asks.trial(&sweep, trial));
         if !send_all(&send, rows).await || !full {
             return;
         }
@@ -153,22 +198,32 @@ impl History for HistoryService {
         _request: Request<v1::ListSweepsRequest>,
     ) -> Result<Response<Self::ListSweepsStream>, Status> {
         let sweeps = self.reader.sweeps().await.map_err(Error::from)?;
-        Ok(rows(sweeps.iter().map(convert::sweep_summary).collect()))
+        let heard = self.asks.live().map(State::last_heard_of_sweeps);
+        let heard = heard.unwrap_or_default();
+        let row = |sweep| convert::sweep_summary(sweep, &heard);
+        Ok(rows(sweeps.iter().map(row).collect()))
     }
 
     async fn get_sweep(
         &self,
         request: Request<v1::GetSweepRequest>,
     ) -> Result<Response<v1::SweepDetail>, Status> {
-        let sweep = sweep_or_latest("sweep", &request.into_inner().sweep)?;
+        let request = request.into_inner();
+        let sweep = sweep_or_latest("sweep", &request.sweep)?;
         let sweep = self.find(sweep).await?;
+        let trained = match request.trained {
+            true => Some(self.reader.trained_ms(&sweep).await.map_err(Error::from)?),
+            false => None,
+        };
         let detail = self.reader.sweep(&sweep).await.map_err(Error::from)?;
-        let connected = self.live.as_ref().map(|state| state.connected(&detail));
-        Ok(Response::new(convert::sweep_detail(
+        let connected = self.asks.live().map(|state| state.connected(&detail));
+        let detail = convert::sweep_detail(
             detail,
-            connected,
+            connected.unwrap_or_default(),
+            trained,
             &self.arithmetic,
-        )?))
+        )?;
+        Ok(Response::new(detail))
     }
 
     async fn list_trials(
@@ -177,20 +232,8 @@ impl History for HistoryService {
     ) -> Result<Response<Self::ListTrialsStream>, Status> {
         let (sweep, filter) = convert::trial_filter(&request.into_inner())?;
         let sweep = self.find(sweep).await?;
-        // Only the order of numbers can be gone through page by page; the others are for the first few.
-        if filter.sort != TrialSort::Number {
-            let found = self
-                .reader
-                .trials(&sweep, &filter)
-                .await
-                .map_err(Error::from)?;
-            let trials = found.into_iter();
-            return Ok(rows(
-                trials.map(|t| convert::trial_summary(&sweep, t)).collect(),
-            ));
-        }
-        let reader = self.reader.clone();
-        Ok(streamed(|send| send_trials(reader, sweep, filter, send)))
+        let history = self.clone();
+        Ok(streamed(|send| send_trials(history, sweep, filter, send)))
     }
 
     async fn get_trial(
@@ -203,7 +246,12 @@ impl History for HistoryService {
             .trial(&trial.sweep, trial.trial)
             .await
             .map_err(Error::from)?;
-        Ok(Response::new(convert::trial_detail(&trial.sweep, detail)))
+        let heard = self.asks.last_heard(&trial.sweep, &detail.summary);
+        Ok(Response::new(convert::trial_detail(
+            &trial.sweep,
+            detail,
+            heard,
+        )))
     }
 
     async fn get_best(
@@ -245,19 +293,14 @@ impl History for HistoryService {
             .logs(&trial.sweep, trial.trial)
             .await
             .map_err(Error::from)?;
-        let lines = lines.into_iter().map(|(attempt, line)| v1::LogLine {
-            attempt: attempt.0,
-            line,
-        });
-        Ok(rows(lines.collect()))
+        Ok(rows(lines.into_iter().map(convert::log_line).collect()))
     }
 
     async fn list_workers(
         &self,
         _request: Request<v1::ListWorkersRequest>,
     ) -> Result<Response<Self::ListWorkersStream>, Status> {
-        let workers = self.live.as_ref().map(|state| state.workers());
-        let workers = workers.unwrap_or_default();
+        let workers = self.asks.live().map(State::workers).unwrap_or_default();
         Ok(rows(workers.into_iter().map(convert::worker).collect()))
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     StoreError,
-    apply::{curve, valued, worth},
+    apply::{curve, gone_on, valued, worth},
     command::USER,
     history::{
         AttemptDetail, Best, OpenAttempt, RoundDetail, SweepDetail, SweepSummary, TrialDetail,
@@ -167,6 +167,10 @@ fn best_of(store: &dyn Read, row: &SweepRow) -> Rows<Option<Best>> {
     };
     let trials = store.trials_of_point(row.key, point.place)?;
     let worth = worth(&trials);
+    let counts: Vec<&TrialRow> = match worth {
+        Some(_) => valued(&trials).collect(),
+        None => gone_on(&trials, point.value).collect(),
+    };
     Ok(Some(Best {
         sweep: row.id.clone(),
         place: point.place,
@@ -178,7 +182,7 @@ fn best_of(store: &dyn Read, row: &SweepRow) -> Rows<Option<Best>> {
         half_width: worth.and_then(|worth| worth.half_width),
         tied: findings(store, row.key)?.tied,
         repeats: point.value.repeats,
-        trials: valued(&trials).map(|trial| trial.number).collect(),
+        trials: counts.into_iter().map(|trial| trial.number).collect(),
         params_json: point.params_json,
         epochs: point.value.epochs,
         test_accuracy: row.test_accuracy,
@@ -233,7 +237,6 @@ pub(super) fn sweep(store: &dyn Read, sweep: &SweepId) -> Rows<SweepDetail> {
         counts: counts(store, &row)?,
         reason: row.reason,
         decisions: row.decisions,
-        stopping: row.stopping,
         checked: row.checked,
         next_number: row.next_number,
         epochs_trained: row.epochs_trained,
@@ -285,6 +288,7 @@ fn trial_summary(trial: TrialRow, params_json: String) -> TrialSummary {
         to_epoch: trial.to_epoch,
         retry_of: trial.retry_of,
         reason: trial.reason,
+        changed: trial.changed,
     }
 }
 
@@ -359,6 +363,9 @@ pub(super) fn open_attempts(store: &dyn Read) -> Rows<Vec<OpenAttempt>> {
                 token: attempt.token,
                 session: attempt.session,
                 worker: attempt.worker,
+                changed: trial
+                    .as_ref()
+                    .map_or(attempt.started, |trial| trial.changed),
                 asked: trial.and_then(|trial| trial.asked),
                 paused: row.state == SweepState::Paused,
             })

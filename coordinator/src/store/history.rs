@@ -50,8 +50,6 @@ pub struct SweepDetail {
     pub reason: String,
     /// Number of the newest applied decision.
     pub decisions: u64,
-    /// A stop was asked for and running trials have not all ended.
-    pub stopping: bool,
     /// Its check has passed, or it has none.
     pub checked: bool,
     /// The first trial number that nothing has reserved.
@@ -135,7 +133,7 @@ pub enum TrialSort {
 }
 
 /// Which trials are listed.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Debug, PartialEq, Default)]
 pub struct TrialFilter {
     /// In which order.
     pub sort: TrialSort,
@@ -149,6 +147,20 @@ pub struct TrialFilter {
     pub all_kinds: bool,
     /// Only greater numbers.
     pub after: u64,
+    /// Only what is listed behind this trial: how a listing goes on in any order. A trial that changes its place meanwhile is
+    /// listed where it was, where it is, or at both places or none.
+    pub past: Option<TrialPlace>,
+}
+
+/// Where a trial stands in a listing, whatever its order.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TrialPlace {
+    /// Its number.
+    pub number: TrialNumber,
+    /// What it is ranked by.
+    pub objective: Option<f64>,
+    /// Its newest change.
+    pub changed: Millis,
 }
 
 /// One line of `hone trials`.
@@ -190,6 +202,19 @@ pub struct TrialSummary {
     pub retry_of: Option<TrialNumber>,
     /// Why it ended so; empty for a plain end.
     pub reason: String,
+    /// Its newest transition or report.
+    pub changed: Millis,
+}
+
+impl TrialSummary {
+    /// Where it stands in a listing.
+    pub fn listed(&self) -> TrialPlace {
+        TrialPlace {
+            number: self.number,
+            objective: self.objective,
+            changed: self.changed,
+        }
+    }
 }
 
 /// Everything about one trial.
@@ -255,6 +280,17 @@ pub struct AttemptDetail {
     pub reason: String,
     /// It went on from this epoch.
     pub from_epoch: u32,
+}
+
+/// A line that a worker wrote about an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLine {
+    /// Which attempt.
+    pub attempt: AttemptNumber,
+    /// From 1 in its attempt.
+    pub number: u64,
+    /// What it says.
+    pub text: String,
 }
 
 /// One thing that happened.
@@ -333,6 +369,8 @@ pub struct OpenAttempt {
     pub session: SessionId,
     /// For people.
     pub worker: String,
+    /// Its trial's newest transition or report.
+    pub changed: Millis,
     /// What is asked of it.
     pub asked: Option<StopRequest>,
     /// Its sweep is paused.

@@ -16,7 +16,7 @@ mod reader;
 mod rows;
 mod sqlite;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod values;
 mod verify;
 mod writer;

@@ -10,15 +10,15 @@ use super::{
     apply::{Same, same_sweep},
     compose,
     history::{
-        Best, Event, OpenAttempt, SweepDetail, SweepSummary, TrialDetail, TrialFilter, TrialResult,
-        TrialSummary,
+        Best, Event, LogLine, OpenAttempt, SweepDetail, SweepSummary, TrialDetail, TrialFilter,
+        TrialResult, TrialSummary,
     },
     lock,
     memory::Memory,
     rows::{Read, Rows, SweepRow},
     sqlite::{self, Db},
 };
-use crate::ids::{AttemptNumber, Hash, SweepId, TrialNumber};
+use crate::ids::{Hash, SweepId, TrialNumber};
 
 /// Reads alone. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -156,13 +156,20 @@ impl Reader {
         self.read(move |store| compose::sweep(store, &sweep)).await
     }
 
+    /// Time in which anything of it was trained; reads all its attempts.
+    pub async fn trained_ms(&self, sweep: &SweepId) -> Result<u64, StoreError> {
+        let sweep = sweep.clone();
+        self.read(move |store| store.trained_ms(compose::find(store, Some(sweep.as_str()))?))
+            .await
+    }
+
     /// Its winner, or the best point so far; `None` before any.
     pub async fn best(&self, sweep: &SweepId) -> Result<Option<Best>, StoreError> {
         let sweep = sweep.clone();
         self.read(move |store| compose::best(store, &sweep)).await
     }
 
-    /// One page of trials (at most 1,000): go on with `filter.after` (sort by number), or take `limit`.
+    /// One page of trials, at most 1,000 whatever `filter.limit` says: go on with `filter.past`.
     pub async fn trials(
         &self,
         sweep: &SweepId,
@@ -200,12 +207,12 @@ impl Reader {
         .await
     }
 
-    /// What workers wrote about a trial: attempt and line, oldest first.
+    /// What workers wrote about a trial, oldest first: the last lines of each attempt.
     pub async fn logs(
         &self,
         sweep: &SweepId,
         trial: TrialNumber,
-    ) -> Result<Vec<(AttemptNumber, String)>, StoreError> {
+    ) -> Result<Vec<LogLine>, StoreError> {
         let sweep = sweep.clone();
         self.read(move |store| {
             let key = compose::find(store, Some(sweep.as_str()))?;

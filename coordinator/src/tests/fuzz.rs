@@ -213,7 +213,11 @@ fn seeds() -> Vec<Vec<u8>> {
         v1::GetTrialRequest { trial: trial() }.encode_to_vec(),
         v1::TrialRequest { trial: trial() }.encode_to_vec(),
         v1::SweepRequest { sweep: sweep() }.encode_to_vec(),
-        v1::GetSweepRequest { sweep: sweep() }.encode_to_vec(),
+        v1::GetSweepRequest {
+            sweep: sweep(),
+            trained: true,
+        }
+        .encode_to_vec(),
         v1::LaunchRequest {
             sweep: Some(toy_sweep("toy", 6)),
             request_id: id().into(),

@@ -142,6 +142,7 @@ impl TestCoordinator {
     pub async fn sweep(&self, name: &str) -> v1::SweepDetail {
         let request = v1::GetSweepRequest {
             sweep: name.to_owned(),
+            trained: true,
         };
         self.history()
             .get_sweep(request)

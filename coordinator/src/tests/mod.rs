@@ -3,6 +3,7 @@
 mod fuzz;
 mod harness;
 mod leasing;
+mod listing;
 mod people;
 mod retries;
 pub(crate) mod simulation;

@@ -1,5 +1,7 @@
 //! Pause, resume, stop, cancel, retry, remove; two sweeps at once.
 
+use std::time::Duration;
+
 use hone_proto::v1::{self, finish_request::Outcome};
 use tonic::Code;
 
@@ -50,7 +52,8 @@ async fn a_stopped_sweep_ends_with_its_last_running_trial() {
     let sweep = coordinator.launch(toy_sweep("toy", 4)).await;
     let worker = coordinator.worker("one").await;
     let lease = worker.acquire().await;
-    coordinator.sweeps().stop(named("")).await.unwrap();
+    let reply = coordinator.sweeps().stop(named("")).await.unwrap();
+    assert_eq!(reply.into_inner().state(), v1::SweepState::Stopping);
     assert_eq!(worker.directive(&lease).await, v1::Directive::Stop);
     assert!(worker.finds_nothing().await);
     worker.report(&lease, 1, 0.5).await.unwrap();
@@ -59,6 +62,132 @@ async fn a_stopped_sweep_ends_with_its_last_running_trial() {
         .await
         .unwrap();
     assert_eq!(coordinator.state(&sweep).await, v1::SweepState::Stopped);
+}
+
+#[tokio::test]
+async fn a_sweep_that_stops_is_not_begun_again_by_anybody() {
+    let mut coordinator = TestCoordinator::start().await;
+    let sweep = coordinator.launch(toy_sweep("toy", 4)).await;
+    let worker = coordinator.worker("one").await;
+    let lease = worker.acquire().await;
+    let number = lease
+        .attempt
+        .as_ref()
+        .unwrap()
+        .trial
+        .as_ref()
+        .unwrap()
+        .trial;
+    coordinator.sweeps().stop(named(&sweep)).await.unwrap();
+
+    let launch = v1::LaunchRequest {
+        sweep: Some(toy_sweep("toy", 4)),
+        again: false,
+        request_id: super::harness::id().into(),
+        ..Default::default()
+    };
+    let launched = coordinator.sweeps().launch(launch).await.unwrap();
+    assert_eq!(launched.into_inner().launched(), v1::Launched::Stopping);
+    let by = v1::Budget {
+        amount: Some(v1::budget::Amount::Epochs(9)),
+    };
+    let extend = v1::ExtendRequest {
+        sweep: sweep.clone(),
+        by: Some(by),
+    };
+    let mut sweeps = coordinator.sweeps();
+    for refused in [
+        sweeps.resume(named(&sweep)).await.unwrap_err(),
+        sweeps.pause(named(&sweep)).await.unwrap_err(),
+        sweeps.extend(extend).await.unwrap_err(),
+        sweeps.remove(named(&sweep)).await.unwrap_err(),
+    ] {
+        assert_eq!(refused.code(), Code::FailedPrecondition);
+        assert!(
+            refused.message().contains("is stopping")
+                || refused.message().contains("stopping sweep"),
+            "{refused}"
+        );
+    }
+    assert_eq!(worker.directive(&lease).await, v1::Directive::Stop);
+    assert_eq!(coordinator.state(&sweep).await, v1::SweepState::Stopping);
+
+    // Another coordinator on the same file still stops it, without a word of the worker.
+    coordinator.restart().await;
+    assert_eq!(coordinator.state(&sweep).await, v1::SweepState::Stopping);
+    let other = coordinator.worker("two").await;
+    assert!(other.finds_nothing().await);
+    coordinator
+        .turn_until(&sweep, number, v1::TrialState::Cancelled)
+        .await;
+    assert_eq!(coordinator.state(&sweep).await, v1::SweepState::Stopped);
+}
+
+#[tokio::test]
+async fn a_trial_that_was_cancelled_is_not_told_to_go_on_when_its_sweep_does() {
+    let coordinator = TestCoordinator::start().await;
+    let sweep = coordinator.launch(toy_sweep("toy", 4)).await;
+    let worker = coordinator.worker("one").await;
+    let lease = worker.acquire().await;
+    let trial = lease.attempt.as_ref().unwrap().trial.clone();
+    coordinator
+        .sweeps()
+        .cancel(v1::TrialRequest { trial })
+        .await
+        .unwrap();
+    for _ in 0..2 {
+        coordinator.sweeps().pause(named(&sweep)).await.unwrap();
+        assert_eq!(worker.directive(&lease).await, v1::Directive::Stop);
+        coordinator.sweeps().resume(named(&sweep)).await.unwrap();
+        assert_eq!(worker.directive(&lease).await, v1::Directive::Stop);
+    }
+}
+
+#[tokio::test]
+async fn it_is_told_when_a_worker_was_last_heard() {
+    let mut coordinator = TestCoordinator::start().await;
+    let sweep = coordinator.launch(toy_sweep("toy", 4)).await;
+    let idle = coordinator.sweep(&sweep).await.summary.unwrap();
+    assert_eq!((idle.last_heard_ms, idle.silent), (None, false));
+    let worker = coordinator.worker("one").await;
+    let lease = worker.acquire().await;
+    let number = lease
+        .attempt
+        .as_ref()
+        .unwrap()
+        .trial
+        .as_ref()
+        .unwrap()
+        .trial;
+    let told = async |coordinator: &TestCoordinator| {
+        let of_trial = coordinator.trial(&sweep, number).await.summary.unwrap();
+        let listed = coordinator.trials(&sweep).await;
+        let listed = listed.into_iter().find(|t| t.trial == of_trial.trial);
+        assert_eq!(listed.unwrap(), of_trial);
+        let of_sweep = coordinator.sweep(&sweep).await.summary.unwrap();
+        assert_eq!(
+            (of_trial.last_heard_ms, of_trial.silent),
+            (of_sweep.last_heard_ms, of_sweep.silent),
+            "one worker trains all of it"
+        );
+        (of_trial.last_heard_ms, of_trial.silent)
+    };
+    coordinator.hand.advance(Duration::from_secs(10));
+    assert_eq!(told(&coordinator).await, (Some(10_000), false));
+    worker.beat(&[&lease], 1).await;
+    assert_eq!(told(&coordinator).await, (Some(0), false));
+    // Less than a lease, more than two heartbeats.
+    coordinator.hand.advance(Duration::from_secs(31));
+    assert_eq!(told(&coordinator).await, (Some(31_000), true));
+    // What was stored last is known after a restart too: the grant.
+    coordinator.restart().await;
+    let worker = coordinator.reconnect(&worker);
+    assert_eq!(told(&coordinator).await, (Some(41_000), true));
+    worker.beat(&[&lease], 2).await;
+    assert_eq!(told(&coordinator).await, (Some(0), false));
+    worker.train(&lease).await;
+    let ended = coordinator.trial(&sweep, number).await.summary.unwrap();
+    assert_eq!((ended.last_heard_ms, ended.silent), (None, false));
 }
 
 #[tokio::test]
@@ -171,7 +300,10 @@ async fn a_running_sweep_is_not_removed_and_an_ended_one_is() {
     assert_eq!(refused.code(), Code::FailedPrecondition);
     coordinator.sweeps().stop(named(&sweep)).await.unwrap();
     coordinator.sweeps().remove(named(&sweep)).await.unwrap();
-    let request = v1::GetSweepRequest { sweep };
+    let request = v1::GetSweepRequest {
+        sweep,
+        trained: false,
+    };
     let gone = coordinator.history().get_sweep(request).await.unwrap_err();
     assert_eq!(gone.code(), Code::NotFound);
 }

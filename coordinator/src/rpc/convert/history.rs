@@ -1,5 +1,7 @@
 //! What is read from the store, as messages of `History`.
 
+use std::collections::HashMap;
+
 use hone_proto::v1;
 use serde_json::Value;
 
@@ -11,16 +13,21 @@ use super::{
 };
 use crate::{
     Error,
-    connected::{ConnectedTo, WorkerView},
+    connected::{ConnectedTo, LastHeard, WorkerView},
     ids::{Hash, SweepId},
     store::{
-        Best, CurvePoint, Event, RoundDetail, SweepDetail, SweepSummary, TrialDetail, TrialFilter,
-        TrialSort, TrialSummary,
+        Best, CurvePoint, Event, LogLine, RoundDetail, SweepDetail, SweepSummary, TrialDetail,
+        TrialFilter, TrialSort, TrialSummary,
     },
     versions::Arithmetic,
 };
 
-pub fn sweep_summary(summary: &SweepSummary) -> v1::SweepSummary {
+/// `heard`: of the sweeps of which anything runs.
+pub fn sweep_summary(
+    summary: &SweepSummary,
+    heard: &HashMap<SweepId, LastHeard>,
+) -> v1::SweepSummary {
+    let heard = heard.get(&summary.sweep);
     v1::SweepSummary {
         sweep: summary.sweep.to_string(),
         state: sweep_state(summary.state).into(),
@@ -31,23 +38,30 @@ pub fn sweep_summary(summary: &SweepSummary) -> v1::SweepSummary {
         created_ms: summary.created,
         ended_ms: summary.ended,
         reason: summary.reason.clone(),
+        last_heard_ms: heard.map(ago_ms),
+        silent: heard.is_some_and(|heard| heard.silent),
     }
 }
 
-/// `connected`: what only a running coordinator knows.
+fn ago_ms(heard: &LastHeard) -> u64 {
+    u64::try_from(heard.ago.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// `connected`: what only a running coordinator knows; `trained_ms`: where it was asked for.
 pub fn sweep_detail(
     detail: SweepDetail,
-    connected: Option<ConnectedTo>,
+    connected: ConnectedTo,
+    trained_ms: Option<u64>,
     arithmetic: &Arithmetic,
 ) -> Result<v1::SweepDetail, Error> {
     let metric = detail.summary.metric.clone();
-    let connected = connected.unwrap_or_default();
     let stored = definition::stored(&detail.sweep.definition)?;
     let not_continued = definition::versions(&stored)
         .refusal(&detail.sweep.trainer, arithmetic)
         .filter(|_| !detail.summary.state.has_ended());
     Ok(v1::SweepDetail {
-        summary: Some(sweep_summary(&detail.summary)),
+        trained_ms,
+        summary: Some(sweep_summary(&detail.summary, &connected.last_heard)),
         definition: Some(stored),
         trials: Some(counts(detail.counts)),
         rounds: detail.rounds.iter().map(round).collect::<Result<_, _>>()?,
@@ -188,12 +202,20 @@ pub fn trial_filter(
         round: request.round,
         all_kinds: request.all_kinds,
         after: request.after,
+        past: None,
     };
     Ok((sweep_or_latest("sweep", &request.sweep)?, filter))
 }
 
-pub fn trial_summary(sweep: &SweepId, trial: TrialSummary) -> v1::TrialSummary {
+/// `heard`: of its worker, while it runs.
+pub fn trial_summary(
+    sweep: &SweepId,
+    trial: TrialSummary,
+    heard: Option<LastHeard>,
+) -> v1::TrialSummary {
     v1::TrialSummary {
+        last_heard_ms: heard.as_ref().map(ago_ms),
+        silent: heard.is_some_and(|heard| heard.silent),
         trial: Some(v1::TrialId {
             sweep: sweep.to_string(),
             trial: trial.number.0,
@@ -222,7 +244,11 @@ fn bytes(hash: Option<Hash>) -> prost::bytes::Bytes {
     hash.map(|hash| hash.0.to_vec().into()).unwrap_or_default()
 }
 
-pub fn trial_detail(sweep: &SweepId, detail: TrialDetail) -> v1::TrialDetail {
+pub fn trial_detail(
+    sweep: &SweepId,
+    detail: TrialDetail,
+    heard: Option<LastHeard>,
+) -> v1::TrialDetail {
     let attempts = detail.attempts.into_iter().map(|attempt| v1::Attempt {
         attempt: attempt.attempt.0,
         worker: attempt.worker,
@@ -234,7 +260,7 @@ pub fn trial_detail(sweep: &SweepId, detail: TrialDetail) -> v1::TrialDetail {
     v1::TrialDetail {
         attempts: attempts.collect(),
         curve: detail.curve.into_iter().map(curve_point).collect(),
-        summary: Some(trial_summary(sweep, detail.summary)),
+        summary: Some(trial_summary(sweep, detail.summary, heard)),
         diagnosis_json: detail.diagnosis_json,
         result_json: detail.result_json,
         spec_json: detail.spec_json,
@@ -270,6 +296,14 @@ pub fn event(event: Event) -> v1::Event {
         to_state: event.to,
         reason: event.reason,
         seq: event.seq,
+    }
+}
+
+pub fn log_line(line: LogLine) -> v1::LogLine {
+    v1::LogLine {
+        attempt: line.attempt.0,
+        line: line.text,
+        number: line.number,
     }
 }
 

@@ -54,6 +54,7 @@ pub fn launched(launched: &Launched) -> v1::LaunchReply {
         LaunchOutcome::Started => v1::Launched::Started,
         LaunchOutcome::Continued => v1::Launched::Continued,
         LaunchOutcome::Ended => v1::Launched::Ended,
+        LaunchOutcome::Stopping => v1::Launched::Stopping,
     };
     let other = launched.on_other_data.as_ref();
     v1::LaunchReply {

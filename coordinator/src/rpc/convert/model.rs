@@ -55,6 +55,7 @@ pub fn sweep_state(state: SweepState) -> v1::SweepState {
         SweepState::Checking => v1::SweepState::Checking,
         SweepState::Running => v1::SweepState::Running,
         SweepState::Paused => v1::SweepState::Paused,
+        SweepState::Stopping => v1::SweepState::Stopping,
         SweepState::Completed => v1::SweepState::Completed,
         SweepState::Stopped => v1::SweepState::Stopped,
         SweepState::Failed => v1::SweepState::Failed,

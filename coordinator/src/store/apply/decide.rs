@@ -13,7 +13,7 @@ use crate::{
         rows::{PointRow, PointValue, Rows, SweepRow, TrialRow, Write},
         values::{NewTrial, WinnerRef},
     },
-    sweep::SweepEvent,
+    sweep::{SweepEvent, SweepState},
     trial::{TrialEvent, TrialKind, TrialState},
 };
 
@@ -105,7 +105,7 @@ fn act<W: Write>(store: &mut W, sweep: &mut SweepRow, action: &Action, at: Milli
         }
         Action::CheckPassed => {
             sweep.checked = true;
-            if !sweep.state.has_ended() && sweep.state != crate::sweep::SweepState::Paused {
+            if !sweep.state.has_ended() && sweep.state != SweepState::Paused {
                 move_on(store, sweep, SweepEvent::CheckPassed, cause(""))?;
             }
         }
@@ -113,14 +113,12 @@ fn act<W: Write>(store: &mut W, sweep: &mut SweepRow, action: &Action, at: Milli
         Action::TestAccuracy(mean) => sweep.test_accuracy = Some(*mean),
         Action::Complete { winner, reason } => {
             sweep.best = winner.or(sweep.best);
-            if !sweep.stopping {
-                move_on(store, sweep, SweepEvent::Complete, cause(reason))?;
-                let over = cause("the search is done");
-                end_all(store, sweep, TrialEvent::Pruned, over)?;
-            }
+            move_on(store, sweep, SweepEvent::Complete, cause(reason))?;
+            let over = cause("the search is done");
+            end_all(store, sweep, TrialEvent::Pruned, over)?;
         }
         Action::Fail { reason } => {
-            if !sweep.stopping && !sweep.state.has_ended() {
+            if !sweep.state.has_ended() {
                 fail(store, sweep, cause(reason))?;
             }
         }
@@ -143,7 +141,7 @@ fn enqueue<W: Write>(store: &mut W, sweep: &mut SweepRow, new: &NewTrial, at: Mi
             )))
         };
     }
-    if sweep.stopping || sweep.state.has_ended() {
+    if sweep.state == SweepState::Stopping || sweep.state.has_ended() {
         return Ok(());
     }
     let point = PointRow {
@@ -197,7 +195,8 @@ fn promote<W: Write>(store: &mut W, sweep: &mut SweepRow, action: &Action, at: M
         return Ok(());
     };
     let old = planned(store, sweep, *trial)?;
-    if old.state != TrialState::Waiting || old.to_epoch >= *to_epoch || sweep.stopping {
+    let stopping = sweep.state == SweepState::Stopping;
+    if old.state != TrialState::Waiting || old.to_epoch >= *to_epoch || stopping {
         return Ok(());
     }
     let mut new = old.clone();

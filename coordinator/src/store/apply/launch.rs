@@ -88,6 +88,7 @@ fn go_on<W: Write>(store: &mut W, launch: &LaunchSweep, mut same: SweepRow) -> R
         SweepState::Completed | SweepState::Stopped | SweepState::Failed => {
             Ok(launched(launch, &same, LaunchOutcome::Ended))
         }
+        SweepState::Stopping => Ok(launched(launch, &same, LaunchOutcome::Stopping)),
         SweepState::Checking | SweepState::Running | SweepState::Paused => {
             let checked = same.checked;
             let cause = Cause {
@@ -161,7 +162,6 @@ fn new_row(launch: &LaunchSweep, id: SweepId) -> SweepRow {
             SweepState::Running
         },
         checked: !check,
-        stopping: false,
         reason: String::new(),
         decisions: 0,
         next_number: 1,

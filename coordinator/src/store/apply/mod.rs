@@ -16,7 +16,7 @@ mod sweep;
 mod worker;
 
 pub(super) use launch::{Same, same_sweep};
-pub(super) use point::{curve, value as point_value, valued, worth};
+pub(super) use point::{curve, gone_on, value as point_value, valued, worth};
 pub(super) use worker::attempt_ends;
 
 use super::{

@@ -80,6 +80,14 @@ pub(crate) fn worth(trials: &[TrialRow]) -> Option<Worth> {
     search::worth(diverged.chain(valued(trials)).map(|trial| said(trial).1)).ok()
 }
 
+/// Trials that gave a point its value and have gone on since: promoted ones, until the next rung.
+pub(crate) fn gone_on(trials: &[TrialRow], value: PointValue) -> impl Iterator<Item = &TrialRow> {
+    counted(trials).filter(move |trial| {
+        let trains = matches!(trial.state, TrialState::Queued | TrialState::Running);
+        trains && trial.to_epoch > value.epochs && trial.most_epochs >= value.epochs
+    })
+}
+
 /// What a point's trials gave, and whether all of them have ended.
 pub(crate) fn value(trials: &[TrialRow], objective: &Objective) -> PointValue {
     let finished = counted(trials).all(|trial| trial.state.is_terminal());

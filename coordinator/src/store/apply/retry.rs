@@ -67,15 +67,11 @@ fn check(sweep: &SweepRow, trial: &TrialRow) -> Rows<()> {
     use TrialState::{Cancelled, Completed, Diverged, Failed, Pruned, Running};
     let name = format!("{}/{}", sweep.id, trial.number);
     let refused = |problem: String| Err(StoreError::Refused(problem));
-    if sweep.state == SweepState::Stopped || sweep.stopping {
+    if matches!(sweep.state, SweepState::Stopping | SweepState::Stopped) {
         return refused(format!(
             "{} is {}: its trials cannot be tried again",
             sweep.id,
-            if sweep.stopping {
-                "stopping"
-            } else {
-                sweep.state.as_str()
-            }
+            sweep.state.as_str()
         ));
     }
     let is_check = trial.kind == TrialKind::Check;

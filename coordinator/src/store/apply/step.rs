@@ -8,6 +8,7 @@ use crate::{
         history::Event,
         rows::{AttemptRow, EventRow, Guard, Rows, SweepRow, TrialRow, Write},
     },
+    sweep::SweepState,
     trial::{self, AttemptState, Next, TrialEvent, TrialKind, TrialState},
 };
 
@@ -169,7 +170,7 @@ pub(super) fn end_attempt<W: Write>(
 
 /// Stores the sweep's counters; a sweep that was to stop has ended with its last running trial.
 pub(super) fn settle<W: Write>(store: &mut W, mut sweep: SweepRow, at: Millis) -> Rows<SweepRow> {
-    if sweep.stopping && sweep.running == 0 {
+    if sweep.state == SweepState::Stopping && sweep.running == 0 {
         sweep::end_of_stop(store, &mut sweep, at)?;
     }
     store.put_sweep(sweep.clone())?;

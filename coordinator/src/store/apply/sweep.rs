@@ -83,39 +83,36 @@ pub(super) fn move_on<W: Write>(
     cause: Cause<'_>,
 ) -> Rows<()> {
     let old = sweep.state;
-    let new = sweep::next(old, event)
-        .map_err(|error| StoreError::Refused(format!("{}: {error}", sweep.id)))?;
+    let new = next_of(sweep, event)?;
     if new == old {
         return Ok(());
     }
     sweep.state = new;
-    if new.has_ended() {
-        sweep.ended = Some(cause.at);
-        sweep.reason = cause.reason.to_owned();
-        sweep.stopping = false;
-    } else if old.has_ended() {
-        sweep.ended = None;
-        sweep.reason = String::new();
-    }
+    sweep.ended = new.has_ended().then_some(cause.at);
+    sweep.reason = if new.has_ended() || new == SweepState::Stopping {
+        cause.reason.to_owned()
+    } else {
+        String::new()
+    };
     record(store, sweep, event.as_str(), old.as_str(), cause)
 }
 
 /// Queued and waiting trials are cancelled, running ones asked; ends now when none runs.
 fn stop<W: Write>(store: &mut W, sweep: &mut SweepRow, cause: Cause<'_>) -> Rows<()> {
-    let running = sweep.running;
+    let event = SweepEvent::Stop {
+        running: sweep.running,
+    };
     // Refuses what cannot be stopped before anything is written.
-    sweep::next(sweep.state, SweepEvent::Stop { running })
-        .map_err(|error| StoreError::Refused(format!("{}: {error}", sweep.id)))?;
-    if sweep.state.has_ended() || sweep.stopping {
+    if next_of(sweep, event)? == sweep.state {
         return Ok(());
     }
     end_all(store, sweep, TrialEvent::Cancelled, cause)?;
-    if running > 0 {
-        sweep.stopping = true;
-        sweep.reason = cause.reason.to_owned();
-        return record(store, sweep, "stop", sweep.state.as_str(), cause);
-    }
-    move_on(store, sweep, SweepEvent::Stop { running }, cause)
+    move_on(store, sweep, event, cause)
+}
+
+fn next_of(sweep: &SweepRow, event: SweepEvent) -> Rows<SweepState> {
+    sweep::next(sweep.state, event)
+        .map_err(|error| StoreError::Refused(format!("{}: {error}", sweep.id)))
 }
 
 /// The last running trial of a sweep that was to stop has ended.
@@ -135,12 +132,16 @@ pub(super) fn fail<W: Write>(store: &mut W, sweep: &mut SweepRow, cause: Cause<'
 pub(super) fn remove<W: Write>(store: &mut W, remove: &RemoveSweep) -> Rows<Vec<Hash>> {
     let sweep = find_sweep(store, &remove.sweep)?;
     if !sweep.state.has_ended() {
-        return Err(StoreError::Refused(format!(
-            "{} is {}: stop it first (`hone stop {}`)",
-            sweep.id,
-            sweep.state.as_str(),
-            sweep.id
-        )));
+        let id = &sweep.id;
+        return Err(StoreError::Refused(match sweep.state {
+            SweepState::Stopping => {
+                format!("{id} is stopping: it can be removed when its last running trial has ended")
+            }
+            state => format!(
+                "{id} is {}: stop it first (`hone stop {id}`)",
+                state.as_str()
+            ),
+        }));
     }
     let mut hashes: Vec<Hash> = store
         .sweep_blobs(sweep.key)?

@@ -49,6 +49,8 @@ pub enum LaunchOutcome {
     Continued,
     /// The same file, over: nothing to do but read.
     Ended,
+    /// The same file, which ends as stopped when its last running trial has ended.
+    Stopping,
 }
 
 /// What a person (or the driver) wants of a sweep.
@@ -58,8 +60,8 @@ pub enum SweepChange {
     Pause,
     /// Goes on.
     Resume,
-    /// Ends it: queued and waiting trials are cancelled, running ones asked to end. The state stays until the last one
-    /// has ended; then the sweep is stopped, in the same transaction.
+    /// Ends it: queued and waiting trials are cancelled, running ones asked to end. With the last of those it is stopped, in
+    /// the same transaction; until then it is stopping.
     Stop,
     /// It cannot go on.
     Fail,

@@ -1,13 +1,14 @@
 //! [`Read`] over maps.
 
-use std::{cmp::Reverse, ops::Range};
+use std::ops::Range;
 
 use super::{Memory, Stored};
 use crate::{
     ids::{AttemptNumber, Hash, RequestId, SessionId, TrialNumber},
     store::{
         StoreError,
-        history::{Event, TrialFilter, TrialResult, TrialSort},
+        command::Millis,
+        history::{Event, LogLine, TrialFilter, TrialPlace, TrialResult, TrialSort},
         rows::{
             AttemptRow, PointRow, Read, ReportRow, RoundRow, Rows, SweepKey, SweepRow, TrialRow,
         },
@@ -148,18 +149,23 @@ impl Read for Memory {
                 && (filter.all_kinds || trial.kind == TrialKind::Search)
                 && (filter.states.is_empty() || filter.states.contains(&trial.state))
         };
-        let mut trials: Vec<TrialRow> = self.trials_of(sweep).filter(wanted).cloned().collect();
-        match filter.sort {
-            TrialSort::Number => {}
-            TrialSort::Recent => {
-                trials.sort_by_key(|trial| Reverse((trial.changed, trial.number)));
+        let order = |a: &TrialPlace, b: &TrialPlace| {
+            let by_number = a.number.cmp(&b.number);
+            match (filter.sort, a.objective, b.objective) {
+                (TrialSort::Number, ..) => by_number,
+                (TrialSort::Recent, ..) => b.changed.cmp(&a.changed).then(by_number.reverse()),
+                (_, Some(a), Some(b)) if maximize => b.total_cmp(&a).then(by_number),
+                (_, Some(a), Some(b)) => a.total_cmp(&b).then(by_number),
+                (_, a, b) => a.is_none().cmp(&b.is_none()).then(by_number),
             }
-            TrialSort::Objective => trials.sort_by(|a, b| match (a.objective, b.objective) {
-                (Some(a), Some(b)) if maximize => b.total_cmp(&a),
-                (Some(a), Some(b)) => a.total_cmp(&b),
-                (a, b) => a.is_none().cmp(&b.is_none()),
-            }),
-        }
+        };
+        let behind = |trial: &&TrialRow| {
+            let past = filter.past.as_ref();
+            past.is_none_or(|past| order(past, &trial.listed()).is_lt())
+        };
+        let trials = self.trials_of(sweep).filter(wanted).filter(behind);
+        let mut trials: Vec<TrialRow> = trials.cloned().collect();
+        trials.sort_by(|a, b| order(&a.listed(), &b.listed()));
         trials.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         let params = |trial: &TrialRow| {
             let point = self.points.get(&(sweep, trial.place));
@@ -202,6 +208,30 @@ impl Read for Memory {
 
     fn attempts(&self, sweep: SweepKey, trial: TrialNumber) -> Rows<Vec<AttemptRow>> {
         Ok(self.attempts_of(sweep, trial).cloned().collect())
+    }
+
+    fn trained_ms(&self, sweep: SweepKey) -> Rows<u64> {
+        let ends_itself = [AttemptState::Finished, AttemptState::Released];
+        let attempts = self.attempts.iter().filter(|((of, ..), _)| *of == sweep);
+        let mut spans: Vec<(Millis, Millis)> = attempts
+            .map(|(&(_, trial, number), row)| {
+                let by_itself = row.ended.filter(|_| ends_itself.contains(&row.state));
+                let reports = (sweep, trial, number, 0)..=(sweep, trial, number, u32::MAX);
+                let reported = self.reports.range(reports).map(|(_, report)| report.at);
+                (
+                    row.started,
+                    by_itself.or(reported.max()).unwrap_or(row.started),
+                )
+            })
+            .collect();
+        spans.sort_unstable();
+        let mut covered = Millis::MIN;
+        let mut sum = 0;
+        for (began, ended) in spans {
+            sum += (ended - began.max(covered)).max(0);
+            covered = covered.max(ended);
+        }
+        Ok(sum.unsigned_abs())
     }
 
     fn open_attempts(
@@ -292,12 +322,16 @@ impl Read for Memory {
         Ok(self.blobs.keys().any(|(.., other)| *other == hash))
     }
 
-    fn logs(&self, sweep: SweepKey, trial: TrialNumber) -> Rows<Vec<(AttemptNumber, String)>> {
+    fn logs(&self, sweep: SweepKey, trial: TrialNumber) -> Rows<Vec<LogLine>> {
         let first = (sweep, trial, AttemptNumber(0));
         let last = (sweep, trial, AttemptNumber(u32::MAX));
         let mut lines = Vec::new();
         for ((.., attempt), texts) in self.logs.range(first..=last) {
-            lines.extend(texts.values().map(|text| (*attempt, text.clone())));
+            lines.extend(texts.iter().map(|(number, text)| LogLine {
+                attempt: *attempt,
+                number: *number,
+                text: text.clone(),
+            }));
         }
         Ok(lines)
     }

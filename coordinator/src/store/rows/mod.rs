@@ -12,7 +12,7 @@ pub use write::Write;
 use super::{
     StoreError,
     command::Millis,
-    history::{CurvePoint, Event},
+    history::{CurvePoint, Event, TrialPlace},
     values::{DataSet, NewRound, NewSweep, WinnerRef},
 };
 use crate::{
@@ -46,8 +46,6 @@ pub struct SweepRow {
     pub state: SweepState,
     /// Its check has passed, or it has none.
     pub checked: bool,
-    /// A stop waits for its running trials.
-    pub stopping: bool,
     /// Why it ended.
     pub reason: String,
     /// Newest applied decision.
@@ -186,6 +184,17 @@ pub struct TrialRow {
     pub reason: String,
     /// Newest transition or report.
     pub changed: Millis,
+}
+
+impl TrialRow {
+    /// Where it stands in a listing.
+    pub fn listed(&self) -> TrialPlace {
+        TrialPlace {
+            number: self.number,
+            objective: self.objective,
+            changed: self.changed,
+        }
+    }
 }
 
 /// One attempt.

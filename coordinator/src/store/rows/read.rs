@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::{
     ids::{AttemptNumber, Hash, RequestId, SessionId, TrialNumber},
     store::{
-        history::{Event, TrialFilter, TrialResult},
+        history::{Event, LogLine, TrialFilter, TrialResult},
         rows::{AttemptRow, PointRow, ReportRow, RoundRow, Rows, SweepKey, SweepRow, TrialRow},
         values::{BlobRef, WinnerRef},
     },
@@ -78,6 +78,9 @@ pub trait Read {
     ) -> Rows<Option<AttemptRow>>;
     /// All attempts of a trial, ascending.
     fn attempts(&self, sweep: SweepKey, trial: TrialNumber) -> Rows<Vec<AttemptRow>>;
+    /// Time in which at least one attempt of a sweep ran. One that did not end by itself counts up to its last report: when its
+    /// worker fell silent is not known. Reads all attempts of the sweep.
+    fn trained_ms(&self, sweep: SweepKey) -> Rows<u64>;
     /// Attempts that run; only this session's when given.
     fn open_attempts(
         &self,
@@ -118,5 +121,5 @@ pub trait Read {
     /// Whether any sweep refers to it.
     fn blob_needed(&self, hash: Hash) -> Rows<bool>;
     /// What workers wrote about a trial.
-    fn logs(&self, sweep: SweepKey, trial: TrialNumber) -> Rows<Vec<(AttemptNumber, String)>>;
+    fn logs(&self, sweep: SweepKey, trial: TrialNumber) -> Rows<Vec<LogLine>>;
 }

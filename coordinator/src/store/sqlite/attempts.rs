@@ -62,6 +62,13 @@ static UPDATE: Bulk = Bulk::new(
     11,
 );
 const EXCUSE: &str = "UPDATE attempts SET excused = 1 WHERE state = 'running' AND excused = 0";
+// Each attempt adds what reaches beyond all that began before it.
+const TRAINED: &str = "WITH span AS (SELECT a.started_ms AS began, CASE WHEN a.state IN ('finished', 'released') THEN \
+    a.ended_ms ELSE coalesce((SELECT max(r.at_ms) FROM reports r WHERE r.sweep = a.sweep AND r.trial = a.trial AND \
+    r.attempt = a.attempt), a.started_ms) END AS ended FROM attempts a WHERE a.sweep = ?1), reach AS (SELECT began, \
+    ended, max(ended) OVER (ORDER BY began ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS covered FROM span) \
+    SELECT coalesce(sum(max(0, ended - max(began, coalesce(covered, began)))), 0) AS trained_ms FROM reach";
+
 #[cfg(test)]
 pub(super) fn statements() -> Vec<(&'static str, usize)> {
     let bulk = [&INSERT, &UPDATE].into_iter().flat_map(Bulk::statements);
@@ -73,6 +80,7 @@ pub(super) fn statements() -> Vec<(&'static str, usize)> {
         (GRANTED, 2),
         (EXCUSE, 0),
         (IN_ORDER, 3),
+        (TRAINED, 1),
     ];
     bulk.chain(others).collect()
 }
@@ -122,6 +130,13 @@ pub(super) fn of_trial(c: &Db, sweep: SweepKey, trial: TrialNumber) -> Rows<Vec<
         read,
     )?;
     Ok(rows.into_iter().map(|(.., row)| row).collect())
+}
+
+pub(super) fn trained_ms(c: &Db, sweep: SweepKey) -> Rows<u64> {
+    let sum = first(c, "attempts", TRAINED, params![sweep.0], |cells| {
+        cells.number("trained_ms")
+    })?;
+    Ok(sum.unwrap_or(0))
 }
 
 pub(super) fn open(c: &Db, session: Option<SessionId>) -> Rows<Vec<Placed>> {

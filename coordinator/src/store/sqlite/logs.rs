@@ -10,11 +10,14 @@ use super::{
 };
 use crate::{
     ids::{AttemptNumber, TrialNumber},
-    store::rows::{LOG_LINES, Rows, SweepKey},
+    store::{
+        history::LogLine,
+        rows::{LOG_LINES, Rows, SweepKey},
+    },
 };
 
 const OF_TRIAL: &str =
-    "SELECT attempt, text FROM logs WHERE sweep = ?1 AND trial = ?2 ORDER BY attempt, line";
+    "SELECT attempt, line, text FROM logs WHERE sweep = ?1 AND trial = ?2 ORDER BY attempt, line";
 // By number: what is there already stays, as it is.
 static ADD: Bulk = Bulk::new(
     "INSERT OR IGNORE INTO logs (sweep, trial, attempt, line, text) VALUES {rows}",
@@ -28,14 +31,14 @@ pub(super) fn statements() -> Vec<(&'static str, usize)> {
     ADD.statements().chain([(OF_TRIAL, 2), (TRIM, 4)]).collect()
 }
 
-pub(super) fn of_trial(
-    c: &Db,
-    sweep: SweepKey,
-    trial: TrialNumber,
-) -> Rows<Vec<(AttemptNumber, String)>> {
+pub(super) fn of_trial(c: &Db, sweep: SweepKey, trial: TrialNumber) -> Rows<Vec<LogLine>> {
     let params = params![sweep.0, int(trial.0)];
     all(c, "logs", OF_TRIAL, params, |cells| {
-        Ok((AttemptNumber(cells.number("attempt")?), cells.get("text")?))
+        Ok(LogLine {
+            attempt: AttemptNumber(cells.number("attempt")?),
+            number: cells.number("line")?,
+            text: cells.get("text")?,
+        })
     })
 }
 

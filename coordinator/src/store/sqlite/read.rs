@@ -10,7 +10,7 @@ use super::{
 use crate::{
     ids::{AttemptNumber, Hash, RequestId, SessionId, TrialNumber},
     store::{
-        history::{Event, TrialFilter, TrialResult},
+        history::{Event, LogLine, TrialFilter, TrialResult},
         rows::{
             AttemptRow, PointRow, Read, ReportRow, RoundRow, Rows, SweepKey, SweepRow, TrialRow,
         },
@@ -132,6 +132,10 @@ impl Read for Db {
         attempts::of_trial(self, sweep, trial)
     }
 
+    fn trained_ms(&self, sweep: SweepKey) -> Rows<u64> {
+        attempts::trained_ms(self, sweep)
+    }
+
     fn open_attempts(
         &self,
         session: Option<SessionId>,
@@ -191,7 +195,7 @@ impl Read for Db {
         blobs::needed(self, hash)
     }
 
-    fn logs(&self, sweep: SweepKey, trial: TrialNumber) -> Rows<Vec<(AttemptNumber, String)>> {
+    fn logs(&self, sweep: SweepKey, trial: TrialNumber) -> Rows<Vec<LogLine>> {
         logs::of_trial(self, sweep, trial)
     }
 }

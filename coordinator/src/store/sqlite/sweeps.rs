@@ -24,7 +24,7 @@ const LIVE_KEYS: &str =
     "SELECT id FROM sweeps WHERE state IN ('checking', 'running', 'paused') ORDER BY id";
 const NEWEST: &str = "SELECT max(id) FROM sweeps";
 const SELECT: &str = "SELECT id, name, identity, request, seed, trainer, metric, maximize, at_best, target, \
-    data_source, folds, with_check, definition, state, checked, stopping, reason, decisions, next_number, created_ms, ended_ms, \
+    data_source, folds, with_check, definition, state, stopping, checked, reason, decisions, next_number, created_ms, ended_ms, \
     first_grant_ms, last_end_ms, queued, running, counts_json, points, trials, epochs_trained, images_trained, \
     training_seconds, epochs_planned, trials_planned, data_hash, data_shape_json, data_classes, check_json, \
     best_round, best_point, test_accuracy FROM sweeps WHERE id = ?1";
@@ -120,9 +120,8 @@ fn read(cells: &mut Cells<'_>) -> Rows<SweepRow> {
         id: SweepId::new(&name),
         sweep: Arc::new(sweep),
         request,
-        state: cells.word("state", SweepState::parse)?,
+        state: read_state(cells)?,
         checked: cells.flag("checked")?,
-        stopping: cells.flag("stopping")?,
         reason: cells.get("reason")?,
         decisions: cells.number("decisions")?,
         next_number: cells.number("next_number")?,
@@ -152,6 +151,13 @@ fn read(cells: &mut Cells<'_>) -> Rows<SweepRow> {
         .map(|(round, point)| WinnerRef { round, point });
     row.test_accuracy = cells.get("test_accuracy")?;
     Ok(row)
+}
+
+/// A sweep that is to stop has the word of a live one, and `stopping` beside it.
+fn read_state(cells: &mut Cells<'_>) -> Rows<SweepState> {
+    let state = cells.word("state", SweepState::parse)?;
+    let stopping = cells.flag("stopping")?;
+    Ok(SweepState::of_stored(state, stopping))
 }
 
 fn read_launched(cells: &mut Cells<'_>, name: &str, identity: String) -> Rows<NewSweep> {
@@ -225,14 +231,15 @@ pub(super) fn update(c: &Db, row: &SweepRow) -> Rows<()> {
         .data
         .as_ref()
         .map(|data| serde_json::json!(data.shape).to_string());
+    let (state, stopping) = row.state.stored();
     run(
         c,
         UPDATE,
         params![
             row.key.0,
-            row.state.as_str(),
+            state.as_str(),
             row.checked,
-            row.stopping,
+            stopping,
             &row.reason,
             int(row.decisions),
             int(row.next_number),

@@ -98,21 +98,38 @@ const IN_STATE: &str = "SELECT number FROM trials WHERE sweep = ?1 AND state = ?
 // constant. A bare parameter behind LIMIT would make SQLite plan it anew each time.
 macro_rules! listing {
     ($order:literal) => {
+        listing!("", $order)
+    };
+    ($past:literal, $order:literal) => {
         concat!(
             "SELECT ",
             columns!(),
             ", p.params_json FROM trials t JOIN points p ON p.sweep = t.sweep AND p.round = t.round AND p.point = \
              t.point WHERE t.sweep = ?1 AND t.number > ?2 AND (?3 IS NULL OR t.round = ?3) AND (?4 OR t.kind = \
-             'search') AND (?5 = '[]' OR t.state IN (SELECT value FROM json_each(?5))) ORDER BY ",
+             'search') AND (?5 = '[]' OR t.state IN (SELECT value FROM json_each(?5))) ",
+            $past,
+            "ORDER BY ",
             $order,
             " LIMIT CAST(?6 AS INTEGER)"
         )
     };
 }
 const LIST: &str = listing!("t.number");
-const LIST_RECENT: &str = listing!("t.changed_ms DESC, t.number DESC");
-const LIST_MAX: &str = listing!("t.objective IS NULL, t.objective DESC, t.number");
-const LIST_MIN: &str = listing!("t.objective IS NULL, t.objective, t.number");
+// The page behind trial ?7, which has the value ?8 in this order; null for the first page.
+const LIST_RECENT: &str = listing!(
+    "AND (?7 IS NULL OR t.changed_ms < ?8 OR (t.changed_ms = ?8 AND t.number < ?7)) ",
+    "t.changed_ms DESC, t.number DESC"
+);
+const LIST_MAX: &str = listing!(
+    "AND (?7 IS NULL OR t.objective < ?8 OR (t.objective = ?8 AND t.number > ?7) OR (t.objective IS NULL AND \
+     (?8 IS NOT NULL OR t.number > ?7))) ",
+    "t.objective IS NULL, t.objective DESC, t.number"
+);
+const LIST_MIN: &str = listing!(
+    "AND (?7 IS NULL OR t.objective > ?8 OR (t.objective = ?8 AND t.number > ?7) OR (t.objective IS NULL AND \
+     (?8 IS NOT NULL OR t.number > ?7))) ",
+    "t.objective IS NULL, t.objective, t.number"
+);
 static INSERT: Bulk = Bulk::new(
     "INSERT INTO trials (sweep, number, kind, round, point, repeat, fold, seed, full_epochs, weights_of, retry_of, state, \
      asked, to_epoch, queue_order, waits_at_end, keep_weights, attempts, worker, objective, epoch, most_epochs, \
@@ -158,9 +175,9 @@ pub(super) fn statements() -> Vec<(&'static str, usize)> {
         (REPLACED, 1),
         (FIRST_PLANNED, 3),
         (LIST, 6),
-        (LIST_RECENT, 6),
-        (LIST_MAX, 6),
-        (LIST_MIN, 6),
+        (LIST_RECENT, 8),
+        (LIST_MAX, 8),
+        (LIST_MIN, 8),
     ];
     bulk.chain(others).collect()
 }
@@ -346,7 +363,8 @@ pub(super) fn list(
         .filter(|state| filter.states.contains(state))
         .map(TrialState::as_str)
         .collect();
-    let params = params![
+    let past = filter.past.map(|past| int(past.number.0));
+    let mut params = params![
         sweep.0,
         int(filter.after),
         filter.round,
@@ -354,6 +372,15 @@ pub(super) fn list(
         serde_json::json!(states).to_string(),
         int(limit),
     ];
+    match filter.sort {
+        TrialSort::Number => params[1] = int(filter.after).max(past.unwrap_or(0)).into(),
+        TrialSort::Recent => {
+            params.extend(params![past, filter.past.map(|past| past.changed)]);
+        }
+        TrialSort::Objective => {
+            params.extend(params![past, filter.past.and_then(|past| past.objective)]);
+        }
+    }
     all(c, "trials", sql, params, |cells| {
         Ok((read(cells)?, cells.get("params_json")?))
     })

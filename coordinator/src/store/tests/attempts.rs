@@ -1,6 +1,6 @@
 //! Leases: who may write what, and what repeating does.
 
-use super::bench::{both, checkpoint, digits, epoch_of, fenced, hash, id};
+use super::bench::{Bench, both, checkpoint, digits, epoch_of, fenced, hash, id};
 use crate::{
     ids::{AttemptNumber, AttemptRef, RequestId, SessionId, Token, TrialNumber},
     store::{
@@ -488,8 +488,8 @@ fn the_last_200_lines_of_log_stay() {
         let key = b.read().sweep_key("s").unwrap().unwrap();
         let logs = b.read().logs(key, TrialNumber(1)).unwrap();
         assert_eq!(logs.len(), 200);
-        assert_eq!(logs[0].1, "line 100");
-        assert_eq!(logs[199].1, "line 299");
+        assert_eq!((logs[0].number, logs[0].text.as_str()), (101, "line 100"));
+        assert_eq!(logs[199].text, "line 299");
         let absurd = Log {
             attempt: granted.attempt.clone(),
             lines: Lines {
@@ -523,5 +523,46 @@ fn nothing_is_granted_while_paused_and_a_request_id_does_not_outlive_its_attempt
         let again = b.apply(again).unwrap().unwrap();
         assert!(!again.repeated);
         assert_eq!(again.attempt.attempt, AttemptNumber(2));
+    });
+}
+
+#[test]
+fn pauses_are_no_time_of_training() {
+    both(|b| {
+        b.with_trials(4);
+        let trained = |b: &Bench| {
+            let key = b.read().sweep_key("s").unwrap().unwrap();
+            b.read().trained_ms(key).unwrap()
+        };
+        assert_eq!(trained(b), 0);
+        let goes_on = |b: &mut Bench, at: i64| b.at = at - 1;
+        goes_on(b, 10_000);
+        // Two slots at once, from 10 s to 13 s and from 11 s to 14 s.
+        let mut one = b.ask(1);
+        one.at = 10_000;
+        let one = b.apply(one).unwrap().unwrap();
+        let mut two = b.ask(2);
+        two.at = 11_000;
+        let two = b.apply(two).unwrap().unwrap();
+        goes_on(b, 13_000);
+        b.release(&one.attempt, None).unwrap();
+        goes_on(b, 14_000);
+        b.release(&two.attempt, None).unwrap();
+        assert_eq!(trained(b), 4_000);
+        // A day later one that is found dead an hour after its last report.
+        goes_on(b, 90_000_000);
+        let dead = b.grant(1).unwrap();
+        goes_on(b, 90_002_000);
+        let granted = 90_000_000;
+        b.report(&dead.attempt, 1, 0.5).unwrap();
+        let reported = b.at;
+        goes_on(b, 93_600_000);
+        let running = trained(b);
+        b.expire(&dead.attempt).unwrap();
+        assert_eq!(trained(b), running);
+        assert_eq!(running, 4_000 + u64::try_from(reported - granted).unwrap());
+        let detail = b.detail();
+        let wall = detail.last_end.unwrap() - detail.first_grant.unwrap();
+        assert!(wall > 80_000_000, "{wall}");
     });
 }

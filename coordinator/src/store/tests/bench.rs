@@ -347,7 +347,7 @@ pub(super) fn checkpoint(n: u8, epoch: u32, stored: bool) -> BlobRef {
     }
 }
 
-pub(super) fn sweep(name: &str) -> NewSweep {
+pub(crate) fn sweep(name: &str) -> NewSweep {
     NewSweep {
         name: name.to_owned(),
         identity: format!("identity of {name}"),
@@ -379,7 +379,7 @@ pub(super) fn round(points: u64) -> Action {
     })
 }
 
-pub(super) fn trial(number: u64) -> NewTrial {
+pub(crate) fn trial(number: u64) -> NewTrial {
     NewTrial {
         number: TrialNumber(number),
         kind: TrialKind::Search,

@@ -1,6 +1,6 @@
 //! What the search decides, and what it is replayed from.
 
-use super::bench::{both, checkpoint, hash, id, trial};
+use super::bench::{Bench, both, checkpoint, hash, id, trial};
 use crate::{
     ids::TrialNumber,
     search::{TrialValue, worth},
@@ -106,11 +106,16 @@ fn trials_wait_at_a_rung_and_are_promoted_or_pruned() {
         b.decide(vec![promote, prune]);
         assert_eq!(b.state(1), TrialState::Pruned);
         // A promoted trial keeps its point's value until it has a new one.
-        assert_eq!(b.detail().best.unwrap().objective, 0.2);
+        let of_the_rung = |b: &Bench| {
+            let best = b.detail().best.unwrap();
+            (best.objective, best.trials, best.epochs)
+        };
+        assert_eq!(of_the_rung(b), (0.2, vec![TrialNumber(2)], 1));
         let granted = b.grant(1).unwrap();
         assert_eq!((granted.to_epoch, granted.keep_weights), (3, true));
         assert_eq!(granted.resume, Some(checkpoint(2, 1, true)));
         b.report(&granted.attempt, 2, 0.6).unwrap();
+        assert_eq!(of_the_rung(b), (0.2, vec![TrialNumber(2)], 1));
         b.report(&granted.attempt, 3, 0.5).unwrap();
         b.finish(&granted.attempt, Outcome::Completed).unwrap();
         assert_eq!(b.detail().rounds[0].points_finished, 2);

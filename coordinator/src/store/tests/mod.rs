@@ -1,7 +1,7 @@
 //! The conformance suite: each test runs against both appliers.
 
 mod attempts;
-mod bench;
+pub(crate) mod bench;
 mod decisions;
 mod files;
 mod full_disk;

@@ -156,11 +156,36 @@ fn a_stop_waits_for_the_trials_that_run() {
         let granted = b.grant(1).unwrap();
         assert_eq!(
             b.apply(change(SweepChange::Stop)).unwrap(),
-            SweepState::Running
+            SweepState::Stopping
         );
-        assert!(b.detail().stopping);
+        assert_eq!(b.detail().summary.state, SweepState::Stopping);
+        assert_eq!(b.detail().summary.ended, None);
         assert_eq!(b.detail().counts, [0, 1, 0, 0, 0, 0, 2, 0]);
         assert!(b.grant(2).is_none());
+        // What is said then is what happens: it is not taken back, nor begun again.
+        assert_eq!(b.launch().outcome, LaunchOutcome::Stopping);
+        let extend = |first_trial| ExtendSweep {
+            sweep: SweepId::new("s"),
+            definition: b"one round more".to_vec(),
+            first_trial: TrialNumber(first_trial),
+            reserve: TrialNumber(4),
+            actor: "user".to_owned(),
+            reason: String::new(),
+            at: 7,
+        };
+        let refused = [
+            b.apply(change(SweepChange::Resume)).unwrap_err(),
+            b.apply(change(SweepChange::Pause)).unwrap_err(),
+            b.apply(extend(4)).unwrap_err(),
+            b.apply(RemoveSweep { sweep: id() }).unwrap_err(),
+        ];
+        for error in refused {
+            assert!(error.to_string().contains("stopping"), "{error}");
+        }
+        let stop = b.apply(change(SweepChange::Stop)).unwrap();
+        assert_eq!(stop, SweepState::Stopping, "twice is once");
+        b.restart();
+        assert_eq!(b.detail().summary.state, SweepState::Stopping);
         // A decision made before the stop was known brings nothing new.
         b.decide(vec![Action::Enqueue(vec![trial(4)])]);
         assert_eq!(b.detail().summary.trials, 3);
@@ -178,15 +203,6 @@ fn a_stop_waits_for_the_trials_that_run() {
             b.apply(change(SweepChange::Pause)),
             Err(StoreError::Refused(_))
         ));
-        let extend = |first_trial| ExtendSweep {
-            sweep: SweepId::new("s"),
-            definition: b"one round more".to_vec(),
-            first_trial: TrialNumber(first_trial),
-            reserve: TrialNumber(4),
-            actor: "user".to_owned(),
-            reason: String::new(),
-            at: 7,
-        };
         assert_eq!(b.apply(extend(3)), Err(StoreError::Busy));
         assert_eq!(b.detail().sweep.definition, sweep("s").definition);
         b.apply(extend(4)).unwrap();
@@ -194,6 +210,105 @@ fn a_stop_waits_for_the_trials_that_run() {
         assert_eq!(b.detail().next_number, 5);
         b.decide(vec![Action::Enqueue(vec![trial(4)])]);
         assert_eq!(b.grant(1).unwrap().attempt.trial, TrialNumber(4));
+    });
+}
+
+#[test]
+fn a_stop_is_kept_whatever_was_decided_before_it_was_known() {
+    both(|b| {
+        for action in [
+            Action::CheckPassed,
+            Action::Complete {
+                winner: None,
+                reason: "the plan is done".to_owned(),
+            },
+            Action::Fail {
+                reason: "nothing works".to_owned(),
+            },
+        ] {
+            let name = format!("s{action:?}").to_lowercase();
+            let name: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
+            let launched = b.launch_as(sweep(&name)).sweep;
+            let decide = |number, actions| Decide {
+                sweep: launched.clone(),
+                number,
+                actions,
+                at: 5,
+            };
+            b.apply(decide(1, vec![Action::Enqueue(vec![trial(1)])]))
+                .unwrap();
+            let granted = b.grant(1).unwrap();
+            let mut stop = change(SweepChange::Stop);
+            stop.sweep = launched.clone();
+            b.apply(stop).unwrap();
+            let late = b.apply(decide(2, vec![action])).unwrap();
+            assert_eq!(late.state, SweepState::Stopping);
+            let ended = b.expire(&granted.attempt).unwrap();
+            assert_eq!(
+                (ended.state, ended.sweep),
+                (TrialState::Cancelled, SweepState::Stopped)
+            );
+        }
+    });
+}
+
+#[test]
+fn every_order_is_gone_through_page_by_page() {
+    both(|b| {
+        b.with_trials(7);
+        for value in [0.5, 0.9, 0.5, 0.7] {
+            b.complete(1, value);
+        }
+        let all = |b: &super::bench::Bench, sort, limit| {
+            let mut filter = TrialFilter {
+                sort,
+                limit: Some(limit),
+                ..TrialFilter::default()
+            };
+            let mut numbers = Vec::new();
+            loop {
+                let page = compose::trials(b.read(), &id(), &filter).unwrap();
+                numbers.extend(page.iter().map(|trial| trial.number.0));
+                match page.last() {
+                    Some(last) => filter.past = Some(last.listed()),
+                    None => return numbers,
+                }
+            }
+        };
+        for (sort, order) in [
+            (TrialSort::Number, [1, 2, 3, 4, 5, 6, 7]),
+            (TrialSort::Objective, [2, 4, 1, 3, 5, 6, 7]),
+            (TrialSort::Recent, [4, 3, 2, 1, 7, 6, 5]),
+        ] {
+            for limit in 1..=8 {
+                assert_eq!(all(b, sort, limit), order, "{sort:?}, pages of {limit}");
+            }
+        }
+        let mut other = sweep("t");
+        other.objective.maximize = false;
+        let name = b.launch_as(other).sweep;
+        let enqueue = vec![Action::Enqueue((1..=3).map(trial).collect())];
+        b.apply(Decide {
+            sweep: name.clone(),
+            number: 1,
+            actions: enqueue,
+            at: 5,
+        })
+        .unwrap();
+        b.apply(change(SweepChange::Stop)).unwrap();
+        b.complete(1, 0.5);
+        b.complete(1, 0.3);
+        let mut filter = TrialFilter {
+            sort: TrialSort::Objective,
+            limit: Some(1),
+            ..TrialFilter::default()
+        };
+        let mut numbers = Vec::new();
+        while let Some(trial) = compose::trials(b.read(), &name, &filter).unwrap().pop() {
+            numbers.push(trial.number.0);
+            filter.past = Some(trial.listed());
+        }
+        assert_eq!(numbers, [2, 1, 3], "smaller is better");
     });
 }
 

@@ -147,6 +147,7 @@ async fn person(
         tokio::time::sleep(10 * SECOND).await;
         let request = v1::GetSweepRequest {
             sweep: "toy".to_owned(),
+            trained: false,
         };
         let Ok(detail) = history.get_sweep(request).await else {
             continue;

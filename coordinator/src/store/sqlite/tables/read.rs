@@ -10,7 +10,7 @@ use super::{
 use crate::{
     ids::{AttemptNumber, Hash, RequestId, SessionId, TrialNumber},
     store::{
-        history::{Event, TrialFilter, TrialResult},
+        history::{Event, LogLine, TrialFilter, TrialResult},
         rows::{
             AttemptRow, PointRow, Read, ReportRow, RoundRow, Rows, SweepKey, SweepRow, TrialRow,
         },
@@ -251,6 +251,10 @@ impl Read for Tables {
         self.file()?.attempts(sweep, trial)
     }
 
+    fn trained_ms(&self, sweep: SweepKey) -> Rows<u64> {
+        self.file()?.trained_ms(sweep)
+    }
+
     fn open_attempts(
         &self,
         session: Option<SessionId>,
@@ -327,7 +331,7 @@ impl Read for Tables {
         self.file()?.blob_needed(hash)
     }
 
-    fn logs(&self, sweep: SweepKey, trial: TrialNumber) -> Rows<Vec<(AttemptNumber, String)>> {
+    fn logs(&self, sweep: SweepKey, trial: TrialNumber) -> Rows<Vec<LogLine>> {
         self.file()?.logs(sweep, trial)
     }
 }
