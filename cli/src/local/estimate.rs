@@ -8,11 +8,11 @@ use hone_worker::{
         executor::{Batch, Training},
         init::initial_parameters,
     },
-    data::{Library, Validation},
+    data::{FitCost, Library, Shape},
 };
 
 use super::setup;
-use crate::{args::WorkerSetup, sweep_file::SweepFile};
+use crate::{args::WorkerSetup, exit::wrong, sweep_file::SweepFile};
 
 /// Steps that are timed, after a few that are not.
 const STEPS: u32 = 20;
@@ -27,19 +27,47 @@ pub struct Estimate {
     pub images_per_second: f64,
     /// Seconds of one epoch, evaluation included.
     pub epoch_seconds: f64,
+    /// What comes before the first epoch, once a worker.
+    pub fit: Option<Fit>,
+}
+
+/// Fitting `pca` or `whiten` and applying it.
+#[derive(Clone, Copy, Debug)]
+pub struct Fit {
+    /// Its name in a sweep file.
+    pub kind: &'static str,
+    /// Once for each of so many folds.
+    pub folds: u32,
+    /// All threads of a worker.
+    pub threads: usize,
+    /// One of them.
+    pub cost: FitCost,
+}
+
+impl Fit {
+    /// Of all folds.
+    pub fn seconds(self) -> f64 {
+        self.cost.seconds(self.threads) * f64::from(self.folds)
+    }
 }
 
 impl Estimate {
-    /// Of so many epochs on so many slots.
+    /// Of so many epochs on so many slots, with what comes before them.
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
     pub fn seconds(self, epochs: u64, slots: usize) -> f64 {
-        epochs as f64 * self.epoch_seconds / slots.max(1) as f64
+        let fit = self.fit.map_or(0.0, Fit::seconds);
+        fit + epochs as f64 * self.epoch_seconds / slots.max(1) as f64
     }
 }
 
 /// Trains the net in the middle of the space for a few steps; `None` for another trainer, or images of unknown number.
+/// A worker has `slots`.
 #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-pub fn measure(file: &SweepFile, setup: &WorkerSetup) -> anyhow::Result<Option<Estimate>> {
+pub fn measure(
+    file: &SweepFile,
+    setup: &WorkerSetup,
+    slots: usize,
+) -> anyhow::Result<Option<Estimate>> {
     let Some(data) = &file.data else {
         return Ok(None);
     };
@@ -54,12 +82,24 @@ pub fn measure(file: &SweepFile, setup: &WorkerSetup) -> anyhow::Result<Option<E
     let batch = config.train.batch_size;
     let steps_per_second = steps_a_second(&trainer, &architecture, &config)?;
     let images_per_second = steps_per_second * batch as f64;
-    let (train, validation) = split(&config, images);
+    let (train, validation) = config.data.counts(images);
     // Evaluation is the forward pass alone: about a third of a step.
-    let epoch_seconds = (train + validation / 3.0) / images_per_second;
+    let epoch_seconds = (train as f64 + validation as f64 / 3.0) / images_per_second;
+    let [height, width, channels] = shape;
+    let cost = config
+        .data
+        .fit_cost(Shape::new(height, width, channels), images, 0)
+        .map_err(|problem| wrong(problem.to_string()))?;
+    let fit = cost.map(|cost| Fit {
+        kind: config.data.preprocess.name(),
+        folds: data.folds,
+        threads: slots * usize::from(setup.threads),
+        cost,
+    });
     Ok(Some(Estimate {
         images_per_second,
         epoch_seconds,
+        fit,
     }))
 }
 
@@ -140,22 +180,4 @@ fn images(library: &Library, file: &SweepFile) -> Option<([usize; 3], usize, usi
             Some((shape, set.classes.len(), set.train.len()))
         }
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "an estimate")]
-fn split(config: &Config, images: usize) -> (f64, f64) {
-    let images = images as f64;
-    let validation = match (config.data.folds, config.data.validation) {
-        (Some(folds), _) => images / f64::from(folds.max(1)),
-        (None, Validation::Share(share)) => images * share,
-        (None, Validation::Count(count)) => f64::from(count),
-    };
-    let train = (images - validation).max(0.0);
-    (
-        config
-            .data
-            .limit
-            .map_or(train, |limit| train.min(f64::from(limit))),
-        validation,
-    )
 }

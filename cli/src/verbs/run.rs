@@ -92,12 +92,7 @@ fn preflight(file: &SweepFile, args: &Args) -> anyhow::Result<Option<DataHere>> 
         return Ok(None);
     };
     let here = DataHere::open(file, data, &args.setup.data)?;
-    let shape = here.set.shape;
-    file.check_images(
-        &args.file,
-        [shape.height, shape.width, shape.channels],
-        here.set.classes.len(),
-    )?;
+    file.check_images(&args.file, &here.set)?;
     Ok(Some(here))
 }
 

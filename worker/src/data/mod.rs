@@ -8,21 +8,25 @@
 
 mod augment;
 mod batches;
+mod centred;
 mod cifar;
 mod config;
+mod crew;
 mod digits;
 mod eigen;
 mod error;
+mod fit_cost;
 mod folder;
 mod idx;
+mod krylov;
 mod library;
-mod parallel;
 mod prepared;
 mod preprocess;
 mod random;
 mod read;
 mod rotated;
 mod set;
+mod shared;
 mod split;
 mod statistics;
 mod xor;
@@ -34,7 +38,9 @@ pub use config::{
     Augment, Config, ConfigProblem, KNOWN_SETS, PreprocessKind, Validation, is_known_set,
     plain_name,
 };
+pub use crew::Crew;
 pub use error::DataError;
+pub use fit_cost::FitCost;
 pub use folder::read_image;
 pub use library::Library;
 pub use prepared::{Part, Prepared};

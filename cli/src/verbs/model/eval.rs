@@ -9,6 +9,7 @@ use hone_worker::{
         saved_net::TrainedOn,
     },
     data::{DataSet, Part, Prepared, is_known_set, plain_name},
+    trainer::Stop,
 };
 use serde_json::json;
 
@@ -55,7 +56,7 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
         .library()
         .open(&name)
         .map_err(|error| wrong(error.to_string()))?;
-    let prepared = net.prepare(Arc::clone(&set))?;
+    let prepared = net.prepare(Arc::clone(&set), &trainer.library().crew(&Stop::default())?)?;
     let judged = judged(&net, &trainer, &set, args)?;
     let score = score(&net, &trainer, &prepared, &judged.images)?;
     let images: usize = judged.images.iter().map(|(_, images)| images.len()).sum();

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use crate::data::{DataError, DataSet, Images, Library, Shape};
+use super::crew;
+use crate::data::{
+    Config, DataError, DataSet, Images, Library, Preprocess, PreprocessKind, Shape, Split,
+};
 
 /// The set, or nothing when it is not on this machine.
 fn open(name: &str) -> Option<std::sync::Arc<DataSet>> {
@@ -115,5 +118,30 @@ fn cifar10() {
     assert_eq!(means, ["0.4935", "0.4834", "0.4472"]);
     if let Some(test) = &set.test {
         assert_eq!(test.labels[..10], [3, 8, 8, 0, 6, 6, 1, 6, 3, 1]);
+    }
+}
+
+#[test]
+fn a_few_images_of_mnist_are_whitened() {
+    // Most pixels are white in all of them, and there are fewer images than pixels.
+    let Some(set) = open("mnist") else { return };
+    for limit in [1, 64, 150, 300, 400, 800] {
+        let config = Config {
+            preprocess: PreprocessKind::Whiten,
+            limit: Some(limit),
+            ..Config::new("mnist")
+        };
+        let split = Split::new(&set, &config, 0).unwrap();
+        let fitted = Preprocess::fit(&config, &set, &split.train, &crew());
+        if limit == 1 {
+            let error = fitted.unwrap_err().to_string();
+            assert!(error.contains("do not differ"), "{error}");
+            continue;
+        }
+        let components = fitted.unwrap().rotate.len() / 784;
+        assert!(
+            components < limit as usize || components == 784,
+            "{limit}: {components}"
+        );
     }
 }
