@@ -42,10 +42,12 @@ pub struct FitCost {
     pub(super) way: Way,
     /// At its peak, beside the images as bytes.
     pub bytes: u64,
+    /// What goes with the weights.
+    fitted: u64,
+    /// On one thread.
     seconds: f64,
     images: usize,
     features: usize,
-    fitted: u64,
 }
 
 impl FitCost {
@@ -67,68 +69,69 @@ impl FitCost {
         })
     }
 
-    fn whole(wanted: usize, train: usize, features: usize, copies: usize) -> FitCost {
-        let size = train.min(features);
-        let (n, other) = (size as f64, train.max(features) as f64);
-        let matrix = square(size);
-        let lifted = if train < features {
-            wanted.min(train) * features
+    fn whole(wanted: usize, images: usize, features: usize, copies: usize) -> FitCost {
+        let way = if images < features {
+            Way::Images
         } else {
-            0
+            Way::Features
         };
-        let seconds = nanoseconds::WHOLE * n * n * other / 2.0
+        let (size, other) = (images.min(features), images.max(features));
+        let lifted = match way {
+            Way::Images => wanted.min(images) as f64 * features as f64,
+            _ => 0.0,
+        };
+        let n = size as f64;
+        let spent = nanoseconds::WHOLE * n * n * other as f64 / 2.0
             + nanoseconds::DENSE * n * n * n
-            + nanoseconds::PANEL * lifted as f64 * train as f64;
+            + nanoseconds::PANEL * lifted * images as f64;
+        // The matrix, the rotations and the sorted vectors side by side.
+        let bytes = 3.0 * 8.0 * n * n + 8.0 * lifted;
         FitCost {
-            way: if train < features {
-                Way::Images
-            } else {
-                Way::Features
-            },
-            // The matrix, the rotations and the sorted vectors side by side.
-            bytes: 3 * 8 * matrix + 8 * lifted as u64,
-            seconds: seconds * 1e-9,
-            images: train,
-            features,
+            way,
+            bytes: bytes as u64,
             fitted: 0,
+            seconds: spent * 1e-9,
+            images,
+            features,
         }
-        .with_copies(wanted.min(train), copies)
+        .with_copies(wanted.min(images), copies)
     }
 
-    fn few(wanted: usize, train: usize, features: usize, copies: usize) -> Option<FitCost> {
+    fn few(wanted: usize, images: usize, features: usize, copies: usize) -> Option<FitCost> {
         let (first, most) = krylov::basis(wanted);
-        if 2 * most > train.min(features) {
+        if 2 * most > images.min(features) {
             return None;
         }
-        let (n, d) = (train as f64, features as f64);
-        // Half again as many as are looked at first: what spectra of images take.
+        let (n, d, most) = (images as f64, features as f64, most as f64);
+        // Half again as many directions as are looked at first: what spectra of images take.
         let basis = 1.5 * first as f64;
-        let seconds = nanoseconds::PANEL * (2.0 * n * d * basis + 2.0 * d * basis * basis)
+        let spent = nanoseconds::PANEL * (2.0 * n * d * basis + 2.0 * d * basis * basis)
             + nanoseconds::DENSE * 3.0 * basis * basis * basis;
-        let kept = (most + 2 * wanted) as u64 * features as u64;
+        let bytes = 8.0 * d * (most + 2.0 * wanted as f64) + 3.0 * 8.0 * most * most;
+        let way = Way::Krylov { wanted };
         let cost = FitCost {
-            way: Way::Krylov { wanted },
-            bytes: 8 * kept + 3 * 8 * square(most),
-            seconds: seconds * 1e-9,
-            images: train,
-            features,
+            way,
+            bytes: bytes as u64,
             fitted: 0,
+            seconds: spent * 1e-9,
+            images,
+            features,
         };
         Some(cost.with_copies(wanted, copies))
     }
 
-    /// With what is fitted and the images that are multiplied by it; both lie there packed for a while.
+    /// With what is fitted and the images that are multiplied by it; it lies there packed for a while.
     fn with_copies(mut self, components: usize, copies: usize) -> FitCost {
-        let features = self.features as u64;
-        let factored = zca::factored(components, self.features);
-        let rows = if factored { components } else { self.features } as u64;
-        self.fitted = 4 * rows * features;
+        let features = self.features as f64;
         // A factor is multiplied by twice, there and back.
-        let passes = if factored { 2 } else { 1 };
-        let copied = (copies as u64).saturating_mul(4 * features);
-        self.bytes = self.bytes.max((passes + 1) * self.fitted + copied);
-        self.seconds +=
-            nanoseconds::APPLY * 1e-9 * (passes * rows) as f64 * features as f64 * copies as f64;
+        let (rows, passes) = match zca::factored(components, self.features) {
+            true => (components as f64, 2.0),
+            false => (features, 1.0),
+        };
+        let (fitted, copied) = (4.0 * rows * features, 4.0 * copies as f64 * features);
+        self.fitted = fitted as u64;
+        self.bytes = self.bytes.max(((1.0 + passes) * fitted + copied) as u64);
+        self.seconds += nanoseconds::APPLY * 1e-9 * passes * rows * features * copies as f64;
         self
     }
 
