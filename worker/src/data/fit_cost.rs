@@ -19,7 +19,7 @@ mod nanoseconds {
     /// Of numbers with a panel.
     pub const PANEL: f64 = 0.15;
     /// In f32, of images with what was fitted.
-    pub const APPLY: f64 = 0.02;
+    pub const APPLY: f64 = 0.05;
 }
 
 /// How the components are found.
@@ -60,16 +60,17 @@ impl FitCost {
         let wanted = config
             .components
             .map_or(features, |count| features.min(count as usize));
-        let whole = FitCost::whole(wanted, train, features, copies);
-        let few = FitCost::few(wanted, train, features, copies);
-        // A whole decomposition leaves nothing to chance, so it is preferred while it is not much dearer.
-        Some(match few {
+        // A whole decomposition leaves nothing to chance, so it is preferred while it is not much dearer. Copies have no say:
+        // whoever fits takes the same way.
+        let whole = FitCost::whole(wanted, train, features);
+        let cost = match FitCost::few(wanted, train, features) {
             Some(few) if 2.0 * few.seconds < whole.seconds => few,
             _ => whole,
-        })
+        };
+        Some(cost.with_copies(wanted.min(train), copies))
     }
 
-    fn whole(wanted: usize, images: usize, features: usize, copies: usize) -> FitCost {
+    fn whole(wanted: usize, images: usize, features: usize) -> FitCost {
         let way = if images < features {
             Way::Images
         } else {
@@ -94,10 +95,9 @@ impl FitCost {
             images,
             features,
         }
-        .with_copies(wanted.min(images), copies)
     }
 
-    fn few(wanted: usize, images: usize, features: usize, copies: usize) -> Option<FitCost> {
+    fn few(wanted: usize, images: usize, features: usize) -> Option<FitCost> {
         let (first, most) = krylov::basis(wanted);
         if 2 * most > images.min(features) {
             return None;
@@ -108,16 +108,14 @@ impl FitCost {
         let spent = nanoseconds::PANEL * (2.0 * n * d * basis + 2.0 * d * basis * basis)
             + nanoseconds::DENSE * 3.0 * basis * basis * basis;
         let bytes = 8.0 * d * (most + 2.0 * wanted as f64) + 3.0 * 8.0 * most * most;
-        let way = Way::Krylov { wanted };
-        let cost = FitCost {
-            way,
+        Some(FitCost {
+            way: Way::Krylov { wanted },
             bytes: bytes as u64,
             fitted: 0,
             seconds: spent * 1e-9,
             images,
             features,
-        };
-        Some(cost.with_copies(wanted, copies))
+        })
     }
 
     /// With what is fitted and the images that are multiplied by it; it lies there packed for a while.

@@ -286,6 +286,50 @@ fn the_kept_weights_are_those_of_the_best_epoch() {
 }
 
 #[test]
+fn a_net_carries_its_components_as_a_factor_or_as_the_matrix_that_older_files_have() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("net.safetensors");
+    let stop = Stop::default();
+    for (components, rows) in [(10, 10), (40, 64)] {
+        let mut trial = trial(json!({"hidden": [16]}), json!({"learning_rate": 0.1}), 1);
+        trial.spec["data"]["preprocess"] = "whiten".into();
+        trial.spec["data"]["components"] = components.into();
+        let trainer = trainer();
+        let mut training = trainer.begin(&trial, None, &stop).unwrap();
+        let report = reports(&mut training, 1).remove(0);
+        training.save_best(&path).unwrap();
+        let net = SavedNet::open(&path).unwrap();
+        assert_eq!(net.preprocess, training.prepared.preprocess);
+        assert_eq!(net.preprocess.rotate.len(), rows * 64);
+        // Through the file it judges as it did in the training.
+        let set = Arc::clone(&training.prepared.set);
+        let through = net
+            .prepare(set, &trainer.library().crew(&stop).unwrap())
+            .unwrap();
+        let mut executor = trainer.executor(&net.architecture).unwrap();
+        let weights = (&net.parameters[..], &net.statistics[..]);
+        let images = &training.prepared.split.validation;
+        let score = evaluate(
+            &mut *executor,
+            weights,
+            &through,
+            Part::Train,
+            images,
+            || false,
+        );
+        assert_eq!(
+            score.unwrap().unwrap().accuracy,
+            report.metrics["val_accuracy"]
+        );
+        assert!(trainer.test(&trial, &path, &stop).unwrap().unwrap()["test_accuracy"] > 0.5);
+        let asked = Stop::default();
+        asked.request();
+        let stopped = trainer.test(&trial, &path, &asked);
+        assert!(matches!(stopped, Err(TrainError::Stopped)), "{stopped:?}");
+    }
+}
+
+#[test]
 fn fuzz_checkpoints() {
     let trial = trial(
         json!({"hidden": [2], "batch_norm": false}),
