@@ -168,20 +168,6 @@ impl Config {
         if self.preprocess.rotates() { 2 } else { 1 }
     }
 
-    /// How many of `images` are trained on and how many held out, as far as that can be said without them.
-    pub fn counts(&self, images: usize) -> (usize, usize) {
-        let held_out = match (self.folds, self.validation) {
-            (Some(folds), _) => images.div_ceil(folds.max(1) as usize),
-            (None, Validation::Share(share)) => (images as f64 * share).round() as usize,
-            (None, Validation::Count(count)) => images.min(count as usize),
-        };
-        let rest = images.saturating_sub(held_out);
-        (
-            self.limit.map_or(rest, |limit| rest.min(limit as usize)),
-            held_out,
-        )
-    }
-
     /// Refuses values that no data set could satisfy.
     pub fn check(&self) -> Result<(), ConfigProblem> {
         let wrong = |key, value: String, message: &str| {

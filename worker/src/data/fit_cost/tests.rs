@@ -1,4 +1,4 @@
-use super::*;
+use super::{limit::thousands, *};
 use crate::data::PreprocessKind;
 
 fn whiten(components: Option<u32>) -> Config {
@@ -15,8 +15,10 @@ fn too_large_a_matrix_is_refused_with_the_arithmetic_and_what_would_do() {
     let error = whiten(None).fit_cost(shape, 60_000, 0).unwrap_err();
     let text = error.to_string();
     for part in [
-        "data.preprocess = whiten: whiten of 128×128×3 images",
-        "a matrix of 49,152 features, squared × 8 bytes = 19 GB, three times",
+        "data.preprocess = whiten: images of 128×128×3 have 49,152 features: ",
+        "a matrix of 49,152² × 8 bytes = 19 GB, three times",
+        "49,152 × 49,152 × 4 bytes = 9.7 GB fitted",
+        "At most 8 GB, 2 h, and 1 GB",
         "60,000 copies × 49,152 × 4 bytes = 12 GB",
         "size = [",
         "standardize",
@@ -104,7 +106,13 @@ fn amounts_are_read_as_words() {
     );
     assert_eq!(
         [0.2, 40.0, 600.0, 9000.0, 90_000.0].map(time),
-        ["1 s", "40 s", "10 min", "2.5 h", "25 h"]
+        [
+            "less than 1 s",
+            "about 40 s",
+            "about 10 min",
+            "about 2.5 h",
+            "about 25 h"
+        ]
     );
     assert_eq!(
         [7, 784, 49_152, 1_000_000].map(thousands),
