@@ -5,8 +5,12 @@
 
 use std::{hint::black_box, sync::Arc, time::Instant};
 
-use hone_worker::data::{
-    Augment, AugmentKey, Config, DataSet, Images, Part, Prepared, PreprocessKind, Shape, Validation,
+use hone_worker::{
+    data::{
+        Augment, AugmentKey, Config, Crew, DataSet, Images, Part, Prepared, PreprocessKind, Shape,
+        Validation,
+    },
+    trainer::Stop,
 };
 
 fn main() {
@@ -71,9 +75,10 @@ fn prepare(set: &Arc<DataSet>, preprocess: PreprocessKind) -> (Prepared, f64) {
         validation: Validation::Count(100),
         ..Config::new("synthetic")
     };
+    let crew = Crew::new(1, Stop::default()).expect("the caller's own thread");
     let start = now();
     let prepared =
-        Prepared::new(Arc::clone(set), &config, 0).expect("a synthetic set can be prepared");
+        Prepared::new(Arc::clone(set), &config, 0, &crew).expect("a synthetic set can be prepared");
     (prepared, start.elapsed().as_secs_f64())
 }
 

@@ -43,6 +43,7 @@ impl Trainer for ParabolaTrainer {
         trial: &TrialSpec,
         resume: Option<&Path>,
         _scratch: &Path,
+        _stop: &Stop,
     ) -> Result<Box<dyn Training>, TrainError> {
         // A trial that cannot be trained anywhere is the trial's own fault.
         let params = Params::deserialize(&trial.spec["params"])
@@ -61,7 +62,12 @@ impl Trainer for ParabolaTrainer {
         Ok(Box::new(Parabola { params, state }))
     }
 
-    fn test(&self, _: &TrialSpec, _: &Path) -> Result<Option<BTreeMap<String, f64>>, TrainError> {
+    fn test(
+        &self,
+        _: &TrialSpec,
+        _: &Path,
+        _: &Stop,
+    ) -> Result<Option<BTreeMap<String, f64>>, TrainError> {
         Ok(None)
     }
 }

@@ -44,7 +44,8 @@ impl Attempt {
         }
         // A stop lets the epoch under way end, so that its report is not lost; the others end it between two steps.
         match directive {
-            Directive::Continue | Directive::Stop => {}
+            Directive::Continue => {}
+            Directive::Stop => self.stop.request_after_epoch(),
             Directive::Release | Directive::Prune => self.stop.request(),
             Directive::Fenced => self.stop.request_at_once(),
         }

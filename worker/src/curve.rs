@@ -68,7 +68,7 @@ fn start(
         let checkpoints = &run.worker.scratch.checkpoints;
         let _held = checkpoints.using(blob.hash);
         match run.locate(blob) {
-            Ok(path) => match trainer.start(spec, Some(&path), scratch) {
+            Ok(path) => match trainer.start(spec, Some(&path), scratch, &run.attempt.stop) {
                 Ok(training) => {
                     tracing::info!("goes on after epoch {}", training.epochs_done());
                     return Ok(training);
@@ -84,7 +84,7 @@ fn start(
             ),
         }
     }
-    trainer.start(spec, None, scratch)
+    trainer.start(spec, None, scratch, &run.attempt.stop)
 }
 
 struct Curve<'a> {

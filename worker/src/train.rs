@@ -109,7 +109,10 @@ impl Run<'_> {
             Kind::Check => self.check(trainer.as_ref()),
             Kind::Test => self.test(trainer.as_ref()),
         });
-        ended.unwrap_or_else(|error| self.failed(&error))
+        ended.unwrap_or_else(|error| match error {
+            TrainError::Stopped => self.interrupted(self.attempt.directive()),
+            error => self.failed(&error),
+        })
     }
 
     fn failed(&self, error: &TrainError) -> End {
@@ -137,7 +140,7 @@ impl Run<'_> {
             Err(reason) => return Err(TrainError::Worker(format!("weights: {reason}"))),
         };
         let _held = self.worker.scratch.checkpoints.using(weights.hash);
-        let metrics = trainer.test(&self.lease.spec, &path)?;
+        let metrics = trainer.test(&self.lease.spec, &path, &self.attempt.stop)?;
         Ok(completed_with(&json!(metrics.unwrap_or_default())))
     }
 

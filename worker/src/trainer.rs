@@ -67,6 +67,7 @@ const NEARLY: Duration = Duration::from_millis(100);
 #[derive(Clone, Debug, Default)]
 pub struct Stop {
     wanted: Arc<AtomicBool>,
+    after_epoch: Arc<AtomicBool>,
     at_once: Arc<AtomicBool>,
     steps: Arc<AtomicU64>,
     nearly_done: Arc<Mutex<Option<Call>>>,
@@ -85,6 +86,17 @@ impl Stop {
     /// Asks for the end.
     pub fn request(&self) {
         self.wanted.store(true, Ordering::Release);
+    }
+
+    /// Asks for the end once the epoch under way is done and reported. What is no epoch, such as fitting a preprocessing,
+    /// ends at once.
+    pub fn request_after_epoch(&self) {
+        self.after_epoch.store(true, Ordering::Release);
+    }
+
+    /// Whether the end was asked for, be it only after the epoch under way.
+    pub fn wanted_after_epoch(&self) -> bool {
+        self.after_epoch.load(Ordering::Acquire) || self.wanted()
     }
 
     /// Asks for the end, and says that nothing of the training is wanted any more: an external program gets no time
@@ -183,6 +195,9 @@ pub enum TrainError {
     /// This worker is at fault (memory, disk, a program killed by a signal): another attempt may do better.
     #[error("{0}")]
     Worker(String),
+    /// The stop was asked for before there was anything to keep.
+    #[error("stopped before the first epoch")]
+    Stopped,
     /// The checkpoint cannot be used; the training may begin anew.
     #[error("checkpoint {path}: {reason}", path = path.display())]
     Checkpoint {
@@ -197,12 +212,14 @@ pub enum TrainError {
 pub trait Trainer: Send + Sync + fmt::Debug {
     /// Begins a trial, or goes on with it from a file that [`Training::save`] wrote in an earlier attempt.
     ///
-    /// The same spec gives the same reports to the bit, resumed or not, on any machine, if the trainer is exact.
+    /// The same spec gives the same reports to the bit, resumed or not, on any machine, if the trainer is exact. What takes
+    /// longer than a second polls `stop` and ends with [`TrainError::Stopped`].
     fn start(
         &self,
         trial: &TrialSpec,
         resume: Option<&Path>,
         scratch: &Path,
+        stop: &Stop,
     ) -> Result<Box<dyn Training>, TrainError>;
 
     /// Evaluates weights that [`Training::save_best`] wrote on the test part of the data.
@@ -212,6 +229,7 @@ pub trait Trainer: Send + Sync + fmt::Debug {
         &self,
         trial: &TrialSpec,
         weights: &Path,
+        stop: &Stop,
     ) -> Result<Option<BTreeMap<String, f64>>, TrainError>;
 
     /// Looks for what is wrong before a sweep spends its budget; JSON with `passed` and `findings`.

@@ -8,14 +8,14 @@ use hone_worker::{
         executor::{Batch, Training},
         init::initial_parameters,
     },
-    data::Validation,
+    data::{FitCost, Shape},
 };
 
 use super::{
     preflight::{Checked, Images},
     setup,
 };
-use crate::{args::WorkerSetup, sweep_file::SweepFile};
+use crate::{args::WorkerSetup, exit::wrong, sweep_file::SweepFile};
 
 /// Steps that are timed, after a few that are not.
 const STEPS: u32 = 20;
@@ -30,54 +30,79 @@ pub struct Estimate {
     pub images_per_second: f64,
     /// Seconds of one epoch, evaluation included.
     pub epoch_seconds: f64,
+    /// What comes before the first epoch, once a worker.
+    pub fit: Option<Fit>,
+}
+
+/// Fitting `pca` or `whiten` and applying it.
+#[derive(Clone, Copy, Debug)]
+pub struct Fit {
+    /// Its name in a sweep file.
+    pub kind: &'static str,
+    /// Once for each of so many folds.
+    pub folds: u32,
+    /// All threads of a worker.
+    pub threads: usize,
+    /// One of them.
+    pub cost: FitCost,
+}
+
+impl Fit {
+    /// Of all folds.
+    pub fn seconds(self) -> f64 {
+        self.cost.seconds(self.threads) * f64::from(self.folds)
+    }
 }
 
 impl Estimate {
-    /// Of so many epochs on so many slots.
+    /// Of so many epochs on so many slots, with what comes before them.
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
     pub fn seconds(self, epochs: u64, slots: usize) -> f64 {
-        epochs as f64 * self.epoch_seconds / slots.max(1) as f64
+        let fit = self.fit.map_or(0.0, Fit::seconds);
+        fit + epochs as f64 * self.epoch_seconds / slots.max(1) as f64
     }
 }
 
 /// Trains the net in the middle of the space for a few steps; `None` for another trainer, or images of unknown number.
+/// A worker has `slots`.
 #[expect(clippy::cast_precision_loss, reason = "an estimate")]
 pub fn measure(
     file: &SweepFile,
     setup: &WorkerSetup,
     images: &Images,
+    slots: usize,
 ) -> anyhow::Result<Option<Estimate>> {
     let Some(data) = &file.data else {
         return Ok(None);
     };
     let config = Config::from_spec(&file.middle())?;
-    let (shape, classes, train, validation) = match images.checked() {
-        Some(Checked { here, split, .. }) => {
-            let set = &here.set;
-            let shape = [set.shape.height, set.shape.width, set.shape.channels];
-            let (train, validation) = (split.train.len() as f64, split.validation.len() as f64);
-            (shape, set.classes.len(), train, validation)
-        }
-        // Known sets need no files for that.
-        None => match known(&data.name) {
-            Some((shape, classes, images)) => {
-                let (train, validation) = split(&config, images);
-                (shape, classes, train, validation)
-            }
-            None => return Ok(None),
-        },
+    let Some(sizes) = sizes(&data.name, &config, images) else {
+        return Ok(None);
     };
     let library = Arc::new(setup::library(&setup.data)?);
-    let architecture = Architecture::new(&config.model, shape.into(), classes)?;
+    let architecture = Architecture::new(&config.model, sizes.shape.into(), sizes.classes)?;
     let trainer = CnnTrainer::new(library, usize::from(setup.threads));
     let batch = config.train.batch_size;
     let steps_per_second = steps_a_second(&trainer, &architecture, &config)?;
     let images_per_second = steps_per_second * batch as f64;
+    let (train, validation) = sizes.split;
     // Evaluation is the forward pass alone: about a third of a step.
-    let epoch_seconds = (train + validation / 3.0) / images_per_second;
+    let epoch_seconds = (train as f64 + validation as f64 / 3.0) / images_per_second;
+    let [height, width, channels] = sizes.shape;
+    let cost = config
+        .data
+        .fit_cost(Shape::new(height, width, channels), sizes.images, sizes.test)
+        .map_err(|problem| wrong(problem.to_string()))?;
+    let fit = cost.map(|cost| Fit {
+        kind: config.data.preprocess.name(),
+        folds: data.folds,
+        threads: slots * usize::from(setup.threads),
+        cost,
+    });
     Ok(Some(Estimate {
         images_per_second,
         epoch_seconds,
+        fit,
     }))
 }
 
@@ -146,6 +171,39 @@ fn steps_a_second(
     Ok(f64::from(steps) / timed.elapsed().as_secs_f64().max(1e-9))
 }
 
+/// What the time depends on.
+struct Sizes {
+    shape: [usize; 3],
+    classes: usize,
+    /// To train and validate with.
+    images: usize,
+    test: usize,
+    /// Trained on, and validated with.
+    split: (usize, usize),
+}
+
+/// As the images are here; known sets need no files for that. `None`: nobody knows.
+fn sizes(name: &str, config: &Config, images: &Images) -> Option<Sizes> {
+    if let Some(Checked { here, split, .. }) = images.checked() {
+        let set = &here.set;
+        return Some(Sizes {
+            shape: [set.shape.height, set.shape.width, set.shape.channels],
+            classes: set.classes.len(),
+            images: set.train.len(),
+            test: set.test.as_ref().map_or(0, |test| test.len()),
+            split: (split.train.len(), split.validation.len()),
+        });
+    }
+    let (shape, classes, images) = known(name)?;
+    Some(Sizes {
+        shape,
+        classes,
+        images,
+        test: 0,
+        split: config.data.counts(images),
+    })
+}
+
 /// Shape, classes and number of images to train and validate with.
 fn known(name: &str) -> Option<([usize; 3], usize, usize)> {
     match name {
@@ -153,22 +211,4 @@ fn known(name: &str) -> Option<([usize; 3], usize, usize)> {
         "cifar10" => Some(([32, 32, 3], 10, 50_000)),
         _ => None,
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "an estimate")]
-fn split(config: &Config, images: usize) -> (f64, f64) {
-    let images = images as f64;
-    let validation = match (config.data.folds, config.data.validation) {
-        (Some(folds), _) => images / f64::from(folds.max(1)),
-        (None, Validation::Share(share)) => images * share,
-        (None, Validation::Count(count)) => f64::from(count),
-    };
-    let train = (images - validation).max(0.0);
-    (
-        config
-            .data
-            .limit
-            .map_or(train, |limit| train.min(f64::from(limit))),
-        validation,
-    )
 }

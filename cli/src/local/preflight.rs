@@ -60,8 +60,7 @@ pub fn images(file: &SweepFile, path: &Path, named: &[String]) -> anyhow::Result
         Err(elsewhere) => return Ok(Images::Elsewhere(elsewhere)),
     };
     let set = &*here.set;
-    let shape = [set.shape.height, set.shape.width, set.shape.channels];
-    file.check_images(path, shape, set.classes.len())?;
+    file.check_images(path, set)?;
     if let (Some(value), Some(_)) = (
         file.written["data"].get("validation"),
         set.given_validation(),

@@ -104,8 +104,9 @@ pub fn programs(exec: &[String]) -> anyhow::Result<BTreeMap<String, String>> {
 
 /// Puts the sets and the trainers into a worker's configuration.
 pub fn equip(config: &mut hone_worker::Config, setup: &WorkerSetup) -> anyhow::Result<()> {
-    let library = Arc::new(library(&setup.data)?);
     let threads = usize::from(setup.threads);
+    // What a trial needs before its first epoch is made once for all slots: they wait for it, so it may use what is theirs.
+    let library = Arc::new(library(&setup.data)?.with_threads(config.slots * threads));
     config.trainers.insert(
         "cnn".into(),
         Arc::new(hone_worker::cnn::CnnTrainer::new(library.clone(), threads)),

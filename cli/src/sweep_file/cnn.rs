@@ -1,6 +1,9 @@
 //! Asks the built-in trainer about every value that its part of the file can take.
 
-use hone_worker::cnn::{Config, ConfigError};
+use hone_worker::{
+    cnn::{Config, ConfigError},
+    data::Shape,
+};
 use serde_json::Value;
 
 use super::{
@@ -12,8 +15,29 @@ use super::{
 /// At most so many combinations of a net's choices and ends are tried; beyond, one after the other.
 const COMBINATIONS: usize = 2_000;
 
-/// Height, width and channels of an image, and the number of classes.
-pub type ImageShape = ([usize; 3], usize);
+/// What is known of the images.
+#[derive(Clone, Copy, Debug)]
+pub struct Images {
+    /// Height, width and channels.
+    pub shape: [usize; 3],
+    /// Number of classes.
+    pub classes: usize,
+    /// How many there are to train and validate with, and to test with, if their files are here.
+    pub counts: Option<(usize, usize)>,
+}
+
+impl Images {
+    /// Refuses a configuration that they cannot be trained with, or not at a price that anyone would pay.
+    fn refuse(&self, config: &Config) -> Result<(), ConfigError> {
+        config.fits(self.shape, self.classes)?;
+        if let Some((images, test)) = self.counts {
+            let [height, width, channels] = self.shape;
+            let shape = Shape::new(height, width, channels);
+            config.data.fit_cost(shape, images, test)?;
+        }
+        Ok(())
+    }
+}
 
 /// Puts `value` at a dotted path; makes the tables on its way, never list entries.
 pub fn set(spec: &mut Value, path: &str, value: Value) {
@@ -85,7 +109,7 @@ impl<'a> Space<'a> {
     /// The trainer's view of the base, or what is wrong with any value that can be drawn.
     ///
     /// With the images' shape the nets' geometry is tried too.
-    pub fn check(&self, shape: Option<ImageShape>) -> Result<Config, Vec<Problem>> {
+    pub fn check(&self, images: Option<Images>) -> Result<Config, Vec<Problem>> {
         let mut problems = Vec::new();
         for picks in self.combinations() {
             let mut spec = self.base.clone();
@@ -96,8 +120,8 @@ impl<'a> Space<'a> {
                     set(&mut spec, &domain.path, pick.0.clone());
                 }
             }
-            let result = Config::from_spec(&spec).and_then(|config| match shape {
-                Some((shape, classes)) => config.fits(shape, classes),
+            let result = Config::from_spec(&spec).and_then(|config| match &images {
+                Some(images) => images.refuse(&config),
                 None => Ok(()),
             });
             if let Err(error) = result {

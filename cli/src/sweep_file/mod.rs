@@ -22,6 +22,7 @@ mod walk;
 
 use std::path::{Path, PathBuf};
 
+use hone_worker::data::DataSet;
 use serde_json::Value;
 
 pub use cnn::set;
@@ -74,17 +75,21 @@ impl SweepFile {
         spec
     }
 
-    /// Whether every net of the space fits images of this shape: for data sets that only their files can tell.
-    pub fn check_images(
-        &self,
-        path: &Path,
-        shape: [usize; 3],
-        classes: usize,
-    ) -> anyhow::Result<()> {
+    /// Whether every net of the space fits these images, and every preprocessing can be afforded: for data sets that only
+    /// their files can tell.
+    pub fn check_images(&self, path: &Path, set: &DataSet) -> anyhow::Result<()> {
         let (source, root) = tree_of(path)?;
         let space = cnn::Space::new(&root, &self.domains, self.written.clone());
+        let images = cnn::Images {
+            shape: [set.shape.height, set.shape.width, set.shape.channels],
+            classes: set.classes.len(),
+            counts: Some((
+                set.train.len(),
+                set.test.as_ref().map_or(0, |test| test.len()),
+            )),
+        };
         space
-            .check(Some((shape, classes)))
+            .check(Some(images))
             .map_err(|problems| SweepFileError::new(&source, problems))?;
         Ok(())
     }

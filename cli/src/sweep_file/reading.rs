@@ -175,7 +175,11 @@ impl Reading<'_> {
         }
         let space = cnn::Space::new(self.root, &self.domains, written);
         let known = KNOWN_SETS.iter().find(|(name, ..)| *name == source);
-        let config = space.check(known.map(|(_, shape, classes)| (*shape, *classes)))?;
+        let config = space.check(known.map(|&(_, shape, classes)| cnn::Images {
+            shape,
+            classes,
+            counts: None,
+        }))?;
         let own = Path::new(".").join(&source);
         let data = Data {
             set: config.data.set_name(),

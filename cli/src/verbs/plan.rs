@@ -10,7 +10,7 @@ use crate::{
     client,
     exit::{Exit, wrong},
     local::{
-        estimate,
+        estimate::{self, Fit},
         preflight::{self, Images},
     },
     output::{
@@ -46,9 +46,10 @@ const WORKERS: [u32; 5] = [1, 2, 4, 8, 16];
 /// Runs `hone plan`.
 pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let file = sweep_file::read(&args.file)?;
-    let slots = usize::from(args.workers) * args.setup.slots(usize::from(args.workers));
+    let of_one = args.setup.slots(usize::from(args.workers));
+    let slots = usize::from(args.workers) * of_one;
     let images = preflight::images(&file, &args.file, &args.setup.data)?;
-    let estimate = estimate::measure(&file, &args.setup, &images)?;
+    let estimate = estimate::measure(&file, &args.setup, &images, of_one)?;
     let definition = match minutes(&file, estimate.as_ref(), slots) {
         Some(epochs) => client::definition_of_epochs(&file, epochs),
         None => client::definition(&file, true),
@@ -131,6 +132,8 @@ fn as_json(
         "share_of_time_used": shares_used(search, &WORKERS).into_iter().map(|(n, share)| (n.to_string(), json!(share))).collect::<serde_json::Map<_, _>>(),
         "seconds": estimate.map(|e| e.seconds(plan.epochs, slots)),
         "images_per_second": estimate.map(|e| e.images_per_second),
+        "fit_seconds": estimate.and_then(|e| e.fit).map(Fit::seconds),
+        "fit_bytes": estimate.and_then(|e| e.fit).map(|fit| fit.cost.bytes),
     })
 }
 
@@ -215,6 +218,7 @@ fn render(
             style.bold(time),
             style.dim(format!("({basis})"))
         ));
+        out.push_str(&estimate.fit.map_or_else(String::new, |fit| before(&fit)));
     }
     let shares: Vec<String> = shares_used(search, &WORKERS)
         .iter()
@@ -261,6 +265,16 @@ fn drawn_points(plan: &Plan) -> u64 {
         .iter()
         .filter(|round| !matches!(round.source, PointSource::Top(_)));
     drawn.map(RoundPlan::points).sum()
+}
+
+/// What comes before the first epoch.
+fn before(fit: &Fit) -> String {
+    let times = match fit.folds {
+        1 => "once".to_owned(),
+        folds => format!("once for each of {folds} folds"),
+    };
+    let (kind, words) = (fit.kind, fit.cost.words(fit.threads));
+    format!("  of that for {kind}, fitted {times} by each worker before its first epoch: {words}\n")
 }
 
 fn rounds(plan: &Plan, style: Style) -> String {

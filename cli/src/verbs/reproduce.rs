@@ -50,8 +50,10 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     let trainer = trainer(&name, &recorded, &setup)?;
     let trial = recorded.spec.clone();
     // Training blocks: it is kept off the threads that handle messages, as in a worker.
-    let training =
-        tokio::task::spawn_blocking(move || trainer.start(&trial, None, Path::new(""))).await??;
+    let training = tokio::task::spawn_blocking(move || {
+        trainer.start(&trial, None, Path::new(""), &Stop::default())
+    })
+    .await??;
     let stored = recorded.detail.curve.clone();
     let diverged = recorded.detail.summary.state == "diverged";
     let verdict =
@@ -109,7 +111,8 @@ fn trainer(
 ) -> anyhow::Result<CnnTrainer> {
     let config = Config::from_spec(&recorded.spec.spec)?.data;
     let named = find_again(&setup.data, &config.source, recorded.data_hash.as_deref());
-    let library = Arc::new(setup::library(&named)?);
+    let threads = usize::from(setup.threads);
+    let library = Arc::new(setup::library(&named)?.with_threads(threads));
     let set_name = config.set_name();
     let set = library
         .open(&set_name)
@@ -120,7 +123,7 @@ fn trainer(
             "{name} was trained on {set_name} with hash {stored}; here it has hash {here}: give --data the folder that was \
              used"
         ))),
-        _ => Ok(CnnTrainer::new(library, usize::from(setup.threads))),
+        _ => Ok(CnnTrainer::new(library, threads)),
     }
 }
 

@@ -161,7 +161,8 @@ fn train(case: &Case, seed: u64, library: &Arc<Library>) -> Result<Outcome, Trai
             best: true,
         },
     };
-    let mut training = CnnTrainer::new(Arc::clone(library), 1).begin(&trial, None)?;
+    let mut training =
+        CnnTrainer::new(Arc::clone(library), 1).begin(&trial, None, &Stop::default())?;
     while training.epochs_done() < case.epochs {
         match training.epoch(&Stop::default())? {
             Epoch::Done(_) => {}

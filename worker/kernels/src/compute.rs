@@ -36,6 +36,26 @@ impl Compute {
             .map_or(1, rayon::ThreadPool::current_num_threads)
     }
 
+    /// Calls `work(index, piece)` for every piece of `size` items, in any order and at the same time if there are threads.
+    pub fn pieces<T: Send>(
+        &self,
+        items: &mut [T],
+        size: usize,
+        work: impl Fn(usize, &mut [T]) + Send + Sync,
+    ) {
+        let size = size.max(1);
+        match &self.pool {
+            Some(pool) if items.len() > size => pool.install(|| {
+                let pieces = items.par_chunks_mut(size).enumerate();
+                pieces.for_each(|(index, piece)| work(index, piece));
+            }),
+            _ => {
+                let pieces = items.chunks_mut(size).enumerate();
+                pieces.for_each(|(index, piece)| work(index, piece));
+            }
+        }
+    }
+
     /// Calls `work` with 0 to `count - 1`, in any order and at the same time if there are threads.
     pub(crate) fn for_each(&self, count: usize, work: impl Fn(usize) + Send + Sync) {
         match &self.pool {

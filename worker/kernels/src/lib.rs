@@ -21,6 +21,7 @@ mod norm;
 mod view;
 
 mod conv;
+pub mod fit;
 mod geometry;
 mod linear;
 mod loss;

@@ -211,13 +211,16 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{cnn::CnnTrainer, data::Library};
+    use crate::{cnn::CnnTrainer, data::Library, trainer::Stop};
 
     fn net(model: serde_json::Value) -> Vec<Histogram> {
         let spec = json!({"data": {"source": "digits"}, "model": model});
         let config = Config::from_spec(&spec).unwrap();
         let cnn = CnnTrainer::new(Arc::new(Library::new(Vec::new(), BTreeMap::new())), 1);
-        let prepared = cnn.library().prepare(&config.data, 0).unwrap();
+        let prepared = cnn
+            .library()
+            .prepare(&config.data, 0, &Stop::default())
+            .unwrap();
         of_net(&config, &prepared, 0).unwrap()
     }
 

@@ -12,8 +12,8 @@ use super::{
     tensor_file::{self, Entry, TensorFile},
 };
 use crate::{
-    data::{DataSet, Images, Part, Prepared, Preprocess, PreprocessKind, Split, read_image},
-    trainer::TrainError,
+    data::{Crew, DataSet, Images, Part, Prepared, Preprocess, PreprocessKind, Split, read_image},
+    trainer::{Stop, TrainError},
 };
 
 /// The network, ready to be run.
@@ -165,7 +165,22 @@ impl SavedNet {
     }
 
     /// A data set through this network's own preprocessing; refused when its images or classes are others.
-    pub fn prepare(&self, set: Arc<DataSet>) -> Result<Prepared, TrainError> {
+    pub fn prepare(&self, set: Arc<DataSet>, crew: &Crew) -> Result<Prepared, TrainError> {
+        let split = Split::all(&set);
+        self.through(set, split, crew)
+    }
+
+    /// The same of the set's test part alone: its training images have not to be gone through for that.
+    pub fn prepare_test(&self, set: Arc<DataSet>, crew: &Crew) -> Result<Prepared, TrainError> {
+        self.through(set, Split::none(), crew)
+    }
+
+    fn through(
+        &self,
+        set: Arc<DataSet>,
+        split: Split,
+        crew: &Crew,
+    ) -> Result<Prepared, TrainError> {
         let shape = [set.shape.height, set.shape.width, set.shape.channels];
         if shape != self.about.shape || set.classes.len() != self.about.labels.len() {
             return Err(TrainError::Trial(format!(
@@ -176,8 +191,8 @@ impl SavedNet {
                 self.about.labels.len()
             )));
         }
-        let split = Split::all(&set);
-        Ok(Prepared::with(set, split, self.preprocess.clone())?)
+        let prepared = Prepared::with(set, split, self.preprocess.clone(), crew)?;
+        Ok(prepared.with_test(crew)?)
     }
 }
 
@@ -204,7 +219,7 @@ impl SavedNet {
             labels: vec![0],
         };
         let set = DataSet::new("image", shape, self.about.labels.clone(), image, None);
-        let prepared = self.prepare(Arc::new(set))?;
+        let prepared = self.prepare(Arc::new(set), &Crew::new(1, Stop::default())?)?;
         let mut pixels = vec![0.0; shape.features()];
         prepared.fill(Part::Train, &[0], &mut pixels, &mut [0]);
         let mut logits = vec![0.0; self.about.labels.len()];

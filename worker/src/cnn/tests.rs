@@ -125,7 +125,7 @@ fn train(spec: Value, epochs: u32) -> Vec<Report> {
         },
     };
     let cnn = CnnTrainer::new(Arc::new(Library::new(Vec::new(), BTreeMap::new())), 1);
-    let mut training = cnn.begin(&trial, None).unwrap();
+    let mut training = cnn.begin(&trial, None, &Stop::default()).unwrap();
     (0..epochs)
         .map(|_| match training.epoch(&Stop::default()).unwrap() {
             Epoch::Done(report) => report,

@@ -7,7 +7,7 @@ use super::{
     fused::Fused, saved_net::SavedNet, training::CnnTraining,
 };
 use crate::{
-    data::{DataError, DataSet, Library, Part, Prepared, Preprocess, Split},
+    data::{DataError, DataSet, Library, Part, Prepared, Split},
     trainer::{Stop, TrainError, Trainer, Training, TrialSpec},
 };
 
@@ -45,9 +45,10 @@ impl CnnTrainer {
         &self,
         trial: &TrialSpec,
         resume: Option<&Path>,
+        stop: &Stop,
     ) -> Result<CnnTraining, TrainError> {
         let config = parse(trial)?;
-        let prepared = self.library.prepare(&config.data, trial.fold)?;
+        let prepared = self.library.prepare(&config.data, trial.fold, stop)?;
         let architecture = lay_out(&config, &prepared.set)?;
         let executor = self.executor(&architecture)?;
         let mut training = CnnTraining::new(config, trial, prepared, architecture, executor);
@@ -58,12 +59,16 @@ impl CnnTrainer {
     }
 
     /// A last training, on training and validation part together: no validation metrics, and the last weights count.
-    pub fn begin_on_everything(&self, trial: &TrialSpec) -> Result<CnnTraining, TrainError> {
+    pub fn begin_on_everything(
+        &self,
+        trial: &TrialSpec,
+        stop: &Stop,
+    ) -> Result<CnnTraining, TrainError> {
         let config = parse(trial)?;
         let set = self.library.open(&config.data.set_name())?;
         let split = Split::all(&set);
-        let preprocess = Preprocess::fit(&config.data, &set, &split.train)?;
-        let prepared = Arc::new(Prepared::with(set, split, preprocess)?);
+        let crew = self.library.crew(stop)?;
+        let prepared = Arc::new(Prepared::fitted(set, split, &config.data, &crew)?);
         let architecture = lay_out(&config, &prepared.set)?;
         let executor = self.executor(&architecture)?;
         Ok(CnnTraining::new(
@@ -82,8 +87,9 @@ impl Trainer for CnnTrainer {
         trial: &TrialSpec,
         resume: Option<&Path>,
         _scratch: &Path,
+        stop: &Stop,
     ) -> Result<Box<dyn Training>, TrainError> {
-        let training = self.begin(trial, resume)?;
+        let training = self.begin(trial, resume, stop)?;
         tracing::info!("{}; threads: {}", training.sizes(), self.threads);
         Ok(Box::new(training))
     }
@@ -92,6 +98,7 @@ impl Trainer for CnnTrainer {
         &self,
         trial: &TrialSpec,
         weights: &Path,
+        stop: &Stop,
     ) -> Result<Option<BTreeMap<String, f64>>, TrainError> {
         let config = parse(trial)?;
         let set = self.library.open(&config.data.set_name())?;
@@ -100,7 +107,7 @@ impl Trainer for CnnTrainer {
         };
         let images: Vec<u32> = (0..test.len() as u32).collect();
         let net = SavedNet::open(weights)?;
-        let prepared = net.prepare(set)?;
+        let prepared = net.prepare_test(set, &self.library.crew(stop)?)?;
         let mut executor = self.executor(&net.architecture)?;
         let weights = (&net.parameters[..], &net.statistics[..]);
         let Some(score) = evaluate(
@@ -109,10 +116,14 @@ impl Trainer for CnnTrainer {
             &prepared,
             Part::Test,
             &images,
-            || false,
+            || stop.step(),
         )?
         else {
-            return Ok(None);
+            return if stop.wanted() {
+                Err(TrainError::Stopped)
+            } else {
+                Ok(None)
+            };
         };
         Ok(Some(BTreeMap::from([
             (String::from("test_loss"), score.loss),
@@ -122,7 +133,7 @@ impl Trainer for CnnTrainer {
 
     fn check(&self, trial: &TrialSpec, stop: &Stop) -> Result<serde_json::Value, TrainError> {
         let Some(report) = super::check::check(self, trial, stop)? else {
-            return Err(TrainError::Worker("the check was stopped".into()));
+            return Err(TrainError::Stopped);
         };
         serde_json::to_value(report).map_err(|error| TrainError::Worker(error.to_string()))
     }
@@ -144,6 +155,7 @@ impl From<DataError> for TrainError {
     fn from(error: DataError) -> Self {
         match error {
             DataError::Config(problem) => Self::Trial(problem.to_string()),
+            DataError::Stopped => Self::Stopped,
             error => Self::Worker(error.to_string()),
         }
     }

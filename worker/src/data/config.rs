@@ -67,7 +67,7 @@ pub struct Config {
     pub components: Option<u32>,
     /// Pixels run from 0 to this before preprocessing: 1, or 255 as in the lecture.
     #[serde(default = "one")]
-    #[schemars(extend("exclusiveMinimum" = 0))]
+    #[schemars(range(min = 1e-9, max = 1e9))]
     pub scale: f64,
     /// `[height, width]` to which the images of a folder are resized; without it they must have one size.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -161,6 +161,13 @@ impl Config {
         }
     }
 
+    /// Version of what is done to the pixels: two versions give other bits from the same `[data]`. 1 where nothing has
+    /// changed since the first; 2 for `pca` and `whiten`, which keep a factor of their matrix where that is smaller, and look
+    /// for the strongest components alone, or among the images, where that is less work.
+    pub fn arithmetic(&self) -> u32 {
+        if self.preprocess.rotates() { 2 } else { 1 }
+    }
+
     /// Refuses values that no data set could satisfy.
     pub fn check(&self) -> Result<(), ConfigProblem> {
         let wrong = |key, value: String, message: &str| {
@@ -198,11 +205,12 @@ impl Config {
                 "at least 1; leave the key out for all of them",
             );
         }
-        if !(self.scale.is_finite() && self.scale > 0.0) {
+        // Beyond, fitted values would not all be numbers in f32.
+        if !(1e-9..=1e9).contains(&self.scale) {
             return wrong(
                 "scale",
-                self.scale.to_string(),
-                "a number above 0, such as 1 or 255",
+                format!("{:?}", self.scale),
+                "a number from 1e-9 to 1e9, such as 1 or 255",
             );
         }
         if let Some(size) = self.size

@@ -41,6 +41,12 @@ pub enum DataError {
     /// Fitted values that were stored with weights cannot be used.
     #[error("stored preprocessing: {0}")]
     Stored(String),
+    /// This machine lacks what is needed to prepare it.
+    #[error("{0}")]
+    Machine(String),
+    /// The end was asked for while a preprocessing was fitted or applied.
+    #[error("stopped while the images were preprocessed")]
+    Stopped,
 }
 
 impl DataError {

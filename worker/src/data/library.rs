@@ -6,7 +6,10 @@ use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
-use super::{Config, DataError, DataSet, Prepared, cifar, digits, folder, idx, places::bare, xor};
+use super::{
+    Config, Crew, DataError, DataSet, Prepared, cifar, digits, folder, idx, places::bare, shared::Shared, xor,
+};
+use crate::trainer::Stop;
 
 /// What preprocessed copies may take in memory, in bytes, beside those in use.
 const MAX_COPIES: usize = 2 << 30;
@@ -20,7 +23,8 @@ pub struct Library {
     roots: Vec<PathBuf>,
     folders: BTreeMap<String, PathBuf>,
     sets: Mutex<BTreeMap<String, Once<DataSet>>>,
-    prepared: Mutex<BTreeMap<String, Once<Prepared>>>,
+    prepared: Shared<Prepared>,
+    threads: usize,
 }
 
 impl Library {
@@ -39,6 +43,21 @@ impl Library {
         self.folders.keys().map(String::as_str)
     }
 
+    /// With so many threads to prepare a set for training; 1 otherwise. All slots that wait for it share them.
+    pub fn with_threads(self, threads: usize) -> Library {
+        Library { threads, ..self }
+    }
+
+    /// How many threads prepare a set.
+    pub fn threads(&self) -> usize {
+        self.threads.max(1)
+    }
+
+    /// Those threads, until `stop` asks for the end.
+    pub fn crew(&self, stop: &Stop) -> Result<Crew, DataError> {
+        Crew::new(self.threads(), stop.clone())
+    }
+
     /// Opens a set by its [`Config::set_name`], or hands out the one that is open. Others wait while one thread reads.
     ///
     /// A set that could not be opened is tried again at the next call: the files may have come since.
@@ -46,13 +65,28 @@ impl Library {
         once(&self.sets, name, || self.read(name).map(Arc::new))
     }
 
-    /// The set of a trial, split, fitted and preprocessed. Trials with equal `[data]` values and folds share one.
-    pub fn prepare(&self, config: &Config, fold: u32) -> Result<Arc<Prepared>, DataError> {
+    /// The set of a trial, split, fitted and preprocessed. Trials with equal `[data]` values and folds share one, and whoever
+    /// is stopped while it is made leaves the others theirs.
+    pub fn prepare(
+        &self,
+        config: &Config,
+        fold: u32,
+        stop: &Stop,
+    ) -> Result<Arc<Prepared>, DataError> {
         let set = self.open(&config.set_name())?;
         // Augmentation is no part of the key, so it is checked here.
         config.fits(set.shape)?;
-        let prepared = once(&self.prepared, &key(config, fold), || {
-            Prepared::new(set, config, fold).map(Arc::new)
+        let (threads, key) = (self.threads(), key(config, fold));
+        if !self.prepared.has(&key)
+            && let Some(cost) = config.fit_cost(set.shape, set.train.len(), 0)?
+        {
+            let (kind, words) = (config.preprocess.name(), cost.words(threads));
+            tracing::info!("{kind} is fitted first: {words}");
+        }
+        let config = config.clone();
+        let prepared = self.prepared.get(&key, stop, move |stop| {
+            let crew = Crew::new(threads, stop)?;
+            Prepared::new(set, &config, fold, &crew).map(Arc::new)
         })?;
         if prepared.copied() > 0 {
             self.forget_idle(&prepared);
@@ -62,16 +96,12 @@ impl Library {
 
     /// Lets go of preprocessed copies that no trial uses, until the rest is small enough.
     fn forget_idle(&self, keep: &Arc<Prepared>) {
-        let mut all = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
-        let size = |cell: &Once<Prepared>| match cell.get() {
-            Some(Ok(prepared)) => prepared.copied(),
-            _ => 0,
-        };
-        let mut bytes: usize = all.values().map(size).sum();
-        all.retain(|_, cell| {
-            let Some(Ok(prepared)) = cell.get() else {
-                return true;
-            };
+        let mut bytes = 0;
+        self.prepared.retain(|prepared| {
+            bytes += prepared.copied();
+            true
+        });
+        self.prepared.retain(|prepared| {
             let used = Arc::ptr_eq(prepared, keep) || Arc::strong_count(prepared) > 1;
             if used || prepared.copied() == 0 || bytes <= MAX_COPIES {
                 return true;

@@ -8,16 +8,19 @@
 
 mod augment;
 mod batches;
+mod centred;
 mod cifar;
 mod config;
+mod crew;
 mod digits;
 mod eigen;
 mod error;
+mod fit_cost;
 mod folder;
 mod idx;
 mod inventory;
+mod krylov;
 mod library;
-mod parallel;
 mod pickle;
 mod places;
 mod prepared;
@@ -26,6 +29,7 @@ mod random;
 mod read;
 mod rotated;
 mod set;
+mod shared;
 mod split;
 mod statistics;
 mod xor;
@@ -37,7 +41,9 @@ pub use config::{
     Augment, Config, ConfigProblem, KNOWN_SETS, PreprocessKind, Validation, is_known_set,
     plain_name,
 };
+pub use crew::Crew;
 pub use error::DataError;
+pub use fit_cost::FitCost;
 pub use folder::{read_image, survey};
 pub use inventory::{Inventory, PartCount, PassedOver, SizeCount};
 pub use library::Library;

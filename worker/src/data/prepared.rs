@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Augment, AugmentKey, Change, Config, DataError, DataSet, Images, Preprocess, Shape, Split,
-    rotated::Rotated,
+    Augment, AugmentKey, Change, Config, Crew, DataError, DataSet, Images, Preprocess, Shape,
+    Split, rotated::Rotated,
 };
 
 /// Where an index points.
@@ -33,11 +33,31 @@ pub struct Prepared {
 
 impl Prepared {
     /// Splits and fits.
-    pub fn new(set: Arc<DataSet>, config: &Config, fold: u32) -> Result<Prepared, DataError> {
-        config.fits(set.shape)?;
+    pub fn new(
+        set: Arc<DataSet>,
+        config: &Config,
+        fold: u32,
+        crew: &Crew,
+    ) -> Result<Prepared, DataError> {
         let split = Split::new(&set, config, fold)?;
-        let preprocess = Preprocess::fit(config, &set, &split.train)?;
-        Prepared::with(set, split, preprocess)
+        Prepared::fitted(set, split, config, crew)
+    }
+
+    /// Fits to the training part of a split; refused when that takes too much.
+    pub fn fitted(
+        set: Arc<DataSet>,
+        split: Split,
+        config: &Config,
+        crew: &Crew,
+    ) -> Result<Prepared, DataError> {
+        config.fits(set.shape)?;
+        let (train, copies) = (
+            split.train.len(),
+            split.train.len() + split.validation.len(),
+        );
+        config.affordable(set.shape, train, copies)?;
+        let preprocess = Preprocess::fit(config, &set, &split.train, crew)?;
+        Prepared::with(set, split, preprocess, crew)
     }
 
     /// With values that were fitted before, as an exported net carries them.
@@ -45,22 +65,28 @@ impl Prepared {
         set: Arc<DataSet>,
         split: Split,
         preprocess: Preprocess,
+        crew: &Crew,
     ) -> Result<Prepared, DataError> {
         preprocess.check(set.shape.features())?;
-        let (mut rotated, mut rotated_test) = (None, None);
-        if preprocess.kind.rotates() {
-            let images = split.train.iter().chain(&split.validation).copied();
-            rotated = Some(Rotated::new(&preprocess, &set.train, images)?);
-            if let Some(test) = &set.test {
-                rotated_test = Some(Rotated::new(&preprocess, test, 0..test.len() as u32)?);
-            }
-        }
+        let images = split.train.iter().chain(&split.validation).copied();
+        let rotated = rotated(&preprocess, Some(&set.train), images, crew)?;
         Ok(Prepared {
             set,
             split,
             preprocess,
             rotated,
+            rotated_test: None,
+        })
+    }
+
+    /// Readies the test part as well, which no training looks at.
+    pub fn with_test(self, crew: &Crew) -> Result<Prepared, DataError> {
+        let test = self.set.test.as_ref();
+        let images = 0..test.map_or(0, |test| test.len() as u32);
+        let rotated_test = rotated(&self.preprocess, test, images, crew)?;
+        Ok(Prepared {
             rotated_test,
+            ..self
         })
     }
 
@@ -79,7 +105,8 @@ impl Prepared {
     /// numbers; `labels` gets their classes.
     ///
     /// # Panics
-    /// When a buffer has another length, or an index is none of the part's (with `pca` and `whiten`: of the split's).
+    /// When a buffer has another length, or an index is none of the part's (with `pca` and `whiten`: of the split's, or of a
+    /// test part that was not readied).
     pub fn fill(&self, part: Part, images: &[u32], to: &mut [f32], labels: &mut [u32]) {
         let source = self.source(part);
         for (&image, to) in self.places(source, images, to, labels) {
@@ -146,9 +173,26 @@ impl Prepared {
         match rotated {
             Some(rotated) => to.copy_from_slice(rotated.image(image)),
             None => {
+                assert!(
+                    !self.preprocess.kind.rotates(),
+                    "a part that was not readied"
+                );
                 let pixels = &source.pixels[image as usize * features..][..features];
                 self.preprocess.scale(pixels, to);
             }
         }
     }
+}
+
+/// The copy that `pca` and `whiten` need; none for others, or for a part that is not there.
+fn rotated(
+    preprocess: &Preprocess,
+    source: Option<&Images>,
+    images: impl Iterator<Item = u32>,
+    crew: &Crew,
+) -> Result<Option<Rotated>, DataError> {
+    source
+        .filter(|_| preprocess.kind.rotates())
+        .map(|source| Rotated::new(preprocess, source, images, crew))
+        .transpose()
 }

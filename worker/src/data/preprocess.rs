@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Config, DataError, DataSet, PreprocessKind, statistics::Statistics, zca};
+use super::{Config, Crew, DataError, DataSet, PreprocessKind, statistics::Statistics, zca};
 
 /// Fitted values. As JSON (or any serde format) they are stored beside the weights.
 ///
 /// An image of bytes becomes `(bytes × pixel_scale − subtract) × multiply`, then, for `pca` and `whiten`, is multiplied
-/// by the matrix `rotate`.
+/// by a symmetric matrix M, or by a factor W of it and then by Wᵀ: M = Wᵀ W.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Preprocess {
@@ -19,7 +19,8 @@ pub struct Preprocess {
     pub subtract: Vec<f32>,
     /// Each feature is multiplied by this afterwards; empty for none.
     pub multiply: Vec<f32>,
-    /// `pca` and `whiten`: the symmetric matrix `[feature, feature]` that the centred image is multiplied by; else empty.
+    /// `pca` and `whiten`: M `[feature, feature]`, or W `[component, feature]` with fewer components than features; else
+    /// empty.
     pub rotate: Vec<f32>,
 }
 
@@ -27,7 +28,12 @@ impl Preprocess {
     /// Fits to the images of `set.train` that `train` names, and to no others.
     ///
     /// Sums are taken over whole numbers, so they are exact and the result has the same bits on every machine.
-    pub fn fit(config: &Config, set: &DataSet, train: &[u32]) -> Result<Preprocess, DataError> {
+    pub fn fit(
+        config: &Config,
+        set: &DataSet,
+        train: &[u32],
+        crew: &Crew,
+    ) -> Result<Preprocess, DataError> {
         let pixel_scale = config.scale / 255.0;
         let mut fitted = Preprocess {
             kind: config.preprocess,
@@ -58,7 +64,7 @@ impl Preprocess {
             }
             PreprocessKind::Pca | PreprocessKind::Whiten => {
                 fitted.subtract = statistics.means(pixel_scale);
-                fitted.rotate = zca::fit(config, set, train, &statistics)?;
+                fitted.rotate = zca::fit(config, set, train, &statistics, crew)?;
             }
         }
         Ok(fitted)
@@ -66,16 +72,18 @@ impl Preprocess {
 
     /// Refuses stored values that do not fit images of so many features.
     pub fn check(&self, features: usize) -> Result<(), DataError> {
-        let mut lists = vec![
-            ("subtract", &self.subtract, features),
-            ("multiply", &self.multiply, features),
+        // `rotate` has a row for each component, the others have one.
+        let lists = [
+            ("subtract", &self.subtract, 1),
+            ("multiply", &self.multiply, 1),
+            ("rotate", &self.rotate, features),
         ];
-        lists.push(("rotate", &self.rotate, features * features));
-        for (name, list, wanted) in lists {
-            if !list.is_empty() && list.len() != wanted {
-                let found = list.len();
+        for (name, list, most) in lists {
+            let found = list.len();
+            if found > 0 && !(found.is_multiple_of(features) && found / features <= most) {
+                let rows = if most > 1 { " a component" } else { "" };
                 return Err(DataError::Stored(format!(
-                    "{name} has {found} numbers, images of {features} features need {wanted}"
+                    "{name} has {found} numbers, images of {features} features need {features}{rows}"
                 )));
             }
             if !list.iter().all(|value| value.is_finite()) {

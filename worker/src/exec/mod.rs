@@ -14,7 +14,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::trainer::{TrainError, Trainer, Training, TrialSpec};
+use crate::trainer::{Stop, TrainError, Trainer, Training, TrialSpec};
 use training::ExecTraining;
 
 /// Runs a command for every attempt.
@@ -38,6 +38,7 @@ impl Trainer for ExecTrainer {
         trial: &TrialSpec,
         resume: Option<&Path>,
         scratch: &Path,
+        _: &Stop,
     ) -> Result<Box<dyn Training>, TrainError> {
         let checkpoints = scratch.join("checkpoint");
         // A first try may have unpacked half of a damaged archive.
@@ -65,7 +66,12 @@ impl Trainer for ExecTrainer {
     }
 
     /// A program evaluates itself, and reports what it likes.
-    fn test(&self, _: &TrialSpec, _: &Path) -> Result<Option<BTreeMap<String, f64>>, TrainError> {
+    fn test(
+        &self,
+        _: &TrialSpec,
+        _: &Path,
+        _: &Stop,
+    ) -> Result<Option<BTreeMap<String, f64>>, TrainError> {
         Ok(None)
     }
 }

@@ -25,7 +25,9 @@ fn trial(to_epoch: u32) -> TrialSpec {
 
 fn start(command: &str, to_epoch: u32, resume: Option<&Path>, scratch: &Path) -> Box<dyn Training> {
     let trainer = ExecTrainer::new(command);
-    trainer.start(&trial(to_epoch), resume, scratch).unwrap()
+    trainer
+        .start(&trial(to_epoch), resume, scratch, &Stop::default())
+        .unwrap()
 }
 
 fn done(epoch: Result<Epoch, TrainError>) -> Report {
@@ -81,7 +83,12 @@ fn a_program_goes_on_from_what_it_left_in_its_directory() {
     assert_eq!(done(second.epoch(&stop)).epoch, 3);
 
     std::fs::write(&packed, "no archive").unwrap();
-    let refused = ExecTrainer::new(COUNTING).start(&trial(4), Some(&packed), scratch.path());
+    let refused = ExecTrainer::new(COUNTING).start(
+        &trial(4),
+        Some(&packed),
+        scratch.path(),
+        &Stop::default(),
+    );
     assert!(matches!(refused, Err(TrainError::Checkpoint { .. })));
 }
 

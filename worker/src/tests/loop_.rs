@@ -309,3 +309,48 @@ async fn directives_end_an_attempt_each_in_its_way() {
         worker.drain().await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_before_the_first_epoch_is_stopped_too_and_nobody_calls_it_stuck() {
+    for kind in [wire::TrialKind::Search, wire::TrialKind::Check] {
+        for directive in [
+            wire::Directive::Continue,
+            wire::Directive::Stop,
+            wire::Directive::Release,
+        ] {
+            let (coordinator, worker, _scratch) = pair(CurveTrainer::default()).await;
+            coordinator.with(|state| {
+                let mut lease = lease(1, 9, r#"{"act": "prepare"}"#);
+                lease.kind = kind.into();
+                state.leases.push_back(lease);
+            });
+            let steps = |beat: &wire::HeartbeatRequest| {
+                beat.attempts.first().map_or(0, |progress| progress.steps)
+            };
+            coordinator
+                .until(|state| state.heartbeats.iter().any(|beat| steps(beat) > 0))
+                .await;
+            coordinator.with(|state| state.directive = directive.into());
+            match directive {
+                // A drain of the worker itself.
+                wire::Directive::Continue => {}
+                wire::Directive::Stop => {
+                    coordinator.until(|state| !state.finishes.is_empty()).await;
+                    coordinator.with(|state| {
+                        let ended = outcome(&state.finishes[0]);
+                        assert_eq!(*ended, Outcome::Ended(wire::Ended {}));
+                    });
+                }
+                _ => coordinator.until(|state| !state.releases.is_empty()).await,
+            }
+            worker.drain().await;
+            coordinator.with(|state| {
+                let released = directive != wire::Directive::Stop;
+                assert_eq!(
+                    (state.releases.len(), state.finishes.len()),
+                    (released.into(), (!released).into())
+                );
+            });
+        }
+    }
+}

@@ -6,9 +6,12 @@ use std::{
 };
 
 use anyhow::Context;
-use hone_worker::cnn::{
-    activations::{Histogram, IMAGES, experiment, of_net},
-    config::{ActivationKind, InitKind},
+use hone_worker::{
+    cnn::{
+        activations::{Histogram, IMAGES, experiment, of_net},
+        config::{ActivationKind, InitKind},
+    },
+    trainer::Stop,
 };
 use serde_json::json;
 
@@ -93,7 +96,9 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
 fn own(path: &Path, args: &Args) -> anyhow::Result<Case> {
     let (file, config) = read(path)?;
     let trainer = trainer(&file, &args.setup)?;
-    let prepared = trainer.library().prepare(&config.data, 0)?;
+    let prepared = trainer
+        .library()
+        .prepare(&config.data, 0, &Stop::default())?;
     let images = prepared.split.train.len().min(IMAGES);
     Ok(Case {
         name: format!("{} before training ({images} training images)", file.name),

@@ -8,7 +8,8 @@ use hone_worker::{
         evaluate::{Score, evaluate},
         saved_net::TrainedOn,
     },
-    data::{DataSet, Part, Prepared, is_known_set, plain_name},
+    data::{DataSet, Part, Prepared, Split, is_known_set, plain_name},
+    trainer::Stop,
 };
 use serde_json::json;
 
@@ -55,8 +56,8 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
         .library()
         .open(&name)
         .map_err(|error| wrong(error.to_string()))?;
-    let prepared = net.prepare(Arc::clone(&set))?;
-    let judged = judged(&net, &trainer, &set, args)?;
+    let prepared = net.prepare(Arc::clone(&set), &trainer.library().crew(&Stop::default())?)?;
+    let judged = judged(&net, &set, args)?;
     let score = score(&net, &trainer, &prepared, &judged.images)?;
     let images: usize = judged.images.iter().map(|(_, images)| images.len()).sum();
     let (Some(score), plain) = (score, set.name.trim_end_matches('/')) else {
@@ -101,12 +102,7 @@ fn trainer(args: &Args, net: &SavedNet) -> anyhow::Result<(CnnTrainer, String)> 
     Ok((trainer_over(&named, setup)?, name))
 }
 
-fn judged(
-    net: &SavedNet,
-    trainer: &CnnTrainer,
-    set: &DataSet,
-    args: &Args,
-) -> anyhow::Result<Judged> {
+fn judged(net: &SavedNet, set: &DataSet, args: &Args) -> anyhow::Result<Judged> {
     let all = |count: usize| (0..u32::try_from(count).unwrap_or(u32::MAX)).collect::<Vec<u32>>();
     let own = is_own(net, set, args.source.is_none());
     let test = set.test.as_ref().map(|test| (Part::Test, all(test.len())));
@@ -137,7 +133,7 @@ fn judged(
         });
     }
     let fold = trained_on.map_or(0, |on| on.fold);
-    let held_out = trainer.library().prepare(&net.about.config.data, fold)?;
+    let split = Split::new(set, &net.about.config.data, fold)?;
     let doubt = match trained_on {
         Some(_) => "",
         None => " (if it was not trained with --all-data: this file is too old to say)",
@@ -145,7 +141,7 @@ fn judged(
     Ok(Judged {
         part: "validation",
         about: format!("validation part{doubt}"),
-        images: vec![(Part::Train, held_out.split.validation.clone())],
+        images: vec![(Part::Train, split.validation.clone())],
     })
 }
 

@@ -95,8 +95,9 @@ fn trainer(file: &SweepFile, setup: &WorkerSetup) -> anyhow::Result<CnnTrainer> 
 
 /// The built-in trainer over these data sets.
 fn trainer_over(data: &[String], setup: &WorkerSetup) -> anyhow::Result<CnnTrainer> {
-    let library = Arc::new(setup::library(data)?);
-    Ok(CnnTrainer::new(library, usize::from(setup.threads)))
+    let threads = usize::from(setup.threads);
+    let library = setup::library(data)?.with_threads(threads);
+    Ok(CnnTrainer::new(Arc::new(library), threads))
 }
 
 /// A trial outside any sweep.

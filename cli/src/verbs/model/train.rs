@@ -116,14 +116,15 @@ fn train(
     all_data: bool,
     output: &Path,
 ) -> anyhow::Result<Exit> {
+    let stop = Stop::default();
     let mut training = if all_data {
-        trainer.begin_on_everything(trial)?
+        trainer.begin_on_everything(trial, &stop)?
     } else {
-        trainer.begin(trial, None)?
+        trainer.begin(trial, None, &stop)?
     };
     out::note(training.sizes());
     while training.epochs_done() < trial.to_epoch {
-        let (report, last) = match training.epoch(&Stop::default())? {
+        let (report, last) = match training.epoch(&stop)? {
             Epoch::Done(report) => (report, false),
             Epoch::Last(report) => (report, true),
             Epoch::Diverged { reason, .. } => {

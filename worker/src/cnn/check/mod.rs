@@ -95,7 +95,7 @@ pub fn check(
             continue;
         }
         seen.push((config.data.clone(), config.model.clone()));
-        let prepared = cnn.library().prepare(&config.data, trial.fold)?;
+        let prepared = cnn.library().prepare(&config.data, trial.fold, stop)?;
         if index == 0 {
             data = prepared.split.inventory(&prepared.set, &config.data);
             for line in data.lines() {

@@ -71,10 +71,14 @@ impl Config {
         self.train.validate()
     }
 
-    /// Whether images of `shape` `[height, width, channels]` go through the network with output left everywhere.
+    /// Whether images of `shape` `[height, width, channels]` go through the preprocessing and the network with output left
+    /// everywhere.
     ///
     /// The error shows the arithmetic: `(8 - 5 + 2*0)/2 + 1 = 2`.
     pub fn fits(&self, shape: [usize; 3], classes: usize) -> Result<(), ConfigError> {
+        let [height, width, channels] = shape;
+        self.data
+            .fits(crate::data::Shape::new(height, width, channels))?;
         Architecture::new(&self.model, Shape::from(shape), classes).map(drop)
     }
 

@@ -13,8 +13,8 @@ use crate::{
         init::initial_parameters,
         optimizer::Optimizer,
     },
-    data::{AugmentKey, DataSet, Images, Part, Prepared, Shape},
-    trainer::TrainError,
+    data::{AugmentKey, Crew, DataSet, Images, Part, Prepared, Shape},
+    trainer::{Stop, TrainError},
 };
 
 /// Images of an epoch over which the once-an-epoch statistics are spread.
@@ -315,5 +315,6 @@ fn synthetic(
     let mut data = config.data.clone();
     (data.limit, data.folds) = (None, None);
     data.validation = crate::data::Validation::Share(0.1);
-    Ok(Prepared::new(Arc::new(set), &data, 0)?)
+    let crew = Crew::new(1, Stop::default())?;
+    Ok(Prepared::new(Arc::new(set), &data, 0, &crew)?)
 }

@@ -61,7 +61,7 @@ fn digits_are_learnt() {
         json!({"learning_rate": 0.05, "schedule": "one-cycle"}),
         5,
     );
-    let mut training = trainer().begin(&trial, None).unwrap();
+    let mut training = trainer().begin(&trial, None, &Stop::default()).unwrap();
     let reports = reports(&mut training, 5);
     let last = &reports[4].metrics;
     assert!(last["val_accuracy"] > 0.95, "{last:?}");
@@ -87,11 +87,16 @@ fn a_resume_gives_the_bits_of_the_uninterrupted_training() {
     for optimizer in ["sgd", "adam"] {
         let train = json!({"learning_rate": 0.01, "optimizer": optimizer, "schedule": "cosine"});
         let trial = trial(small(), train, 4);
-        let whole = reports(&mut trainer().begin(&trial, None).unwrap(), 4);
-        let mut first = trainer().begin(&trial, None).unwrap();
+        let whole = reports(
+            &mut trainer().begin(&trial, None, &Stop::default()).unwrap(),
+            4,
+        );
+        let mut first = trainer().begin(&trial, None, &Stop::default()).unwrap();
         let mut parts = reports(&mut first, 2);
         first.save(&at("checkpoint")).unwrap();
-        let mut second = trainer().begin(&trial, Some(&at("checkpoint"))).unwrap();
+        let mut second = trainer()
+            .begin(&trial, Some(&at("checkpoint")), &Stop::default())
+            .unwrap();
         assert_eq!(second.epochs_done(), 2);
         parts.extend(reports(&mut second, 2));
         assert_eq!(exact(&whole), exact(&parts));
@@ -160,21 +165,21 @@ proptest! {
     ) {
         let folder = tempfile::tempdir().unwrap();
         let checkpoint = folder.path().join("checkpoint");
-        let whole = reports(&mut trainer().begin(&trial, None).unwrap(), EPOCHS);
+        let whole = reports(&mut trainer().begin(&trial, None, &Stop::default()).unwrap(), EPOCHS);
         let mut kills = [first, second];
         kills.sort_unstable();
         let mut resume = None;
         let mut parts = Vec::new();
         let other = CnnTrainer::new(Arc::new(Library::new(Vec::new(), BTreeMap::new())), threads);
         for kill in kills {
-            let mut training = other.begin(&trial, resume).unwrap();
+            let mut training = other.begin(&trial, resume, &Stop::default()).unwrap();
             let done = training.epochs_done();
             parts.extend(reports(&mut training, kill - done));
             training.save(&checkpoint).unwrap();
             reports(&mut training, 1);
             resume = Some(checkpoint.as_path());
         }
-        let mut last = other.begin(&trial, resume).unwrap();
+        let mut last = other.begin(&trial, resume, &Stop::default()).unwrap();
         prop_assert_eq!(last.epochs_done(), kills[1]);
         parts.extend(reports(&mut last, EPOCHS - kills[1]));
         prop_assert_eq!(exact(&whole), exact(&parts));
@@ -184,7 +189,7 @@ proptest! {
 #[test]
 fn a_stopped_epoch_leaves_no_trace() {
     let trial = trial(small(), json!({}), 3);
-    let mut training = trainer().begin(&trial, None).unwrap();
+    let mut training = trainer().begin(&trial, None, &Stop::default()).unwrap();
     reports(&mut training, 1);
     let hash = training.weights_hash();
     let stop = Stop::default();
@@ -199,10 +204,14 @@ fn a_foreign_or_damaged_checkpoint_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("checkpoint");
     let mine = trial(small(), json!({}), 3);
-    trainer().begin(&mine, None).unwrap().save(&path).unwrap();
+    trainer()
+        .begin(&mine, None, &Stop::default())
+        .unwrap()
+        .save(&path)
+        .unwrap();
     let mut other = mine.clone();
     other.seed += 1;
-    let refused = |trial: &TrialSpec| match trainer().begin(trial, Some(&path)) {
+    let refused = |trial: &TrialSpec| match trainer().begin(trial, Some(&path), &Stop::default()) {
         Err(TrainError::Checkpoint { reason, .. }) => reason,
         other => panic!("{:?}", other.map(|_| "taken")),
     };
@@ -223,7 +232,7 @@ fn a_rate_beyond_reason_diverges_within_steps() {
         json!({"learning_rate": 1e4}),
         3,
     );
-    let mut training = trainer().begin(&trial, None).unwrap();
+    let mut training = trainer().begin(&trial, None, &Stop::default()).unwrap();
     match training.epoch(&Stop::default()).unwrap() {
         Epoch::Diverged { epoch: 1, reason } => assert!(reason.contains("loss"), "{reason}"),
         other => panic!("{other:?}"),
@@ -237,7 +246,7 @@ fn patience_ends_a_training_that_does_not_improve() {
         json!({"learning_rate": 0.0, "patience": 2}),
         9,
     );
-    let mut training = trainer().begin(&trial, None).unwrap();
+    let mut training = trainer().begin(&trial, None, &Stop::default()).unwrap();
     let mut epochs = 0;
     while let Epoch::Done(_) = training.epoch(&Stop::default()).unwrap() {
         epochs += 1;
@@ -252,7 +261,7 @@ fn the_kept_weights_are_those_of_the_best_epoch() {
     let path = folder.path().join("net.safetensors");
     let trial = trial(small(), json!({"learning_rate": 0.2, "batch_size": 256}), 6);
     let trainer = trainer();
-    let mut training = trainer.begin(&trial, None).unwrap();
+    let mut training = trainer.begin(&trial, None, &Stop::default()).unwrap();
     let reports = reports(&mut training, 6);
     let accuracy = |report: &Report| report.metrics["val_accuracy"];
     let best = reports.iter().map(accuracy).fold(0.0, f64::max);
@@ -273,7 +282,51 @@ fn the_kept_weights_are_those_of_the_best_epoch() {
     )
     .unwrap();
     assert_eq!(score.unwrap().accuracy, best);
-    assert!(trainer.test(&trial, &path).is_ok());
+    assert!(trainer.test(&trial, &path, &Stop::default()).is_ok());
+}
+
+#[test]
+fn a_net_carries_its_components_as_a_factor_or_as_the_matrix_that_older_files_have() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("net.safetensors");
+    let stop = Stop::default();
+    for (components, rows) in [(10, 10), (40, 64)] {
+        let mut trial = trial(json!({"hidden": [16]}), json!({"learning_rate": 0.1}), 1);
+        trial.spec["data"]["preprocess"] = "whiten".into();
+        trial.spec["data"]["components"] = components.into();
+        let trainer = trainer();
+        let mut training = trainer.begin(&trial, None, &stop).unwrap();
+        let report = reports(&mut training, 1).remove(0);
+        training.save_best(&path).unwrap();
+        let net = SavedNet::open(&path).unwrap();
+        assert_eq!(net.preprocess, training.prepared.preprocess);
+        assert_eq!(net.preprocess.rotate.len(), rows * 64);
+        // Through the file it judges as it did in the training.
+        let set = Arc::clone(&training.prepared.set);
+        let through = net
+            .prepare(set, &trainer.library().crew(&stop).unwrap())
+            .unwrap();
+        let mut executor = trainer.executor(&net.architecture).unwrap();
+        let weights = (&net.parameters[..], &net.statistics[..]);
+        let images = &training.prepared.split.validation;
+        let score = evaluate(
+            &mut *executor,
+            weights,
+            &through,
+            Part::Train,
+            images,
+            || false,
+        );
+        assert_eq!(
+            score.unwrap().unwrap().accuracy,
+            report.metrics["val_accuracy"]
+        );
+        assert!(trainer.test(&trial, &path, &stop).unwrap().unwrap()["test_accuracy"] > 0.5);
+        let asked = Stop::default();
+        asked.request();
+        let stopped = trainer.test(&trial, &path, &asked);
+        assert!(matches!(stopped, Err(TrainError::Stopped)), "{stopped:?}");
+    }
 }
 
 #[test]
@@ -285,7 +338,7 @@ fn fuzz_checkpoints() {
     );
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("checkpoint");
-    let mut training = trainer().begin(&trial, None).unwrap();
+    let mut training = trainer().begin(&trial, None, &Stop::default()).unwrap();
     let mut seeds = Vec::new();
     for _ in 0..2 {
         reports(&mut training, 1);
@@ -306,7 +359,7 @@ fn fuzz_checkpoints() {
             b"}",
         ],
     };
-    let fresh = trainer().begin(&trial, None).unwrap();
+    let fresh = trainer().begin(&trial, None, &Stop::default()).unwrap();
     let training = std::cell::RefCell::new(fresh);
     let before = training.borrow().state.parameters.clone();
     hone_fuzz::fuzz(&target, |bytes| {

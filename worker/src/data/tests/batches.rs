@@ -1,6 +1,6 @@
 use std::{collections::BTreeSet, sync::Arc};
 
-use super::pictured;
+use super::{crew, pictured};
 use crate::data::{
     Augment, AugmentKey, Batches, Change, Config, Part, Prepared, Preprocess, PreprocessKind,
     Shape, Split,
@@ -107,7 +107,7 @@ fn an_augmented_image_does_not_depend_on_its_place_in_a_batch() {
         scale: 255.0,
         ..Config::new("test")
     };
-    let preprocess = Preprocess::fit(&config, &set, &[0, 1]).unwrap();
+    let preprocess = Preprocess::fit(&config, &set, &[0, 1], &crew()).unwrap();
     let prepared = Prepared::with(
         set,
         Split {
@@ -115,6 +115,7 @@ fn an_augmented_image_does_not_depend_on_its_place_in_a_batch() {
             validation: vec![],
         },
         preprocess,
+        &crew(),
     )
     .unwrap();
     let fill = |images: &[u32]| {

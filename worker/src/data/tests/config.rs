@@ -88,7 +88,7 @@ fn wrong_values_are_refused() {
                 scale: f64::NAN,
                 ..Config::new("x")
             },
-            "data.scale = NaN: a number above 0",
+            "data.scale = NaN: a number from 1e-9 to 1e9",
         ),
         (
             Config {

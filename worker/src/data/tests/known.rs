@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, fs, io::Read, path::PathBuf};
 
-use crate::data::{DataError, DataSet, Images, Library, Shape, cifar::tests::pickled};
+use super::crew;
+use crate::data::{
+    Config, DataError, DataSet, Images, Library, Preprocess, PreprocessKind, Shape, Split, cifar::tests::pickled,
+};
 
 /// The set, or nothing when it is not on this machine.
 fn open(name: &str) -> Option<std::sync::Arc<DataSet>> {
@@ -185,4 +188,29 @@ fn the_python_version_of_cifar10() {
         (python.train.len(), python.test.as_ref().unwrap().len()),
         (10_000, 10_000)
     );
+}
+
+#[test]
+fn a_few_images_of_mnist_are_whitened() {
+    // Most pixels are white in all of them, and there are fewer images than pixels.
+    let Some(set) = open("mnist") else { return };
+    for limit in [1, 64, 150, 300, 400, 800] {
+        let config = Config {
+            preprocess: PreprocessKind::Whiten,
+            limit: Some(limit),
+            ..Config::new("mnist")
+        };
+        let split = Split::new(&set, &config, 0).unwrap();
+        let fitted = Preprocess::fit(&config, &set, &split.train, &crew());
+        if limit == 1 {
+            let error = fitted.unwrap_err().to_string();
+            assert!(error.contains("do not differ"), "{error}");
+            continue;
+        }
+        let components = fitted.unwrap().rotate.len() / 784;
+        assert!(
+            components < limit as usize || components == 784,
+            "{limit}: {components}"
+        );
+    }
 }

@@ -1,6 +1,9 @@
 use std::{collections::BTreeMap, fs, sync::Arc};
 
-use crate::data::{Config, Library, Shape};
+use crate::{
+    data::{Config, Library, Shape},
+    trainer::Stop,
+};
 
 #[test]
 fn embedded_digits() {
@@ -68,7 +71,7 @@ fn threads_share_one_set() {
     });
     assert!(opened.iter().all(|set| Arc::ptr_eq(set, &opened[0])));
     let config = Config::new("digits");
-    let one = library.prepare(&config, 0).unwrap();
+    let one = library.prepare(&config, 0, &Stop::default()).unwrap();
     assert!(Arc::ptr_eq(
         &one,
         &library
@@ -77,7 +80,8 @@ fn threads_share_one_set() {
                     test: false,
                     ..config.clone()
                 },
-                0
+                0,
+                &Stop::default(),
             )
             .unwrap()
     ));
@@ -89,7 +93,8 @@ fn threads_share_one_set() {
                     split_seed: 1,
                     ..config
                 },
-                0
+                0,
+                &Stop::default(),
             )
             .unwrap()
     ));

@@ -7,7 +7,13 @@ mod library;
 mod preprocess;
 mod split;
 
-use super::{DataSet, Images, Shape};
+use super::{Crew, DataSet, Images, Shape};
+use crate::trainer::Stop;
+
+/// The caller's own thread, never stopped.
+pub(super) fn crew() -> Crew {
+    Crew::new(1, Stop::default()).unwrap()
+}
 
 /// A set of 1×1 images whose labels are given; the pixel is the image's index.
 fn labelled(labels: &[u32]) -> DataSet {

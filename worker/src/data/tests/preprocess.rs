@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::pictured;
+use super::{crew, pictured};
 use crate::data::{
     Config, DataSet, Part, Prepared, Preprocess, PreprocessKind, Shape, Split,
     statistics::Statistics,
@@ -60,6 +60,7 @@ fn fit(kind: PreprocessKind, scale: f64, set: &DataSet, train: &[u32]) -> Prepro
         },
         set,
         train,
+        &crew(),
     )
     .unwrap()
 }
@@ -75,7 +76,7 @@ fn filled(set: &DataSet, train: &[u32], preprocess: Preprocess) -> Vec<f32> {
         train: train.to_vec(),
         validation,
     };
-    let prepared = Prepared::with(Arc::new(set.clone()), split, preprocess).unwrap();
+    let prepared = Prepared::with(Arc::new(set.clone()), split, preprocess, &crew()).unwrap();
     let (mut values, mut labels) = (
         vec![f32::NAN; all.len() * set.shape.features()],
         vec![9; all.len()],
@@ -173,4 +174,67 @@ fn stored_values_come_back_to_the_bit_and_are_checked() {
         error,
         "stored preprocessing: nothing to subtract, but something to multiply by"
     );
+}
+
+#[test]
+fn what_is_fitted_is_numbers_whatever_the_scale_and_the_images() {
+    let rows: [&[u8]; 4] = [
+        &[9, 0, 255, 7],
+        &[9, 255, 0, 7],
+        &[9, 0, 254, 8],
+        &[9, 0, 255, 7],
+    ];
+    let set = pictured(Shape::new(2, 2, 1), &rows);
+    for kind in [
+        PreprocessKind::MeanImage,
+        PreprocessKind::MeanChannel,
+        PreprocessKind::Standardize,
+        PreprocessKind::MinMax,
+        PreprocessKind::Pca,
+        PreprocessKind::Whiten,
+    ] {
+        for scale in [1e-9, 1.0, 255.0, 1e9] {
+            for train in [&[0][..], &[0, 3], &[0, 1], &[0, 1, 2, 3]] {
+                let config = Config {
+                    preprocess: kind,
+                    scale,
+                    ..Config::new("test")
+                };
+                config.check().unwrap();
+                match Preprocess::fit(&config, &set, train, &crew()) {
+                    Ok(fitted) => {
+                        fitted.check(4).unwrap();
+                        let values = filled(&set, train, fitted);
+                        assert!(
+                            values.iter().all(|value| value.is_finite()),
+                            "{kind:?} {scale}"
+                        );
+                    }
+                    Err(error) => {
+                        // Images 0 and 3 are equal: no direction in which they differ.
+                        assert!(kind.rotates() && train.iter().all(|image| [0, 3].contains(image)));
+                        assert!(error.to_string().contains("do not differ"), "{error}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_stored_matrix_is_whole_or_a_factor() {
+    let with = |numbers: usize| Preprocess {
+        kind: PreprocessKind::Pca,
+        pixel_scale: 1.0,
+        subtract: vec![0.0; 4],
+        multiply: Vec::new(),
+        rotate: vec![0.0; numbers],
+    };
+    for whole_rows in [16, 4, 8] {
+        with(whole_rows).check(4).unwrap();
+    }
+    for numbers in [0, 3, 15, 20] {
+        let error = with(numbers).check(4).unwrap_err().to_string();
+        assert!(error.contains(&format!("{numbers} numbers")), "{error}");
+    }
 }

@@ -1,9 +1,11 @@
+mod ways;
+
 use std::sync::Arc;
 
 use proptest::prelude::*;
 
 use super::*;
-use crate::data::{Images, Library, Part, Prepared, Preprocess, Shape, Split};
+use crate::data::{Images, Library, Part, Prepared, Preprocess, Shape, Split, tests::crew};
 
 fn whiten(kind: PreprocessKind, components: Option<u32>) -> Config {
     Config {
@@ -52,8 +54,13 @@ fn correlated() -> Arc<DataSet> {
 #[test]
 fn whitened_images_have_the_identity_as_covariance() {
     let set = correlated();
-    let prepared =
-        Prepared::new(Arc::clone(&set), &whiten(PreprocessKind::Whiten, None), 0).unwrap();
+    let prepared = Prepared::new(
+        Arc::clone(&set),
+        &whiten(PreprocessKind::Whiten, None),
+        0,
+        &crew(),
+    )
+    .unwrap();
     for (index, value) in covariance_of(&prepared).into_iter().enumerate() {
         let wanted = if index % 5 == 0 { 1.0 } else { 0.0 };
         assert!((value - wanted).abs() < 1e-4, "entry {index} is {value}");
@@ -64,8 +71,10 @@ fn whitened_images_have_the_identity_as_covariance() {
 fn whitening_digits_leaves_only_ones_and_zeros_as_eigenvalues() {
     // Some border pixels are white in every digit: those directions stay empty instead of blowing up.
     let set = Library::default().open("digits").unwrap();
-    let prepared = Prepared::new(set, &whiten(PreprocessKind::Whiten, Some(30)), 0).unwrap();
-    let values = eigen::decompose(covariance_of(&prepared), 64)
+    let prepared =
+        Prepared::new(set, &whiten(PreprocessKind::Whiten, Some(30)), 0, &crew()).unwrap();
+    let values = eigen::decompose(covariance_of(&prepared), 64, &crew())
+        .unwrap()
         .unwrap()
         .values;
     assert!(
@@ -85,11 +94,18 @@ fn principal_components_keep_their_variance_and_lose_the_rest() {
         Arc::clone(&set),
         &whiten(PreprocessKind::MeanImage, None),
         0,
+        &crew(),
     )
     .unwrap();
-    let some = Prepared::new(set, &whiten(PreprocessKind::Pca, Some(10)), 0).unwrap();
-    let before = eigen::decompose(covariance_of(&all), 64).unwrap().values;
-    let after = eigen::decompose(covariance_of(&some), 64).unwrap().values;
+    let some = Prepared::new(set, &whiten(PreprocessKind::Pca, Some(10)), 0, &crew()).unwrap();
+    let before = eigen::decompose(covariance_of(&all), 64, &crew())
+        .unwrap()
+        .unwrap()
+        .values;
+    let after = eigen::decompose(covariance_of(&some), 64, &crew())
+        .unwrap()
+        .unwrap()
+        .values;
     for (index, (before, after)) in before.into_iter().zip(after).enumerate() {
         let wanted = if index < 10 { before } else { 0.0 };
         assert!(
@@ -103,7 +119,7 @@ fn principal_components_keep_their_variance_and_lose_the_rest() {
 fn all_principal_components_give_the_centred_image_back() {
     let set = correlated();
     let fill = |kind| {
-        let prepared = Prepared::new(Arc::clone(&set), &whiten(kind, None), 0).unwrap();
+        let prepared = Prepared::new(Arc::clone(&set), &whiten(kind, None), 0, &crew()).unwrap();
         let (mut values, mut labels) = ([0.0; 8], [0; 2]);
         prepared.fill(Part::Train, &[4, 9], &mut values, &mut labels);
         values
@@ -122,24 +138,21 @@ fn all_principal_components_give_the_centred_image_back() {
 #[test]
 fn the_test_part_is_rotated_by_what_the_training_part_gave() {
     let set = Library::default().open("digits").unwrap();
-    let prepared = Prepared::new(
-        Arc::clone(&set),
-        &whiten(PreprocessKind::Whiten, Some(20)),
-        0,
-    )
-    .unwrap();
+    let config = whiten(PreprocessKind::Whiten, Some(20));
+    let prepared = Prepared::new(Arc::clone(&set), &config, 0, &crew()).unwrap();
+    let prepared = prepared.with_test(&crew()).unwrap();
     let (mut values, mut labels) = (vec![0.0; 128], [0; 2]);
     prepared.fill(Part::Test, &[0, 296], &mut values, &mut labels);
     let mut centred = vec![0.0; 64];
     prepared
         .preprocess
         .scale(&set.test.as_ref().unwrap().pixels[296 * 64..], &mut centred);
-    let rotate = &prepared.preprocess.rotate;
-    let first: f32 = centred
-        .iter()
-        .zip(rotate.chunks(64))
-        .map(|(value, row)| value * row[27])
-        .sum();
+    // Twenty components of 64: a factor, multiplied by both ways.
+    let parts = prepared.preprocess.rotate.chunks(64).map(|row| {
+        let part: f32 = row.iter().zip(&centred).map(|(a, b)| a * b).sum();
+        part * row[27]
+    });
+    let first: f32 = parts.sum();
     assert!(
         (values[64 + 27] - first).abs() < 1e-4,
         "{} is not {first}",
@@ -152,7 +165,8 @@ fn the_fit_has_the_same_bits_everywhere() {
     // Plain arithmetic in a fixed order: a machine that finds another hash would train another net.
     let set = Library::default().open("digits").unwrap();
     let train = Split::new(&set, &Config::new("digits"), 0).unwrap().train;
-    let fitted = Preprocess::fit(&whiten(PreprocessKind::Whiten, None), &set, &train).unwrap();
+    let fitted =
+        Preprocess::fit(&whiten(PreprocessKind::Whiten, None), &set, &train, &crew()).unwrap();
     let bytes: Vec<u8> = fitted
         .rotate
         .iter()
@@ -163,7 +177,13 @@ fn the_fit_has_the_same_bits_everywhere() {
 
 #[test]
 fn more_components_than_features_are_refused() {
-    let error = Prepared::new(correlated(), &whiten(PreprocessKind::Pca, Some(5)), 0).unwrap_err();
+    let error = Prepared::new(
+        correlated(),
+        &whiten(PreprocessKind::Pca, Some(5)),
+        0,
+        &crew(),
+    )
+    .unwrap_err();
     assert_eq!(
         error.to_string(),
         "data.components = 5: images of 2×2×1 have 4 components at most"
@@ -180,7 +200,7 @@ proptest! {
         let factor = |row: usize, k: usize| f64::from(seed[row * 40 + k]);
         let entry = |row, column| (0..rank).map(|k| factor(row, k) * factor(column, k)).sum::<f64>();
         let matrix: Vec<f64> = (0..n * n).map(|index| entry(index / n, index % n)).collect();
-        let found = eigen::decompose(matrix.clone(), n).unwrap();
+        let found = eigen::decompose(matrix.clone(), n, &crew()).unwrap().unwrap();
         prop_assert!(found.values.is_sorted_by(|a, b| a >= b));
         let size = found.values[0].abs().max(1.0);
         let vector = |i: usize| &found.vectors[i * n..][..n];
