@@ -92,8 +92,8 @@ impl DataHere {
 
 /// The folder, or the name of a known set: wherever its files lie, they are meant to be the same.
 fn place(data: &Data, named: &[String]) -> String {
-    let folders = named.iter().filter_map(|text| setup::named_folder(text));
-    let folder = folders.filter(|(name, _)| *name == data.name).last();
+    let mut folders = named.iter().filter_map(|text| setup::named_folder(text));
+    let folder = folders.find(|(name, _)| *name == data.name);
     match folder {
         Some((_, path)) => {
             std::path::absolute(path).map_or(path.to_owned(), |p| p.display().to_string())

@@ -91,7 +91,11 @@ pub fn measure(
     let [height, width, channels] = sizes.shape;
     let cost = config
         .data
-        .fit_cost(Shape::new(height, width, channels), sizes.images, sizes.test)
+        .fit_cost(
+            Shape::new(height, width, channels),
+            sizes.images,
+            sizes.test,
+        )
         .map_err(|problem| wrong(problem.to_string()))?;
     let fit = cost.map(|cost| Fit {
         kind: config.data.preprocess.name(),

@@ -161,13 +161,6 @@ impl Config {
         }
     }
 
-    /// Version of what is done to the pixels: two versions give other bits from the same `[data]`. 1 where nothing has
-    /// changed since the first; 2 for `pca` and `whiten`, which keep a factor of their matrix where that is smaller, and look
-    /// for the strongest components alone, or among the images, where that is less work.
-    pub fn arithmetic(&self) -> u32 {
-        if self.preprocess.rotates() { 2 } else { 1 }
-    }
-
     /// Refuses values that no data set could satisfy.
     pub fn check(&self) -> Result<(), ConfigProblem> {
         let wrong = |key, value: String, message: &str| {

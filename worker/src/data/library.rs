@@ -7,7 +7,8 @@ use std::{
 };
 
 use super::{
-    Config, Crew, DataError, DataSet, Prepared, cifar, digits, folder, idx, places::bare, shared::Shared, xor,
+    Config, Crew, DataError, DataSet, Prepared, cifar, digits, folder, idx, places::bare,
+    shared::Shared, xor,
 };
 use crate::trainer::Stop;
 

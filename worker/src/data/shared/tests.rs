@@ -65,9 +65,16 @@ fn what_nobody_waits_for_is_stopped_and_begun_anew() {
 fn a_failure_is_told_to_all_and_tried_again() {
     let shared = Shared::<u32>::default();
     let failed = shared.get("key", &Stop::default(), |_| {
-        Err(DataError::Missing("no such set".to_owned()))
+        Err(DataError::Missing {
+            name: "none".to_owned(),
+            seen: "not here".to_owned(),
+            remedy: "look elsewhere".to_owned(),
+        })
     });
-    assert_eq!(failed.unwrap_err().to_string(), "no such set");
+    assert_eq!(
+        failed.unwrap_err().to_string(),
+        "none: not here. look elsewhere"
+    );
     let panicked = shared.get("key", &Stop::default(), |_| panic!("planted"));
     assert!(panicked.unwrap_err().to_string().contains("panicked"));
     let made = shared.get("key", &Stop::default(), |_| Ok(Arc::new(3)));

@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, fs, io::Read, path::PathBuf};
 
 use super::crew;
 use crate::data::{
-    Config, DataError, DataSet, Images, Library, Preprocess, PreprocessKind, Shape, Split, cifar::tests::pickled,
+    Config, DataError, DataSet, Images, Library, Preprocess, PreprocessKind, Shape, Split,
+    cifar::tests::pickled,
 };
 
 /// The set, or nothing when it is not on this machine.
