@@ -146,7 +146,7 @@ fn what_was_read_is_told_by_plan_show_and_the_log() {
     let check = hone.json(&["trials", "--all", "--json"]);
     let check = check
         .iter()
-        .find(|trial| trial["kind"] == "check")
+        .find(|trial| trial["round"] == 0)
         .expect("a check");
     let name = format!("own/{}", check["trial"]);
     let log = hone.good(&["logs", &name]);
