@@ -246,7 +246,11 @@ fn a_sweep_that_stops_says_so_to_everybody_and_stops_after_a_kill() {
     for order in ["resume", "pause"] {
         says(&hone.run(&[order]), 1, &["it ends as stopped"]);
     }
-    says(&hone.run(&["retry", "faulty/1"]), 1, &["faulty/1"]);
+    says(
+        &hone.run(&["retry", "faulty/1"]),
+        1,
+        &["faulty is stopping"],
+    );
     assert_eq!(sweep(hone)["state"], "stopping");
     cluster.start_coordinator();
     let launched = cluster.hone().run(&["launch", "sweep.toml", "--watch"]);

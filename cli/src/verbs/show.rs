@@ -7,7 +7,7 @@ use crate::{
     client::{self, History, Sort, TrialName, TrialQuery},
     exit::Exit,
     local::preflight,
-    output::{curve, numbers, out, report, style::Style},
+    output::{curve, numbers, out, report, style::Style, totals},
     view::TrialDetail,
 };
 
@@ -93,7 +93,7 @@ async fn show_trial(history: &History, name: &TrialName, as_json: bool) -> anyho
             "  {}\n",
             style.yellow(format!(
                 "no coordinator runs: its sweep {}",
-                report::GOES_ON
+                totals::GOES_ON
             ))
         ));
     }
