@@ -26,20 +26,35 @@ pub(in crate::store) fn problems(db: &Db) -> Rows<Vec<String>> {
     Ok(lines)
 }
 
-/// Tables and indexes as they stand in the file, and as the migrations make them: (name, what is there, what is right)
-/// of each that differs.
-pub(in crate::store) fn schema_differences(
-    db: &Db,
-) -> Rows<Vec<(String, Option<String>, Option<String>)>> {
+/// A table or an index that is not as the migrations make it.
+pub(in crate::store) struct Difference {
+    /// `index trials_queue`.
+    pub name: String,
+    /// How the file has it.
+    pub found: Option<String>,
+    /// How the migrations make it.
+    pub right: Option<String>,
+}
+
+/// Compares the file's tables and indexes with those of the migrations.
+pub(in crate::store) fn schema_differences(db: &Db) -> Rows<Vec<Difference>> {
     let (mut found, right) = (schema(db)?, schema(&in_memory_as(db)?)?);
     let mut differences = Vec::new();
     for (name, sql) in right {
         let there = found.remove(&name);
         if there.as_ref() != Some(&sql) {
-            differences.push((name, there, Some(sql)));
+            differences.push(Difference {
+                name,
+                found: there,
+                right: Some(sql),
+            });
         }
     }
-    differences.extend(found.into_iter().map(|(name, sql)| (name, Some(sql), None)));
+    differences.extend(found.into_iter().map(|(name, sql)| Difference {
+        name,
+        found: Some(sql),
+        right: None,
+    }));
     Ok(differences)
 }
 

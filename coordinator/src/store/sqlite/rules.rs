@@ -222,8 +222,8 @@ pub(in crate::store) static RULES: &[Rule] = &[
     sweep!("ended_ms", "an ended sweep has an end", "c.ended_ms", "'null, or a time if it has ended; it is ' || c.state",
         "(c.state IN ('completed', 'stopped', 'failed')) <> (c.ended_ms IS NOT NULL)"),
     sweep!("checked", "a sweep runs once it is checked", "c.checked", "'the opposite; it is ' || c.state",
-        "c.checked <> CASE WHEN c.state = 'checking' THEN 0 WHEN c.with_check = 0 OR c.state IN ('running', 'completed') \
-         THEN 1 ELSE c.checked END"),
+        "c.checked <> CASE WHEN c.state = 'checking' THEN 0 WHEN c.with_check = 0 OR c.state = 'completed' OR \
+         c.state = 'running' AND c.stopping = 0 THEN 1 ELSE c.checked END"),
     sweep!("check_json", "the check's result is its trial's", "substr(c.check_json, 1, 60)",
         "(SELECT substr(t.result_json, 1, 60) FROM trials t WHERE t.sweep = c.id AND t.kind = 'check' AND t.result_json <> '' \
          ORDER BY t.number DESC LIMIT 1)",

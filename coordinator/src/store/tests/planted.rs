@@ -15,8 +15,14 @@ use super::super::{
     sqlite::open_for_writing,
     verify::{Finding, check_file, check_open},
 };
-use super::bench::{Bench, both, checkpoint};
-use crate::{store::Outcome, trial::TrialState};
+use super::bench::{Bench, Disk, both, checkpoint, id, sweep, trial};
+use crate::{
+    store::{
+        NewSweep, NewTrial, Outcome,
+        command::{Action, ChangeSweep, SweepChange},
+    },
+    trial::{TrialKind, TrialState},
+};
 
 /// What the checker finds in a copy of the file after this script.
 fn found(base: &Base, folder: &Path, sql: &'static str) -> Vec<Finding> {
@@ -95,5 +101,37 @@ fn a_clock_that_was_set_back_is_no_fault() {
     b.at -= 500;
     b.expire(&granted.attempt).unwrap();
     b.complete(2, 0.5);
+    assert_eq!(b.findings(), []);
+}
+
+#[test]
+fn a_stop_that_waits_holds_as_it_is_stored_now_and_as_it_was() {
+    let mut b = Bench::new(Bench::sqlite());
+    b.launch_as(NewSweep {
+        check: true,
+        ..sweep("s")
+    });
+    let check = NewTrial {
+        kind: TrialKind::Check,
+        round: 0,
+        ..trial(1)
+    };
+    b.decide(vec![Action::Enqueue(vec![check])]);
+    b.grant(1).unwrap();
+    let at = b.tick();
+    b.apply(ChangeSweep {
+        sweep: id(),
+        change: SweepChange::Stop,
+        actor: "user".to_owned(),
+        reason: "enough".to_owned(),
+        at,
+    })
+    .unwrap();
+    assert_eq!(b.findings(), []);
+    let Disk::Sqlite(tables, _) = &b.disk else {
+        unreachable!()
+    };
+    let before = "UPDATE sweeps SET state = 'checking'; UPDATE events SET to_state = 'checking' WHERE event = 'stop'";
+    tables.db().script(before).unwrap();
     assert_eq!(b.findings(), []);
 }

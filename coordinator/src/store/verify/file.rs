@@ -25,14 +25,16 @@ pub(super) fn check(db: &Db, findings: &mut Findings) {
         Ok(differences) => differences,
         Err(error) => return findings.unreadable(&Names::default(), error),
     };
-    for (name, found, right) in differences {
+    for different in differences {
         let at = At {
             of: "",
             table: "sqlite_schema",
-            key: name,
+            key: different.name,
         };
-        let stored = found.unwrap_or_else(|| "not there".to_owned());
-        let right = right.unwrap_or_else(|| "nothing: this program makes no such thing".to_owned());
+        let stored = different.found.unwrap_or_else(|| "not there".to_owned());
+        let right = different
+            .right
+            .unwrap_or_else(|| "nothing: this program makes no such thing".to_owned());
         findings.wrong(
             &at,
             "sql",

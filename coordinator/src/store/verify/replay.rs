@@ -113,11 +113,11 @@ impl Course<'_> {
         match event.event.as_str() {
             // New trials alone: one that was given back is queued by another event. The stored definition has the added
             // budget: to the replay an earlier end, and so its tests, never came.
-            "queued" if event.actor == "search" => {
-                if trial.kind != TrialKind::Test || event.seq >= newest_extension {
-                    self.check_proposal(number, told, trial);
-                }
-            }
+            "queued"
+                if event.actor == "search"
+                    && trial.kind == TrialKind::Test
+                    && event.seq < newest_extension => {}
+            "queued" if event.actor == "search" => self.check_proposal(number, told, trial),
             // By a person: a retry.
             "queued" => {
                 if let Some(of) = trial.retry_of {

@@ -117,6 +117,8 @@ fn check_definition(sweep: &SweepRow, definition: &v1::SweepDefinition, findings
 #[derive(Default)]
 struct Course {
     state: Option<SweepState>,
+    /// A stop waits for running trials. Earlier builds had no state for that, and their events do not tell one.
+    stopping: bool,
     created: Option<Millis>,
     ended: Option<Millis>,
     reason: String,
@@ -174,6 +176,7 @@ impl Course {
             return findings.wrong(&at, "to_state", "events join", event.to.clone(), right);
         };
         self.created = self.created.or(Some(event.at));
+        self.stopping = !to.has_ended() && (self.stopping || event.event == "stop");
         let had_ended = self.state.is_some_and(SweepState::has_ended);
         if self.state != Some(to) {
             self.ended = to.has_ended().then_some(event.at);
@@ -212,7 +215,10 @@ impl Course {
     fn compare(self, sweep: &SweepRow, findings: &mut Findings) {
         const TELL: &str = "events tell the sweep";
         let at = at(sweep);
-        let state = self.state.map_or("", SweepState::as_str);
+        let state = match self.stopping {
+            true => SweepState::Stopping.as_str(),
+            false => self.state.map_or("", SweepState::as_str),
+        };
         findings.same(&at, "state", TELL, &sweep.state.as_str(), &state);
         let created = Some(sweep.created);
         findings.same(&at, "created_ms", TELL, &created, &self.created);
