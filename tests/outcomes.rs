@@ -64,7 +64,7 @@ fn a_program_that_fails_fails_its_sweep_and_the_same_command_mends_it() {
     let hone = own();
     hone.write("broken", "");
     let why = "ended with exit code 1: ModuleNotFoundError: No module named 'torch'";
-    expect(&run(&hone, &[]), 1, &["own failed", why, "hone logs own/1"]);
+    expect(&run(&hone, &[]), 1, &["own failed", why, "hone logs own/"]);
     let told = hone.good(&["sweeps"]);
     assert!(
         told.contains("failed") && told.contains("trials failed"),
