@@ -114,7 +114,7 @@ impl Curve<'_> {
                 return Some(End::failed(message, false));
             }
             Some(value) if !value.is_finite() => {
-                let reason = format!("{metric} is {value} after epoch {epoch}");
+                let reason = format!("{metric} is {value}");
                 tracing::info!("diverged: {reason}");
                 return Some(self.finish(Outcome::Diverged { epoch, reason }));
             }

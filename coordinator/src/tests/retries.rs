@@ -19,7 +19,7 @@ async fn trained(coordinator: &TestCoordinator, sweep: &str) -> Vec<Trained> {
         .filter(|trial| !tried_again.contains(&trial.trial.as_ref().unwrap().trial))
         .map(|t| (t.round, t.point, t.repeat, t.params_json, t.objective))
         .collect();
-    trained.sort_by(|a, b| (a.0, a.1, a.2).cmp(&(b.0, b.1, b.2)));
+    trained.sort_by_key(|trial| (trial.0, trial.1, trial.2));
     trained
 }
 

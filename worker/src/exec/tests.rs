@@ -114,6 +114,11 @@ fn the_exit_tells_how_the_trial_ended() {
     assert!(matches!(diverged, Ok(Epoch::Diverged { epoch: 2, .. })));
     assert!(matches!(ends("exit 3"), Err(TrainError::Trial(m)) if m.contains("exit code 3")));
     assert!(matches!(ends("kill -9 $$"), Err(TrainError::Worker(m)) if m.contains("signal 9")));
+    let told = ends("echo one >&2; echo 'no such module' >&2; echo >&2; exit 3");
+    assert!(
+        matches!(&told, Err(TrainError::Trial(m)) if m.ends_with("exit code 3: no such module")),
+        "{told:?}"
+    );
     let missing = ends("no-such-program-at-all");
     assert!(matches!(missing, Err(TrainError::Trial(m)) if m.contains("127")));
     let late = ends(r#"echo '{"epoch": 3, "score": 1}'; exit 4"#);

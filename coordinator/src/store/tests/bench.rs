@@ -220,7 +220,7 @@ impl Bench {
     pub(super) fn complete(&mut self, worker: u8, value: f64) -> Granted {
         let granted = self.grant(worker).unwrap();
         for epoch in 1..=granted.to_epoch {
-            self.report(&granted.attempt, epoch, value * f64::from(epoch) / 3.0)
+            self.report(&granted.attempt, epoch, value * (f64::from(epoch) / 3.0))
                 .unwrap();
         }
         self.finish(&granted.attempt, Outcome::Completed).unwrap();

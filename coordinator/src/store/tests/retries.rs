@@ -27,6 +27,11 @@ fn retry(b: &mut Bench, trials: &[u64], hinged: &[Range<u64>]) -> Rows<Vec<u64>>
     Ok(numbers.into_iter().map(|number| number.0).collect())
 }
 
+/// All numbers from this one on.
+fn behind(start: u64) -> Range<u64> {
+    start..u64::MAX
+}
+
 fn fail(b: &mut Bench, message: &str) {
     let granted = b.grant(1).unwrap();
     let message = message.to_owned();
@@ -159,7 +164,7 @@ fn a_trial_of_an_ended_sweep_is_tried_again_unless_something_hinges_on_it() {
         }]);
         let before = b.detail();
         assert_eq!(
-            retry(b, &[1], &[2..3]),
+            retry(b, &[1], &[behind(2)]),
             Err(StoreError::BuiltUpon {
                 sweep: id(),
                 first: TrialNumber(2)
@@ -171,7 +176,7 @@ fn a_trial_of_an_ended_sweep_is_tried_again_unless_something_hinges_on_it() {
         // The retry itself is none of the plan's.
         fail(b, "no module");
         assert_eq!(
-            retry(b, &[1], &[4..u64::MAX]).unwrap(),
+            retry(b, &[1], &[behind(4)]).unwrap(),
             [5],
             "of the newest retry"
         );
