@@ -58,7 +58,7 @@ fn doctor_says_what_is_where_and_what_lies_there_instead() {
     );
     assert!(cifar.contains("there is no folder gone"), "{text}");
     assert!(
-        line(&text, "own").contains("no PNG or JPEG image"),
+        line(&text, "own").contains("cannot be used") && text.contains("no PNG or JPEG image"),
         "{text}"
     );
 }

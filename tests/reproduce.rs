@@ -89,7 +89,8 @@ fn a_trial_whose_worker_was_killed_is_the_same_without_the_kill() {
 #[test]
 fn a_trial_that_diverged_diverges_again() {
     let hone = Hone::with(&TINY.replace("log = [1e-3, 1e0]", "log = [1e3, 1e5]"));
-    hone.good(&["run", "sweep.toml", "--no-check"]);
+    let ended = hone.run(&["run", "sweep.toml", "--no-check"]);
+    assert_eq!(ended.code, Some(1), "all diverged: {}", ended.err);
     let trials = hone.json(&["trials", "--json", "--state", "diverged", "--limit", "1"]);
     let name = format!("tiny/{}", trials[0]["trial"]);
     let again = hone.run(&["reproduce", &name]);

@@ -18,6 +18,15 @@ fn left(name: &str) -> Hone {
     hone
 }
 
+/// The trials, without what depends on when they are looked at.
+fn trials(hone: &Hone) -> Vec<serde_json::Value> {
+    let mut rows = hone.json(&["trials", "--json"]);
+    for row in &mut rows {
+        row["last_heard_seconds"].take();
+    }
+    rows
+}
+
 fn state(hone: &Hone, sweep: &str) -> String {
     let sweeps = hone.json(&["sweeps", "--json"]);
     let found = sweeps.iter().find(|row| row["sweep"] == sweep);
@@ -29,10 +38,10 @@ fn state(hone: &Hone, sweep: &str) -> String {
 
 #[test]
 fn history_of_the_first_version_is_read_and_verified() {
-    for (name, trials) in [("zoom", 46), ("rounds", 26), ("folder", 14)] {
+    for (name, count) in [("zoom", 46), ("rounds", 26), ("folder", 14)] {
         let hone = left(name);
-        let rows = hone.json(&["trials", "--json"]);
-        assert_eq!(rows.len(), trials, "{name}");
+        let rows = trials(&hone);
+        assert_eq!(rows.len(), count, "{name}");
         assert_eq!(hone.json(&["best", "--json"])[0]["sweep"], name);
         for verb in [
             &["sweeps"][..],
@@ -45,11 +54,7 @@ fn history_of_the_first_version_is_read_and_verified() {
             assert!(!hone.good(verb).is_empty(), "{name}: {verb:?}");
         }
         hone.good(&["admin", "verify"]);
-        assert_eq!(
-            hone.json(&["trials", "--json"]),
-            rows,
-            "{name}: reading changes nothing"
-        );
+        assert_eq!(trials(&hone), rows, "{name}: reading changes nothing");
     }
 }
 
@@ -57,7 +62,7 @@ fn history_of_the_first_version_is_read_and_verified() {
 fn what_another_version_has_begun_is_not_continued_and_says_so() {
     for (name, was) in [("zoom", "running"), ("rounds", "paused")] {
         let hone = left(name);
-        let before = hone.json(&["trials", "--json"]);
+        let before = trials(&hone);
         let shown = hone.good(&["show"]);
         assert!(
             shown.contains("--again") && shown.contains("not continued"),
@@ -74,9 +79,14 @@ fn what_another_version_has_begun_is_not_continued_and_says_so() {
         }
         assert_eq!(hone.run(&["run", "sweep.toml"]).code, Some(2));
         assert_eq!(state(&hone, name), was);
-        assert_eq!(hone.json(&["trials", "--json"]), before, "nothing is lost");
+        assert_eq!(trials(&hone), before, "nothing is lost");
         hone.good(&["stop"]);
-        assert_eq!(state(&hone, name), "stopped");
+        // What was being trained ends with its lease, once a coordinator runs that long.
+        let now = state(&hone, name);
+        assert!(
+            now == "stopped" || was == "running" && now == "stopping",
+            "{now}"
+        );
         hone.good(&["admin", "verify"]);
     }
 }

@@ -200,8 +200,10 @@ pub(in crate::store) static RULES: &[Rule] = &[
         "SELECT c.sweep, c.number, c.sweep || ', ' || c.number, substr(c.result_json, 1, 60), 'JSON' FROM trials c WHERE \
          c.result_json <> '' AND NOT json_valid(c.result_json)"),
 
-    sweep!("points", "counters", "c.points", "(SELECT count(*) FROM points p WHERE p.sweep = c.id AND p.round >= 1)",
-        "c.points <> (SELECT count(*) FROM points p WHERE p.sweep = c.id AND p.round >= 1)"),
+    sweep!("points", "counters", "c.points", "(SELECT count(*) FROM points p WHERE p.sweep = c.id AND (p.round >= 1 OR EXISTS (SELECT 1 FROM trials t WHERE \
+         t.sweep = p.sweep AND t.round = p.round AND t.point = p.point AND t.kind = 'search')))",
+        "c.points <> (SELECT count(*) FROM points p WHERE p.sweep = c.id AND (p.round >= 1 OR EXISTS (SELECT 1 FROM trials t \
+         WHERE t.sweep = p.sweep AND t.round = p.round AND t.point = p.point AND t.kind = 'search')))"),
     sweep!("next_number", "numbers are reserved", "c.next_number",
         "'above ' || (SELECT max(number) FROM trials t WHERE t.sweep = c.id)",
         "c.next_number <= (SELECT max(number) FROM trials t WHERE t.sweep = c.id)"),
@@ -233,7 +235,7 @@ pub(in crate::store) static RULES: &[Rule] = &[
          trials t WHERE t.sweep = c.id AND t.kind = 'check' ORDER BY t.number DESC LIMIT 1) = '')"),
     sweep!("best_point", "the best is a point with a value", "c.best_round || ', ' || c.best_point", "'one of its points'",
         "(c.best_round IS NULL) <> (c.best_point IS NULL) OR c.best_round IS NOT NULL AND NOT EXISTS (SELECT 1 FROM points p \
-         WHERE p.sweep = c.id AND p.round = c.best_round AND p.point = c.best_point AND p.round >= 1)"),
+         WHERE p.sweep = c.id AND p.round = c.best_round AND p.point = c.best_point)"),
     rule!("sweeps", "test_accuracy", "the test's result is the mean of its trials",
         "WITH tested (sweep, mean) AS (SELECT t.sweep, avg(coalesce(json_extract(t.result_json, '$.metrics.test_accuracy'), \
          json_extract(t.result_json, '$.test_accuracy'))) FROM trials t JOIN sweeps s ON s.id = t.sweep JOIN trials w ON \
@@ -254,9 +256,10 @@ pub(in crate::store) static RULES: &[Rule] = &[
          EXISTS (SELECT 1 FROM trials t WHERE t.sweep = c.sweep AND t.round = c.round AND t.point = c.point)"),
 
     trial!("round", "a search trial is of a planned round", "c.round", "'one of rounds'",
-        "c.kind = 'search' AND NOT EXISTS (SELECT 1 FROM rounds r WHERE r.sweep = c.sweep AND r.round = c.round)"),
+        // Round 0 has the points of an earlier sweep that the finish trains again.
+        "c.kind = 'search' AND c.round > 0 AND NOT EXISTS (SELECT 1 FROM rounds r WHERE r.sweep = c.sweep AND r.round = c.round)"),
     trial!("kind", "checks and tests are outside the rounds", "c.kind",
-        "CASE WHEN c.round >= 1 THEN 'search' ELSE 'check or test' END", "(c.kind = 'search') <> (c.round >= 1)"),
+        "'search'", "c.kind <> 'search' AND c.round >= 1"),
     trial!("weights_of", "a test evaluates a trial's weights", "c.weights_of",
         "CASE c.kind WHEN 'test' THEN 'a trial' ELSE 'null' END", "(c.kind = 'test') <> (c.weights_of IS NOT NULL)"),
     trial!("fold", "folds are those of the sweep", "c.fold", "'below ' || (SELECT folds FROM sweeps s WHERE s.id = c.sweep)",
