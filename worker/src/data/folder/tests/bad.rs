@@ -22,7 +22,7 @@ fn jpeg(width: u32, height: u32) -> Vec<u8> {
 }
 
 fn refused(root: &Path) -> String {
-    open("set", root, None).err().expect("refused").to_string()
+    open("set", root, None).expect_err("refused").to_string()
 }
 
 /// Two classes with a sound image each.
