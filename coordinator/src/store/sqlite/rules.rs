@@ -259,7 +259,7 @@ pub(in crate::store) static RULES: &[Rule] = &[
         // Round 0 has the points of an earlier sweep that the finish trains again.
         "c.kind = 'search' AND c.round > 0 AND NOT EXISTS (SELECT 1 FROM rounds r WHERE r.sweep = c.sweep AND r.round = c.round)"),
     trial!("kind", "checks and tests are outside the rounds", "c.kind",
-        "CASE c.kind WHEN 'search' THEN 'test' ELSE 'search' END",
+        "CASE c.kind WHEN 'search' THEN 'check or test' ELSE 'search' END",
         "c.kind <> 'search' AND c.round >= 1 OR c.kind = 'search' AND c.weights_of IS NOT NULL"),
     trial!("weights_of", "a test evaluates a trial's weights", "c.weights_of",
         "CASE c.kind WHEN 'test' THEN 'a trial' ELSE 'null' END", "(c.kind = 'test') <> (c.weights_of IS NOT NULL)"),
