@@ -66,6 +66,26 @@ fn a_jpeg_is_whole_or_refused_wherever_it_is_cut() {
 }
 
 #[test]
+fn a_jpeg_that_was_overwritten_is_refused() {
+    let whole = jpeg(256, 256);
+    let root = sound(256, 256);
+    // Other bytes in the middle, the end is there. There is no checksum, so not every one of them can be noticed.
+    let mut state = 1u32;
+    let noticed = (0..10).filter(|_| {
+        let mut bytes = whole.clone();
+        let (from, to) = (bytes.len() / 3, bytes.len() * 2 / 3);
+        for byte in &mut bytes[from..to] {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            *byte = ((state >> 24) as u8).min(0xfe);
+        }
+        fs::write(root.path().join("b/photo.jpg"), bytes).unwrap();
+        let error = open("set", root.path(), None).err();
+        error.is_some_and(|error| error.to_string().contains("b/photo.jpg: damaged"))
+    });
+    assert!(noticed.count() >= 2);
+}
+
+#[test]
 fn a_whole_jpeg_is_read_as_before() {
     let folder = tempfile::tempdir().unwrap();
     for (name, picture) in [
