@@ -81,10 +81,11 @@ impl State {
 }
 
 fn waiting_for(sweep: &SweepDetail, workers: &[WorkerView]) -> String {
-    if !sweep.summary.state.grants() || sweep.running > 0 || sweep.queued == 0 {
+    let row = &sweep.summary.row;
+    if !row.state.grants() || row.running > 0 || row.queued == 0 {
         return String::new();
     }
-    let trainer = &sweep.sweep.trainer;
+    let trainer = &row.sweep.trainer;
     let able: Vec<&Session> = workers
         .iter()
         .map(|worker| &worker.session)
@@ -93,10 +94,10 @@ fn waiting_for(sweep: &SweepDetail, workers: &[WorkerView]) -> String {
     if able.is_empty() {
         return no_worker(trainer, workers);
     }
-    let Some(name) = &sweep.sweep.data_source else {
+    let Some(name) = &row.sweep.data_source else {
         return String::new();
     };
-    let wanted = sweep.data.as_ref().map(|data| data.hash);
+    let wanted = row.data.as_ref().map(|data| data.hash);
     let mut found = Vec::new();
     for session in able {
         match session.offer(name).map(|offer| &offer.data) {

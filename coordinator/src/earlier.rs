@@ -9,7 +9,7 @@ use crate::{
     rpc::convert::{definition, settled},
     search::{EarlierPoint, NoWorth, Params, TrialValue, worth},
     state::State,
-    store::{StoreError, SweepDetail, TrialFilter, TrialSummary},
+    store::{StoreError, SweepDetail, TrialFilter, TrialSummary, WinnerRef},
     trial::TrialState,
 };
 
@@ -31,7 +31,7 @@ impl State {
             }
             other => other?,
         };
-        let stored = definition::stored(&parent.sweep.definition)?;
+        let stored = definition::stored(&parent.summary.row.sweep.definition)?;
         let (_, parent_plan) = definition::parse(stored)?;
         let points = self.trained_points(&parent, &parent_plan).await?;
         let all = points.len();
@@ -42,7 +42,7 @@ impl State {
             fitting = fitting.len(),
             "earlier trials"
         );
-        let data = parent.data.as_ref().map(|data| data.hash);
+        let data = parent.summary.row.data.as_ref().map(|data| data.hash);
         settled::with_earlier(definition, &fitting, data)
     }
 
@@ -60,17 +60,14 @@ impl State {
             states: vec![TrialState::Completed, TrialState::Diverged],
             ..TrialFilter::default()
         };
-        let mut points = BTreeMap::<(u32, u64), Vec<TrialSummary>>::new();
+        let mut points = BTreeMap::<WinnerRef, Vec<TrialSummary>>::new();
         loop {
-            let sweep = &parent.summary.sweep;
+            let sweep = &parent.summary.row.id;
             let page = self.store.read().trials(sweep, &filter).await?;
             let is_last = (page.len() as u64) < PAGE;
             for trial in page {
-                filter.after = trial.number.0;
-                points
-                    .entry((trial.round, trial.point))
-                    .or_default()
-                    .push(trial);
+                filter.after = trial.row.number.0;
+                points.entry(trial.row.place).or_default().push(trial);
             }
             if is_last {
                 break;
@@ -80,7 +77,7 @@ impl State {
             .into_values()
             .filter_map(|trials| {
                 let rounds = &search.plan().rounds;
-                let round = rounds.get((trials[0].round as usize).checked_sub(1)?)?;
+                let round = rounds.get((trials[0].row.place.round as usize).checked_sub(1)?)?;
                 Some((round.full_epochs, point(&trials)?))
             })
             .collect())
@@ -93,12 +90,12 @@ fn point(trials: &[TrialSummary]) -> Option<EarlierPoint> {
     let is_retried = |trial: &&TrialSummary| {
         trials
             .iter()
-            .any(|other| other.retry_of == Some(trial.number))
+            .any(|other| other.row.retry_of == Some(trial.row.number))
     };
     let values = trials
         .iter()
         .filter(|trial| !is_retried(trial))
-        .map(|trial| match (trial.state, trial.objective) {
+        .map(|trial| match (trial.row.state, trial.row.objective) {
             (TrialState::Diverged, _) => TrialValue::Diverged,
             (_, Some(value)) => TrialValue::Value(value),
             (_, None) => TrialValue::Nothing,
@@ -114,29 +111,21 @@ fn point(trials: &[TrialSummary]) -> Option<EarlierPoint> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ids::TrialNumber, trial::TrialKind};
+    use crate::{
+        ids::TrialNumber,
+        store::{SweepKey, TrialRow, tests::bench},
+    };
 
     fn trial(number: u64, state: TrialState, objective: Option<f64>) -> TrialSummary {
+        let new = bench::trial(number);
+        let queued = TrialRow::queued(SweepKey(1), &new, 0);
         TrialSummary {
-            number: TrialNumber(number),
-            kind: TrialKind::Search,
-            round: 1,
-            point: 0,
-            repeat: 0,
-            fold: number as u32,
-            state,
-            objective,
-            epoch: 3,
-            to_epoch: 3,
-            weights_hash: None,
+            row: TrialRow {
+                state,
+                objective,
+                ..queued
+            },
             params_json: r#"{"a":1}"#.to_owned(),
-            attempts: 1,
-            worker: String::new(),
-            seconds: 0.0,
-            images: 0,
-            retry_of: None,
-            reason: String::new(),
-            changed: 0,
         }
     }
 
@@ -151,10 +140,8 @@ mod tests {
         trials.push(trial(4, TrialState::Diverged, None));
         assert_eq!(point(&trials).unwrap().objective, None);
         // Tried again, it counts by what came out then.
-        let retry = TrialSummary {
-            retry_of: Some(TrialNumber(4)),
-            ..trial(5, TrialState::Completed, Some(0.7))
-        };
+        let mut retry = trial(5, TrialState::Completed, Some(0.7));
+        retry.row.retry_of = Some(TrialNumber(4));
         trials.push(retry);
         assert!(point(&trials).unwrap().objective.is_some());
     }

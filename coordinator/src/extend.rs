@@ -44,8 +44,8 @@ impl State {
     }
 
     fn extension(&self, detail: &SweepDetail, by: Budget) -> Result<ExtendSweep, Error> {
-        let id = &detail.summary.sweep;
-        match detail.summary.state {
+        let id = &detail.summary.row.id;
+        match detail.summary.row.state {
             SweepState::Completed | SweepState::Stopped => {}
             state => {
                 return Err(Error::Refused(format!(
@@ -54,13 +54,14 @@ impl State {
                 )));
             }
         }
-        self.may_go_on(id, &detail.sweep)?;
-        let (_, plan) = definition::parse(definition::stored(&detail.sweep.definition)?)?;
+        self.may_go_on(id, &detail.summary.row.sweep)?;
+        let (_, plan) =
+            definition::parse(definition::stored(&detail.summary.row.sweep.definition)?)?;
         let added = Extension {
-            epochs: self.epochs_of(&plan, by, &detail.check_json)?,
-            first_trial: plan.search_number(detail.next_number),
+            epochs: self.epochs_of(&plan, by, &detail.summary.row.check_json)?,
+            first_trial: plan.search_number(detail.summary.row.next_number),
         };
-        let definition = settled::with_extension(&detail.sweep.definition, added)?;
+        let definition = settled::with_extension(&detail.summary.row.sweep.definition, added)?;
         let (_, extended) = definition::parse(definition::stored(&definition)?)
             .map_err(|error| Error::Refused(format!("{id}: {error}")))?;
         let search = extended
@@ -69,7 +70,7 @@ impl State {
         Ok(ExtendSweep {
             sweep: id.clone(),
             definition,
-            first_trial: TrialNumber(detail.next_number),
+            first_trial: TrialNumber(detail.summary.row.next_number),
             reserve: extended.last_reserved(search.plan()),
             actor: crate::store::command::USER.to_owned(),
             reason: format!("{} epochs more", added.epochs),

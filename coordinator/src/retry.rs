@@ -29,7 +29,7 @@ impl State {
     /// A new trial of the same point.
     pub(crate) async fn retry(&self, trial: &TrialKey) -> Result<TrialKey, Error> {
         let detail = self.store.read().sweep(&trial.sweep).await?;
-        self.may_go_on(&trial.sweep, &detail.sweep)?;
+        self.may_go_on(&trial.sweep, &detail.summary.row.sweep)?;
         let original = self
             .store
             .read()
@@ -94,7 +94,8 @@ impl State {
         trial: TrialNumber,
     ) -> Result<Vec<Range<u64>>, Error> {
         let detail = self.store.read().sweep(sweep).await?;
-        let (_, plan) = definition::parse(definition::stored(&detail.sweep.definition)?)?;
+        let (_, plan) =
+            definition::parse(definition::stored(&detail.summary.row.sweep.definition)?)?;
         if plan.awaits_rate() {
             return Ok(Vec::new());
         }

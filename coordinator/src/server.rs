@@ -21,7 +21,7 @@ use crate::{
     Config, Error,
     blobs::{BlobError, Blobs, folder_of},
     driver,
-    ids::{AttemptRef, SessionId, SweepId},
+    ids::{SessionId, SweepId},
     leases::Directive,
     reaper,
     rpc::{HistoryService, LeaseService, SweepService},
@@ -148,7 +148,7 @@ impl Coordinator {
         let id = SweepId::new(sweep);
         let mut live = self.state.live().subscribe();
         loop {
-            let state = self.state.store.read().sweep(&id).await?.summary.state;
+            let state = self.state.store.read().sweep(&id).await?.summary.row.state;
             if state.has_ended() {
                 return Ok(state);
             }
@@ -166,7 +166,7 @@ impl Coordinator {
         let open = self.state.store.read().open_attempts().await?;
         let mut holders: Vec<_> = open
             .into_iter()
-            .map(|attempt| (attempt.session.0, attempt.worker))
+            .map(|open| (open.row.session.0, open.row.worker))
             .collect();
         holders.sort();
         holders.dedup();
@@ -223,16 +223,11 @@ pub(crate) async fn recover(state: &Arc<State>) -> Result<(), StoreError> {
 }
 
 fn adopt(state: &State, open: &OpenAttempt, now: Duration) {
-    let claim = AttemptRef {
-        sweep: open.sweep.clone(),
-        trial: open.trial,
-        attempt: open.attempt,
-        token: open.token,
-    };
-    let silent = u64::try_from(state.clock.unix_ms() - open.changed).unwrap_or(0);
+    let claim = open.claim();
+    let silent = u64::try_from(state.clock.unix_ms() - open.trial.changed).unwrap_or(0);
     let mut leases = state.leases();
-    leases.adopt_silent(&claim, open.session, now, Duration::from_millis(silent));
-    let asked = crate::attempts::directive(open.asked, open.paused);
+    leases.adopt_silent(&claim, open.row.session, now, Duration::from_millis(silent));
+    let asked = crate::attempts::directive(open.trial.asked, open.paused);
     if asked != Directive::Continue {
         leases.direct(&claim.key(), asked);
     }

@@ -22,6 +22,8 @@ use crate::{
 /// A file that somebody wants trained.
 #[derive(Clone, Debug)]
 pub(crate) struct Launch {
+    /// The name wanted.
+    pub name: String,
     pub sweep: NewSweep,
     /// Its data set, where the launcher can read it.
     pub data: Option<DataSet>,
@@ -66,6 +68,7 @@ impl State {
             wanted.sweep.definition = self.with_earlier(definition, plan, from).await?;
         }
         let launch = LaunchSweep {
+            name: wanted.name,
             sweep: wanted.sweep,
             data: wanted.data,
             data_before: wanted.data_before,
@@ -119,7 +122,7 @@ impl State {
         let sweep = self.find(sweep).await?;
         if change == SweepChange::Resume {
             let row = self.store.read().sweep(&sweep).await?;
-            self.may_go_on(&sweep, &row.sweep)?;
+            self.may_go_on(&sweep, &row.summary.row.sweep)?;
         }
         let command = ChangeSweep {
             sweep: sweep.clone(),
@@ -141,7 +144,7 @@ impl State {
         sweep: Option<SweepId>,
     ) -> Result<(SweepId, SweepState), Error> {
         let sweep = self.find(sweep).await?;
-        let was = self.store.read().sweep(&sweep).await?.summary.state;
+        let was = self.store.read().sweep(&sweep).await?.summary.row.state;
         let unused = self
             .store
             .apply(RemoveSweep {

@@ -131,8 +131,7 @@ fn new_round(sweep: &SweepPlan, round: &RoundPlan, within: Option<&SearchBox>) -
     NewRound {
         round: round.number,
         points: round.points(),
-        rungs: rungs.keys().copied().collect(),
-        rung_points: rungs.values().copied().collect(),
+        rungs: rungs.into_iter().collect(),
         repeats: round.repeats,
         top: match round.source {
             PointSource::Top(top) => Some(top),

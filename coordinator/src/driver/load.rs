@@ -24,8 +24,8 @@ pub async fn load(state: &State, row: &SweepRow) -> Result<(ActiveSweep, Vec<Tri
     let mut retries = Retries::default();
     retries.add_all(&results);
     for trial in &open {
-        if let Some(of) = trial.retry_of {
-            retries.add(trial.number, of);
+        if let Some(of) = trial.row.retry_of {
+            retries.add(trial.row.number, of);
         }
     }
     let stored = &row.sweep.definition;
@@ -44,14 +44,17 @@ pub async fn load(state: &State, row: &SweepRow) -> Result<(ActiveSweep, Vec<Tri
     if row.decisions == 0 {
         return Ok((sweep, results));
     }
-    for trial in open.iter().filter(|trial| trial.kind == TrialKind::Search) {
-        sweep.known(trial.number);
+    for trial in open
+        .iter()
+        .filter(|trial| trial.row.kind == TrialKind::Search)
+    {
+        sweep.known(trial.row.number);
     }
     give_up(state, id, &mut sweep).await?;
     if sweep.reports().is_some() {
         for_each_trial(state, id, TrialFilter::default(), async |trial| {
-            if trial.kind == TrialKind::Search {
-                take_curve(state, id, &mut sweep, trial.number).await?;
+            if trial.row.kind == TrialKind::Search {
+                take_curve(state, id, &mut sweep, trial.row.number).await?;
             }
             Ok(())
         })
@@ -84,7 +87,7 @@ async fn give_up(state: &State, id: &SweepId, sweep: &mut ActiveSweep) -> Result
         return Ok(());
     }
     for_each_trial(state, id, TrialFilter::default(), async |trial| {
-        missing.remove(&trial.number);
+        missing.remove(&trial.row.number);
         Ok(())
     })
     .await?;
@@ -122,7 +125,7 @@ async fn for_each_trial(
         let page = state.store.read().trials(id, &filter).await?;
         for trial in &page {
             each(trial).await?;
-            filter.after = trial.number.0;
+            filter.after = trial.row.number.0;
         }
         if (page.len() as u64) < PAGE {
             return Ok(());

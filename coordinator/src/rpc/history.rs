@@ -54,16 +54,16 @@ impl Asks {
     }
 
     fn last_heard(&self, sweep: &SweepId, trial: &TrialSummary) -> Option<LastHeard> {
-        if trial.state != TrialState::Running {
+        if trial.row.state != TrialState::Running {
             return None;
         }
         match self {
             Self::Live(state) => state.last_heard(&TrialKey {
                 sweep: sweep.clone(),
-                trial: trial.number,
+                trial: trial.row.number,
             }),
             Self::Clock(clock) => {
-                let ago = u64::try_from(clock.unix_ms() - trial.changed).unwrap_or(0);
+                let ago = u64::try_from(clock.unix_ms() - trial.row.changed).unwrap_or(0);
                 Some(LastHeard {
                     ago: Duration::from_millis(ago),
                     silent: true,
@@ -148,7 +148,7 @@ async fn send_trials(
             }
         };
         let full = page.len() as u64 == want;
-        filter.past = page.last().map(TrialSummary::listed);
+        filter.past = page.last().map(|trial| trial.row.listed());
         let rows = page
             .into_iter()
             .map(|trial| history.asks.trial(&sweep, trial));
@@ -260,12 +260,12 @@ impl History for HistoryService {
     ) -> Result<Response<v1::Best>, Status> {
         let sweep = sweep_or_latest("sweep", &request.into_inner().sweep)?;
         let sweep = self.find(sweep).await?;
-        let best = self.reader.best(&sweep).await.map_err(Error::from)?;
-        let best = best.ok_or_else(|| {
+        let detail = self.reader.sweep(&sweep).await.map_err(Error::from)?;
+        let best = detail.best.ok_or_else(|| {
             Error::NotFound(format!("sweep `{sweep}` has no trial with a value yet"))
         })?;
-        let detail = self.reader.sweep(&sweep).await.map_err(Error::from)?;
-        Ok(Response::new(convert::best(best, &detail.summary.metric)))
+        let metric = &detail.summary.row.sweep.objective.metric;
+        Ok(Response::new(convert::best(best, metric)))
     }
 
     async fn list_events(

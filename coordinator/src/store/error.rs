@@ -2,6 +2,9 @@
 
 use crate::ids::{SweepId, TrialNumber};
 
+/// Result of anything that touches rows.
+pub type Rows<T> = Result<T, StoreError>;
+
 /// Why a command was not applied, or a read not answered.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum StoreError {
@@ -49,7 +52,7 @@ pub enum StoreError {
         /// Where.
         table: &'static str,
         /// Where.
-        column: &'static str,
+        column: String,
         /// Which row.
         row: String,
         /// What is wrong.

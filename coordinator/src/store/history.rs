@@ -1,36 +1,30 @@
 //! What reads give back: plain rows of history, shaped as `hone.v1.History` shows them.
 
+use std::sync::Arc;
+
 use super::{
+    attempts::AttemptRow,
     command::Millis,
-    values::{BlobRef, DataSet, NewRound, NewSweep, Objective, WinnerRef},
+    reports::ReportRow,
+    rounds::RoundRow,
+    sweeps::SweepRow,
+    trials::TrialRow,
+    values::{BlobRef, NewSweep, WinnerRef},
 };
 use crate::{
-    ids::{AttemptNumber, Hash, SessionId, SweepId, Token, TrialNumber},
-    sweep::SweepState,
-    trial::{AttemptState, StopRequest, TrialKind, TrialState},
+    ids::{AttemptRef, SweepId, TrialNumber},
+    trial::{TrialKind, TrialState},
 };
 
 /// One line of `hone sweeps`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SweepSummary {
-    /// Its name.
-    pub sweep: SweepId,
-    /// Where it stands.
-    pub state: SweepState,
-    /// Points stored so far.
-    pub points: u64,
-    /// Trials of kind search stored so far.
-    pub trials: u64,
+    /// As it is stored.
+    pub row: SweepRow,
+    /// Trials that count, by state in the order of [`crate::trial::TRIAL_STATES`]: of one that was tried again its newest retry.
+    pub counts: [u64; 8],
     /// Mean objective of the best point so far.
     pub best: Option<f64>,
-    /// The objective's metric.
-    pub metric: String,
-    /// When it was launched.
-    pub created: Millis,
-    /// When it ended.
-    pub ended: Option<Millis>,
-    /// Why it ended; may be empty.
-    pub reason: String,
 }
 
 /// Everything about one sweep that does not grow with its trials.
@@ -38,57 +32,19 @@ pub struct SweepSummary {
 pub struct SweepDetail {
     /// The line.
     pub summary: SweepSummary,
-    /// As launched.
-    pub sweep: NewSweep,
-    /// Trials of kind search by state, in the order of [`crate::trial::TRIAL_STATES`].
-    pub counts: [u64; 8],
     /// Ascending.
     pub rounds: Vec<RoundDetail>,
     /// In words, oldest first.
     pub warnings: Vec<String>,
-    /// Why it ended; may be empty.
-    pub reason: String,
-    /// Number of the newest applied decision.
-    pub decisions: u64,
-    /// Its check has passed, or it has none.
-    pub checked: bool,
-    /// The first trial number that nothing has reserved.
-    pub next_number: u64,
-    /// Each (trial, epoch) once.
-    pub epochs_trained: u64,
-    /// As far as the plan is known.
-    pub epochs_planned: u64,
-    /// As far as the plan is known.
-    pub trials_planned: u64,
-    /// In reports, each once; epochs trained again count again.
-    pub images_trained: u64,
-    /// In epochs, over all attempts.
-    pub training_seconds: f64,
-    /// When the first trial was granted.
-    pub first_grant: Option<Millis>,
-    /// When the newest attempt ended.
-    pub last_end: Option<Millis>,
-    /// The pinned set.
-    pub data: Option<DataSet>,
-    /// Result of the check as JSON; empty without.
-    pub check_json: String,
     /// The winner, or the best so far.
     pub best: Option<Best>,
-    /// Trials that can be granted, of every kind.
-    pub queued: u64,
-    /// Trials that run, of every kind.
-    pub running: u64,
-    /// Newest planned round.
-    pub round: u32,
 }
 
 /// One round.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RoundDetail {
-    /// As planned.
-    pub planned: NewRound,
-    /// Points none of whose trials are still to end.
-    pub points_finished: u64,
+    /// As it is stored.
+    pub row: RoundRow,
     /// Mean objective of its best point.
     pub best: Option<f64>,
 }
@@ -166,55 +122,10 @@ pub struct TrialPlace {
 /// One line of `hone trials`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrialSummary {
-    /// Its number.
-    pub number: TrialNumber,
-    /// What it is for.
-    pub kind: TrialKind,
-    /// From 1.
-    pub round: u32,
-    /// From 0.
-    pub point: u64,
-    /// From 0.
-    pub repeat: u32,
-    /// From 0.
-    pub fold: u32,
-    /// Where it stands.
-    pub state: TrialState,
-    /// Best or last epoch's, as the sweep wants it.
-    pub objective: Option<f64>,
-    /// Of the last report; 0 before the first.
-    pub epoch: u32,
-    /// Of the last report.
-    pub weights_hash: Option<Hash>,
+    /// As it is stored.
+    pub row: TrialRow,
     /// JSON object of full path to value.
     pub params_json: String,
-    /// Grants so far.
-    pub attempts: u32,
-    /// The newest attempt's; empty before the first.
-    pub worker: String,
-    /// In epochs, over all attempts.
-    pub seconds: f64,
-    /// Training images, over all attempts.
-    pub images: u64,
-    /// Trained up to this epoch now.
-    pub to_epoch: u32,
-    /// The trial that it tries again.
-    pub retry_of: Option<TrialNumber>,
-    /// Why it ended so; empty for a plain end.
-    pub reason: String,
-    /// Its newest transition or report.
-    pub changed: Millis,
-}
-
-impl TrialSummary {
-    /// Where it stands in a listing.
-    pub fn listed(&self) -> TrialPlace {
-        TrialPlace {
-            number: self.number,
-            objective: self.objective,
-            changed: self.changed,
-        }
-    }
 }
 
 /// Everything about one trial.
@@ -223,99 +134,19 @@ pub struct TrialDetail {
     /// The line.
     pub summary: TrialSummary,
     /// Joined at resume points; strictly increasing in epoch.
-    pub curve: Vec<CurvePoint>,
+    pub curve: Vec<ReportRow>,
     /// Ascending.
-    pub attempts: Vec<AttemptDetail>,
+    pub attempts: Vec<AttemptRow>,
     /// May be empty.
     pub diagnosis_json: String,
     /// May be empty.
     pub result_json: String,
     /// What the worker got.
     pub spec_json: String,
-    /// Of everything random in it.
-    pub seed: u64,
-    /// Epochs of a full training.
-    pub full_epochs: u32,
-    /// Its sweep's.
-    pub objective: Objective,
-    /// Its sweep's trainer.
-    pub trainer: String,
-    /// Its sweep's folds.
-    pub folds: u32,
+    /// Its sweep, as launched.
+    pub sweep: Arc<NewSweep>,
     /// What is committed of it.
     pub blobs: Vec<BlobRef>,
-}
-
-/// One epoch as the curve shows it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct CurvePoint {
-    /// From 1.
-    pub epoch: u32,
-    /// Whose report it is.
-    pub attempt: AttemptNumber,
-    /// In the worker's order; what was not finite is NaN.
-    pub metrics: Vec<(String, f64)>,
-    /// Opaque.
-    pub layers: Vec<u8>,
-    /// Of the whole state.
-    pub weights_hash: Option<Hash>,
-    /// Wall time.
-    pub seconds: f64,
-}
-
-/// One attempt.
-#[derive(Clone, Debug, PartialEq)]
-pub struct AttemptDetail {
-    /// From 1.
-    pub attempt: AttemptNumber,
-    /// For people.
-    pub worker: String,
-    /// Where it stands.
-    pub state: AttemptState,
-    /// When it was granted.
-    pub started: Millis,
-    /// When it ended.
-    pub ended: Option<Millis>,
-    /// Why; may be empty.
-    pub reason: String,
-    /// It went on from this epoch.
-    pub from_epoch: u32,
-}
-
-/// A line that a worker wrote about an attempt.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogLine {
-    /// Which attempt.
-    pub attempt: AttemptNumber,
-    /// From 1 in its attempt.
-    pub number: u64,
-    /// What it says.
-    pub text: String,
-}
-
-/// One thing that happened.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Event {
-    /// Grows by one over the whole database.
-    pub seq: u64,
-    /// When.
-    pub at: Millis,
-    /// To which sweep; `None` for a worker's.
-    pub sweep: Option<SweepId>,
-    /// To which trial of it.
-    pub trial: Option<TrialNumber>,
-    /// By which attempt of it.
-    pub attempt: Option<AttemptNumber>,
-    /// Who.
-    pub actor: String,
-    /// A word.
-    pub event: String,
-    /// May be empty.
-    pub from: String,
-    /// May be empty.
-    pub to: String,
-    /// May be empty.
-    pub reason: String,
 }
 
 /// One result as the search takes it: a trial that reached a rung or ended. Replaying them in order gives the same
@@ -357,22 +188,24 @@ pub struct TrialResult {
 /// An attempt that runs: what the lease table is rebuilt from after a restart.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OpenAttempt {
-    /// The sweep.
+    /// As it is stored.
+    pub row: AttemptRow,
+    /// Its trial.
+    pub trial: TrialRow,
+    /// Its sweep's name.
     pub sweep: SweepId,
-    /// The trial.
-    pub trial: TrialNumber,
-    /// The attempt.
-    pub attempt: AttemptNumber,
-    /// Its secret.
-    pub token: Token,
-    /// Whose.
-    pub session: SessionId,
-    /// For people.
-    pub worker: String,
-    /// Its trial's newest transition or report.
-    pub changed: Millis,
-    /// What is asked of it.
-    pub asked: Option<StopRequest>,
     /// Its sweep is paused.
     pub paused: bool,
+}
+
+impl OpenAttempt {
+    /// The right that its worker has.
+    pub fn claim(&self) -> AttemptRef {
+        AttemptRef {
+            sweep: self.sweep.clone(),
+            trial: self.row.trial,
+            attempt: self.row.attempt,
+            token: self.row.token,
+        }
+    }
 }

@@ -6,36 +6,56 @@
 //! connections, through [`Store::read`].
 
 mod apply;
+mod attempts;
+mod blobs;
+mod cells;
 pub mod command;
-mod compose;
 mod error;
+mod events;
 mod history;
 mod lock;
-mod memory;
+mod logs;
+mod points;
+mod queries;
 mod reader;
-mod rows;
+mod reports;
+mod rounds;
 mod sqlite;
+mod statement;
+mod stream;
+mod sweeps;
+mod table;
 #[cfg(test)]
 pub(crate) mod tests;
+mod trials;
 mod values;
 mod verify;
+mod warnings;
+mod working;
 mod writer;
 
-use std::{
-    path::Path,
-    sync::{Arc, Mutex, PoisonError},
-};
+#[cfg(test)]
+use std::sync::Mutex;
+use std::{path::Path, sync::Arc};
 
+pub use attempts::AttemptRow;
 pub use command::{Command, Operation, Reply};
 pub use error::{OpenError, StoreError};
+pub use events::EventRow;
 pub use history::*;
 pub use lock::serving_address;
-pub use memory::Memory;
+pub use logs::LogRow;
+pub use points::{PointRow, PointValue};
 pub use reader::Reader;
-pub(crate) use rows::SweepRow;
+pub use reports::ReportRow;
+pub use rounds::RoundRow;
+use sqlite::Db;
 pub use sqlite::{backup, restore};
+pub use sweeps::{SweepKey, SweepRow};
+pub use trials::TrialRow;
 pub use values::*;
 pub use verify::{Checked, Files, Finding, verify};
+pub(crate) use working::WorkingSet;
 
 /// The store of a running coordinator. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -49,7 +69,9 @@ pub struct Store {
 enum Disk {
     // Fields drop in this order: the writer ends before the lock is given up.
     File(Arc<(writer::Writer, lock::Lock)>),
-    Memory(Arc<Mutex<Memory>>),
+    /// Of a simulation: commands are applied one by one, in the caller's thread.
+    #[cfg(test)]
+    Memory(Arc<Mutex<WorkingSet>>),
 }
 
 impl Store {
@@ -75,12 +97,13 @@ impl Store {
         })
     }
 
-    /// The same store over the disk of a simulation. What is applied is there after the coordinator's end, too.
-    pub fn in_memory(disk: Arc<Mutex<Memory>>) -> Self {
+    /// A store over the disk of a simulation. What is applied is there after the coordinator's end, too.
+    #[cfg(test)]
+    pub(crate) fn in_memory(disk: Arc<Mutex<WorkingSet>>) -> Self {
         let incarnation = {
-            let mut memory = disk.lock().unwrap_or_else(PoisonError::into_inner);
-            memory.open();
-            memory.incarnation()
+            let mut set = disk.lock().unwrap();
+            set.reopen().unwrap();
+            set.incarnation().unwrap()
         };
         Self {
             reader: Reader::of_memory(Arc::clone(&disk)),
@@ -94,10 +117,8 @@ impl Store {
         let command = operation.into();
         let reply = match &self.disk {
             Disk::File(file) => file.0.send(command).await,
-            Disk::Memory(memory) => memory
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .apply(&command),
+            #[cfg(test)]
+            Disk::Memory(set) => set.lock().unwrap().apply_group(&[command]).remove(0),
         };
         // A writer that mixed up its answers would be a bug of this module.
         O::answer(reply?).ok_or(StoreError::Closed)
@@ -115,23 +136,27 @@ impl Store {
 
     /// Applies what is queued and closes the file; later commands are refused as `Closed`.
     pub async fn close(&self) {
-        if let Disk::File(file) = &self.disk {
-            let (file, reader) = (Arc::clone(file), self.reader.clone());
-            let close = move || {
-                reader.close_idle();
-                file.0.close();
-            };
-            tokio::task::spawn_blocking(close).await.ok();
+        match &self.disk {
+            Disk::File(file) => {
+                let (file, reader) = (Arc::clone(file), self.reader.clone());
+                let close = move || {
+                    reader.close_idle();
+                    file.0.close();
+                };
+                tokio::task::spawn_blocking(close).await.ok();
+            }
+            #[cfg(test)]
+            Disk::Memory(_) => {}
         }
     }
 }
 
-fn open_tables(path: &Path) -> Result<(sqlite::Tables, [u8; 16]), OpenError> {
+fn open_tables(path: &Path) -> Result<(WorkingSet, [u8; 16]), OpenError> {
     let says = |error: StoreError| OpenError::Database {
         path: path.display().to_string(),
         problem: error.to_string(),
     };
-    let tables = sqlite::Tables::writing(sqlite::open_for_writing(path)?).map_err(says)?;
+    let tables = WorkingSet::writing(sqlite::open_for_writing(path)?).map_err(says)?;
     let incarnation = tables.incarnation().map_err(says)?;
     Ok((tables, incarnation))
 }

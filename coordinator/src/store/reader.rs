@@ -5,18 +5,23 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+#[cfg(test)]
+use super::working::WorkingSet;
 use super::{
     OpenError, StoreError,
     apply::{Same, same_sweep},
-    compose,
+    attempts, blobs,
+    error::Rows,
+    events::{self, EventRow},
     history::{
-        Best, Event, LogLine, OpenAttempt, SweepDetail, SweepSummary, TrialDetail, TrialFilter,
-        TrialResult, TrialSummary,
+        Best, OpenAttempt, SweepDetail, SweepSummary, TrialDetail, TrialFilter, TrialResult,
+        TrialSummary,
     },
     lock,
-    memory::Memory,
-    rows::{Read, Rows, SweepRow},
+    logs::{self, LogRow},
+    queries,
     sqlite::{self, Db},
+    sweeps::{self, SweepRow},
 };
 use crate::ids::{Hash, SweepId, TrialNumber};
 
@@ -29,7 +34,9 @@ pub struct Reader {
 #[derive(Clone, Debug)]
 enum Source {
     File(Arc<Pool>),
-    Memory(Arc<Mutex<Memory>>),
+    /// The disk of a simulation.
+    #[cfg(test)]
+    Memory(Arc<Mutex<WorkingSet>>),
 }
 
 /// Read-only connections, opened as they are needed.
@@ -44,7 +51,7 @@ const IDLE: usize = 8;
 
 impl Pool {
     /// Runs one read, all of it on one snapshot of the file.
-    fn read<T>(&self, read: impl FnOnce(&dyn Read) -> Rows<T>) -> Rows<T> {
+    fn read<T>(&self, read: impl FnOnce(&Db) -> Rows<T>) -> Rows<T> {
         let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let taken = idle().pop();
         let db = match taken {
@@ -71,24 +78,24 @@ impl Reader {
             path: path.display().to_string(),
             problem: error.to_string(),
         })??;
-        let reader = Self::of_file(path);
-        if let Source::File(pool) = &reader.source {
-            let mut idle = pool.idle.lock().unwrap_or_else(PoisonError::into_inner);
-            idle.push(connection);
-        }
-        Ok(reader)
+        Ok(Self::pooled(path, vec![connection]))
     }
 
     pub(super) fn of_file(path: &Path) -> Self {
+        Self::pooled(path, Vec::new())
+    }
+
+    fn pooled(path: &Path, idle: Vec<Db>) -> Self {
         Self {
             source: Source::File(Arc::new(Pool {
                 path: path.to_owned(),
-                idle: Mutex::default(),
+                idle: Mutex::new(idle),
             })),
         }
     }
 
-    pub(super) fn of_memory(memory: Arc<Mutex<Memory>>) -> Self {
+    #[cfg(test)]
+    pub(super) fn of_memory(memory: Arc<Mutex<WorkingSet>>) -> Self {
         Self {
             source: Source::Memory(memory),
         }
@@ -96,20 +103,25 @@ impl Reader {
 
     /// Closes the connections that no read uses now: with them open, the writer's end could not fold in the log.
     pub(super) fn close_idle(&self) {
-        if let Source::File(pool) = &self.source {
-            let idle =
-                std::mem::take(&mut *pool.idle.lock().unwrap_or_else(PoisonError::into_inner));
-            idle.into_iter().for_each(Db::close);
+        match &self.source {
+            Source::File(pool) => {
+                let idle =
+                    std::mem::take(&mut *pool.idle.lock().unwrap_or_else(PoisonError::into_inner));
+                idle.into_iter().for_each(Db::close);
+            }
+            #[cfg(test)]
+            Source::Memory(_) => {}
         }
     }
 
     /// Files are read on the blocking pool; memory at once, so that a simulation stays deterministic.
     pub(super) async fn read<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&dyn Read) -> Rows<T> + Send + 'static,
+        read: impl FnOnce(&Db) -> Rows<T> + Send + 'static,
     ) -> Rows<T> {
         match &self.source {
-            Source::Memory(memory) => read(&*memory.lock().unwrap_or_else(PoisonError::into_inner)),
+            #[cfg(test)]
+            Source::Memory(set) => read(set.lock().unwrap_or_else(PoisonError::into_inner).db()),
             Source::File(pool) => {
                 let pool = Arc::clone(pool);
                 tokio::task::spawn_blocking(move || pool.read(read))
@@ -126,8 +138,8 @@ impl Reader {
         data: Option<Hash>,
     ) -> Result<Option<SweepRow>, StoreError> {
         let identity = identity.to_owned();
-        self.read(move |rows| {
-            Ok(match same_sweep(rows, &identity, data)? {
+        self.read(move |db| {
+            Ok(match same_sweep(db, &identity, data)? {
                 Same::Sweep(row) => Some(*row),
                 Same::OnOtherData(_) => None,
             })
@@ -137,15 +149,15 @@ impl Reader {
 
     /// All sweeps, oldest first.
     pub async fn sweeps(&self) -> Result<Vec<SweepSummary>, StoreError> {
-        self.read(|store| compose::sweeps(store)).await
+        self.read(|db| queries::sweeps(db)).await
     }
 
     /// The sweep of that name; the newest for `None` or an empty one.
     pub async fn find_sweep(&self, name: Option<&str>) -> Result<SweepId, StoreError> {
         let name = name.map(str::to_owned);
-        self.read(move |store| {
-            let key = compose::find(store, name.as_deref())?;
-            Ok(store.sweep(key)?.id)
+        self.read(move |db| {
+            let key = queries::find(db, name.as_deref())?;
+            Ok(sweeps::select(db, key)?.id)
         })
         .await
     }
@@ -153,20 +165,20 @@ impl Reader {
     /// Everything about a sweep that does not grow with its trials.
     pub async fn sweep(&self, sweep: &SweepId) -> Result<SweepDetail, StoreError> {
         let sweep = sweep.clone();
-        self.read(move |store| compose::sweep(store, &sweep)).await
+        self.read(move |db| queries::sweep(db, &sweep)).await
     }
 
     /// Time in which anything of it was trained; reads all its attempts.
     pub async fn trained_ms(&self, sweep: &SweepId) -> Result<u64, StoreError> {
         let sweep = sweep.clone();
-        self.read(move |store| store.trained_ms(compose::find(store, Some(sweep.as_str()))?))
+        self.read(move |db| attempts::trained_ms(db, queries::find(db, Some(sweep.as_str()))?))
             .await
     }
 
     /// Its winner, or the best point so far; `None` before any.
     pub async fn best(&self, sweep: &SweepId) -> Result<Option<Best>, StoreError> {
         let sweep = sweep.clone();
-        self.read(move |store| compose::best(store, &sweep)).await
+        self.read(move |db| queries::best(db, &sweep)).await
     }
 
     /// One page of trials, at most 1,000 whatever `filter.limit` says: go on with `filter.past`.
@@ -176,7 +188,7 @@ impl Reader {
         filter: &TrialFilter,
     ) -> Result<Vec<TrialSummary>, StoreError> {
         let (sweep, filter) = (sweep.clone(), filter.clone());
-        self.read(move |store| compose::trials(store, &sweep, &filter))
+        self.read(move |db| queries::trials(db, &sweep, &filter))
             .await
     }
 
@@ -187,8 +199,7 @@ impl Reader {
         trial: TrialNumber,
     ) -> Result<TrialDetail, StoreError> {
         let sweep = sweep.clone();
-        self.read(move |store| compose::trial(store, &sweep, trial))
-            .await
+        self.read(move |db| queries::trial(db, &sweep, trial)).await
     }
 
     /// Events of a sweep, or of one trial, after `after`, oldest first, at most `limit`.
@@ -198,11 +209,11 @@ impl Reader {
         trial: Option<TrialNumber>,
         after: u64,
         limit: u64,
-    ) -> Result<Vec<Event>, StoreError> {
+    ) -> Result<Vec<EventRow>, StoreError> {
         let sweep = sweep.clone();
-        self.read(move |store| {
-            let key = compose::find(store, Some(sweep.as_str()))?;
-            store.events(key, trial, after, limit)
+        self.read(move |db| {
+            let key = queries::find(db, Some(sweep.as_str()))?;
+            events::select(db, key, trial, after, limit)
         })
         .await
     }
@@ -212,11 +223,11 @@ impl Reader {
         &self,
         sweep: &SweepId,
         trial: TrialNumber,
-    ) -> Result<Vec<LogLine>, StoreError> {
+    ) -> Result<Vec<LogRow>, StoreError> {
         let sweep = sweep.clone();
-        self.read(move |store| {
-            let key = compose::find(store, Some(sweep.as_str()))?;
-            store.logs(key, trial)
+        self.read(move |db| {
+            let key = queries::find(db, Some(sweep.as_str()))?;
+            logs::of_trial(db, key, trial)
         })
         .await
     }
@@ -228,7 +239,7 @@ impl Reader {
         trial: TrialNumber,
     ) -> Result<TrialNumber, StoreError> {
         let sweep = sweep.clone();
-        self.read(move |store| compose::original(store, &sweep, trial))
+        self.read(move |db| queries::original(db, &sweep, trial))
             .await
     }
 
@@ -239,7 +250,7 @@ impl Reader {
         diverged: bool,
     ) -> Result<Vec<TrialNumber>, StoreError> {
         let sweep = sweep.clone();
-        self.read(move |store| compose::missing(store, &sweep, diverged))
+        self.read(move |db| queries::missing(db, &sweep, diverged))
             .await
     }
 
@@ -250,9 +261,9 @@ impl Reader {
         after: u64,
     ) -> Result<Vec<TrialResult>, StoreError> {
         let sweep = sweep.clone();
-        self.read(move |store| {
-            let key = compose::find(store, Some(sweep.as_str()))?;
-            store.results(key, after)
+        self.read(move |db| {
+            let key = queries::find(db, Some(sweep.as_str()))?;
+            events::results(db, key, after)
         })
         .await
     }
@@ -264,31 +275,29 @@ impl Reader {
         after: u64,
     ) -> Result<(SweepRow, Vec<TrialResult>), StoreError> {
         let sweep = sweep.clone();
-        self.read(move |store| {
-            let key = compose::find(store, Some(sweep.as_str()))?;
-            Ok((store.sweep(key)?, store.results(key, after)?))
+        self.read(move |db| {
+            let key = queries::find(db, Some(sweep.as_str()))?;
+            Ok((sweeps::select(db, key)?, events::results(db, key, after)?))
         })
         .await
     }
 
     /// Sweeps that have not ended, oldest first.
     pub async fn live_sweeps(&self) -> Result<Vec<SweepId>, StoreError> {
-        self.read(|store| {
-            let keys = store.sweep_keys(true)?;
-            keys.into_iter()
-                .map(|key| Ok(store.sweep(key)?.id))
-                .collect()
+        self.read(|db| {
+            let keys = sweeps::live_keys(db)?.into_iter();
+            keys.map(|key| Ok(sweeps::select(db, key)?.id)).collect()
         })
         .await
     }
 
     /// Hashes of all blobs that lie in the folder beside the database.
     pub async fn blobs(&self) -> Result<Vec<Hash>, StoreError> {
-        self.read(|store| store.stored_blobs()).await
+        self.read(|db| blobs::stored(db)).await
     }
 
     /// Attempts that run.
     pub async fn open_attempts(&self) -> Result<Vec<OpenAttempt>, StoreError> {
-        self.read(|store| compose::open_attempts(store)).await
+        self.read(|db| queries::open_attempts(db)).await
     }
 }

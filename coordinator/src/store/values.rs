@@ -1,21 +1,24 @@
 //! What commands and reads are made of.
 
+use super::table::columns;
 use crate::{
     ids::{Hash, TrialNumber},
     trial::TrialKind,
 };
 
-/// Metric, direction, and which epoch counts.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Objective {
-    /// Name of a reported metric.
-    pub metric: String,
-    /// Whether larger is better.
-    pub maximize: bool,
-    /// The best epoch so far counts; otherwise the last.
-    pub best: bool,
-    /// The search ends when a point reaches it.
-    pub target: Option<f64>,
+columns! {
+    /// Metric, direction, and which epoch counts.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct Objective {
+        /// Name of a reported metric.
+        pub metric: String,
+        /// Whether larger is better.
+        pub maximize: bool,
+        /// The best epoch so far counts; otherwise the last.
+        pub best: bool = "at_best",
+        /// The search ends when a point reaches it.
+        pub target: Option<f64>,
+    }
 }
 
 impl Objective {
@@ -40,46 +43,50 @@ impl Objective {
     }
 }
 
-/// A sweep as the store keeps it. What only the edge and the search understand travels in `definition`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct NewSweep {
-    /// The name wanted.
-    pub name: String,
-    /// Hash (hex) of the canonical JSON: what makes two files the same sweep.
-    pub identity: String,
-    /// The sweep's seed.
-    pub seed: u64,
-    /// Which workers can take it.
-    pub trainer: String,
-    /// What the search ranks by.
-    pub objective: Objective,
-    /// Name of the data set; `None` for a trainer without one.
-    pub data_source: Option<String>,
-    /// Cross-validation folds, at least 1.
-    pub folds: u32,
-    /// It starts as `checking`.
-    pub check: bool,
-    /// Encoded `hone.v1.SweepDefinition`, opaque here.
-    pub definition: Vec<u8>,
+columns! {
+    /// A sweep as the store keeps it, but for its name. What only the edge and the search understand travels in `definition`.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct NewSweep {
+        /// Hash (hex) of the canonical JSON: what makes two files the same sweep.
+        pub identity: String,
+        /// All random draws are keyed by it.
+        pub seed: Seed,
+        /// Which workers can take it.
+        pub trainer: String,
+        /// What the search ranks by.
+        pub objective: Objective,
+        /// Name of the data set; `None` for a trainer without one.
+        pub data_source: Option<String>,
+        /// Cross-validation folds, at least 1.
+        pub folds: u32,
+        /// It starts as `checking`.
+        pub check: bool = "with_check",
+        /// Encoded `hone.v1.SweepDefinition`, opaque here.
+        pub definition: Vec<u8>,
+    }
 }
 
-/// A planned round, for people and for `hone plan`'s words about it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct NewRound {
-    /// From 1.
-    pub round: u32,
-    /// Points planned.
-    pub points: u64,
-    /// Epochs of each rung, ascending; one without halving.
-    pub rungs: Vec<u32>,
-    /// Points on each rung.
-    pub rung_points: Vec<u64>,
-    /// Trainings of each point.
-    pub repeats: u32,
-    /// So many of the best of the round before, instead of new points.
-    pub top: Option<u32>,
-    /// The box as JSON, as the edge shows it.
-    pub box_json: String,
+/// A sweep's seed: 64 bits, all of which are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seed(pub u64);
+
+columns! {
+    /// A planned round, for people and for `hone plan`'s words about it.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct NewRound {
+        /// From 1.
+        pub round: u32,
+        /// Points planned.
+        pub points: u64,
+        /// Epochs and points of each rung, ascending; one without halving.
+        pub rungs: Vec<(u32, u64)> = "rungs_json",
+        /// Trainings of each point.
+        pub repeats: u32,
+        /// So many of the best of the round before, instead of new points.
+        pub top: Option<u32>,
+        /// The box as JSON, as the edge shows it.
+        pub box_json: String,
+    }
 }
 
 /// A trial to be queued. The first trial of a point stores the point.
@@ -117,24 +124,28 @@ pub struct NewTrial {
     pub weights_of: Option<TrialNumber>,
 }
 
-/// How the search wants a trial trained, up to its next rung.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wish {
-    /// Smaller goes first; ties by number.
-    pub queue_order: u64,
-    /// It waits there for a promotion.
-    pub waits_at_end: bool,
-    /// Its best-epoch weights are wanted.
-    pub keep_weights: bool,
+columns! {
+    /// How the search wants a trial trained, up to its next rung.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct Wish {
+        /// Smaller goes first; ties by number.
+        pub queue_order: u64,
+        /// It waits there for a promotion.
+        pub waits_at_end: bool,
+        /// Its best-epoch weights are wanted.
+        pub keep_weights: bool,
+    }
 }
 
-/// A point by its place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct WinnerRef {
-    /// From 1.
-    pub round: u32,
-    /// From 0.
-    pub point: u64,
+columns! {
+    /// A point by its place.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+    pub struct WinnerRef {
+        /// From 1.
+        pub round: u32,
+        /// From 0.
+        pub point: u64,
+    }
 }
 
 /// What the keys of findings begin with that name the points which cannot be told from the best one.
@@ -182,19 +193,21 @@ impl BlobKind {
     }
 }
 
-/// A blob by its content.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct BlobRef {
-    /// blake3 of its bytes.
-    pub hash: Hash,
-    /// Bytes.
-    pub size: u64,
-    /// What it holds.
-    pub kind: BlobKind,
-    /// The epoch whose state it holds.
-    pub epoch: u32,
-    /// Whether the coordinator has it in `blobs/`; otherwise it lies on its worker's disk alone.
-    pub stored: bool,
+columns! {
+    /// A blob by its content.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub struct BlobRef {
+        /// blake3 of its bytes.
+        pub hash: Hash,
+        /// In bytes.
+        pub size: u64,
+        /// Checkpoint or weights.
+        pub kind: BlobKind,
+        /// The epoch whose state it holds.
+        pub epoch: u32,
+        /// Whether the coordinator has it in `blobs/`; otherwise it lies on its worker's disk alone.
+        pub stored: bool,
+    }
 }
 
 /// A data set that a worker has opened.

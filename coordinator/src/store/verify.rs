@@ -21,10 +21,7 @@ pub use blobs::Files;
 pub use finding::Finding;
 use finding::{Findings, Names};
 
-use super::{
-    OpenError, lock,
-    sqlite::{self, Db, whole},
-};
+use super::{Db, OpenError, lock, sqlite, sweeps as table};
 
 /// What a check has found.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -90,7 +87,7 @@ fn check(db: &Db, names: &Names, searches: bool, findings: &mut Findings) -> u64
             Err(error) => findings.unreadable(names, error),
         }
     }
-    let keys = whole::sweeps(db, false).unwrap_or_default();
+    let keys = table::keys(db).unwrap_or_default();
     let trials = rows::check(db, &keys, names, findings);
     points::check(db, &keys, names, findings);
     if searches {

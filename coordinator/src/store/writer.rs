@@ -11,8 +11,8 @@ use tokio::sync::oneshot;
 use super::{
     StoreError,
     command::{Command, Reply},
-    rows::Rows,
-    sqlite::Tables,
+    error::Rows,
+    working::WorkingSet,
 };
 
 /// Commands that may wait in each lane; one more is refused as `Busy`.
@@ -56,12 +56,12 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the thread.
-    pub(super) fn start(tables: Tables) -> std::io::Result<Self> {
+    pub(super) fn start(set: WorkingSet) -> std::io::Result<Self> {
         let queue = Arc::new(Queue::default());
         let shared = Arc::clone(&queue);
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || run(tables, &shared))?;
+            .spawn(move || run(set, &shared))?;
         Ok(Self {
             queue,
             thread: Mutex::new(Some(thread)),
@@ -111,16 +111,16 @@ impl Drop for Writer {
     }
 }
 
-fn run(mut tables: Tables, queue: &Queue) {
+fn run(mut set: WorkingSet, queue: &Queue) {
     while let Some((commands, answers)) = next_group(queue) {
-        let replies = tables.apply_group(&commands);
+        let replies = set.apply_group(&commands);
         tell_of_failure(&replies);
         for (answer, reply) in answers.into_iter().zip(replies) {
             // Whoever asked may have gone; what it asked for is stored all the same.
             answer.send(reply).ok();
         }
     }
-    tables.close();
+    set.close();
 }
 
 /// What the disk or the file is to blame for is told once a group, not only to those who asked.

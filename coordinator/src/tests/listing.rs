@@ -23,6 +23,7 @@ async fn filled(folder: &tempfile::TempDir) -> Store {
         .await
         .unwrap();
     let launch = LaunchSweep {
+        name: "s".to_owned(),
         sweep: sweep("s"),
         data: None,
         data_before: Vec::new(),

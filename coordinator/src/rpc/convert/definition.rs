@@ -13,7 +13,7 @@ use crate::{
     Error,
     driver::SweepPlan,
     search::{self, Domain, Kind, Params, Range, Scale, Space},
-    store::NewSweep,
+    store::{NewSweep, Seed},
     versions::Versions,
 };
 
@@ -59,12 +59,10 @@ pub fn parse(definition: v1::SweepDefinition) -> Result<(NewSweep, SweepPlan), E
 
 /// What is stored beside a definition, as it says itself.
 pub fn launched(definition: &v1::SweepDefinition) -> Result<NewSweep, Error> {
-    let name = super::field::sweep("sweep.name", &definition.name)?;
     let data = (!definition.data_source.is_empty()).then(|| definition.data_source.clone());
     Ok(NewSweep {
-        name: name.to_string(),
         identity: text("sweep.identity", definition.identity.clone())?,
-        seed: definition.seed,
+        seed: Seed(definition.seed),
         trainer: text("sweep.trainer", definition.trainer.clone())?,
         objective: stored_objective("sweep.objective", definition.objective.as_ref())?,
         data_source: data,

@@ -16,7 +16,7 @@ use crate::{
     connected::{ConnectedTo, LastHeard, WorkerView},
     ids::{Hash, SweepId},
     store::{
-        Best, CurvePoint, Event, LogLine, RoundDetail, SweepDetail, SweepSummary, TrialDetail,
+        Best, EventRow, LogRow, ReportRow, RoundDetail, SweepDetail, SweepSummary, TrialDetail,
         TrialFilter, TrialSort, TrialSummary,
     },
     versions::Arithmetic,
@@ -27,17 +27,18 @@ pub fn sweep_summary(
     summary: &SweepSummary,
     heard: &HashMap<SweepId, LastHeard>,
 ) -> v1::SweepSummary {
-    let heard = heard.get(&summary.sweep);
+    let row = &summary.row;
+    let heard = heard.get(&row.id);
     v1::SweepSummary {
-        sweep: summary.sweep.to_string(),
-        state: sweep_state(summary.state).into(),
-        points: summary.points,
-        trials: summary.trials,
+        sweep: row.id.to_string(),
+        state: sweep_state(row.state).into(),
+        points: row.points,
+        trials: summary.counts.iter().sum(),
         best: summary.best,
-        metric: summary.metric.clone(),
-        created_ms: summary.created,
-        ended_ms: summary.ended,
-        reason: summary.reason.clone(),
+        metric: row.sweep.objective.metric.clone(),
+        created_ms: row.created,
+        ended_ms: row.ended,
+        reason: row.reason.clone(),
         last_heard_ms: heard.map(ago_ms),
         silent: heard.is_some_and(|heard| heard.silent),
     }
@@ -54,36 +55,38 @@ pub fn sweep_detail(
     trained_ms: Option<u64>,
     arithmetic: &Arithmetic,
 ) -> Result<v1::SweepDetail, Error> {
-    let metric = detail.summary.metric.clone();
-    let stored = definition::stored(&detail.sweep.definition)?;
+    let row = &detail.summary.row;
+    let stored = definition::stored(&row.sweep.definition)?;
     let not_continued = definition::versions(&stored)
-        .refusal(&detail.sweep.trainer, arithmetic)
-        .filter(|_| !detail.summary.state.has_ended());
+        .refusal(&row.sweep.trainer, arithmetic)
+        .filter(|_| !row.state.has_ended());
     Ok(v1::SweepDetail {
         trained_ms,
         summary: Some(sweep_summary(&detail.summary, &connected.last_heard)),
         definition: Some(stored),
-        trials: Some(counts(detail.counts)),
+        trials: Some(counts(detail.summary.counts)),
         rounds: detail.rounds.iter().map(round).collect::<Result<_, _>>()?,
         warnings: detail.warnings,
-        reason: detail.reason,
-        epochs_trained: detail.epochs_trained,
-        epochs_planned: detail.epochs_planned,
-        trials_planned: detail.trials_planned,
-        images_trained: detail.images_trained,
-        training_seconds: detail.training_seconds,
-        first_grant_ms: detail.first_grant,
-        last_end_ms: detail.last_end,
+        reason: row.reason.clone(),
+        epochs_trained: row.epochs_trained,
+        epochs_planned: row.epochs_planned,
+        trials_planned: row.trials_planned,
+        images_trained: row.images_trained,
+        training_seconds: row.training_seconds,
+        first_grant_ms: row.first_grant,
+        last_end_ms: row.last_end,
         workers: connected.workers,
         slots: connected.slots,
-        data_hash: detail
-            .data
-            .map(|data| data.hash.0.to_vec().into())
-            .unwrap_or_default(),
+        data_hash: bytes(row.data.as_ref().map(|data| data.hash)),
         waiting_for: not_continued.unwrap_or(connected.waiting_for),
-        check_json: detail.check_json,
-        best: detail.best.map(|winner| best(winner, &metric)),
-        round: detail.round,
+        check_json: row.check_json.to_string(),
+        round: detail
+            .rounds
+            .last()
+            .map_or(0, |round| round.row.planned.round),
+        best: detail
+            .best
+            .map(|winner| best(winner, &row.sweep.objective.metric)),
     })
 }
 
@@ -111,17 +114,18 @@ fn counts(counts: [u64; 8]) -> v1::TrialCounts {
 }
 
 fn round(round: &RoundDetail) -> Result<v1::RoundSummary, Error> {
-    let planned = &round.planned;
+    let planned = &round.row.planned;
+    let (rungs, rung_points) = planned.rungs.iter().copied().unzip();
     Ok(v1::RoundSummary {
         round: planned.round,
         points: planned.points,
-        points_finished: round.points_finished,
-        rungs: planned.rungs.clone(),
+        points_finished: round.row.finished,
+        rungs,
         repeats: planned.repeats,
         top: planned.top,
         r#box: boxes(&planned.box_json)?,
         best: round.best,
-        rung_points: planned.rung_points.clone(),
+        rung_points,
     })
 }
 
@@ -210,9 +214,10 @@ pub fn trial_filter(
 /// `heard`: of its worker, while it runs.
 pub fn trial_summary(
     sweep: &SweepId,
-    trial: TrialSummary,
+    summary: TrialSummary,
     heard: Option<LastHeard>,
 ) -> v1::TrialSummary {
+    let trial = summary.row;
     v1::TrialSummary {
         last_heard_ms: heard.as_ref().map(ago_ms),
         silent: heard.is_some_and(|heard| heard.silent),
@@ -221,15 +226,15 @@ pub fn trial_summary(
             trial: trial.number.0,
         }),
         kind: kind(trial.kind).into(),
-        point: trial.point,
-        round: trial.round,
+        point: trial.place.point,
+        round: trial.place.round,
         repeat: trial.repeat,
         fold: trial.fold,
         state: trial_state(trial.state).into(),
         objective: trial.objective,
         epoch: trial.epoch,
         weights_hash: bytes(trial.weights_hash),
-        params_json: trial.params_json,
+        params_json: summary.params_json,
         attempts: trial.attempts,
         worker: trial.worker,
         seconds: trial.seconds,
@@ -260,18 +265,18 @@ pub fn trial_detail(
     v1::TrialDetail {
         attempts: attempts.collect(),
         curve: detail.curve.into_iter().map(curve_point).collect(),
-        summary: Some(trial_summary(sweep, detail.summary, heard)),
         diagnosis_json: detail.diagnosis_json,
         result_json: detail.result_json,
         spec_json: detail.spec_json,
-        seed: detail.seed,
+        seed: detail.summary.row.seed,
         blobs: detail.blobs.into_iter().map(blob).collect(),
-        full_epochs: detail.full_epochs,
-        objective: Some(objective(&detail.objective)),
+        full_epochs: detail.summary.row.full_epochs,
+        objective: Some(objective(&detail.sweep.objective)),
+        summary: Some(trial_summary(sweep, detail.summary, heard)),
     }
 }
 
-fn curve_point(point: CurvePoint) -> v1::CurvePoint {
+fn curve_point(point: ReportRow) -> v1::CurvePoint {
     let metrics = point.metrics.into_iter();
     v1::CurvePoint {
         epoch: point.epoch,
@@ -285,7 +290,7 @@ fn curve_point(point: CurvePoint) -> v1::CurvePoint {
     }
 }
 
-pub fn event(event: Event) -> v1::Event {
+pub fn event(event: EventRow) -> v1::Event {
     v1::Event {
         at_ms: event.at,
         trial: event.trial.map(|trial| trial.0),
@@ -299,7 +304,7 @@ pub fn event(event: Event) -> v1::Event {
     }
 }
 
-pub fn log_line(line: LogLine) -> v1::LogLine {
+pub fn log_line(line: LogRow) -> v1::LogLine {
     v1::LogLine {
         attempt: line.attempt.0,
         line: line.text,

@@ -4,7 +4,7 @@ use hone_proto::v1;
 
 use super::{
     definition,
-    field::{bytes16, hash},
+    field::{bytes16, hash, sweep},
     settled,
 };
 use crate::{
@@ -20,9 +20,12 @@ use crate::{
 
 /// A launch, and what the driver would make of it.
 pub fn launch(request: v1::LaunchRequest) -> Result<(Launch, SweepPlan), Error> {
-    let (sweep, plan) = definition::parse(settled::launched(request.sweep)?)?;
+    let definition = settled::launched(request.sweep)?;
+    let name = sweep("sweep.name", &definition.name)?.to_string();
+    let (sweep, plan) = definition::parse(definition)?;
     let before = request.data_before.iter();
     let launch = Launch {
+        name,
         data: request.data.map(pin).transpose()?,
         data_before: before
             .map(|found| hash("data_before", found))

@@ -11,18 +11,22 @@ use crate::{
     ids::{Hash, TrialNumber},
     store::{
         StoreError,
+        blobs::{self, BlobRow},
         command::{CollectBlobs, CommitBlob, Millis},
-        rows::{Guard, Rows, SweepRow, Write},
+        error::Rows,
+        sweeps::SweepRow,
+        trials::TrialRow,
         values::{BlobKind, BlobRef},
+        working::{Guard, WorkingSet},
     },
     trial::AttemptState,
 };
 
 /// Commits a blob of a running attempt; the same again is acknowledged.
-pub(super) fn commit<W: Write>(store: &mut W, commit: &CommitBlob) -> Rows<()> {
+pub(super) fn commit(store: &mut WorkingSet, commit: &CommitBlob) -> Rows<()> {
     let speaker = speak(store, &commit.attempt)?;
     if speaker.attempt.state != AttemptState::Running {
-        let known = store.blobs(speaker.sweep.key, speaker.trial.number)?;
+        let known = store.blobs(speaker.trial.key())?;
         if known.contains(&commit.blob) {
             return Ok(());
         }
@@ -37,60 +41,75 @@ pub(super) fn commit<W: Write>(store: &mut W, commit: &CommitBlob) -> Rows<()> {
     if commit.blob.kind == BlobKind::Checkpoint {
         new.checkpoint = Some(commit.blob.hash);
     }
-    if !store.update_trial(speaker.sweep.key, guard, &new)? {
+    if !store.update_trial(guard, new)? {
         return Err(StoreError::Fenced);
     }
-    store_blob(store, &speaker, commit.blob, commit.at)
+    store_blob(store, &speaker, commit.blob, commit.at);
+    Ok(())
 }
 
 /// Stores a blob's row; checkpoints of the same trial that are older and no more than it are forgotten later.
-pub(super) fn store_blob<W: Write>(
-    store: &mut W,
-    speaker: &Speaker,
-    blob: BlobRef,
-    at: Millis,
-) -> Rows<()> {
-    let (sweep, trial) = (speaker.sweep.key, speaker.trial.number);
-    store.put_blob(sweep, trial, speaker.attempt.attempt, blob, at)
+pub(super) fn store_blob(store: &mut WorkingSet, speaker: &Speaker, blob: BlobRef, at: Millis) {
+    let (sweep, trial, attempt) = speaker.attempt.key();
+    store.put_blob(BlobRow {
+        sweep,
+        trial,
+        blob,
+        attempt,
+        at,
+    });
 }
 
 /// Forgets what nothing needs: of a live trial all checkpoints but the newest (and the newest that the coordinator
 /// has), of an ended trial every checkpoint, and once the sweep has ended all weights but the finalists'.
-pub(super) fn collect<W: Write>(store: &mut W, collect: &CollectBlobs) -> Rows<Vec<Hash>> {
+pub(super) fn collect(store: &mut WorkingSet, collect: &CollectBlobs) -> Rows<Vec<Hash>> {
     let sweep = find_sweep(store, &collect.sweep)?;
-    let finalists = finalists(store, &sweep)?;
-    let blobs = store.sweep_blobs(sweep.key)?;
+    let blobs = blobs::of_sweep(store.file()?, sweep.key)?;
+    let mut numbers: Vec<TrialNumber> = blobs.iter().map(|row| row.trial).collect();
+    numbers.dedup();
+    store.will_read(sweep.key, numbers, Vec::new())?;
+    let finalists = finalists(store, &sweep, &blobs)?;
     let mut forgotten = BTreeSet::new();
-    for (number, blob) in &blobs {
-        let newest = |stored: bool| {
-            blobs
-                .iter()
-                .filter(|(n, b)| n == number && b.kind == blob.kind && (!stored || b.stored))
-                .map(|(_, b)| b.epoch)
-                .max()
-        };
-        let Some(trial) = store.trial(sweep.key, *number)? else {
+    for of_trial in blobs.chunk_by(|a, b| a.trial == b.trial) {
+        let Some(trial) = store.trial((sweep.key, of_trial[0].trial))? else {
             continue;
         };
-        let needed = match blob.kind {
-            BlobKind::Checkpoint => {
-                !trial.state.is_terminal()
-                    && (Some(blob.epoch) == newest(false)
-                        || blob.stored && Some(blob.epoch) == newest(true))
+        let is_finalist = finalists
+            .as_ref()
+            .is_none_or(|all| all.contains(&trial.number));
+        for BlobRow { blob, .. } in of_trial {
+            if !is_needed(blob, of_trial, &trial, is_finalist) {
+                blobs::delete(store.changed_file()?, sweep.key, trial.number, blob.hash)?;
+                forgotten.insert(blob.hash);
             }
-            BlobKind::Weights => {
-                finalists.as_ref().is_none_or(|all| all.contains(number))
-                    && Some(blob.epoch) == newest(false)
-            }
-        };
-        if !needed {
-            store.delete_blob(sweep.key, *number, blob.hash)?;
-            forgotten.insert(blob.hash);
         }
     }
+    unneeded(store, forgotten)
+}
+
+fn is_needed(blob: &BlobRef, of_trial: &[BlobRow], trial: &TrialRow, is_finalist: bool) -> bool {
+    let newest = |stored: bool| {
+        let same = of_trial
+            .iter()
+            .filter(|row| row.blob.kind == blob.kind && (!stored || row.blob.stored));
+        same.map(|row| row.blob.epoch).max()
+    };
+    let is_newest = Some(blob.epoch) == newest(false);
+    match blob.kind {
+        BlobKind::Checkpoint => {
+            let is_newest = is_newest || blob.stored && Some(blob.epoch) == newest(true);
+            !trial.state.is_terminal() && is_newest
+        }
+        BlobKind::Weights => is_finalist && is_newest,
+    }
+}
+
+/// Those of these blobs that no trial names any more.
+pub(super) fn unneeded(store: &WorkingSet, hashes: BTreeSet<Hash>) -> Rows<Vec<Hash>> {
+    let file = store.file()?;
     let mut unneeded = Vec::new();
-    for hash in forgotten {
-        if !store.blob_needed(hash)? {
+    for hash in hashes {
+        if !blobs::needed(file, hash)? {
             unneeded.push(hash);
         }
     }
@@ -99,29 +118,36 @@ pub(super) fn collect<W: Write>(store: &mut W, collect: &CollectBlobs) -> Rows<V
 
 /// Trials whose weights stay: those of the winner and of the points that were trained as often as it, once more than
 /// one repeat tells them apart. `None` while the sweep has not ended: all stay.
-fn finalists<W: Write>(store: &W, sweep: &SweepRow) -> Rows<Option<BTreeSet<TrialNumber>>> {
+fn finalists(
+    store: &WorkingSet,
+    sweep: &SweepRow,
+    blobs: &[BlobRow],
+) -> Rows<Option<BTreeSet<TrialNumber>>> {
     if !sweep.state.has_ended() {
         return Ok(None);
     }
-    let mut trials = BTreeSet::new();
+    let mut finalists = BTreeSet::new();
     let Some(place) = sweep.best else {
-        return Ok(Some(trials));
+        return Ok(Some(finalists));
     };
     let winner = store.point(sweep.key, place)?;
-    let repeats = winner.as_ref().map_or(0, |point| point.value.repeats);
-    for (number, blob) in store.sweep_blobs(sweep.key)? {
-        let Some(trial) = store.trial(sweep.key, number)? else {
+    let repeats = winner.map_or(0, |point| point.value.repeats);
+    let weights = blobs
+        .iter()
+        .filter(|row| row.blob.kind == BlobKind::Weights);
+    for row in weights {
+        let Some(trial) = store.trial((sweep.key, row.trial))? else {
             continue;
         };
         let equal = repeats > 1
             && store
                 .point(sweep.key, trial.place)?
                 .is_some_and(|point| point.value.repeats == repeats);
-        if blob.kind == BlobKind::Weights && (trial.place == place || equal) {
-            trials.insert(number);
+        if trial.place == place || equal {
+            finalists.insert(trial.number);
         }
     }
     let of_winner = store.trials_of_point(sweep.key, place)?;
-    trials.extend(valued(&of_winner).map(|trial| trial.number));
-    Ok(Some(trials))
+    finalists.extend(valued(&of_winner).map(|trial| trial.number));
+    Ok(Some(finalists))
 }

@@ -10,15 +10,21 @@ use crate::{
     store::{
         StoreError,
         command::{Action, Decide, Decided, Millis},
-        rows::{PointRow, PointValue, Rows, SweepRow, TrialRow, Write},
+        error::Rows,
+        points::{PointRow, PointValue},
+        rounds,
+        sweeps::SweepRow,
+        trials::TrialRow,
         values::{NewTrial, WinnerRef},
+        warnings,
+        working::WorkingSet,
     },
     sweep::{SweepEvent, SweepState},
     trial::{TrialEvent, TrialKind, TrialState},
 };
 
 /// Applies the next decision; an earlier one was applied before.
-pub(super) fn decide<W: Write>(store: &mut W, decide: &Decide) -> Rows<Decided> {
+pub(super) fn decide(store: &mut WorkingSet, decide: &Decide) -> Rows<Decided> {
     let mut sweep = find_sweep(store, &decide.sweep)?;
     let told = |sweep: &SweepRow, applied| Decided {
         applied,
@@ -36,7 +42,7 @@ pub(super) fn decide<W: Write>(store: &mut W, decide: &Decide) -> Rows<Decided> 
     }
     sweep.decisions = decide.number;
     let (trials, places) = named(&decide.actions);
-    store.will_read(sweep.key, &trials, &places)?;
+    store.will_read(sweep.key, trials, places)?;
     for action in &decide.actions {
         act(store, &mut sweep, action, decide.at)?;
     }
@@ -69,7 +75,7 @@ fn place(new: &NewTrial) -> WinnerRef {
     }
 }
 
-fn act<W: Write>(store: &mut W, sweep: &mut SweepRow, action: &Action, at: Millis) -> Rows<()> {
+fn act(store: &mut WorkingSet, sweep: &mut SweepRow, action: &Action, at: Millis) -> Rows<()> {
     let cause = |reason| Cause {
         actor: "search",
         reason,
@@ -77,7 +83,7 @@ fn act<W: Write>(store: &mut W, sweep: &mut SweepRow, action: &Action, at: Milli
         token: None,
     };
     match action {
-        Action::Round(round) => store.put_round(sweep.key, round)?,
+        Action::Round(round) => rounds::put(store.changed_file()?, sweep.key, round)?,
         Action::Reserve(up_to) => sweep.next_number = sweep.next_number.max(up_to.0 + 1),
         Action::Enqueue(trials) => {
             for trial in trials {
@@ -92,11 +98,17 @@ fn act<W: Write>(store: &mut W, sweep: &mut SweepRow, action: &Action, at: Milli
                 step(store, sweep, &old, old.clone(), event, cause(reason))?;
             }
         }
-        Action::Warn { key, text } => store.insert_warning(sweep.key, key, text)?,
-        Action::WarnInstead { family, warnings } => {
-            store.delete_warnings(sweep.key, family)?;
-            for (key, text) in warnings {
-                store.insert_warning(sweep.key, key, text)?;
+        Action::Warn { key, text } => {
+            warnings::insert(store.changed_file()?, sweep.key, key, text)?;
+        }
+        Action::WarnInstead {
+            family,
+            warnings: found,
+        } => {
+            let file = store.changed_file()?;
+            warnings::delete(file, sweep.key, family)?;
+            for (key, text) in found {
+                warnings::insert(file, sweep.key, key, text)?;
             }
         }
         Action::Best(place) => sweep.best = Some(*place),
@@ -127,9 +139,9 @@ fn act<W: Write>(store: &mut W, sweep: &mut SweepRow, action: &Action, at: Milli
 }
 
 /// A new trial; nothing when it is there already. A sweep that is to end takes none.
-fn enqueue<W: Write>(store: &mut W, sweep: &mut SweepRow, new: &NewTrial, at: Millis) -> Rows<()> {
+fn enqueue(store: &mut WorkingSet, sweep: &mut SweepRow, new: &NewTrial, at: Millis) -> Rows<()> {
     let place = place(new);
-    if let Some(old) = store.trial(sweep.key, new.number)? {
+    if let Some(old) = store.trial((sweep.key, new.number))? {
         let same = old.kind == new.kind
             && (old.place, old.repeat, old.fold) == (place, new.repeat, new.fold);
         return if same {
@@ -145,31 +157,32 @@ fn enqueue<W: Write>(store: &mut W, sweep: &mut SweepRow, new: &NewTrial, at: Mi
         return Ok(());
     }
     let point = PointRow {
+        sweep: sweep.key,
         place,
         params_json: new.params_json.clone(),
         spec_json: new.spec_json.clone(),
         value: PointValue::default(),
     };
     let search = new.kind == TrialKind::Search;
-    if store.insert_point(sweep.key, &point)? && search {
+    if store.insert_point(point)? && search {
         sweep.points += 1;
     }
     sweep.next_number = sweep.next_number.max(new.number.0 + 1);
-    insert(store, sweep, &row(new, place, at), "search", at)
+    let row = TrialRow::queued(sweep.key, new, at);
+    insert(store, sweep, row, "search", at)
 }
 
 /// Stores a queued trial, counts it and says so.
-pub(super) fn insert<W: Write>(
-    store: &mut W,
+pub(super) fn insert(
+    store: &mut WorkingSet,
     sweep: &mut SweepRow,
-    row: &TrialRow,
+    row: TrialRow,
     actor: &str,
     at: Millis,
 ) -> Rows<()> {
     if row.kind == TrialKind::Search {
         super::point::reopen(store, sweep, row.place)?;
     }
-    store.insert_trial(sweep.key, row)?;
     count_in(sweep, row.kind, row.state);
     if row.kind == TrialKind::Search {
         sweep.trials += 1;
@@ -180,10 +193,12 @@ pub(super) fn insert<W: Write>(
         at,
         token: None,
     };
-    store.append_event(event_row(sweep, None, row, "queued", cause))
+    store.append_event(event_row(sweep, None, &row, "queued", cause));
+    store.insert_trial(row);
+    Ok(())
 }
 
-fn promote<W: Write>(store: &mut W, sweep: &mut SweepRow, action: &Action, at: Millis) -> Rows<()> {
+fn promote(store: &mut WorkingSet, sweep: &mut SweepRow, action: &Action, at: Millis) -> Rows<()> {
     let Action::Promote {
         trial,
         to_epoch,
@@ -215,37 +230,6 @@ fn promote<W: Write>(store: &mut W, sweep: &mut SweepRow, action: &Action, at: M
     Ok(())
 }
 
-fn planned<W: Write>(store: &W, sweep: &SweepRow, number: TrialNumber) -> Rows<TrialRow> {
+fn planned(store: &WorkingSet, sweep: &SweepRow, number: TrialNumber) -> Rows<TrialRow> {
     super::step::find_trial(store, sweep, number)
-}
-
-fn row(new: &NewTrial, place: WinnerRef, at: Millis) -> TrialRow {
-    TrialRow {
-        number: new.number,
-        kind: new.kind,
-        place,
-        repeat: new.repeat,
-        fold: new.fold,
-        seed: new.seed,
-        full_epochs: new.full_epochs,
-        weights_of: new.weights_of,
-        retry_of: None,
-        state: TrialState::Queued,
-        asked: None,
-        to_epoch: new.to_epoch,
-        queue_order: new.queue_order,
-        waits_at_end: new.waits_at_end,
-        keep_weights: new.keep_weights,
-        attempts: 0,
-        worker: String::new(),
-        objective: None,
-        epoch: 0,
-        most_epochs: 0,
-        weights_hash: None,
-        seconds: 0.0,
-        images: 0,
-        checkpoint: None,
-        reason: String::new(),
-        changed: at,
-    }
 }

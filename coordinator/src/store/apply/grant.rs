@@ -8,23 +8,28 @@ use crate::{
     ids::{AttemptNumber, AttemptRef, Hash},
     store::{
         StoreError,
+        attempts::AttemptRow,
         command::{Grant, Granted},
-        rows::{AttemptRow, Rows, SweepRow, TrialRow, Write},
+        error::Rows,
+        sweeps::SweepRow,
+        trials::{self, TrialRow},
         values::{BlobKind, BlobRef, DataSet},
+        working::WorkingSet,
     },
     sweep::SweepState,
     trial::{AttemptState, TrialEvent, TrialKind},
 };
 
 /// Grants one trial, if there is one for this worker.
-pub(super) fn grant<W: Write>(store: &mut W, ask: &Grant) -> Rows<Option<Granted>> {
-    if let Some((key, number, attempt)) = store.granted(ask.session, ask.request)? {
-        let sweep = store.sweep(key)?;
-        let trial = store.trial(key, number)?.ok_or(StoreError::Fenced)?;
-        let resume = resume_of(store, &sweep, &trial, attempt.resume)?;
+pub(super) fn grant(store: &mut WorkingSet, ask: &Grant) -> Rows<Option<Granted>> {
+    if let Some(attempt) = store.granted(ask.session, ask.request) {
+        let (sweep, trial) = (attempt.sweep, attempt.trial);
+        let trial = store.trial((sweep, trial))?.ok_or(StoreError::Fenced)?;
+        let sweep = store.sweep(sweep)?;
+        let resume = resume_of(store, &trial, attempt.resume)?;
         return lease(store, &sweep, &trial, &attempt, resume, true).map(Some);
     }
-    for mut sweep in candidates(store, ask)? {
+    for mut sweep in candidates(store, ask) {
         let Some(trial) = pick(store, &sweep, &ask.local_checkpoints)? else {
             continue;
         };
@@ -42,21 +47,18 @@ pub(super) fn grant<W: Write>(store: &mut W, ask: &Grant) -> Rows<Option<Granted
 }
 
 /// Sweeps that this worker could take a trial of: fewest running trials first, the older on a tie.
-fn candidates<W: Write>(store: &W, ask: &Grant) -> Rows<Vec<SweepRow>> {
-    let mut sweeps = Vec::new();
-    for key in store.sweep_keys(true)? {
-        let sweep = store.sweep(key)?;
-        let fits = sweep.state.grants()
+fn candidates(store: &WorkingSet, ask: &Grant) -> Vec<SweepRow> {
+    let fits = |sweep: &SweepRow| {
+        sweep.state.grants()
             && sweep.queued > 0
             && ask.only_sweep.as_ref().is_none_or(|only| *only == sweep.id)
             && ask.trainers.contains(&sweep.sweep.trainer)
-            && (sweep.sweep.data_source.is_none() || offered(&sweep, ask).is_some());
-        if fits {
-            sweeps.push(sweep);
-        }
-    }
+            && (sweep.sweep.data_source.is_none() || offered(sweep, ask).is_some())
+    };
+    let mut sweeps = store.live_sweeps();
+    sweeps.retain(fits);
     sweeps.sort_by_key(|sweep| (sweep.running, sweep.key));
-    Ok(sweeps)
+    sweeps
 }
 
 /// The offer that fits: by hash once pinned, by name before.
@@ -73,27 +75,26 @@ fn offered<'a>(sweep: &SweepRow, ask: &'a Grant) -> Option<&'a DataSet> {
 }
 
 /// First in the queue; of those equally early, one whose checkpoint lies on this worker.
-fn pick<W: Write>(store: &W, sweep: &SweepRow, local: &[Hash]) -> Rows<Option<TrialRow>> {
+fn pick(store: &WorkingSet, sweep: &SweepRow, local: &[Hash]) -> Rows<Option<TrialRow>> {
     let Some(head) = store.queue_head(sweep.key)? else {
         return Ok(None);
     };
     if local.is_empty() || head.checkpoint.is_some_and(|hash| local.contains(&hash)) {
         return Ok(Some(head));
     }
-    let held = store
-        .queue_held(sweep.key, local)?
+    let held = trials::held(store.file()?, sweep.key, local)?
         .filter(|held| held.queue_order <= head.queue_order);
     Ok(Some(held.unwrap_or(head)))
 }
 
-fn give<W: Write>(
-    store: &mut W,
+fn give(
+    store: &mut WorkingSet,
     mut sweep: SweepRow,
     old: &TrialRow,
     ask: &Grant,
     pins: bool,
 ) -> Rows<Granted> {
-    let resume = newest_checkpoint(store, &sweep, old, &ask.local_checkpoints)?;
+    let resume = newest_checkpoint(store, old, &ask.local_checkpoints)?;
     let from_epoch = resume.map_or(0, |blob| blob.epoch);
     let mut new = old.clone();
     new.attempts += 1;
@@ -114,6 +115,8 @@ fn give<W: Write>(
     };
     let (new, _) = step(store, &mut sweep, old, new, TrialEvent::Granted, cause)?;
     let attempt = AttemptRow {
+        sweep: sweep.key,
+        trial: new.number,
         attempt: AttemptNumber(new.attempts),
         session: ask.session,
         worker: ask.worker.clone(),
@@ -130,18 +133,17 @@ fn give<W: Write>(
         excused: false,
         digest: None,
     };
-    store.insert_attempt(sweep.key, new.number, &attempt)?;
+    store.insert_attempt(attempt.clone());
     sweep.first_grant = sweep.first_grant.or(Some(ask.at));
-    store.put_sweep(sweep.clone())?;
+    store.put_sweep(sweep.clone());
     let mut granted = lease(store, &sweep, &new, &attempt, resume, false)?;
     granted.pinned_data = pins && sweep.data.is_some();
     Ok(granted)
 }
 
 /// The newest checkpoint that this worker can have: the coordinator's, or one on its own disk.
-fn newest_checkpoint<W: Write>(
-    store: &W,
-    sweep: &SweepRow,
+fn newest_checkpoint(
+    store: &WorkingSet,
     trial: &TrialRow,
     local: &[Hash],
 ) -> Rows<Option<BlobRef>> {
@@ -153,26 +155,21 @@ fn newest_checkpoint<W: Write>(
             && blob.epoch <= trial.most_epochs.min(trial.to_epoch)
             && (blob.stored || local.contains(&blob.hash))
     };
-    let blobs = store.blobs(sweep.key, trial.number)?;
+    let blobs = store.blobs(trial.key())?;
     Ok(blobs
         .into_iter()
         .filter(usable)
         .max_by_key(|blob| blob.epoch))
 }
 
-fn resume_of<W: Write>(
-    store: &W,
-    sweep: &SweepRow,
-    trial: &TrialRow,
-    hash: Option<Hash>,
-) -> Rows<Option<BlobRef>> {
+fn resume_of(store: &WorkingSet, trial: &TrialRow, hash: Option<Hash>) -> Rows<Option<BlobRef>> {
     let Some(hash) = hash else { return Ok(None) };
-    let blobs = store.blobs(sweep.key, trial.number)?;
+    let blobs = store.blobs(trial.key())?;
     Ok(blobs.into_iter().find(|blob| blob.hash == hash))
 }
 
-fn lease<W: Write>(
-    store: &W,
+fn lease(
+    store: &WorkingSet,
     sweep: &SweepRow,
     trial: &TrialRow,
     attempt: &AttemptRow,
@@ -183,13 +180,13 @@ fn lease<W: Write>(
         .point(sweep.key, trial.place)?
         .ok_or_else(|| StoreError::Damaged {
             table: "points",
-            column: "point",
+            column: "point".to_owned(),
             row: format!("{}/{}", sweep.id, trial.number),
             problem: "the trial's point is not there".to_owned(),
         })?;
     let weights = match trial.weights_of {
         Some(of) => store
-            .blobs(sweep.key, of)?
+            .blobs((sweep.key, of))?
             .into_iter()
             .filter(|blob| blob.kind == BlobKind::Weights && blob.stored)
             .max_by_key(|blob| blob.epoch),

@@ -9,9 +9,11 @@ use super::{
 use crate::{
     ids::{Hash, SweepId, is_valid_name},
     store::{
-        StoreError,
+        Db, StoreError,
         command::{LaunchOutcome, LaunchSweep, Launched, USER},
-        rows::{Read, Rows, SweepKey, SweepRow, Write},
+        error::Rows,
+        sweeps::{self, SweepKey, SweepRow},
+        working::WorkingSet,
     },
     sweep::{SweepEvent, SweepState},
 };
@@ -27,14 +29,9 @@ pub(in crate::store) enum Same {
 
 /// Finds the sweep of a file. A launcher that cannot read its data goes with any, and any goes with a sweep that nothing is
 /// pinned to yet.
-pub(in crate::store) fn same_sweep<R: Read + ?Sized>(
-    store: &R,
-    identity: &str,
-    data: Option<Hash>,
-) -> Rows<Same> {
+pub(in crate::store) fn same_sweep(db: &Db, identity: &str, data: Option<Hash>) -> Rows<Same> {
     let mut others = Vec::new();
-    for key in store.sweeps_of_identity(identity)? {
-        let row = store.sweep(key)?;
+    for row in sweeps::of_identity(db, identity)? {
         let pinned = row.data.as_ref().map(|set| set.hash);
         if data.is_none() || pinned.is_none() || data == pinned {
             return Ok(Same::Sweep(Box::new(row)));
@@ -45,14 +42,14 @@ pub(in crate::store) fn same_sweep<R: Read + ?Sized>(
 }
 
 /// Stores a sweep and starts it, or goes on with the newest of the same identity.
-pub(super) fn launch<W: Write>(store: &mut W, launch: &LaunchSweep) -> Rows<Launched> {
-    let wanted = &launch.sweep.name;
+pub(super) fn launch(store: &mut WorkingSet, launch: &LaunchSweep) -> Rows<Launched> {
+    let wanted = &launch.name;
     if !is_valid_name(wanted) {
         return Err(StoreError::Invalid(format!(
             "`{wanted}` cannot be a sweep's name: 1 to 100 letters, digits, `-` and `_`"
         )));
     }
-    if let Some(key) = store.sweep_of_request(launch.request)? {
+    if let Some(key) = sweeps::by_request(store.file()?, launch.request)? {
         let row = store.sweep(key)?;
         return Ok(launched(launch, &row, LaunchOutcome::Started));
     }
@@ -60,7 +57,7 @@ pub(super) fn launch<W: Write>(store: &mut W, launch: &LaunchSweep) -> Rows<Laun
         return start(store, launch);
     }
     let data = launch.data.as_ref().map(|set| set.hash);
-    match same_sweep(store, &launch.sweep.identity, data)? {
+    match same_sweep(store.file()?, &launch.sweep.identity, data)? {
         Same::Sweep(same) => go_on(store, launch, *same),
         Same::OnOtherData(others) => {
             refuse_changed_data(launch, &others)?;
@@ -76,14 +73,14 @@ fn launched(launch: &LaunchSweep, row: &SweepRow, outcome: LaunchOutcome) -> Lau
     Launched {
         sweep: row.id.clone(),
         outcome,
-        renamed: row.id.as_str() != launch.sweep.name,
+        renamed: row.id.as_str() != launch.name,
         on_other_data: None,
         retried: 0,
     }
 }
 
 /// A sweep that has ended is there to be read; another one goes on, pinned to the launcher's data if nothing was before.
-fn go_on<W: Write>(store: &mut W, launch: &LaunchSweep, mut same: SweepRow) -> Rows<Launched> {
+fn go_on(store: &mut WorkingSet, launch: &LaunchSweep, mut same: SweepRow) -> Rows<Launched> {
     match same.state {
         SweepState::Completed | SweepState::Stopped | SweepState::Failed => {
             Ok(launched(launch, &same, LaunchOutcome::Ended))
@@ -101,7 +98,7 @@ fn go_on<W: Write>(store: &mut W, launch: &LaunchSweep, mut same: SweepRow) -> R
             if same.data.is_none() {
                 same.data.clone_from(&launch.data);
             }
-            store.put_sweep(same.clone())?;
+            store.put_sweep(same.clone());
             Ok(launched(launch, &same, LaunchOutcome::Continued))
         }
     }
@@ -123,22 +120,21 @@ fn refuse_changed_data(launch: &LaunchSweep, others: &[SweepRow]) -> Rows<()> {
     )))
 }
 
-fn start<W: Write>(store: &mut W, launch: &LaunchSweep) -> Rows<Launched> {
-    let name = unique_name(store, &launch.sweep.name)?;
-    let key = store.insert_sweep(new_row(launch, name))?;
-    let row = store.sweep(key)?;
+fn start(store: &mut WorkingSet, launch: &LaunchSweep) -> Rows<Launched> {
+    let name = unique_name(store, &launch.name)?;
+    let row = store.insert_sweep(new_row(launch, name))?;
     let cause = Cause {
         actor: USER,
         reason: "",
         at: launch.at,
         token: None,
     };
-    record(store, &row, "launched", "", cause)?;
+    record(store, &row, "launched", "", cause);
     Ok(launched(launch, &row, LaunchOutcome::Started))
 }
 
 /// The name, or the name with the first free number behind it.
-fn unique_name<W: Write>(store: &W, wanted: &str) -> Rows<SweepId> {
+fn unique_name(store: &WorkingSet, wanted: &str) -> Rows<SweepId> {
     let mut name = wanted.to_owned();
     let mut n = 1;
     while store.sweep_key(&name)?.is_some() {
@@ -147,14 +143,13 @@ fn unique_name<W: Write>(store: &W, wanted: &str) -> Rows<SweepId> {
     }
     Ok(SweepId::new(&name))
 }
+
 fn new_row(launch: &LaunchSweep, id: SweepId) -> SweepRow {
     let check = launch.sweep.check;
-    let mut sweep = launch.sweep.clone();
-    id.as_str().clone_into(&mut sweep.name);
     SweepRow {
         key: SweepKey(0),
         id,
-        sweep: Arc::new(sweep),
+        sweep: Arc::new(launch.sweep.clone()),
         request: launch.request,
         state: if check {
             SweepState::Checking

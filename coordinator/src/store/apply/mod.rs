@@ -21,11 +21,12 @@ pub(super) use worker::attempt_ends;
 
 use super::{
     command::{Command, Reply},
-    rows::{Rows, Write},
+    error::Rows,
+    working::WorkingSet,
 };
 
 /// Carries out one command. On an error the applier takes back what was written.
-pub(super) fn apply<W: Write>(store: &mut W, command: &Command) -> Rows<Reply> {
+pub(super) fn apply(store: &mut WorkingSet, command: &Command) -> Rows<Reply> {
     Ok(match command {
         Command::LaunchSweep(c) => Reply::LaunchSweep(launch::launch(store, c)?),
         Command::ChangeSweep(c) => Reply::ChangeSweep(sweep::change(store, c)?),
@@ -51,7 +52,7 @@ pub(super) fn apply<W: Write>(store: &mut W, command: &Command) -> Rows<Reply> {
         Command::RemoveSweep(c) => Reply::RemoveSweep(sweep::remove(store, c)?),
         Command::CollectBlobs(c) => Reply::CollectBlobs(blobs::collect(store, c)?),
         Command::RecordWorker(c) => {
-            people::record_worker(store, c)?;
+            people::record_worker(store, c);
             Reply::RecordWorker(())
         }
     })

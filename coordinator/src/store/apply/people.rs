@@ -4,14 +4,16 @@ use super::step::{Cause, find_sweep, find_trial, step};
 use crate::{
     store::{
         command::{CancelTrial, RecordWorker},
-        history::Event,
-        rows::{EventRow, Rows, Write},
+        error::Rows,
+        events::EventRow,
+        sweeps::SweepKey,
+        working::WorkingSet,
     },
     trial::{TrialEvent, TrialState},
 };
 
 /// Cancels a queued or waiting trial; asks a running one. A repeated cancel changes nothing.
-pub(super) fn cancel<W: Write>(store: &mut W, cancel: &CancelTrial) -> Rows<TrialState> {
+pub(super) fn cancel(store: &mut WorkingSet, cancel: &CancelTrial) -> Rows<TrialState> {
     let mut sweep = find_sweep(store, &cancel.sweep)?;
     let trial = find_trial(store, &sweep, cancel.trial)?;
     let asked = trial.asked == Some(crate::trial::StopRequest::Cancel);
@@ -26,26 +28,17 @@ pub(super) fn cancel<W: Write>(store: &mut W, cancel: &CancelTrial) -> Rows<Tria
     };
     let event = TrialEvent::Cancelled;
     let (trial, _) = step(store, &mut sweep, &trial, trial.clone(), event, cause)?;
-    store.put_sweep(sweep)?;
+    store.put_sweep(sweep);
     Ok(trial.state)
 }
 
 /// An event of a worker.
-pub(super) fn record_worker<W: Write>(store: &mut W, record: &RecordWorker) -> Rows<()> {
+pub(super) fn record_worker(store: &mut WorkingSet, record: &RecordWorker) {
     store.append_event(EventRow {
-        sweep: None,
-        event: Event {
-            seq: 0,
-            at: record.at,
-            sweep: None,
-            trial: None,
-            attempt: None,
-            actor: format!("worker {}", record.worker),
-            event: record.event.clone(),
-            from: String::new(),
-            to: String::new(),
-            reason: record.reason.clone(),
-        },
-        result: None,
-    })
+        at: record.at,
+        actor: format!("worker {}", record.worker),
+        event: record.event.clone(),
+        reason: record.reason.clone(),
+        ..EventRow::of(SweepKey(0))
+    });
 }

@@ -5,8 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     search::{self, TrialValue, Worth},
     store::{
-        rows::{PointValue, ReportRow, Rows, SweepRow, TrialRow, Write},
+        error::Rows,
+        points::PointValue,
+        reports::{self, ReportRow},
+        sweeps::SweepRow,
+        trials::TrialRow,
         values::{Objective, WinnerRef},
+        working::WorkingSet,
     },
     trial::TrialState,
 };
@@ -16,10 +21,10 @@ use crate::{
 pub(crate) fn curve(reports: Vec<ReportRow>, upto: u32) -> Vec<ReportRow> {
     let mut by_epoch = BTreeMap::<u32, ReportRow>::new();
     for report in reports {
-        let epoch = report.point.epoch;
+        let epoch = report.epoch;
         let newer = by_epoch
             .get(&epoch)
-            .is_none_or(|other| other.point.attempt < report.point.attempt);
+            .is_none_or(|other| other.attempt < report.attempt);
         if epoch <= upto && newer {
             by_epoch.insert(epoch, report);
         }
@@ -28,17 +33,20 @@ pub(crate) fn curve(reports: Vec<ReportRow>, upto: u32) -> Vec<ReportRow> {
 }
 
 /// Sets objective, epoch and hash back to what they were after epoch `upto`.
-pub(super) fn rewind<W: Write>(
-    store: &W,
+pub(super) fn rewind(
+    store: &WorkingSet,
     sweep: &SweepRow,
     trial: &mut TrialRow,
     upto: u32,
 ) -> Rows<()> {
-    let visible = curve(store.reports(sweep.key, trial.number)?, upto);
+    let visible = curve(
+        reports::of_trial(store.file()?, trial.sweep, trial.number)?,
+        upto,
+    );
     trial.objective = visible.iter().fold(None, |old, report| {
         sweep.sweep.objective.fold(old, report.objective)
     });
-    trial.weights_hash = visible.last().and_then(|report| report.point.weights_hash);
+    trial.weights_hash = visible.last().and_then(|report| report.weights_hash);
     trial.epoch = upto;
     Ok(())
 }
@@ -113,7 +121,7 @@ pub(crate) fn value(trials: &[TrialRow], objective: &Objective) -> PointValue {
 }
 
 /// A point that had finished gets one more trial.
-pub(super) fn reopen<W: Write>(store: &mut W, sweep: &SweepRow, place: WinnerRef) -> Rows<()> {
+pub(super) fn reopen(store: &mut WorkingSet, sweep: &SweepRow, place: WinnerRef) -> Rows<()> {
     let trials = store.trials_of_point(sweep.key, place)?;
     if trials.is_empty() || !counted(&trials).all(|trial| trial.state.is_terminal()) {
         return Ok(());
@@ -125,12 +133,13 @@ pub(super) fn reopen<W: Write>(store: &mut W, sweep: &SweepRow, place: WinnerRef
         };
         store.set_point(sweep.key, place, value)?;
     }
-    store.add_finished(sweep.key, place.round, -1)
+    store.add_finished(sweep.key, place.round, -1);
+    Ok(())
 }
 
 /// Stores what a point is worth after one of its trials went from `old` to `new`.
-pub(super) fn refresh<W: Write>(
-    store: &mut W,
+pub(super) fn refresh(
+    store: &mut WorkingSet,
     sweep: &SweepRow,
     old: &TrialRow,
     new: &TrialRow,
@@ -151,7 +160,7 @@ pub(super) fn refresh<W: Write>(
         new.state.is_terminal() && others_done,
     );
     if is != was {
-        store.add_finished(sweep.key, new.place.round, if is { 1 } else { -1 })?;
+        store.add_finished(sweep.key, new.place.round, if is { 1 } else { -1 });
     }
     Ok(())
 }

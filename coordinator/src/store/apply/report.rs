@@ -7,19 +7,21 @@ use super::{
     worker::running,
 };
 use crate::{
-    ids::{AttemptNumber, AttemptRef},
+    ids::AttemptRef,
     store::{
         StoreError,
         command::{Epoch, Millis, Report, Reported},
-        history::CurvePoint,
-        rows::{Guard, ReportRow, Rows, TrialRow, Write},
+        error::Rows,
+        reports::{self, ReportRow},
+        trials::TrialRow,
+        working::{Guard, WorkingSet},
     },
     sweep::SweepState,
     trial::{AttemptState, StopRequest, TrialKind},
 };
 
 /// Records epochs of a running attempt; the same again is acknowledged and has no effect.
-pub(super) fn report<W: Write>(store: &mut W, report: &Report) -> Rows<Reported> {
+pub(super) fn report(store: &mut WorkingSet, report: &Report) -> Rows<Reported> {
     if report.epochs.is_empty() {
         return Err(StoreError::Invalid("epochs: a report of none".to_owned()));
     }
@@ -27,8 +29,8 @@ pub(super) fn report<W: Write>(store: &mut W, report: &Report) -> Rows<Reported>
 }
 
 /// Records epochs in order. On an error some of them may have been written.
-pub(super) fn record<W: Write>(
-    store: &mut W,
+pub(super) fn record(
+    store: &mut WorkingSet,
     who: &AttemptRef,
     epochs: &[Epoch],
     at: Millis,
@@ -56,8 +58,8 @@ pub(super) fn record<W: Write>(
     Ok(reported)
 }
 
-fn record_one<W: Write>(
-    store: &mut W,
+fn record_one(
+    store: &mut WorkingSet,
     mut speaker: Speaker,
     who: &AttemptRef,
     epoch: &Epoch,
@@ -74,13 +76,12 @@ fn record_one<W: Write>(
         attempts: old.attempts,
         token: Some(who.token),
     };
-    if !store.update_trial(speaker.sweep.key, guard, &new)? {
+    if !store.update_trial(guard, new.clone())? {
         return Err(StoreError::Fenced);
     }
-    let row = row(who.attempt, epoch, objective, at);
-    store.insert_report(speaker.sweep.key, new.number, &row)?;
+    store.insert_report(row(&speaker, epoch, objective, at));
     if let Some(blob) = epoch.checkpoint {
-        blobs::store_blob(store, &speaker, blob, at)?;
+        blobs::store_blob(store, &speaker, blob, at);
     }
     let mut sweep = speaker.sweep;
     if new.kind == TrialKind::Search {
@@ -88,23 +89,18 @@ fn record_one<W: Write>(
         sweep.images_trained = sweep.images_trained.saturating_add(epoch.images);
         sweep.training_seconds += epoch.seconds;
     }
-    store.put_sweep(sweep)?;
+    store.put_sweep(sweep);
     Ok(new.asked)
 }
 
 /// Whether this epoch is recorded already; another report of the same epoch is refused.
-fn is_repeated<W: Write>(store: &W, speaker: &Speaker, epoch: &Epoch) -> Rows<bool> {
+fn is_repeated(store: &WorkingSet, speaker: &Speaker, epoch: &Epoch) -> Rows<bool> {
     let (trial, attempt) = (&speaker.trial, &speaker.attempt);
     let fresh = attempt.state == AttemptState::Running && epoch.epoch > trial.epoch;
     if fresh {
         return Ok(false);
     }
-    let known = store.reported(
-        speaker.sweep.key,
-        trial.number,
-        attempt.attempt,
-        epoch.epoch,
-    )?;
+    let known = reports::hash(store.file()?, attempt.key(), epoch.epoch)?;
     match known {
         None => Ok(false),
         Some(hash) if hash == epoch.weights_hash => Ok(true),
@@ -174,7 +170,7 @@ fn listed(names: &[&str]) -> String {
 }
 
 /// A worker that could not use the checkpoint it was named begins anew: its first report tells.
-fn rewind_if_anew<W: Write>(store: &mut W, speaker: &mut Speaker, epoch: u32) -> Rows<()> {
+fn rewind_if_anew(store: &mut WorkingSet, speaker: &mut Speaker, epoch: u32) -> Rows<()> {
     if epoch > speaker.trial.epoch {
         return Ok(());
     }
@@ -185,12 +181,7 @@ fn rewind_if_anew<W: Write>(store: &mut W, speaker: &mut Speaker, epoch: u32) ->
         speaker.attempt.resume = None;
     }
     let running = AttemptState::Running;
-    if !store.update_attempt(
-        speaker.sweep.key,
-        speaker.trial.number,
-        running,
-        &speaker.attempt,
-    )? {
+    if !store.update_attempt(running, speaker.attempt.clone())? {
         return Err(StoreError::Fenced);
     }
     Ok(())
@@ -211,17 +202,18 @@ fn after(speaker: &Speaker, epoch: &Epoch, objective: Option<f64>, at: Millis) -
     new
 }
 
-fn row(attempt: AttemptNumber, epoch: &Epoch, objective: Option<f64>, at: Millis) -> ReportRow {
+fn row(speaker: &Speaker, epoch: &Epoch, objective: Option<f64>, at: Millis) -> ReportRow {
+    let (sweep, trial, attempt) = speaker.attempt.key();
     ReportRow {
-        point: CurvePoint {
-            epoch: epoch.epoch,
-            attempt,
-            metrics: epoch.metrics.clone(),
-            layers: epoch.layers.clone(),
-            weights_hash: epoch.weights_hash,
-            seconds: epoch.seconds,
-        },
+        sweep,
+        trial,
+        attempt,
+        epoch: epoch.epoch,
         objective,
+        metrics: epoch.metrics.clone(),
+        layers: epoch.layers.clone(),
+        weights_hash: epoch.weights_hash,
+        seconds: epoch.seconds,
         images: epoch.images,
         at,
     }

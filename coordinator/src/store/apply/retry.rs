@@ -10,14 +10,18 @@ use crate::{
     store::{
         StoreError,
         command::RetryTrials,
-        rows::{Rows, SweepRow, TrialRow, Write},
+        error::Rows,
+        sweeps::SweepRow,
+        trials::{self, TrialRow},
+        warnings,
+        working::WorkingSet,
     },
     sweep::{SweepEvent, SweepState},
     trial::{StopRequest, TrialKind, TrialState},
 };
 
 /// New trials of the same points, with the next numbers behind the plan; an ended sweep runs again.
-pub(super) fn retry<W: Write>(store: &mut W, retry: &RetryTrials) -> Rows<Vec<TrialNumber>> {
+pub(super) fn retry(store: &mut WorkingSet, retry: &RetryTrials) -> Rows<Vec<TrialNumber>> {
     let mut sweep = find_sweep(store, &retry.sweep)?;
     let (mut under_way, mut old) = (Vec::new(), Vec::new());
     for number in &retry.trials {
@@ -39,24 +43,25 @@ pub(super) fn retry<W: Write>(store: &mut W, retry: &RetryTrials) -> Rows<Vec<Tr
         let number = TrialNumber(sweep.next_number);
         sweep.next_number += 1;
         let new = again(trial, number, retry.at);
-        insert(store, &mut sweep, &new, &retry.actor, retry.at)?;
+        insert(store, &mut sweep, new, &retry.actor, retry.at)?;
         numbers.push(number);
     }
     sweep.decisions += 1;
     // The search is made anew, and says again what it still finds; what was said before any result stays.
-    for (key, _) in store.warnings(sweep.key)? {
+    let file = store.changed_file()?;
+    for (key, _) in warnings::of_sweep(file, sweep.key)? {
         if !["from", "budget"].contains(&key.as_str()) {
-            store.delete_warnings(sweep.key, &key)?;
+            warnings::delete(file, sweep.key, &key)?;
         }
     }
-    store.put_sweep(sweep)?;
+    store.put_sweep(sweep);
     Ok(numbers)
 }
 
 /// The trial, or the last of its retries.
-fn newest<W: Write>(store: &W, sweep: &SweepRow, number: TrialNumber) -> Rows<TrialRow> {
+fn newest(store: &WorkingSet, sweep: &SweepRow, number: TrialNumber) -> Rows<TrialRow> {
     let mut trial = find_trial(store, sweep, number)?;
-    while let Some(retry) = store.retries_of(sweep.key, trial.number)?.pop() {
+    while let Some(retry) = trials::retries(store.file()?, trial.key())?.pop() {
         trial = retry;
     }
     Ok(trial)
@@ -99,9 +104,9 @@ fn check(sweep: &SweepRow, trial: &TrialRow) -> Rows<()> {
     }
 }
 
-fn check_hinged<W: Write>(store: &W, sweep: &SweepRow, retry: &RetryTrials) -> Rows<()> {
+fn check_hinged(store: &WorkingSet, sweep: &SweepRow, retry: &RetryTrials) -> Rows<()> {
     for range in &retry.hinged {
-        if let Some(first) = store.first_planned(sweep.key, range)? {
+        if let Some(first) = trials::first_planned(store.file()?, sweep.key, range)? {
             return Err(StoreError::BuiltUpon {
                 sweep: sweep.id.clone(),
                 first,
@@ -112,8 +117,8 @@ fn check_hinged<W: Write>(store: &W, sweep: &SweepRow, retry: &RetryTrials) -> R
 }
 
 /// An ended sweep goes on; with its check if that is what is tried again.
-fn revive<W: Write>(
-    store: &mut W,
+fn revive(
+    store: &mut WorkingSet,
     sweep: &mut SweepRow,
     old: &[TrialRow],
     retry: &RetryTrials,

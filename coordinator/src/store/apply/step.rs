@@ -4,9 +4,13 @@ use super::{super::StoreError, point, sweep};
 use crate::{
     ids::{AttemptRef, SweepId, Token, TrialNumber},
     store::{
+        attempts::AttemptRow,
         command::Millis,
-        history::Event,
-        rows::{AttemptRow, EventRow, Guard, Rows, SweepRow, TrialRow, Write},
+        error::Rows,
+        events::EventRow,
+        sweeps::SweepRow,
+        trials::TrialRow,
+        working::{Guard, WorkingSet},
     },
     sweep::SweepState,
     trial::{self, AttemptState, Next, TrialEvent, TrialKind, TrialState},
@@ -54,15 +58,15 @@ impl Speaker {
 }
 
 /// Finds what a worker speaks about. Anything but the right token is fenced, a sweep that was removed too.
-pub(super) fn speak<W: Write>(store: &W, who: &AttemptRef) -> Rows<Speaker> {
+pub(super) fn speak(store: &WorkingSet, who: &AttemptRef) -> Rows<Speaker> {
     let key = store
         .sweep_key(who.sweep.as_str())?
         .ok_or(StoreError::Fenced)?;
     let attempt = store
-        .attempt(key, who.trial, who.attempt)?
+        .attempt((key, who.trial, who.attempt))?
         .filter(|attempt| attempt.token == who.token)
         .ok_or(StoreError::Fenced)?;
-    let trial = store.trial(key, who.trial)?.ok_or(StoreError::Fenced)?;
+    let trial = store.trial((key, who.trial))?.ok_or(StoreError::Fenced)?;
     Ok(Speaker {
         sweep: store.sweep(key)?,
         trial,
@@ -71,7 +75,7 @@ pub(super) fn speak<W: Write>(store: &W, who: &AttemptRef) -> Rows<Speaker> {
 }
 
 /// A sweep by name.
-pub(super) fn find_sweep<W: Write>(store: &W, id: &SweepId) -> Rows<SweepRow> {
+pub(super) fn find_sweep(store: &WorkingSet, id: &SweepId) -> Rows<SweepRow> {
     match store.sweep_key(id.as_str())? {
         Some(key) => store.sweep(key),
         None => Err(StoreError::NotFound {
@@ -83,13 +87,13 @@ pub(super) fn find_sweep<W: Write>(store: &W, id: &SweepId) -> Rows<SweepRow> {
 }
 
 /// A trial by number.
-pub(super) fn find_trial<W: Write>(
-    store: &W,
+pub(super) fn find_trial(
+    store: &WorkingSet,
     sweep: &SweepRow,
     number: TrialNumber,
 ) -> Rows<TrialRow> {
     store
-        .trial(sweep.key, number)?
+        .trial((sweep.key, number))?
         .ok_or_else(|| StoreError::NotFound {
             what: "trial",
             name: format!("{}/{number}", sweep.id),
@@ -99,8 +103,8 @@ pub(super) fn find_trial<W: Write>(
 
 /// Takes one step of the state machine: `new` is the trial with whatever else changes in it; its state is set here.
 /// Counters go into `sweep`, which the caller stores. Gives the trial as stored.
-pub(super) fn step<W: Write>(
-    store: &mut W,
+pub(super) fn step(
+    store: &mut WorkingSet,
     sweep: &mut SweepRow,
     old: &TrialRow,
     mut new: TrialRow,
@@ -137,11 +141,11 @@ pub(super) fn step<W: Write>(
         attempts: old.attempts,
         token: cause.token,
     };
-    if !store.update_trial(sweep.key, guard, &new)? {
+    if !store.update_trial(guard, new.clone())? {
         return Err(StoreError::Fenced);
     }
     count(sweep, old, &new);
-    store.append_event(event_row(sweep, Some(old), &new, event.as_str(), cause))?;
+    store.append_event(event_row(sweep, Some(old), &new, event.as_str(), cause));
     if new.kind == TrialKind::Search && new.state != old.state {
         point::refresh(store, sweep, old, &new)?;
     }
@@ -149,10 +153,9 @@ pub(super) fn step<W: Write>(
 }
 
 /// Ends the attempt that `step` said goes into `state`.
-pub(super) fn end_attempt<W: Write>(
-    store: &mut W,
+pub(super) fn end_attempt(
+    store: &mut WorkingSet,
     sweep: &mut SweepRow,
-    trial: TrialNumber,
     mut attempt: AttemptRow,
     state: AttemptState,
     cause: Cause<'_>,
@@ -162,18 +165,18 @@ pub(super) fn end_attempt<W: Write>(
     attempt.ended = Some(cause.at);
     attempt.reason = cause.reason.to_owned();
     sweep.last_end = sweep.last_end.max(Some(cause.at));
-    if !store.update_attempt(sweep.key, trial, from, &attempt)? {
+    if !store.update_attempt(from, attempt)? {
         return Err(StoreError::Fenced);
     }
     Ok(())
 }
 
 /// Stores the sweep's counters; a sweep that was to stop has ended with its last running trial.
-pub(super) fn settle<W: Write>(store: &mut W, mut sweep: SweepRow, at: Millis) -> Rows<SweepRow> {
+pub(super) fn settle(store: &mut WorkingSet, mut sweep: SweepRow, at: Millis) -> Rows<SweepRow> {
     if sweep.state == SweepState::Stopping && sweep.running == 0 {
         sweep::end_of_stop(store, &mut sweep, at)?;
     }
-    store.put_sweep(sweep.clone())?;
+    store.put_sweep(sweep.clone());
     Ok(sweep)
 }
 
@@ -186,20 +189,18 @@ pub(super) fn event_row(
     cause: Cause<'_>,
 ) -> EventRow {
     EventRow {
-        sweep: Some(sweep.key),
-        event: Event {
-            seq: 0,
-            at: cause.at,
-            sweep: Some(sweep.id.clone()),
-            trial: Some(new.number),
-            attempt: (new.attempts > 0).then_some(crate::ids::AttemptNumber(new.attempts)),
-            actor: cause.actor.to_owned(),
-            event: event.to_owned(),
-            from: old.map_or("", |old| old.state.as_str()).to_owned(),
-            to: new.state.as_str().to_owned(),
-            reason: cause.reason.to_owned(),
-        },
-        result: Some((new.epoch, new.to_epoch, new.objective)),
+        at: cause.at,
+        trial: Some(new.number),
+        attempt: (new.attempts > 0).then_some(crate::ids::AttemptNumber(new.attempts)),
+        actor: cause.actor.to_owned(),
+        event: event.to_owned(),
+        from: old.map_or("", |old| old.state.as_str()).to_owned(),
+        to: new.state.as_str().to_owned(),
+        reason: cause.reason.to_owned(),
+        epoch: Some(new.epoch),
+        to_epoch: Some(new.to_epoch),
+        objective: new.objective,
+        ..EventRow::of(sweep.key)
     }
 }
 

@@ -3,23 +3,26 @@
 use std::sync::Arc;
 
 use super::{
+    blobs,
     step::{Cause, find_sweep},
     worker::end_all,
 };
 use crate::{
     ids::Hash,
     store::{
-        StoreError,
+        StoreError, blobs as table,
         command::{ChangeSweep, ExtendSweep, RemoveSweep, SweepChange},
-        history::Event,
-        rows::{EventRow, Rows, SweepRow, Write},
+        error::Rows,
+        events::EventRow,
+        sweeps::{self, SweepRow},
+        working::WorkingSet,
     },
     sweep::{self, SweepEvent, SweepState},
     trial::TrialEvent,
 };
 
 /// Pauses, resumes, stops, fails.
-pub(super) fn change<W: Write>(store: &mut W, change: &ChangeSweep) -> Rows<SweepState> {
+pub(super) fn change(store: &mut WorkingSet, change: &ChangeSweep) -> Rows<SweepState> {
     let mut sweep = find_sweep(store, &change.sweep)?;
     let cause = Cause {
         actor: &change.actor,
@@ -37,12 +40,12 @@ pub(super) fn change<W: Write>(store: &mut W, change: &ChangeSweep) -> Rows<Swee
         SweepChange::Fail => fail(store, &mut sweep, cause)?,
     }
     let state = sweep.state;
-    store.put_sweep(sweep)?;
+    store.put_sweep(sweep);
     Ok(state)
 }
 
 /// An ended sweep goes on with a definition that has one round more.
-pub(super) fn extend<W: Write>(store: &mut W, extend: &ExtendSweep) -> Rows<SweepState> {
+pub(super) fn extend(store: &mut WorkingSet, extend: &ExtendSweep) -> Rows<SweepState> {
     let mut sweep = find_sweep(store, &extend.sweep)?;
     if sweep.next_number != extend.first_trial.0 {
         return Err(StoreError::Busy);
@@ -59,25 +62,25 @@ pub(super) fn extend<W: Write>(store: &mut W, extend: &ExtendSweep) -> Rows<Swee
     // Nothing that was decided without knowing of it comes after it.
     sweep.decisions += 1;
     let state = sweep.state;
-    store.put_sweep(sweep)?;
+    store.put_sweep(sweep);
     Ok(state)
 }
 
 /// Keeps the definition with what has been settled since the launch; the caller stores the row.
-pub(super) fn settle_definition<W: Write>(
-    store: &mut W,
+pub(super) fn settle_definition(
+    store: &mut WorkingSet,
     sweep: &mut SweepRow,
     definition: &[u8],
 ) -> Rows<()> {
     let mut settled = (*sweep.sweep).clone();
     settled.definition = definition.to_vec();
     sweep.sweep = Arc::new(settled);
-    store.set_definition(sweep.key, definition)
+    sweeps::set_definition(store.changed_file()?, sweep.key, definition)
 }
 
 /// Takes one step of the sweep's state machine; the same state again leaves no trace.
-pub(super) fn move_on<W: Write>(
-    store: &mut W,
+pub(super) fn move_on(
+    store: &mut WorkingSet,
     sweep: &mut SweepRow,
     event: SweepEvent,
     cause: Cause<'_>,
@@ -94,11 +97,12 @@ pub(super) fn move_on<W: Write>(
     } else {
         String::new()
     };
-    record(store, sweep, event.as_str(), old.as_str(), cause)
+    record(store, sweep, event.as_str(), old.as_str(), cause);
+    Ok(())
 }
 
 /// Queued and waiting trials are cancelled, running ones asked; ends now when none runs.
-fn stop<W: Write>(store: &mut W, sweep: &mut SweepRow, cause: Cause<'_>) -> Rows<()> {
+fn stop(store: &mut WorkingSet, sweep: &mut SweepRow, cause: Cause<'_>) -> Rows<()> {
     let event = SweepEvent::Stop {
         running: sweep.running,
     };
@@ -116,20 +120,20 @@ fn next_of(sweep: &SweepRow, event: SweepEvent) -> Rows<SweepState> {
 }
 
 /// The last running trial of a sweep that was to stop has ended.
-pub(super) fn end_of_stop<W: Write>(store: &mut W, sweep: &mut SweepRow, at: i64) -> Rows<()> {
+pub(super) fn end_of_stop(store: &mut WorkingSet, sweep: &mut SweepRow, at: i64) -> Rows<()> {
     let reason = sweep.reason.clone();
     let cause = Cause::coordinator(&reason, at);
     move_on(store, sweep, SweepEvent::Stopped, cause)
 }
 
 /// It cannot go on: what is left is cancelled.
-pub(super) fn fail<W: Write>(store: &mut W, sweep: &mut SweepRow, cause: Cause<'_>) -> Rows<()> {
+pub(super) fn fail(store: &mut WorkingSet, sweep: &mut SweepRow, cause: Cause<'_>) -> Rows<()> {
     move_on(store, sweep, SweepEvent::Fail, cause)?;
     end_all(store, sweep, TrialEvent::Cancelled, cause)
 }
 
 /// Removes an ended sweep; gives the blobs that nothing refers to any more.
-pub(super) fn remove<W: Write>(store: &mut W, remove: &RemoveSweep) -> Rows<Vec<Hash>> {
+pub(super) fn remove(store: &mut WorkingSet, remove: &RemoveSweep) -> Rows<Vec<Hash>> {
     let sweep = find_sweep(store, &remove.sweep)?;
     if !sweep.state.has_ended() {
         let id = &sweep.id;
@@ -143,45 +147,27 @@ pub(super) fn remove<W: Write>(store: &mut W, remove: &RemoveSweep) -> Rows<Vec<
             ),
         }));
     }
-    let mut hashes: Vec<Hash> = store
-        .sweep_blobs(sweep.key)?
-        .into_iter()
-        .map(|(_, blob)| blob.hash)
-        .collect();
-    hashes.sort_unstable();
-    hashes.dedup();
+    let named = table::of_sweep(store.file()?, sweep.key)?;
+    let hashes = named.into_iter().map(|row| row.blob.hash).collect();
     store.delete_sweep(sweep.key)?;
-    let mut unneeded = Vec::new();
-    for hash in hashes {
-        if !store.blob_needed(hash)? {
-            unneeded.push(hash);
-        }
-    }
-    Ok(unneeded)
+    blobs::unneeded(store, hashes)
 }
 
 /// An event of the sweep itself.
-pub(super) fn record<W: Write>(
-    store: &mut W,
+pub(super) fn record(
+    store: &mut WorkingSet,
     sweep: &SweepRow,
     event: &str,
     from: &str,
     cause: Cause<'_>,
-) -> Rows<()> {
+) {
     store.append_event(EventRow {
-        sweep: Some(sweep.key),
-        event: Event {
-            seq: 0,
-            at: cause.at,
-            sweep: Some(sweep.id.clone()),
-            trial: None,
-            attempt: None,
-            actor: cause.actor.to_owned(),
-            event: event.to_owned(),
-            from: from.to_owned(),
-            to: sweep.state.as_str().to_owned(),
-            reason: cause.reason.to_owned(),
-        },
-        result: None,
-    })
+        at: cause.at,
+        actor: cause.actor.to_owned(),
+        event: event.to_owned(),
+        from: from.to_owned(),
+        to: sweep.state.as_str().to_owned(),
+        reason: cause.reason.to_owned(),
+        ..EventRow::of(sweep.key)
+    });
 }

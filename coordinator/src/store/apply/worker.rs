@@ -8,18 +8,22 @@ use crate::{
     ids::{Hash, TrialNumber},
     store::{
         StoreError,
+        attempts::{self, AttemptRow},
         command::{
             Ended, ExpireAttempt, Finish, Release, ReturnSession, Returned, TakeBack, TakenBack,
         },
-        rows::{AttemptRow, Rows, SweepRow, TrialRow, Write},
+        error::Rows,
+        sweeps::SweepRow,
+        trials::{self, TrialRow},
         values::Outcome,
+        working::WorkingSet,
     },
     sweep::SweepState,
     trial::{AttemptEnd, AttemptState, TrialEvent, TrialKind, crashes_in_a_row},
 };
 
 /// Ends an attempt as its worker says; the same again is acknowledged and has no effect.
-pub(super) fn finish<W: Write>(store: &mut W, finish: &Finish) -> Rows<Ended> {
+pub(super) fn finish(store: &mut WorkingSet, finish: &Finish) -> Rows<Ended> {
     let digest = digest(&(
         &finish.outcome,
         &finish.weights,
@@ -42,14 +46,13 @@ pub(super) fn finish<W: Write>(store: &mut W, finish: &Finish) -> Rows<Ended> {
         _ => None,
     };
     for blob in checkpoint.into_iter().chain(finish.weights) {
-        blobs::store_blob(store, &speaker, blob, finish.at)?;
+        blobs::store_blob(store, &speaker, blob, finish.at);
     }
     store.set_trial_notes(
-        speaker.sweep.key,
-        speaker.trial.number,
+        speaker.trial.key(),
         &finish.diagnosis_json,
         &finish.result_json,
-    )?;
+    );
     let actor = speaker.actor();
     let cause = Cause {
         actor: &actor,
@@ -67,7 +70,7 @@ pub(super) fn finish<W: Write>(store: &mut W, finish: &Finish) -> Rows<Ended> {
 }
 
 /// Gives an attempt back to the queue.
-pub(super) fn release<W: Write>(store: &mut W, release: &Release) -> Rows<Ended> {
+pub(super) fn release(store: &mut WorkingSet, release: &Release) -> Rows<Ended> {
     let digest = digest(&(&release.checkpoint, &release.reason));
     let speaker = speak(store, &release.attempt)?;
     if let Some(ended) = repeated(&speaker, digest) {
@@ -75,7 +78,7 @@ pub(super) fn release<W: Write>(store: &mut W, release: &Release) -> Rows<Ended>
     }
     let mut speaker = running(store, speaker, release.at)?;
     if let Some(blob) = release.checkpoint {
-        blobs::store_blob(store, &speaker, blob, release.at)?;
+        blobs::store_blob(store, &speaker, blob, release.at);
     }
     let actor = speaker.actor();
     let cause = Cause {
@@ -90,20 +93,14 @@ pub(super) fn release<W: Write>(store: &mut W, release: &Release) -> Rows<Ended>
 }
 
 /// A lease expired. Fenced when that attempt does not run any more.
-pub(super) fn expire<W: Write>(store: &mut W, expire: &ExpireAttempt) -> Rows<Ended> {
+pub(super) fn expire(store: &mut WorkingSet, expire: &ExpireAttempt) -> Rows<Ended> {
     let sweep = super::step::find_sweep(store, &expire.sweep)?;
     let attempt = store
-        .attempt(sweep.key, expire.trial, expire.attempt)?
+        .attempt((sweep.key, expire.trial, expire.attempt))?
         .filter(|attempt| attempt.state == AttemptState::Running)
         .ok_or(StoreError::Fenced)?;
     let trial = super::step::find_trial(store, &sweep, expire.trial)?;
-    let in_a_row = crashes(
-        store,
-        &sweep,
-        &trial,
-        AttemptState::Lost,
-        expire.others_connected,
-    )?;
+    let in_a_row = crashes(store, &trial, AttemptState::Lost, expire.others_connected)?;
     let cause = Cause::coordinator("its lease expired", expire.at);
     let speaker = Speaker {
         sweep,
@@ -114,7 +111,7 @@ pub(super) fn expire<W: Write>(store: &mut W, expire: &ExpireAttempt) -> Rows<En
 }
 
 /// A late worker goes on, if nobody replaced it; a no-op for a running attempt.
-pub(super) fn take_back<W: Write>(store: &mut W, back: &TakeBack) -> Rows<TakenBack> {
+pub(super) fn take_back(store: &mut WorkingSet, back: &TakeBack) -> Rows<TakenBack> {
     let speaker = running(store, speak(store, &back.attempt)?, back.at)?;
     Ok(TakenBack {
         session: speaker.attempt.session,
@@ -124,24 +121,24 @@ pub(super) fn take_back<W: Write>(store: &mut W, back: &TakeBack) -> Rows<TakenB
 }
 
 /// Everything that a worker process holds goes back.
-pub(super) fn return_session<W: Write>(store: &mut W, back: &ReturnSession) -> Rows<Vec<Returned>> {
+pub(super) fn return_session(store: &mut WorkingSet, back: &ReturnSession) -> Rows<Vec<Returned>> {
     let mut returned = Vec::new();
-    for (key, number, mut attempt) in store.open_attempts(Some(back.session))? {
-        let sweep = store.sweep(key)?;
-        let trial = super::step::find_trial(store, &sweep, number)?;
+    for mut attempt in store.open_attempts(back.session) {
+        let sweep = store.sweep(attempt.sweep)?;
+        let trial = super::step::find_trial(store, &sweep, attempt.trial)?;
         attempt.excused |= back.excused;
         let event = if back.crashed {
             let state = AttemptState::Crashed;
             let in_a_row = if attempt.excused {
                 0
             } else {
-                crashes(store, &sweep, &trial, state, back.others_connected)?
+                crashes(store, &trial, state, back.others_connected)?
             };
             TrialEvent::Crashed { in_a_row }
         } else {
             TrialEvent::Released
         };
-        let (id, ended) = (sweep.id.clone(), attempt.attempt);
+        let (id, number, ended) = (sweep.id.clone(), attempt.trial, attempt.attempt);
         let speaker = Speaker {
             sweep,
             trial,
@@ -202,7 +199,7 @@ fn repeated(speaker: &Speaker, digest: Hash) -> Option<Ended> {
 }
 
 /// An attempt that runs, or is taken back.
-pub(super) fn running<W: Write>(store: &mut W, speaker: Speaker, at: i64) -> Rows<Speaker> {
+pub(super) fn running(store: &mut WorkingSet, speaker: Speaker, at: i64) -> Rows<Speaker> {
     if speaker.attempt.state == AttemptState::Running {
         return Ok(speaker);
     }
@@ -212,8 +209,8 @@ pub(super) fn running<W: Write>(store: &mut W, speaker: Speaker, at: i64) -> Row
     take_back_speaker(store, speaker, at)
 }
 
-pub(super) fn take_back_speaker<W: Write>(
-    store: &mut W,
+pub(super) fn take_back_speaker(
+    store: &mut WorkingSet,
     mut speaker: Speaker,
     at: i64,
 ) -> Rows<Speaker> {
@@ -231,17 +228,17 @@ pub(super) fn take_back_speaker<W: Write>(
     speaker.attempt.state = AttemptState::Running;
     speaker.attempt.ended = None;
     speaker.attempt.reason = String::new();
-    if !store.update_attempt(speaker.sweep.key, trial.number, from, &speaker.attempt)? {
+    if !store.update_attempt(from, speaker.attempt.clone())? {
         return Err(StoreError::Fenced);
     }
     speaker.trial = trial;
-    store.put_sweep(speaker.sweep.clone())?;
+    store.put_sweep(speaker.sweep.clone());
     Ok(speaker)
 }
 
 /// Takes the step and ends the attempt with it.
-fn end<W: Write>(
-    store: &mut W,
+fn end(
+    store: &mut WorkingSet,
     speaker: Speaker,
     event: TrialEvent,
     cause: Cause<'_>,
@@ -257,7 +254,7 @@ fn end<W: Write>(
     let session = attempt.session;
     let (new, state) = step(store, &mut sweep, &trial, new, event, cause)?;
     if let Some(state) = state {
-        end_attempt(store, &mut sweep, new.number, attempt, state, cause)?;
+        end_attempt(store, &mut sweep, attempt, state, cause)?;
     }
     let sweep = settle(store, sweep, cause.at)?;
     Ok(Ended {
@@ -269,7 +266,7 @@ fn end<W: Write>(
 }
 
 /// The event that a worker's outcome amounts to, with its reason in words.
-fn event<W: Write>(store: &W, speaker: &Speaker, finish: &Finish) -> Rows<(TrialEvent, String)> {
+fn event(store: &WorkingSet, speaker: &Speaker, finish: &Finish) -> Rows<(TrialEvent, String)> {
     let at_end = if speaker.trial.waits_at_end {
         TrialEvent::ReachedRung
     } else {
@@ -290,9 +287,8 @@ fn event<W: Write>(store: &W, speaker: &Speaker, finish: &Finish) -> Rows<(Trial
             message,
             others_connected,
         } => {
-            let (sweep, trial) = (&speaker.sweep, &speaker.trial);
             let state = AttemptState::Crashed;
-            let in_a_row = crashes(store, sweep, trial, state, *others_connected)?;
+            let in_a_row = crashes(store, &speaker.trial, state, *others_connected)?;
             (TrialEvent::Crashed { in_a_row }, message.clone())
         }
     })
@@ -311,14 +307,13 @@ fn without_number(speaker: &Speaker, outcome: &Outcome) -> Option<String> {
 }
 
 /// Crashes in a row if the running attempt ended in `state` now: derived from attempt rows, never counted.
-fn crashes<W: Write>(
-    store: &W,
-    sweep: &SweepRow,
+fn crashes(
+    store: &WorkingSet,
     trial: &TrialRow,
     state: AttemptState,
     others_connected: bool,
 ) -> Rows<u32> {
-    let mut attempts = store.attempts(sweep.key, trial.number)?;
+    let mut attempts = attempts::of_trial(store.file()?, trial.sweep, trial.number)?;
     if let Some(last) = attempts.last_mut()
         && last.state == AttemptState::Running
     {
@@ -354,16 +349,17 @@ fn digest(content: &impl std::fmt::Debug) -> Hash {
 }
 
 /// Trials that a sweep's end leaves over: queued and waiting ones end by `event`, running ones are asked to.
-pub(super) fn end_all<W: Write>(
-    store: &mut W,
+pub(super) fn end_all(
+    store: &mut WorkingSet,
     sweep: &mut SweepRow,
     event: TrialEvent,
     cause: Cause<'_>,
 ) -> Rows<()> {
     use crate::trial::TrialState::{Queued, Running, Waiting};
-    let numbers: Vec<TrialNumber> = store.trials_in(sweep.key, &[Queued, Running, Waiting])?;
+    let states = [Queued, Running, Waiting];
+    let numbers: Vec<TrialNumber> = trials::in_states(store.file()?, sweep.key, &states)?;
     for number in numbers {
-        let Some(trial) = store.trial(sweep.key, number)? else {
+        let Some(trial) = store.trial((sweep.key, number))? else {
             continue;
         };
         if trial.asked.is_none() {

@@ -11,6 +11,8 @@ use crate::{
 /// Stores a sweep and starts it, or goes on with the one of the same identity.
 #[derive(Clone, Debug)]
 pub struct LaunchSweep {
+    /// The name wanted.
+    pub name: String,
     /// What was launched.
     pub sweep: NewSweep,
     /// The data set as the launcher has it: a new sweep is pinned to it.

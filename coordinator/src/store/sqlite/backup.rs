@@ -3,18 +3,19 @@
 use std::path::Path;
 
 use super::{
-    cells::first,
-    db::{Db, params},
+    db::Db,
     file::{foreign, open_for_reading, open_for_writing, says},
 };
-use crate::store::{OpenError, lock};
+use crate::store::{OpenError, cells::params, lock, statement::statements};
 
-const VACUUM: &str = "VACUUM INTO ?1";
-const INTEGRITY: &str = "PRAGMA integrity_check";
-const NEW_INCARNATION: &str = "UPDATE meta SET value = randomblob(16) WHERE key = 'incarnation'";
-// The workers of the time of the backup may still be there with their tokens: nothing of theirs is taken any more.
-const LOSE_TOKENS: &str =
-    "UPDATE attempts SET token = randomblob(16) WHERE state IN ('running', 'lost')";
+statements! {
+    VACUUM = Statement::plain("", "VACUUM INTO ?1");
+    INTEGRITY = Statement::plain("integrity_check", "PRAGMA integrity_check");
+    NEW_INCARNATION = Statement::plain("meta", "UPDATE meta SET value = randomblob(16) WHERE key = 'incarnation'");
+    // The workers of the time of the backup may still be there with their tokens: nothing of theirs is taken any more.
+    LOSE_TOKENS = Statement::plain("attempts",
+        "UPDATE attempts SET token = randomblob(16) WHERE state IN ('running', 'lost')");
+}
 
 /// Copies a database, served or not, to a file that is not there yet. Blobs are files beside the database and are not
 /// copied.
@@ -29,14 +30,14 @@ pub fn restore(from: &Path, to: &Path) -> Result<(), OpenError> {
     let _lock = lock::Lock::take(to, "restore")?;
     copy(&open_for_reading(from)?, to)?;
     let db = open_for_writing(to)?;
-    for sql in [NEW_INCARNATION, LOSE_TOKENS] {
-        db.run(sql, params![]).map_err(says(to))?;
+    for statement in [&NEW_INCARNATION, &LOSE_TOKENS] {
+        db.run(statement, Vec::new()).map_err(says(to))?;
     }
     db.close();
     Ok(())
 }
 
-fn copy(db: &Db, to: &Path) -> Result<(), OpenError> {
+pub(in crate::store) fn copy(db: &Db, to: &Path) -> Result<(), OpenError> {
     let io = |source| OpenError::Io {
         path: to.display().to_string(),
         source,
@@ -61,13 +62,9 @@ fn copy(db: &Db, to: &Path) -> Result<(), OpenError> {
         _ => {}
     }
     let target = part.to_string_lossy();
-    db.run(VACUUM, params![&*target]).map_err(says(to))?;
+    db.run(&VACUUM, params![&*target]).map_err(says(to))?;
     let copied = open_for_reading(&part)?;
-    let verdict: Option<String> =
-        first(&copied, "integrity_check", INTEGRITY, params![], |cells| {
-            cells.get("verdict")
-        })
-        .map_err(says(to))?;
+    let verdict: Option<String> = copied.first(&INTEGRITY, Vec::new()).map_err(says(to))?;
     copied.close();
     match verdict.as_deref() {
         Some("ok") => {}

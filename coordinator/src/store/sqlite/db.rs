@@ -1,7 +1,7 @@
 //! One connection, driven statement by statement from a thread of its own.
 //!
-//! sqlx answers in futures; the row traits are plain calls, so that a command reads as what it does. Whoever calls is
-//! the writer's thread or one of the runtime's blocking threads, which may wait.
+//! sqlx answers in futures; rows are read and written by plain calls, so that a command reads as what it does. Whoever
+//! calls is the writer's thread or one of the runtime's blocking threads, which may wait.
 
 use std::{
     cell::RefCell,
@@ -14,46 +14,17 @@ use std::{
 };
 
 use sqlx::{
-    Arguments as _, Connection as _, Row as _, TypeInfo as _, ValueRef as _,
+    Arguments as _, Column as _, Connection as _, Row as _, TypeInfo as _, ValueRef as _,
     sqlite::{SqliteArguments, SqliteConnection, SqliteRow},
 };
 
-use crate::store::{StoreError, rows::Rows};
-
-/// A cell's value, or a parameter's.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Value {
-    Null,
-    Integer(i64),
-    Real(f64),
-    Text(String),
-    Blob(Vec<u8>),
-}
-
-impl Value {
-    /// For messages.
-    pub(super) fn kind(&self) -> &'static str {
-        match self {
-            Self::Null => "null",
-            Self::Integer(_) => "integer",
-            Self::Real(_) => "real",
-            Self::Text(_) => "text",
-            Self::Blob(_) => "blob",
-        }
-    }
-}
-
-/// Parameters of a statement, in order: `params![sweep.0, int(trial.0), token]`.
-macro_rules! params {
-    ($($value:expr),* $(,)?) => { vec![$($crate::store::sqlite::db::Value::from($value)),*] };
-}
-pub(super) use params;
-
-/// The values of one row of a [`Bulk`](super::bulk::Bulk), in order.
-macro_rules! row {
-    ($($value:expr),* $(,)?) => { [$($crate::store::sqlite::db::Value::from($value)),*] };
-}
-pub(super) use row;
+use crate::store::{
+    StoreError,
+    cells::{Cells, Row, Value},
+    error::Rows,
+    statement::Statement,
+    table::{Record, Role, Stored},
+};
 
 /// A connection.
 pub(in crate::store) struct Db {
@@ -73,27 +44,112 @@ impl Db {
         }
     }
 
-    /// Runs a constant statement; gives the number of rows it changed.
-    pub(super) fn run(&self, sql: &'static str, params: Vec<Value>) -> Rows<u64> {
-        let query = sqlx::query_with(sql, arguments(sql, params)?);
-        let done = wait_for(query.execute(&mut *self.connection.borrow_mut()))?;
-        Ok(done.rows_affected())
+    /// All rows that a statement finds.
+    pub(in crate::store) fn all<T: Stored>(
+        &self,
+        statement: &'static Statement,
+        params: Vec<Value>,
+    ) -> Rows<Vec<T>> {
+        let rows = self.rows(statement.sql(), params)?;
+        read_all(&rows, statement)
     }
 
-    /// All rows of a constant statement.
-    pub(super) fn rows(&self, sql: &'static str, params: Vec<Value>) -> Rows<Vec<SqliteRow>> {
+    /// The first row that a statement finds.
+    pub(in crate::store) fn first<T: Stored>(
+        &self,
+        statement: &'static Statement,
+        params: Vec<Value>,
+    ) -> Rows<Option<T>> {
+        let sql = statement.sql();
         let query = sqlx::query_with(sql, arguments(sql, params)?);
-        Ok(wait_for(
-            query.fetch_all(&mut *self.connection.borrow_mut()),
-        )?)
+        let row = wait_for(query.fetch_optional(&mut *self.connection.borrow_mut()))?;
+        row.map(|row| T::read(&mut Cells::of(&row, statement.table(), 0)))
+            .transpose()
     }
 
-    /// The first row of a constant statement.
-    pub(super) fn row(&self, sql: &'static str, params: Vec<Value>) -> Rows<Option<SqliteRow>> {
-        let query = sqlx::query_with(sql, arguments(sql, params)?);
-        Ok(wait_for(
-            query.fetch_optional(&mut *self.connection.borrow_mut()),
-        )?)
+    /// All rows that a statement over many keys finds; `keys` are the keys' values, one key after the other.
+    pub(in crate::store) fn all_at<T: Stored>(
+        &self,
+        statement: &'static Statement,
+        keys: Vec<Value>,
+    ) -> Rows<Vec<T>> {
+        let mut found = Vec::new();
+        each_part(statement, keys, |sql, part| {
+            found.extend(read_all(&self.rows(sql, part)?, statement)?);
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    /// Runs a statement; gives the number of rows it changed.
+    pub(in crate::store) fn run(
+        &self,
+        statement: &'static Statement,
+        params: Vec<Value>,
+    ) -> Rows<u64> {
+        self.execute(statement.sql(), params)
+    }
+
+    /// Runs a statement over many rows' values, one row after the other; gives the number of rows it changed.
+    pub(in crate::store) fn run_over(
+        &self,
+        statement: &'static Statement,
+        values: Vec<Value>,
+    ) -> Rows<u64> {
+        let mut changed = 0;
+        each_part(statement, values, |sql, part| {
+            changed += self.execute(sql, part)?;
+            Ok(())
+        })?;
+        Ok(changed)
+    }
+
+    /// The same, where each row must change one row of the table.
+    pub(in crate::store) fn store(
+        &self,
+        statement: &'static Statement,
+        values: Vec<Value>,
+    ) -> Rows<()> {
+        let rows = values.len() / statement.parameters();
+        match self.run_over(statement, values)? {
+            changed if changed == rows as u64 => Ok(()),
+            // What the file says is not what the command saw: somebody has written beside the writer.
+            _ => Err(StoreError::Fenced),
+        }
+    }
+
+    /// New rows.
+    pub(in crate::store) fn insert<'a, R: Record + 'a>(
+        &self,
+        statement: &'static Statement,
+        rows: impl Iterator<Item = &'a R>,
+    ) -> Rows<()> {
+        let mut values = Vec::new();
+        rows.for_each(|row| row.bind(&mut values));
+        self.store(statement, values)
+    }
+
+    /// What may change of rows, each with the values that guard it.
+    pub(in crate::store) fn update<'a, R: Record + 'a>(
+        &self,
+        statement: &'static Statement,
+        rows: impl Iterator<Item = (&'a R, Vec<Value>)>,
+    ) -> Rows<()> {
+        let mut values = Vec::new();
+        for (row, guard) in rows {
+            row.bind_only(Role::Key, &mut values);
+            row.bind_only(Role::Changing, &mut values);
+            values.extend(guard);
+        }
+        self.store(statement, values)
+    }
+
+    /// Runs one read on one snapshot of the file.
+    pub(in crate::store) fn on_snapshot<T>(&self, read: impl FnOnce(&Self) -> Rows<T>) -> Rows<T> {
+        self.execute("BEGIN", Vec::new())?;
+        let answer = read(self);
+        self.execute("COMMIT", Vec::new())?;
+        answer
     }
 
     /// Runs a script of several statements without parameters.
@@ -107,6 +163,24 @@ impl Db {
         wait_for(self.connection.into_inner().close()).ok();
     }
 
+    /// All rows of a constant text.
+    pub(in crate::store) fn rows(
+        &self,
+        sql: &'static str,
+        params: Vec<Value>,
+    ) -> Rows<Vec<SqliteRow>> {
+        let query = sqlx::query_with(sql, arguments(sql, params)?);
+        Ok(wait_for(
+            query.fetch_all(&mut *self.connection.borrow_mut()),
+        )?)
+    }
+
+    fn execute(&self, sql: &'static str, params: Vec<Value>) -> Rows<u64> {
+        let query = sqlx::query_with(sql, arguments(sql, params)?);
+        let done = wait_for(query.execute(&mut *self.connection.borrow_mut()))?;
+        Ok(done.rows_affected())
+    }
+
     /// Parameters of a statement, in SQLite's count.
     #[cfg(test)]
     pub(in crate::store) fn parameters(&self, sql: &'static str) -> usize {
@@ -117,6 +191,56 @@ impl Db {
             Some(Either::Right(count)) => count,
             other => panic!("{sql}: {other:?}"),
         }
+    }
+}
+
+fn read_all<T: Stored>(rows: &[SqliteRow], statement: &Statement) -> Rows<Vec<T>> {
+    let read = |row| T::read(&mut Cells::of(row, statement.table(), 0));
+    rows.iter().map(|row| read(row)).collect()
+}
+
+/// Gives the rows' values to as few texts as there are.
+fn each_part(
+    statement: &'static Statement,
+    values: Vec<Value>,
+    mut each: impl FnMut(&'static str, Vec<Value>) -> Rows<()>,
+) -> Rows<()> {
+    let (texts, parameters) = (statement.texts(), statement.parameters());
+    debug_assert_eq!(values.len() % parameters, 0, "{}", texts[0]);
+    let mut rows = values.len() / parameters;
+    let mut values = values.into_iter();
+    while rows > 0 {
+        let power = rows.ilog2().min(texts.len() as u32 - 1);
+        let part = values.by_ref().take(parameters << power).collect();
+        each(&texts[power as usize], part)?;
+        rows -= 1 << power;
+    }
+    Ok(())
+}
+
+impl Row for SqliteRow {
+    fn len(&self) -> usize {
+        sqlx::Row::len(self)
+    }
+
+    /// What SQLite has in a cell, whatever the column was declared as.
+    fn cell(&self, index: usize) -> Result<Value, String> {
+        let say = |error: sqlx::Error| error.to_string();
+        let raw = self.try_get_raw(index).map_err(say)?;
+        if raw.is_null() {
+            return Ok(Value::Null);
+        }
+        Ok(match raw.type_info().name() {
+            "REAL" => Value::Real(self.try_get_unchecked(index).map_err(say)?),
+            "TEXT" => Value::Text(self.try_get_unchecked(index).map_err(say)?),
+            "BLOB" => Value::Blob(self.try_get_unchecked(index).map_err(say)?),
+            _ => Value::Integer(self.try_get_unchecked(index).map_err(say)?),
+        })
+    }
+
+    fn column(&self, index: usize) -> String {
+        let column = self.columns().get(index);
+        column.map_or_else(String::new, |column| column.name().to_owned())
     }
 }
 
@@ -138,29 +262,13 @@ fn arguments(sql: &str, params: Vec<Value>) -> Rows<SqliteArguments> {
 }
 
 /// Numbered parameters count to the highest number, the others each for itself.
-fn parameters(sql: &str) -> usize {
+pub(in crate::store) fn parameters(sql: &str) -> usize {
     let number = |rest: &str| {
         let end = rest.find(|c: char| !c.is_ascii_digit());
         rest[..end.unwrap_or(rest.len())].parse::<usize>().ok()
     };
     let highest = sql.split('?').skip(1).filter_map(number).max();
     highest.unwrap_or_else(|| sql.matches('?').count())
-}
-
-/// What SQLite has in a cell, whatever the column was declared as.
-pub(super) fn value(row: &SqliteRow, index: usize) -> Result<Value, String> {
-    let say = |error: sqlx::Error| error.to_string();
-    let raw = row.try_get_raw(index).map_err(say)?;
-    let kind = raw.type_info().name().to_owned();
-    if raw.is_null() {
-        return Ok(Value::Null);
-    }
-    Ok(match kind.as_str() {
-        "REAL" => Value::Real(row.try_get_unchecked(index).map_err(say)?),
-        "TEXT" => Value::Text(row.try_get_unchecked(index).map_err(say)?),
-        "BLOB" => Value::Blob(row.try_get_unchecked(index).map_err(say)?),
-        _ => Value::Integer(row.try_get_unchecked(index).map_err(say)?),
-    })
 }
 
 /// Waits for a future on this thread. Nothing else runs here meanwhile: sqlx's own thread does the work and wakes.
@@ -205,62 +313,4 @@ pub(super) const NOT_A_DATABASE: i32 = 26;
 pub(super) fn primary_code(error: &sqlx::Error) -> Option<i32> {
     let code = error.as_database_error()?.code()?;
     Some(code.parse::<i32>().ok()? & 0xff)
-}
-
-macro_rules! from_integer {
-    ($($integer:ty),*) => {$(
-        impl From<$integer> for Value {
-            fn from(n: $integer) -> Self {
-                Self::Integer(n.into())
-            }
-        }
-    )*};
-}
-from_integer!(i64, u32, bool);
-
-impl From<f64> for Value {
-    fn from(x: f64) -> Self {
-        // As SQLite itself: it has no NaN.
-        if x.is_nan() {
-            Self::Null
-        } else {
-            Self::Real(x)
-        }
-    }
-}
-
-impl From<&str> for Value {
-    fn from(text: &str) -> Self {
-        Self::Text(text.to_owned())
-    }
-}
-
-impl From<String> for Value {
-    fn from(text: String) -> Self {
-        Self::Text(text)
-    }
-}
-
-impl From<&String> for Value {
-    fn from(text: &String) -> Self {
-        Self::Text(text.clone())
-    }
-}
-
-impl From<&[u8]> for Value {
-    fn from(bytes: &[u8]) -> Self {
-        Self::Blob(bytes.to_vec())
-    }
-}
-
-impl<const N: usize> From<[u8; N]> for Value {
-    fn from(bytes: [u8; N]) -> Self {
-        Self::Blob(bytes.to_vec())
-    }
-}
-
-impl<T: Into<Value>> From<Option<T>> for Value {
-    fn from(value: Option<T>) -> Self {
-        value.map_or(Self::Null, Into::into)
-    }
 }

@@ -3,12 +3,24 @@
 use std::{path::Path, time::Duration};
 
 use sqlx::{
-    ConnectOptions as _, Row as _,
+    ConnectOptions as _,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 
-use super::db::{Db, NOT_A_DATABASE, params, primary_code, wait_for};
-use crate::store::{OpenError, StoreError, rows::Rows};
+use super::db::{Db, NOT_A_DATABASE, primary_code, wait_for};
+use crate::store::{
+    OpenError, StoreError,
+    error::Rows,
+    statement::{Statement, statements},
+};
+
+statements! {
+    INCARNATION = Statement::plain("meta", "SELECT value FROM meta WHERE key = 'incarnation'");
+    SQLITE_VERSION = Statement::plain("sqlite", "SELECT sqlite_version() AS version");
+    TABLES = Statement::plain("sqlite_schema", "SELECT count(*) AS tables FROM sqlite_schema");
+    APPLICATION = Statement::plain("", "PRAGMA application_id");
+    VERSION = Statement::plain("", "PRAGMA user_version");
+}
 
 /// "hone" in ASCII.
 const APPLICATION_ID: i64 = 0x686f_6e65;
@@ -62,7 +74,7 @@ pub(crate) fn open_for_writing(path: &Path) -> Result<Db, OpenError> {
 
 /// An empty database in memory, of the version that this one has.
 pub(super) fn in_memory_as(db: &Db) -> Rows<Db> {
-    let version = number(db, "PRAGMA user_version")?;
+    let version = number(db, &VERSION)?;
     let options = SqliteConnectOptions::new().in_memory(true);
     let empty = Db::new(wait_for(options.connect())?);
     let migrations = MIGRATIONS.into_iter();
@@ -70,6 +82,20 @@ pub(super) fn in_memory_as(db: &Db) -> Rows<Db> {
         empty.script(sql)?;
     }
     Ok(empty)
+}
+
+/// An empty database in memory, as a simulation's disk.
+#[cfg(test)]
+pub(crate) fn in_memory() -> Db {
+    let options = SqliteConnectOptions::new().in_memory(true);
+    let db = Db::new(wait_for(options.foreign_keys(true).connect()).unwrap());
+    for sql in MIGRATIONS {
+        db.script(sql).unwrap();
+    }
+    // Nothing in a simulation hangs on chance.
+    db.script("UPDATE meta SET value = zeroblob(16) WHERE key = 'incarnation'")
+        .unwrap();
+    db
 }
 
 /// Opens the file for reading only, and changes nothing in it. With a writer beside it, reads go through its log; where
@@ -133,9 +159,9 @@ fn check_log(path: &Path) -> Result<(), OpenError> {
 /// Refuses files of others and of a newer hone; gives the schema's version, 0 for a new file.
 fn check_file(path: &Path, db: &Db) -> Result<usize, OpenError> {
     let read = || -> Rows<(i64, i64, i64)> {
-        let tables = number(db, "SELECT count(*) FROM sqlite_schema")?;
-        let application = number(db, "PRAGMA application_id")?;
-        Ok((application, number(db, "PRAGMA user_version")?, tables))
+        let tables = number(db, &TABLES)?;
+        let application = number(db, &APPLICATION)?;
+        Ok((application, number(db, &VERSION)?, tables))
     };
     let (application, version, tables) = match read() {
         Ok(found) => found,
@@ -161,29 +187,24 @@ fn check_file(path: &Path, db: &Db) -> Result<usize, OpenError> {
     }
 }
 
-fn number(db: &Db, sql: &'static str) -> Rows<i64> {
-    let row = db.row(sql, params![])?;
-    let row = row.ok_or_else(|| StoreError::Database(format!("{sql}: no row")))?;
-    Ok(row.try_get_unchecked(0)?)
+fn number(db: &Db, statement: &'static Statement) -> Rows<i64> {
+    let found = db.first(statement, Vec::new())?;
+    found.ok_or_else(|| StoreError::Database(format!("{}: no row", statement.sql())))
 }
 
 /// The file's incarnation.
 pub(crate) fn incarnation(db: &Db) -> Rows<[u8; 16]> {
-    let sql = "SELECT value FROM meta WHERE key = 'incarnation'";
-    let found = super::cells::first(db, "meta", sql, params![], |cells| cells.get("value"))?;
-    found.ok_or_else(|| StoreError::Damaged {
-        table: "meta",
-        column: "value",
-        row: "incarnation".to_owned(),
-        problem: "the row is not there".to_owned(),
-    })
+    db.first(&INCARNATION, Vec::new())?
+        .ok_or_else(|| StoreError::Damaged {
+            table: "meta",
+            column: "value".to_owned(),
+            row: "incarnation".to_owned(),
+            problem: "the row is not there".to_owned(),
+        })
 }
 
 fn check_sqlite(path: &Path, db: &Db) -> Result<(), OpenError> {
-    let sql = "SELECT sqlite_version()";
-    let version: Option<String> =
-        super::cells::first(db, "sqlite", sql, params![], |cells| cells.get("version"))
-            .map_err(says(path))?;
+    let version: Option<String> = db.first(&SQLITE_VERSION, Vec::new()).map_err(says(path))?;
     let version = version.unwrap_or_default();
     let numbers: Vec<u32> = version.split('.').filter_map(|n| n.parse().ok()).collect();
     if numbers.as_slice() >= OLDEST_SQLITE.as_slice() {

@@ -2,26 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    cells::all,
-    db::{Db, params},
-    file::in_memory_as,
-};
-use crate::store::rows::Rows;
+use super::{db::Db, file::in_memory_as};
+use crate::store::{error::Rows, statement::statements};
 
-const CHECK: &str = "PRAGMA integrity_check(1000)";
-const SCHEMA: &str =
-    "SELECT type, name, coalesce(sql, '') FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'";
-const NAMES: &str = "SELECT id, name FROM sweeps ORDER BY id";
-
-#[cfg(test)]
-pub(super) const STATEMENTS: &[(&str, usize)] = &[(CHECK, 0), (SCHEMA, 0), (NAMES, 0)];
+statements! {
+    CHECK = Statement::plain("integrity_check", "PRAGMA integrity_check(1000)");
+    SCHEMA = Statement::plain("sqlite_schema",
+        "SELECT type || ' ' || name AS name, coalesce(sql, '') AS sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'");
+}
 
 /// What SQLite finds wrong, in its words: pages, the order of keys, indexes beside their tables, types, CHECKs.
 pub(in crate::store) fn problems(db: &Db) -> Rows<Vec<String>> {
-    let mut lines = all(db, "integrity_check", CHECK, params![], |cells| {
-        cells.get::<String>("verdict")
-    })?;
+    let mut lines: Vec<String> = db.all(&CHECK, Vec::new())?;
     lines.retain(|line| line != "ok");
     Ok(lines)
 }
@@ -59,18 +51,6 @@ pub(in crate::store) fn schema_differences(db: &Db) -> Rows<Vec<Difference>> {
 }
 
 fn schema(db: &Db) -> Rows<BTreeMap<String, String>> {
-    let rows = all(db, "sqlite_schema", SCHEMA, params![], |cells| {
-        let kind: String = cells.get("type")?;
-        let name: String = cells.get("name")?;
-        Ok((format!("{kind} {name}"), cells.get("sql")?))
-    })?;
-    Ok(rows.into_iter().collect())
-}
-
-/// Names of sweeps by key.
-pub(in crate::store) fn names(db: &Db) -> Rows<BTreeMap<i64, String>> {
-    let rows = all(db, "sweeps", NAMES, params![], |cells| {
-        Ok((cells.get("id")?, cells.get("name")?))
-    })?;
+    let rows: Vec<(String, String)> = db.all(&SCHEMA, Vec::new())?;
     Ok(rows.into_iter().collect())
 }

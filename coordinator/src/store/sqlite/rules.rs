@@ -1,11 +1,12 @@
 //! What must hold between rows and can be asked of SQLite itself: each rule a statement that finds the rows which break
 //! it, so that a table that cannot be read hides no other.
 
-use super::{
-    cells::all,
-    db::{Db, params},
+use super::db::Db;
+use crate::store::{
+    cells::Cells,
+    error::Rows,
+    table::{Stored as _, columns},
 };
-use crate::store::rows::Rows;
 
 /// A rule, and the statement that finds what breaks it.
 pub(in crate::store) struct Rule {
@@ -15,21 +16,24 @@ pub(in crate::store) struct Rule {
     pub column: &'static str,
     /// What holds, in a few words.
     pub invariant: &'static str,
-    sql: &'static str,
+    pub(super) sql: &'static str,
 }
 
-/// A row that breaks a rule.
-pub(in crate::store) struct Broken {
-    /// Its sweep's key, where it has one.
-    pub sweep: Option<i64>,
-    /// Its trial, where it has one.
-    pub trial: Option<i64>,
-    /// Its key.
-    pub key: String,
-    /// What stands there.
-    pub stored: String,
-    /// What would be right.
-    pub right: String,
+columns! {
+    /// A row that breaks a rule.
+    #[derive(Debug)]
+    pub(in crate::store) struct Broken {
+        /// Its sweep's key, where it has one.
+        pub sweep: Option<i64>,
+        /// Its trial, where it has one.
+        pub trial: Option<i64>,
+        /// Its key.
+        pub key: String,
+        /// What stands there.
+        pub stored: String,
+        /// What would be right.
+        pub right: String,
+    }
 }
 
 macro_rules! rule {
@@ -306,19 +310,9 @@ pub(in crate::store) static RULES: &[Rule] = &[
 impl Rule {
     /// The rows that break it.
     pub(in crate::store) fn broken(&self, db: &Db) -> Rows<Vec<Broken>> {
-        all(db, self.table, self.sql, params![], |cells| {
-            Ok(Broken {
-                sweep: cells.get("sweep")?,
-                trial: cells.get("trial")?,
-                key: cells.get("key")?,
-                stored: cells.get(self.column)?,
-                right: cells.get(self.column)?,
-            })
-        })
+        let rows = db.rows(self.sql, Vec::new())?;
+        rows.iter()
+            .map(|row| Broken::read(&mut Cells::of(row, self.table, 0)))
+            .collect()
     }
-}
-
-#[cfg(test)]
-pub(super) fn statements() -> impl Iterator<Item = (&'static str, usize)> {
-    RULES.iter().map(|rule| (rule.sql, 0))
 }

@@ -20,15 +20,24 @@ fn a_trial_is_granted_reported_and_completed() {
         assert_eq!(granted.attempt.trial, TrialNumber(1));
         assert!(granted.pinned_data && granted.data == Some(digits(7)));
         let trial = b.trial(1);
-        assert_eq!(trial.summary.state, TrialState::Completed);
-        assert_eq!(trial.summary.objective, Some(0.9));
-        assert_eq!((trial.summary.epoch, trial.summary.images), (3, 300));
-        assert_eq!(trial.summary.weights_hash, Some(hash(3)));
+        assert_eq!(trial.summary.row.state, TrialState::Completed);
+        assert_eq!(trial.summary.row.objective, Some(0.9));
+        assert_eq!(
+            (trial.summary.row.epoch, trial.summary.row.images),
+            (3, 300)
+        );
+        assert_eq!(trial.summary.row.weights_hash, Some(hash(3)));
         assert_eq!(trial.curve.len(), 3);
         assert_eq!(trial.curve[0].metrics[0], ("train_loss".to_owned(), 1.0));
         let detail = b.detail();
-        assert_eq!(detail.counts, [1, 0, 0, 1, 0, 0, 0, 0]);
-        assert_eq!((detail.epochs_trained, detail.images_trained), (3, 300));
+        assert_eq!(detail.summary.counts, [1, 0, 0, 1, 0, 0, 0, 0]);
+        assert_eq!(
+            (
+                detail.summary.row.epochs_trained,
+                detail.summary.row.images_trained
+            ),
+            (3, 300)
+        );
         assert_eq!(detail.best.unwrap().objective, 0.9);
         assert_eq!(
             b.story(1),
@@ -64,7 +73,7 @@ fn several_epochs_of_one_call_are_recorded_all_or_none_and_once() {
             b.apply(report.clone()),
             Err(StoreError::Invalid(_))
         ));
-        assert_eq!(b.trial(1).summary.epoch, 0, "nor is its first epoch");
+        assert_eq!(b.trial(1).summary.row.epoch, 0, "nor is its first epoch");
 
         let blob = checkpoint(9, 2, false);
         report.epochs = vec![epoch_of(1, 0.5), epoch_of(2, 0.6)];
@@ -75,7 +84,7 @@ fn several_epochs_of_one_call_are_recorded_all_or_none_and_once() {
         report.epochs.push(epoch_of(3, 0.4));
         assert_eq!(b.apply(report.clone()).unwrap().repeated, 2);
         assert_eq!(b.trial(1).curve.len(), 3);
-        assert_eq!(b.detail().epochs_trained, 3);
+        assert_eq!(b.row().epochs_trained, 3);
 
         report.epochs.clear();
         assert!(matches!(b.apply(report), Err(StoreError::Invalid(_))));
@@ -100,19 +109,24 @@ fn an_end_brings_the_epochs_and_lines_that_were_not_sent_before() {
             matches!(refused, Err(StoreError::Invalid(_))),
             "{refused:?}"
         );
-        assert_eq!(b.trial(1).summary.epoch, 1, "refused with its epochs");
+        assert_eq!(b.trial(1).summary.row.epoch, 1, "refused with its epochs");
 
         finish.epochs.push(epoch_of(3, 0.4));
         assert!(!b.apply(finish.clone()).unwrap().repeated);
         assert!(b.apply(finish).unwrap().repeated);
         let trial = b.trial(1);
-        assert_eq!(trial.summary.state, TrialState::Completed);
+        assert_eq!(trial.summary.row.state, TrialState::Completed);
         assert_eq!(
-            (trial.summary.epoch, trial.summary.objective),
+            (trial.summary.row.epoch, trial.summary.row.objective),
             (3, Some(0.6))
         );
-        let key = b.read().sweep_key("s").unwrap().unwrap();
-        assert_eq!(b.read().logs(key, TrialNumber(1)).unwrap().len(), 1);
+        let key = b.row().key;
+        assert_eq!(
+            crate::store::logs::of_trial(b.read(), key, TrialNumber(1))
+                .unwrap()
+                .len(),
+            1
+        );
 
         // Of a late worker too: nobody has its trial since.
         let late = b.grant(1).unwrap().attempt;
@@ -146,8 +160,8 @@ fn repeated_reports_and_finishes_have_one_effect() {
         assert_eq!(b.report(&granted.attempt, 2, 0.6).unwrap().repeated, 1);
         fenced(b.finish(&granted.attempt, Outcome::EndedEarly));
         fenced(b.report(&granted.attempt, 4, 0.9));
-        assert_eq!(b.detail().epochs_trained, 3);
-        assert_eq!(b.trial(1).summary.objective, Some(0.6));
+        assert_eq!(b.row().epochs_trained, 3);
+        assert_eq!(b.trial(1).summary.row.objective, Some(0.6));
         assert_eq!(b.story(1).len(), 3);
     });
 }
@@ -210,7 +224,7 @@ fn a_newer_grant_fences_the_old_attempt() {
         let trial = b.trial(1);
         assert_eq!(trial.curve.len(), 2);
         assert!(trial.curve.iter().all(|point| point.attempt.0 == 2));
-        assert_eq!(b.detail().epochs_trained, 2);
+        assert_eq!(b.row().epochs_trained, 2);
     });
 }
 
@@ -236,7 +250,7 @@ fn a_late_worker_that_nobody_replaced_is_taken_back() {
         b.expire(&granted.attempt).unwrap();
         b.finish(&granted.attempt, Outcome::Completed).unwrap();
         assert_eq!(b.state(1), TrialState::Completed);
-        assert_eq!(b.trial(1).summary.attempts, 1);
+        assert_eq!(b.trial(1).summary.row.attempts, 1);
     });
 }
 
@@ -254,14 +268,14 @@ fn a_released_trial_resumes_from_its_checkpoint() {
         assert_eq!(second.resume, Some(blob));
         // What lay beyond the checkpoint was lost with its attempt.
         let trial = b.trial(1).summary;
-        assert_eq!((trial.epoch, trial.objective), (1, Some(0.5)));
+        assert_eq!((trial.row.epoch, trial.row.objective), (1, Some(0.5)));
         b.report(&second.attempt, 2, 0.8).unwrap();
         b.report(&second.attempt, 3, 0.7).unwrap();
         let trial = b.trial(1);
         let joined: Vec<_> = trial.curve.iter().map(|p| (p.epoch, p.attempt.0)).collect();
         assert_eq!(joined, [(1, 1), (2, 2), (3, 2)]);
-        assert_eq!(trial.summary.objective, Some(0.8));
-        assert_eq!(b.detail().epochs_trained, 3);
+        assert_eq!(trial.summary.row.objective, Some(0.8));
+        assert_eq!(b.row().epochs_trained, 3);
     });
 }
 
@@ -335,7 +349,11 @@ fn three_crashes_without_a_new_epoch_poison_a_trial() {
             assert_eq!(state == TrialState::Failed, poisoned, "crash {round}");
         }
         let trial = b.trial(1).summary;
-        assert!(trial.reason.contains("poisoned"), "{}", trial.reason);
+        assert!(
+            trial.row.reason.contains("poisoned"),
+            "{}",
+            trial.row.reason
+        );
         assert_eq!(b.grant(1).unwrap().attempt.trial, TrialNumber(2));
     });
 }
@@ -434,7 +452,7 @@ fn a_session_that_leaves_gives_everything_back() {
         assert_eq!(returned.len(), 2);
         assert!(returned.iter().all(|r| r.state == TrialState::Queued));
         assert!(b.apply(left).unwrap().is_empty());
-        assert_eq!(b.detail().running, 1);
+        assert_eq!(b.row().running, 1);
     });
 }
 
@@ -467,8 +485,8 @@ fn metrics_that_are_not_finite_come_back_as_nan() {
         b.finish(&granted.attempt, outcome).unwrap();
         let trial = b.trial(1);
         assert!(trial.curve[0].metrics[1].1.is_nan());
-        assert_eq!(trial.summary.objective, None);
-        assert_eq!(trial.summary.reason, "in epoch 2: loss is NaN");
+        assert_eq!(trial.summary.row.objective, None);
+        assert_eq!(trial.summary.row.reason, "in epoch 2: loss is NaN");
         assert_eq!(b.detail().best, None);
     });
 }
@@ -485,8 +503,8 @@ fn the_last_200_lines_of_log_stay() {
             let lines = Lines { first, lines };
             b.apply(Log { attempt, lines }).unwrap();
         }
-        let key = b.read().sweep_key("s").unwrap().unwrap();
-        let logs = b.read().logs(key, TrialNumber(1)).unwrap();
+        let key = b.row().key;
+        let logs = crate::store::logs::of_trial(b.read(), key, TrialNumber(1)).unwrap();
         assert_eq!(logs.len(), 200);
         assert_eq!((logs[0].number, logs[0].text.as_str()), (101, "line 100"));
         assert_eq!(logs[199].text, "line 299");
@@ -531,8 +549,8 @@ fn pauses_are_no_time_of_training() {
     both(|b| {
         b.with_trials(4);
         let trained = |b: &Bench| {
-            let key = b.read().sweep_key("s").unwrap().unwrap();
-            b.read().trained_ms(key).unwrap()
+            let key = b.row().key;
+            crate::store::attempts::trained_ms(b.read(), key).unwrap()
         };
         assert_eq!(trained(b), 0);
         let goes_on = |b: &mut Bench, at: i64| b.at = at - 1;
@@ -562,7 +580,7 @@ fn pauses_are_no_time_of_training() {
         assert_eq!(trained(b), running);
         assert_eq!(running, 4_000 + u64::try_from(reported - granted).unwrap());
         let detail = b.detail();
-        let wall = detail.last_end.unwrap() - detail.first_grant.unwrap();
+        let wall = detail.summary.row.last_end.unwrap() - detail.summary.row.first_grant.unwrap();
         assert!(wall > 80_000_000, "{wall}");
     });
 }

@@ -1,76 +1,73 @@
-//! Both appliers under one set of hands, and the values that the tests say little about.
+//! The store under one set of hands, and the values that the tests say little about.
 
 use crate::{
     ids::{AttemptRef, Hash, RequestId, SessionId, SweepId, Token, TrialNumber},
     store::{
-        BlobKind, BlobRef, DataSet, Memory, NewRound, NewSweep, NewTrial, Objective, OfferedData,
-        Outcome, StoreError,
+        BlobKind, BlobRef, DataSet, Db, NewRound, NewSweep, NewTrial, Objective, OfferedData,
+        Outcome, StoreError, SweepRow,
         command::{
             Action, Command, Decide, Decided, Ended, Epoch, ExpireAttempt, Finish, Grant, Granted,
             LaunchSweep, Launched, Lines, Operation, Release, Reply, Report, Reported,
         },
-        compose,
+        error::Rows,
+        events,
         history::{SweepDetail, TrialDetail},
-        rows::{Read, Rows},
-        sqlite::{self, Tables},
+        queries, sqlite,
+        values::Seed,
         verify::{Finding, check_open},
+        working::WorkingSet,
     },
     trial::{TrialKind, TrialState},
 };
 
-pub(super) enum Disk {
-    Sqlite(Box<Tables>, tempfile::TempDir),
-    Memory(Box<Memory>),
-}
-
-/// An applier, a clock, and a sweep called `s`.
+/// What applies commands, a clock, and a sweep called `s`.
 pub(super) struct Bench {
-    pub disk: Disk,
+    pub set: WorkingSet,
+    pub folder: tempfile::TempDir,
     pub at: i64,
     requests: u64,
+    /// Before each command it knows only what stands in the file.
+    forgets: bool,
 }
 
-/// Runs a test against SQLite and against memory.
+/// Runs a test twice: with rows kept in memory from command to command, and with each command reading them anew.
 pub(super) fn both(test: impl Fn(&mut Bench)) {
-    test(&mut Bench::new(Bench::memory()));
-    test(&mut Bench::new(Bench::sqlite()));
+    test(&mut Bench::new());
+    test(&mut Bench::forgetful());
 }
 
 impl Bench {
-    pub(super) fn memory() -> Disk {
-        Disk::Memory(Box::new(Memory::new([1; 16])))
-    }
-
-    pub(super) fn sqlite() -> Disk {
+    pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        Disk::Sqlite(Box::new(open(&folder)), folder)
-    }
-
-    pub(super) fn new(disk: Disk) -> Self {
         Self {
-            disk,
+            set: open(&folder),
+            folder,
             at: 1_000,
             requests: 0,
+            forgets: false,
         }
     }
 
-    pub(super) fn read(&self) -> &dyn Read {
-        match &self.disk {
-            // Past what the writer has in memory: what is stored counts.
-            Disk::Sqlite(tables, _) => tables.db(),
-            Disk::Memory(memory) => &**memory,
+    pub(super) fn forgetful() -> Self {
+        Self {
+            forgets: true,
+            ..Self::new()
         }
+    }
+
+    /// The file.
+    pub(super) fn path(&self) -> std::path::PathBuf {
+        self.folder.path().join("hone.db")
+    }
+
+    /// Past what the writer has in memory: what is stored counts.
+    pub(super) fn read(&self) -> &Db {
+        self.set.db()
     }
 
     /// What the checker finds in the rows. These sweeps are made by hand: nobody has a definition of them.
     pub(super) fn findings(&self) -> Vec<Finding> {
-        let folder = tempfile::tempdir().unwrap();
-        let (_, findings) = match &self.disk {
-            Disk::Sqlite(tables, _) => check_open(tables.db(), false),
-            Disk::Memory(memory) => {
-                check_open(&memory.store_at(&folder.path().join("hone.db")), false)
-            }
-        };
+        let (_, findings) = check_open(self.set.db(), false);
         let by_hand = |finding: &Finding| finding.column != "definition";
         findings.into_iter().filter(by_hand).collect()
     }
@@ -81,18 +78,17 @@ impl Bench {
     }
 
     pub(super) fn apply_command(&mut self, command: &Command) -> Rows<Reply> {
-        match &mut self.disk {
-            Disk::Sqlite(tables, _) => tables.apply_group(std::slice::from_ref(command)).remove(0),
-            Disk::Memory(memory) => memory.apply(command),
+        if self.forgets {
+            self.set.forget();
         }
+        self.set
+            .apply_group(std::slice::from_ref(command))
+            .remove(0)
     }
 
     /// The coordinator ends and another one begins.
     pub(super) fn restart(&mut self) {
-        match &mut self.disk {
-            Disk::Sqlite(tables, folder) => **tables = open(folder),
-            Disk::Memory(memory) => memory.open(),
-        }
+        self.set = open(&self.folder);
     }
 
     pub(super) fn tick(&mut self) -> i64 {
@@ -101,16 +97,17 @@ impl Bench {
     }
 
     pub(super) fn launch(&mut self) -> Launched {
-        self.launch_as(sweep("s"))
+        self.launch_as("s", sweep("s"))
     }
 
-    pub(super) fn launch_as(&mut self, sweep: NewSweep) -> Launched {
-        self.launch_on(sweep, None, &[]).unwrap()
+    pub(super) fn launch_as(&mut self, name: &str, sweep: NewSweep) -> Launched {
+        self.launch_on(name, sweep, None, &[]).unwrap()
     }
 
     /// With the data set of this hash, where sets of those hashes lay before.
     pub(super) fn launch_on(
         &mut self,
+        name: &str,
         sweep: NewSweep,
         data: Option<u8>,
         before: &[u8],
@@ -119,6 +116,7 @@ impl Bench {
         let request = RequestId(bytes(self.requests));
         let at = self.tick();
         self.apply(LaunchSweep {
+            name: name.to_owned(),
             sweep,
             data: data.map(digits),
             data_before: before.iter().map(|byte| digits(*byte).hash).collect(),
@@ -129,7 +127,7 @@ impl Bench {
     }
 
     pub(super) fn decide(&mut self, actions: Vec<Action>) -> Decided {
-        let number = self.detail().decisions + 1;
+        let number = self.row().decisions + 1;
         self.try_decide(number, actions).unwrap()
     }
 
@@ -265,24 +263,25 @@ impl Bench {
     }
 
     pub(super) fn detail(&self) -> SweepDetail {
-        compose::sweep(self.read(), &id()).unwrap()
+        queries::sweep(self.read(), &id()).unwrap()
+    }
+
+    pub(super) fn row(&self) -> SweepRow {
+        queries::sweep_row(self.read(), &id()).unwrap()
     }
 
     pub(super) fn trial(&self, number: u64) -> TrialDetail {
-        compose::trial(self.read(), &id(), TrialNumber(number)).unwrap()
+        queries::trial(self.read(), &id(), TrialNumber(number)).unwrap()
     }
 
     pub(super) fn state(&self, number: u64) -> TrialState {
-        self.trial(number).summary.state
+        self.trial(number).summary.row.state
     }
 
     /// Events of a trial as `from>to`.
     pub(super) fn story(&self, number: u64) -> Vec<String> {
-        let key = compose::find(self.read(), Some("s")).unwrap();
-        let events = self
-            .read()
-            .events(key, Some(TrialNumber(number)), 0, 1000)
-            .unwrap();
+        let key = queries::find(self.read(), Some("s")).unwrap();
+        let events = events::select(self.read(), key, Some(TrialNumber(number)), 0, 1000).unwrap();
         events
             .iter()
             .map(|event| format!("{} {}>{}", event.event, event.from, event.to))
@@ -290,11 +289,11 @@ impl Bench {
     }
 }
 
-fn open(folder: &tempfile::TempDir) -> Tables {
+fn open(folder: &tempfile::TempDir) -> WorkingSet {
     let db = sqlite::open_for_writing(&folder.path().join("hone.db")).unwrap();
     // What these tests ask of SQLite does not hang on a disk's speed.
     db.script("PRAGMA synchronous = off").unwrap();
-    Tables::writing(db).unwrap()
+    WorkingSet::writing(db).unwrap()
 }
 
 /// Sixteen bytes that tell numbers apart.
@@ -349,9 +348,8 @@ pub(super) fn checkpoint(n: u8, epoch: u32, stored: bool) -> BlobRef {
 
 pub(crate) fn sweep(name: &str) -> NewSweep {
     NewSweep {
-        name: name.to_owned(),
         identity: format!("identity of {name}"),
-        seed: u64::MAX,
+        seed: Seed(u64::MAX),
         trainer: "cnn".to_owned(),
         objective: Objective {
             metric: "val_accuracy".to_owned(),
@@ -371,8 +369,7 @@ pub(super) fn round(points: u64) -> Action {
     Action::Round(NewRound {
         round: 1,
         points,
-        rungs: vec![3],
-        rung_points: vec![points],
+        rungs: vec![(3, points)],
         repeats: 1,
         top: None,
         box_json: "[]".to_owned(),

@@ -7,7 +7,7 @@ use crate::{
     store::{
         BlobKind, BlobRef, NewRound, NewTrial, Outcome, StoreError, TIES, WinnerRef,
         command::{Action, CollectBlobs, CommitBlob, RetryTrials},
-        compose,
+        events, queries,
     },
     sweep::SweepState,
     trial::{TrialKind, TrialState},
@@ -17,8 +17,7 @@ fn round(round: u32, points: u64) -> Action {
     Action::Round(NewRound {
         round,
         points,
-        rungs: vec![1, 3],
-        rung_points: vec![points, 1],
+        rungs: vec![(1, points), (3, 1)],
         repeats: 1,
         top: None,
         box_json: "[]".to_owned(),
@@ -38,7 +37,7 @@ fn a_decision_is_applied_once_and_in_order() {
         ));
         // Decided again under a new number, as after a restart: nothing happens twice.
         assert!(b.try_decide(2, actions).unwrap().applied);
-        assert_eq!(b.detail().summary.trials, 1);
+        assert_eq!(b.detail().summary.counts.iter().sum::<u64>(), 1);
         assert_eq!(b.story(1).len(), 1);
     });
 }
@@ -58,11 +57,15 @@ fn a_decision_is_applied_whole_or_not_at_all() {
         ));
         let detail = b.detail();
         assert_eq!(
-            (detail.decisions, detail.summary.trials, detail.queued),
+            (
+                detail.summary.row.decisions,
+                detail.summary.counts.iter().sum::<u64>(),
+                detail.summary.row.queued
+            ),
             (0, 0, 0)
         );
         b.decide(vec![Action::Enqueue(vec![trial(1)])]);
-        assert_eq!(b.detail().summary.points, 1);
+        assert_eq!(b.row().points, 1);
     });
 }
 
@@ -89,7 +92,7 @@ fn trials_wait_at_a_rung_and_are_promoted_or_pruned() {
             let ended = b.finish(&granted.attempt, outcome).unwrap();
             assert_eq!(ended.state, TrialState::Waiting);
         }
-        assert_eq!(b.detail().rounds[0].points_finished, 0);
+        assert_eq!(b.detail().rounds[0].row.finished, 0);
         assert_eq!(b.detail().rounds[0].best, Some(0.2));
         let promote = Action::Promote {
             trial: TrialNumber(2),
@@ -118,9 +121,9 @@ fn trials_wait_at_a_rung_and_are_promoted_or_pruned() {
         assert_eq!(of_the_rung(b), (0.2, vec![TrialNumber(2)], 1));
         b.report(&granted.attempt, 3, 0.5).unwrap();
         b.finish(&granted.attempt, Outcome::Completed).unwrap();
-        assert_eq!(b.detail().rounds[0].points_finished, 2);
-        let key = b.read().sweep_key("s").unwrap().unwrap();
-        let results = b.read().results(key, 0).unwrap();
+        assert_eq!(b.detail().rounds[0].row.finished, 2);
+        let key = b.row().key;
+        let results = events::results(b.read(), key, 0).unwrap();
         let told: Vec<_> = results
             .iter()
             .map(|r| (r.number.0, r.state, r.epoch, r.objective))
@@ -134,7 +137,12 @@ fn trials_wait_at_a_rung_and_are_promoted_or_pruned() {
                 (2, TrialState::Completed, 3, Some(0.6)),
             ]
         );
-        assert_eq!(b.read().results(key, results[2].seq).unwrap().len(), 1);
+        assert_eq!(
+            events::results(b.read(), key, results[2].seq)
+                .unwrap()
+                .len(),
+            1
+        );
     });
 }
 
@@ -154,13 +162,13 @@ fn a_point_is_the_mean_of_its_repeats() {
         for value in [0.9, 0.6] {
             b.complete(1, value);
         }
-        assert_eq!(b.detail().rounds[0].points_finished, 0);
+        assert_eq!(b.detail().rounds[0].row.finished, 0);
         let granted = b.grant(1).unwrap();
         let outcome = Outcome::Failed {
             message: "no such class".to_owned(),
         };
         b.finish(&granted.attempt, outcome).unwrap();
-        assert_eq!(b.detail().rounds[0].points_finished, 1);
+        assert_eq!(b.detail().rounds[0].row.finished, 1);
         let best = b.detail().best.unwrap();
         assert_eq!((best.repeats, best.trials.len(), best.epochs), (2, 2, 3));
         assert!((best.objective - 0.75).abs() < 1e-12);
@@ -175,13 +183,13 @@ fn a_point_is_the_mean_of_its_repeats() {
         };
         assert_eq!(b.apply(retry.clone()).unwrap(), [TrialNumber(4)]);
         assert_eq!(b.apply(retry).unwrap(), [TrialNumber(4)]);
-        assert_eq!(b.detail().rounds[0].points_finished, 0);
+        assert_eq!(b.detail().rounds[0].row.finished, 0);
         b.complete(1, 0.75);
         let detail = b.detail();
-        assert_eq!(detail.rounds[0].points_finished, 1);
+        assert_eq!(detail.rounds[0].row.finished, 1);
         assert_eq!(detail.best.unwrap().repeats, 3);
-        assert_eq!(b.trial(4).summary.retry_of, Some(TrialNumber(3)));
-        assert_eq!(b.trial(4).seed, b.trial(3).seed);
+        assert_eq!(b.trial(4).summary.row.retry_of, Some(TrialNumber(3)));
+        assert_eq!(b.trial(4).summary.row.seed, b.trial(3).summary.row.seed);
     });
 }
 
@@ -204,7 +212,7 @@ fn a_point_with_a_diverged_trial_has_no_value() {
         };
         b.finish(&granted.attempt, outcome).unwrap();
         assert_eq!(b.detail().summary.best, None);
-        assert_eq!(b.detail().rounds[0].points_finished, 1);
+        assert_eq!(b.detail().rounds[0].row.finished, 1);
     });
 }
 
@@ -231,7 +239,7 @@ fn the_search_names_the_winner_and_ends_the_sweep() {
             complete,
         ]);
         let detail = b.detail();
-        assert_eq!(detail.summary.state, SweepState::Completed);
+        assert_eq!(detail.summary.row.state, SweepState::Completed);
         let best = detail.best.unwrap();
         assert_eq!((best.place, best.objective), (winner, 0.5));
         assert_eq!(best.test_accuracy, Some(0.4));
@@ -266,7 +274,7 @@ fn a_failed_fold_leaves_the_mean_to_the_other_trials() {
         b.finish(&granted.attempt, outcome).unwrap();
         let best = b.detail().best.unwrap();
         // What the search ranks by: `crate::search::worth` of the same values.
-        let values = [1, 2, 3].map(|number| b.trial(number).summary.objective.unwrap());
+        let values = [1, 2, 3].map(|number| b.trial(number).summary.row.objective.unwrap());
         let values = values.map(TrialValue::Value);
         let worth = worth(values.into_iter().chain([TrialValue::Nothing])).unwrap();
         assert_eq!(best.objective, worth.mean);
@@ -375,7 +383,7 @@ fn nothing_but_the_check_runs_before_it_has_passed() {
     both(|b| {
         let mut with_check = super::bench::sweep("s");
         with_check.check = true;
-        b.launch_as(with_check);
+        b.launch_as("s", with_check);
         let check = NewTrial {
             kind: TrialKind::Check,
             round: 0,
@@ -390,14 +398,17 @@ fn nothing_but_the_check_runs_before_it_has_passed() {
         let mut finish = b.finish_of(&granted.attempt, Outcome::Completed);
         finish.result_json = "{\"passed\":true}".to_owned();
         b.apply(finish).unwrap();
-        assert_eq!(b.detail().check_json, "{\"passed\":true}");
+        assert_eq!(&*b.row().check_json, "{\"passed\":true}");
         assert!(b.grant(2).is_none());
         b.decide(vec![Action::CheckPassed]);
-        assert_eq!(b.detail().summary.state, SweepState::Running);
+        assert_eq!(b.row().state, SweepState::Running);
         assert_eq!(b.grant(2).unwrap().attempt.trial, TrialNumber(2));
         // Check and test stand outside points and counts.
         assert_eq!(
-            (b.detail().summary.trials, b.detail().summary.points),
+            (
+                b.detail().summary.counts.iter().sum::<u64>(),
+                b.row().points
+            ),
             (1, 1)
         );
     });
@@ -438,7 +449,7 @@ fn at_the_end_only_the_finalists_weights_stay() {
         b.decide(vec![Action::Complete { winner, reason }]);
         assert_eq!(b.apply(collect.clone()).unwrap(), [hash(1)]);
         assert_eq!(b.apply(collect).unwrap(), []);
-        let blobs = compose::trial(b.read(), &id(), TrialNumber(2))
+        let blobs = queries::trial(b.read(), &id(), TrialNumber(2))
             .unwrap()
             .blobs;
         assert_eq!(blobs, [weights(2)]);

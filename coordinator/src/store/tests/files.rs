@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use sqlx::{ConnectOptions as _, Connection as _, sqlite::SqliteConnectOptions};
 
-use super::bench::{Bench, Disk, id};
+use super::bench::{Bench, id};
 use crate::store::{
     OpenError, Reader, Store, StoreError, backup, restore, serving_address, sqlite, verify::verify,
 };
@@ -25,14 +25,17 @@ async fn script(path: &Path, sql: &'static str) {
 
 #[test]
 fn every_statement_is_valid_and_its_parameters_are_counted() {
-    let Disk::Sqlite(tables, _folder) = Bench::sqlite() else {
-        unreachable!()
-    };
-    let statements = sqlite::statements();
+    let bench = Bench::new();
+    let statements = super::statements::all();
     assert!(statements.len() > 50);
-    for (sql, parameters) in statements {
-        let found = tables.db().parameters(sql);
-        assert_eq!(found, parameters, "{sql}");
+    for (_, statement) in statements {
+        for sql in statement.texts() {
+            let found = bench.set.db().parameters(sql);
+            assert_eq!(found, sqlite::parameters(sql), "{sql}");
+        }
+    }
+    for sql in sqlite::statements() {
+        bench.set.db().parameters(sql);
     }
 }
 
@@ -90,11 +93,8 @@ async fn files_of_others_and_of_a_newer_hone_are_refused() {
 
 #[tokio::test]
 async fn reading_needs_no_coordinator_and_changes_nothing() {
-    let Disk::Sqlite(tables, folder) = Bench::sqlite() else {
-        unreachable!()
-    };
-    let folder_path = folder.path().to_owned();
-    let mut bench = Bench::new(Disk::Sqlite(tables, folder));
+    let mut bench = Bench::new();
+    let folder_path = bench.folder.path().to_owned();
     bench.with_trials(3);
     bench.complete(1, 0.5);
     let files = |folder: &Path| -> Vec<(String, Vec<u8>)> {
@@ -119,7 +119,7 @@ async fn reading_needs_no_coordinator_and_changes_nothing() {
     assert!(before.iter().any(|(name, _)| name == "hone.db-wal"));
     let reader = Reader::open(&copy.path().join("hone.db")).await.unwrap();
     let detail = reader.sweep(&id()).await.unwrap();
-    assert_eq!(detail.counts[3], 1);
+    assert_eq!(detail.summary.counts[3], 1);
     assert_eq!(reader.find_sweep(None).await.unwrap(), id());
     drop(reader);
     assert_eq!(files(copy.path()), before);
@@ -127,11 +127,8 @@ async fn reading_needs_no_coordinator_and_changes_nothing() {
 
 #[tokio::test]
 async fn a_damaged_row_is_named_and_not_a_panic() {
-    let Disk::Sqlite(tables, folder) = Bench::sqlite() else {
-        unreachable!()
-    };
-    let path = folder.path().join("hone.db");
-    let mut bench = Bench::new(Disk::Sqlite(tables, folder));
+    let mut bench = Bench::new();
+    let path = bench.path();
     bench.with_trials(1);
     script(
         &path,
@@ -149,18 +146,25 @@ async fn a_damaged_row_is_named_and_not_a_panic() {
 
 #[tokio::test]
 async fn a_backup_is_whole_and_a_restored_one_takes_no_old_lease() {
-    let Disk::Sqlite(tables, folder) = Bench::sqlite() else {
-        unreachable!()
-    };
-    let at = |name: &str| folder.path().join(name);
+    let mut bench = Bench::new();
+    let folder = bench.folder.path().to_owned();
+    let at = |name: &str| folder.join(name);
     let (database, copy, restored) = (at("hone.db"), at("copy.db"), at("restored.db"));
-    let mut bench = Bench::new(Disk::Sqlite(tables, tempfile::tempdir().unwrap()));
     bench.with_trials(2);
     let granted = bench.grant(1).unwrap();
     backup(&database, &copy).unwrap();
     bench.report(&granted.attempt, 1, 0.5).unwrap();
     let reader = Reader::open(&copy).await.unwrap();
-    assert_eq!(reader.sweep(&id()).await.unwrap().epochs_trained, 0);
+    assert_eq!(
+        reader
+            .sweep(&id())
+            .await
+            .unwrap()
+            .summary
+            .row
+            .epochs_trained,
+        0
+    );
     let again = backup(&database, &copy).unwrap_err().to_string();
     assert!(again.contains("there already"), "{again}");
     restore(&copy, &restored).unwrap();
@@ -185,6 +189,7 @@ async fn a_clean_end_leaves_no_log_behind() {
     let path = folder.path().join("hone.db");
     let store = open(&path).await.unwrap();
     let launch = crate::store::command::LaunchSweep {
+        name: "s".to_owned(),
         sweep: super::bench::sweep("s"),
         data: None,
         data_before: Vec::new(),

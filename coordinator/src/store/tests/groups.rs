@@ -1,35 +1,29 @@
 //! Groups of commands in SQLite: stored together, and each for itself when one of them goes wrong.
 
-use super::bench::{Bench, Disk, checkpoint, id, trial};
+use super::bench::{Bench, checkpoint, id, trial};
 use crate::{
     ids::TrialNumber,
     store::{
         Outcome, StoreError,
         command::{Action, Command, Decide, Reply},
-        rows::Rows,
+        error::Rows,
     },
     trial::TrialState,
 };
 
 fn sqlite(trials: u64) -> Bench {
-    let mut b = Bench::new(Bench::sqlite());
+    let mut b = Bench::new();
     b.with_trials(trials);
     b
 }
 
 fn together(b: &mut Bench, commands: &[Command]) -> Vec<Rows<Reply>> {
-    let Disk::Sqlite(tables, _) = &mut b.disk else {
-        unreachable!()
-    };
-    tables.apply_group(commands)
+    b.set.apply_group(commands)
 }
 
 /// What somebody else does to the file while the writer has it.
 fn script(b: &Bench, sql: &'static str) {
-    let Disk::Sqlite(tables, _) = &b.disk else {
-        unreachable!()
-    };
-    tables.db().script(sql).unwrap();
+    b.set.db().script(sql).unwrap();
 }
 
 #[test]
@@ -92,7 +86,7 @@ fn a_command_that_fails_halfway_leaves_nothing_and_its_group_is_stored() {
     let enqueue = |number| Action::Enqueue(vec![trial(number)]);
     let half = Decide {
         sweep: id(),
-        number: b.detail().decisions + 1,
+        number: b.row().decisions + 1,
         actions: vec![
             enqueue(9),
             Action::Prune {
@@ -109,11 +103,14 @@ fn a_command_that_fails_halfway_leaves_nothing_and_its_group_is_stored() {
     assert!(matches!(replies[1], Err(StoreError::Invalid(_))));
     assert!(matches!(replies[2], Err(StoreError::NotFound { .. })));
     assert_eq!(b.state(late.attempt.trial.0), TrialState::Queued);
-    assert_eq!(b.trial(1).summary.epoch, 2);
-    let detail = b.detail();
+    assert_eq!(b.trial(1).summary.row.epoch, 2);
+    let detail = b.row();
     assert_eq!((detail.queued, detail.running, detail.decisions), (2, 1, 1));
-    let key = b.read().sweep_key("s").unwrap().unwrap();
-    assert_eq!(b.read().trial(key, TrialNumber(9)).unwrap(), None);
+    let key = b.row().key;
+    assert_eq!(
+        crate::store::trials::select(b.read(), (key, TrialNumber(9))).unwrap(),
+        None
+    );
     assert_eq!(b.findings(), []);
 }
 
@@ -130,7 +127,7 @@ fn what_memory_got_wrong_the_file_refuses() {
          UPDATE attempts SET token = randomblob(16) WHERE trial = 1",
     ] {
         script(&b, change);
-        let epoch = b.trial(2).summary.epoch + 1;
+        let epoch = b.trial(2).summary.row.epoch + 1;
         let commands = [
             b.report_of(&one.attempt, 1, 0.5).into(),
             b.report_of(&two.attempt, epoch, 0.5).into(),
@@ -139,7 +136,7 @@ fn what_memory_got_wrong_the_file_refuses() {
         assert_eq!(replies[0], Err(StoreError::Fenced), "{change}");
         assert!(replies[1].is_ok(), "{change}");
         assert_eq!(b.trial(1).curve.len(), 0, "{change}");
-        assert_eq!(b.trial(2).summary.epoch, epoch, "{change}");
+        assert_eq!(b.trial(2).summary.row.epoch, epoch, "{change}");
     }
 }
 
@@ -160,7 +157,7 @@ fn a_queue_longer_than_memory_is_granted_in_order() {
 #[test]
 fn a_point_is_worth_the_same_whether_its_trials_are_in_memory() {
     let worth = |restarts: bool| {
-        let mut b = Bench::new(Bench::sqlite());
+        let mut b = Bench::new();
         b.with_trials(0);
         let repeats = (0..4).map(|repeat| crate::store::NewTrial {
             point: 0,
@@ -193,7 +190,7 @@ fn a_full_disk_refuses_the_whole_group_and_memory_forgets_it() {
     for reply in together(&mut b, &commands) {
         assert!(matches!(reply, Err(StoreError::DiskFull(_))), "{reply:?}");
     }
-    assert_eq!((b.detail().epochs_trained, b.detail().running), (0, 1));
+    assert_eq!((b.row().epochs_trained, b.row().running), (0, 1));
     script(&b, "PRAGMA max_page_count = 4294967294");
     let blob = checkpoint(9, 1, true);
     let commands = [
@@ -202,7 +199,7 @@ fn a_full_disk_refuses_the_whole_group_and_memory_forgets_it() {
         b.release_of(&granted.attempt, Some(blob)).into(),
     ];
     assert!(together(&mut b, &commands).iter().all(Result::is_ok));
-    assert_eq!((b.detail().epochs_trained, b.detail().running), (1, 1));
+    assert_eq!((b.row().epochs_trained, b.row().running), (1, 1));
     assert_eq!(b.trial(1).blobs, [blob]);
     assert_eq!(b.findings(), []);
 }

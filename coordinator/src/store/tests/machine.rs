@@ -1,20 +1,21 @@
-//! Random commands against both appliers: the same answers and the same rows, and the checker finds nothing. Memory
-//! takes them one by one, SQLite in groups of any size.
+//! Random commands one by one, each on what stands in the file alone, and in groups of any size over rows in memory: the
+//! same answers and the same rows, and the checker finds nothing.
 
 use proptest::{collection::vec, prelude::*, test_runner::Config};
 
-use super::bench::{Bench, Disk, checkpoint, epoch_of, id, round, trial};
+use super::bench::{Bench, checkpoint, epoch_of, id, round, trial};
 use crate::{
     ids::{AttemptRef, SessionId, TrialNumber},
     store::{
-        NewTrial, Outcome, TrialFilter,
+        NewTrial, Outcome,
         command::{
             Action, CancelTrial, ChangeSweep, CollectBlobs, Command, CommitBlob, Decide, Epoch,
             ExtendSweep, Lines, Log, Reply, RetryTrials, ReturnSession, SweepChange, TakeBack,
         },
-        compose,
-        rows::Rows,
+        error::Rows,
+        events, logs, queries, trials,
     },
+    trial::TRIAL_STATES,
 };
 
 /// One thing that happens. Small numbers choose among what there is.
@@ -99,7 +100,7 @@ fn command(b: &mut Bench, leases: &[AttemptRef], step: &Step) -> Option<Command>
     let at = b.tick();
     let decide = |b: &Bench, action| Decide {
         sweep: id(),
-        number: b.detail().decisions + 1,
+        number: b.row().decisions + 1,
         actions: vec![action],
         at,
     };
@@ -141,14 +142,14 @@ fn command(b: &mut Bench, leases: &[AttemptRef], step: &Step) -> Option<Command>
         }
         Step::Report(lease, epochs, again) => {
             let attempt = newest(*lease)?;
-            let last = b.trial(attempt.trial.0).summary.epoch;
+            let last = b.trial(attempt.trial.0).summary.row.epoch;
             let mut report = b.report_of(&attempt, 0, 0.0);
             report.epochs = next_epochs(last + u32::from(!again), *epochs);
             report.into()
         }
         Step::Finish(lease, epochs, again, how) => {
             let attempt = newest(*lease)?;
-            let last = b.trial(attempt.trial.0).summary.epoch;
+            let last = b.trial(attempt.trial.0).summary.row.epoch;
             let mut finish = b.finish_of(&attempt, outcome(*how));
             finish.epochs = next_epochs(last + u32::from(!again), *epochs);
             finish.lines.lines = vec!["the end".to_owned()];
@@ -193,7 +194,7 @@ fn command(b: &mut Bench, leases: &[AttemptRef], step: &Step) -> Option<Command>
         }
         .into(),
         Step::Change(7..) => {
-            let next = b.detail().next_number;
+            let next = b.row().next_number;
             ExtendSweep {
                 sweep: id(),
                 definition: format!("from {next}").into_bytes(),
@@ -238,37 +239,33 @@ fn command(b: &mut Bench, leases: &[AttemptRef], step: &Step) -> Option<Command>
 
 /// All that a sweep's rows say.
 fn everything(b: &Bench) -> String {
-    let read = b.read();
-    let key = compose::find(read, Some("s")).unwrap();
-    let filter = TrialFilter {
-        all_kinds: true,
-        ..TrialFilter::default()
-    };
-    let trials = compose::trials(read, &id(), &filter).unwrap();
-    let details: Vec<_> = trials.iter().map(|t| b.trial(t.number.0)).collect();
-    let logs: Vec<_> = trials.iter().map(|t| read.logs(key, t.number)).collect();
+    let db = b.read();
+    let key = queries::find(db, Some("s")).unwrap();
+    let trials = trials::in_states(db, key, &TRIAL_STATES).unwrap();
+    let details: Vec<_> = trials.iter().map(|number| b.trial(number.0)).collect();
+    let logs: Vec<_> = trials
+        .iter()
+        .map(|number| logs::of_trial(db, key, *number))
+        .collect();
     format!(
         "{:#?}\n{details:#?}\n{logs:?}\n{:#?}\n{:#?}\n{:#?}",
         b.detail(),
-        read.events(key, None, 0, u64::MAX).unwrap(),
-        read.results(key, 0).unwrap(),
-        compose::open_attempts(read).unwrap(),
+        events::select(db, key, None, 0, u64::MAX).unwrap(),
+        events::results(db, key, 0).unwrap(),
+        queries::open_attempts(db).unwrap(),
     )
 }
 
-/// SQLite, and the commands that wait for their group with what memory answered.
+/// Commands that wait for their group, with what was answered to each alone.
 struct Behind {
-    sqlite: Bench,
+    grouped: Bench,
     commands: Vec<Command>,
     expected: Vec<Rows<Reply>>,
 }
 
 impl Behind {
     fn commit(&mut self) -> Result<(), TestCaseError> {
-        let Disk::Sqlite(tables, _) = &mut self.sqlite.disk else {
-            unreachable!()
-        };
-        let found = tables.apply_group(&self.commands);
+        let found = self.grouped.set.apply_group(&self.commands);
         let expected = std::mem::take(&mut self.expected);
         let commands = std::mem::take(&mut self.commands);
         for ((command, expected), found) in commands.iter().zip(expected).zip(found) {
@@ -282,22 +279,22 @@ proptest! {
     #![proptest_config(Config { cases: 256, failure_persistence: None, ..Config::default() })]
 
     #[test]
-    fn sqlite_in_groups_and_memory_never_differ(
+    fn groups_and_single_commands_never_differ(
         steps in vec((step(), 0..6_u8), 100),
         group in 1..6_u8,
     ) {
-        let mut memory = Bench::new(Bench::memory());
+        let mut single = Bench::forgetful();
         let mut behind = Behind {
-            sqlite: Bench::new(Bench::sqlite()),
+            grouped: Bench::new(),
             commands: Vec::new(),
             expected: Vec::new(),
         };
-        memory.launch();
-        behind.sqlite.launch();
+        single.launch();
+        behind.grouped.launch();
         let mut leases = Vec::new();
         for (step, die) in &steps {
-            if let Some(command) = command(&mut memory, &leases, step) {
-                let reply = memory.apply_command(&command);
+            if let Some(command) = command(&mut single, &leases, step) {
+                let reply = single.apply_command(&command);
                 if let Ok(Reply::Grant(Some(granted))) = &reply {
                     leases.push(granted.attempt.clone());
                 }
@@ -309,12 +306,12 @@ proptest! {
             }
             if matches!(step, Step::Restart) {
                 behind.commit()?;
-                behind.sqlite.restart();
-                memory.restart();
+                behind.grouped.restart();
+                single.restart();
             }
         }
         behind.commit()?;
-        prop_assert_eq!(everything(&memory), everything(&behind.sqlite));
-        prop_assert_eq!(behind.sqlite.findings(), []);
+        prop_assert_eq!(everything(&single), everything(&behind.grouped));
+        prop_assert_eq!(behind.grouped.findings(), []);
     }
 }

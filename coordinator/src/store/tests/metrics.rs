@@ -6,7 +6,7 @@ use crate::{
     store::{
         NewTrial, Outcome, StoreError,
         command::{Action, Report},
-        rows::Rows,
+        error::Rows,
     },
     trial::TrialState,
 };
@@ -73,10 +73,10 @@ fn a_training_that_ends_without_a_number_has_diverged() {
             );
             let trial = b.trial(1);
             assert_eq!(
-                trial.summary.reason,
+                trial.summary.row.reason,
                 "in epoch 3: val_accuracy is not finite"
             );
-            assert_eq!((trial.summary.objective, trial.curve.len()), (None, 3));
+            assert_eq!((trial.summary.row.objective, trial.curve.len()), (None, 3));
             assert!(b.finish(&attempt, Outcome::Completed).unwrap().repeated);
         });
     }
@@ -123,7 +123,7 @@ fn what_came_before_a_value_that_is_no_number_counts_no_more() {
             b.finish(&attempt, Outcome::Completed).unwrap().state,
             TrialState::Completed
         );
-        assert_eq!(b.trial(1).summary.objective, Some(0.7));
+        assert_eq!(b.trial(1).summary.row.objective, Some(0.7));
     });
 }
 
@@ -141,7 +141,7 @@ fn other_metrics_may_be_no_numbers() {
             TrialState::Completed
         );
         assert!(!b.trial(1).curve[0].metrics[0].1.is_finite());
-        assert_eq!(b.trial(1).summary.objective, Some(0.5));
+        assert_eq!(b.trial(1).summary.row.objective, Some(0.5));
     });
 }
 

@@ -1,4 +1,4 @@
-//! The conformance suite: each test runs against both appliers.
+//! What the store does, with rows kept in memory and without.
 
 mod attempts;
 pub(crate) mod bench;
@@ -10,4 +10,5 @@ mod machine;
 mod metrics;
 mod planted;
 mod retries;
+mod statements;
 mod sweeps;

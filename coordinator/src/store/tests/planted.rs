@@ -15,7 +15,7 @@ use super::super::{
     sqlite::open_for_writing,
     verify::{Finding, check_file, check_open},
 };
-use super::bench::{Bench, Disk, both, checkpoint, id, sweep, trial};
+use super::bench::{Bench, both, checkpoint, id, sweep, trial};
 use crate::{
     store::{
         NewSweep, NewTrial, Outcome,
@@ -93,7 +93,7 @@ fn what_the_store_writes_holds() {
 
 #[test]
 fn a_clock_that_was_set_back_is_no_fault() {
-    let mut b = Bench::new(Bench::sqlite());
+    let mut b = Bench::new();
     b.with_trials(2);
     let granted = b.grant(1).unwrap();
     b.report(&granted.attempt, 1, 0.5).unwrap();
@@ -106,11 +106,14 @@ fn a_clock_that_was_set_back_is_no_fault() {
 
 #[test]
 fn a_stop_that_waits_holds_as_it_is_stored_now_and_as_it_was() {
-    let mut b = Bench::new(Bench::sqlite());
-    b.launch_as(NewSweep {
-        check: true,
-        ..sweep("s")
-    });
+    let mut b = Bench::new();
+    b.launch_as(
+        "s",
+        NewSweep {
+            check: true,
+            ..sweep("s")
+        },
+    );
     let check = NewTrial {
         kind: TrialKind::Check,
         round: 0,
@@ -128,10 +131,7 @@ fn a_stop_that_waits_holds_as_it_is_stored_now_and_as_it_was() {
     })
     .unwrap();
     assert_eq!(b.findings(), []);
-    let Disk::Sqlite(tables, _) = &b.disk else {
-        unreachable!()
-    };
     let before = "UPDATE sweeps SET state = 'checking'; UPDATE events SET to_state = 'checking' WHERE event = 'stop'";
-    tables.db().script(before).unwrap();
+    b.set.db().script(before).unwrap();
     assert_eq!(b.findings(), []);
 }

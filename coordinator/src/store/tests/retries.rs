@@ -8,8 +8,8 @@ use crate::{
     store::{
         NewSweep, NewTrial, Outcome, StoreError,
         command::{Action, CancelTrial, ChangeSweep, RetryTrials, SweepChange},
-        compose,
-        rows::Rows,
+        error::Rows,
+        queries,
     },
     sweep::SweepState,
     trial::{TrialKind, TrialState},
@@ -61,7 +61,7 @@ fn change(b: &mut Bench, change: SweepChange) {
 }
 
 fn missing(b: &Bench, diverged: bool) -> Vec<u64> {
-    let missing = compose::missing(b.read(), &id(), diverged).unwrap();
+    let missing = queries::missing(b.read(), &id(), diverged).unwrap();
     missing.into_iter().map(|number| number.0).collect()
 }
 
@@ -98,7 +98,7 @@ fn a_failed_sweep_runs_again_with_all_that_it_lacks() {
             text: format!("about {key}"),
         };
         b.decide(vec![warn("from"), warn("diverged 1")]);
-        let decisions = b.detail().decisions;
+        let decisions = b.row().decisions;
         assert_eq!(retry(b, &[1, 2, 3, 4], &[]).unwrap(), [6, 7, 8, 9]);
         assert_eq!(
             b.detail().warnings,
@@ -106,14 +106,17 @@ fn a_failed_sweep_runs_again_with_all_that_it_lacks() {
             "the rest is found anew"
         );
         let detail = b.detail();
-        assert_eq!(detail.summary.state, SweepState::Running);
-        assert_eq!((detail.reason.as_str(), detail.summary.ended), ("", None));
+        assert_eq!(detail.summary.row.state, SweepState::Running);
         assert_eq!(
-            detail.counts,
+            (detail.summary.row.reason.as_str(), detail.summary.row.ended),
+            ("", None)
+        );
+        assert_eq!(
+            detail.summary.counts,
             [4, 0, 0, 0, 0, 0, 1, 0],
             "a retry is in its trial's place"
         );
-        assert_eq!(detail.summary.trials, 5);
+        assert_eq!(detail.summary.counts.iter().sum::<u64>(), 5);
         let late = b.try_decide(
             decisions + 1,
             vec![Action::Fail {
@@ -132,11 +135,11 @@ fn a_failed_sweep_runs_again_with_all_that_it_lacks() {
             b.complete(1, value);
         }
         let detail = b.detail();
-        assert_eq!(detail.counts, [0, 0, 0, 4, 0, 0, 1, 0]);
-        assert_eq!(detail.rounds[0].points_finished, 5);
+        assert_eq!(detail.summary.counts, [0, 0, 0, 4, 0, 0, 1, 0]);
+        assert_eq!(detail.rounds[0].row.finished, 5);
         assert_eq!(detail.best.unwrap().trials, [TrialNumber(9)]);
-        let key = compose::find(b.read(), Some("s")).unwrap();
-        let events = b.read().events(key, None, 0, 1000).unwrap();
+        let key = queries::find(b.read(), Some("s")).unwrap();
+        let events = crate::store::events::select(b.read(), key, None, 0, 1000).unwrap();
         let told = events.iter().find(|event| event.event == "retry").unwrap();
         assert_eq!(
             (
@@ -172,7 +175,7 @@ fn a_trial_of_an_ended_sweep_is_tried_again_unless_something_hinges_on_it() {
         );
         assert_eq!(b.detail(), before);
         assert_eq!(retry(b, &[1], &[4..5, 9..u64::MAX]).unwrap(), [4]);
-        assert_eq!(b.detail().summary.state, SweepState::Running);
+        assert_eq!(b.row().state, SweepState::Running);
         // The retry itself is none of the plan's.
         fail(b, "no module");
         assert_eq!(
@@ -180,10 +183,10 @@ fn a_trial_of_an_ended_sweep_is_tried_again_unless_something_hinges_on_it() {
             [5],
             "of the newest retry"
         );
-        assert_eq!(b.trial(5).summary.retry_of, Some(TrialNumber(4)));
+        assert_eq!(b.trial(5).summary.row.retry_of, Some(TrialNumber(4)));
         assert_eq!(retry(b, &[1], &[]).unwrap(), [5], "it is under way");
         b.complete(1, 0.7);
-        assert_eq!(b.detail().counts, [0, 0, 0, 3, 0, 0, 0, 0]);
+        assert_eq!(b.detail().summary.counts, [0, 0, 0, 3, 0, 0, 0, 0]);
         assert!(
             matches!(retry(b, &[1], &[]), Err(StoreError::Refused(_))),
             "it has a result now"
@@ -237,7 +240,7 @@ fn a_sweep_whose_check_failed_checks_again() {
             check: true,
             ..sweep("s")
         };
-        b.launch_as(checked);
+        b.launch_as("s", checked);
         let check_trial = NewTrial {
             kind: TrialKind::Check,
             round: 0,
@@ -255,10 +258,10 @@ fn a_sweep_whose_check_failed_checks_again() {
         assert_eq!(retry(b, &[1], &[]).unwrap(), [2]);
         let detail = b.detail();
         assert_eq!(
-            (detail.summary.state, detail.checked),
+            (detail.summary.row.state, detail.summary.row.checked),
             (SweepState::Checking, false)
         );
-        assert_eq!(detail.check_json, "");
+        assert_eq!(&*detail.summary.row.check_json, "");
         assert_eq!(b.grant(1).unwrap().kind, TrialKind::Check);
         nothing_is_wrong(b);
     });
@@ -273,7 +276,7 @@ fn a_sweep_that_failed_before_its_first_trial_goes_on() {
         }]);
         assert!(missing(b, true).is_empty());
         assert!(retry(b, &[], &[]).unwrap().is_empty());
-        assert_eq!(b.detail().summary.state, SweepState::Running);
+        assert_eq!(b.row().state, SweepState::Running);
     });
 }
 
@@ -285,6 +288,6 @@ fn what_is_decided_for_an_ended_sweep_does_not_fail_it() {
         b.decide(vec![Action::Fail {
             reason: "late".to_owned(),
         }]);
-        assert_eq!(b.detail().summary.state, SweepState::Stopped);
+        assert_eq!(b.row().state, SweepState::Stopped);
     });
 }

@@ -9,7 +9,7 @@ use crate::{
             Action, ChangeSweep, Decide, ExtendSweep, LaunchOutcome, LaunchSweep, RemoveSweep,
             RetryTrials, SweepChange,
         },
-        compose,
+        queries,
     },
     sweep::SweepState,
     trial::TrialState,
@@ -39,14 +39,15 @@ fn the_same_file_goes_on_and_other_content_gets_another_name() {
             (again.sweep, again.outcome),
             (id(), LaunchOutcome::Continued)
         );
-        assert_eq!(b.detail().summary.state, SweepState::Running);
+        assert_eq!(b.row().state, SweepState::Running);
         let mut other = sweep("s");
         other.identity = "other content".to_owned();
-        let renamed = b.launch_as(other);
+        let renamed = b.launch_as("s", other);
         assert_eq!((renamed.sweep.as_str(), renamed.renamed), ("s-2", true));
         b.apply(change(SweepChange::Stop)).unwrap();
         assert_eq!(b.launch().outcome, LaunchOutcome::Ended);
         let anew = LaunchSweep {
+            name: "s".to_owned(),
             sweep: sweep("s"),
             data: None,
             data_before: Vec::new(),
@@ -57,9 +58,10 @@ fn the_same_file_goes_on_and_other_content_gets_another_name() {
         assert_eq!(b.apply(anew.clone()).unwrap().sweep.as_str(), "s-3");
         // The same call again has no second effect.
         assert_eq!(b.apply(anew).unwrap().sweep.as_str(), "s-3");
-        assert_eq!(compose::sweeps(b.read()).unwrap().len(), 3);
+        assert_eq!(queries::sweeps(b.read()).unwrap().len(), 3);
         assert!(matches!(
             b.apply(LaunchSweep {
+                name: "a/b".to_owned(),
                 sweep: sweep("a/b"),
                 data: None,
                 data_before: Vec::new(),
@@ -76,7 +78,7 @@ fn the_same_file_goes_on_and_other_content_gets_another_name() {
 fn the_same_file_on_other_data_is_another_sweep() {
     both(|b| {
         let launch = |b: &mut super::bench::Bench, data, before: &[u8]| {
-            b.launch_on(sweep("s"), data, before).map(|l| {
+            b.launch_on("s", sweep("s"), data, before).map(|l| {
                 (
                     l.sweep.to_string(),
                     l.outcome,
@@ -89,7 +91,7 @@ fn the_same_file_on_other_data_is_another_sweep() {
             Ok((name.to_owned(), how, other.map(str::to_owned)))
         };
         assert_eq!(launch(b, Some(1), &[]), named("s", started, None));
-        assert_eq!(b.detail().data, Some(digits(1)), "pinned before any grant");
+        assert_eq!(b.row().data, Some(digits(1)), "pinned before any grant");
         assert_eq!(launch(b, Some(2), &[]), named("s-2", started, Some("s")));
         assert_eq!(launch(b, Some(1), &[2]), named("s", goes_on, None));
         // One that cannot read its data joins the newest.
@@ -103,7 +105,7 @@ fn the_same_file_on_other_data_is_another_sweep() {
             "{words}"
         );
         assert_eq!(
-            compose::sweeps(b.read()).unwrap().len(),
+            queries::sweeps(b.read()).unwrap().len(),
             2,
             "nothing is stored"
         );
@@ -116,10 +118,10 @@ fn the_same_file_on_other_data_is_another_sweep() {
 fn a_sweep_that_nothing_is_pinned_to_takes_the_next_launchers_data() {
     both(|b| {
         b.launch();
-        assert_eq!(b.detail().data, None);
-        let launched = b.launch_on(sweep("s"), Some(4), &[7]).unwrap();
+        assert_eq!(b.row().data, None);
+        let launched = b.launch_on("s", sweep("s"), Some(4), &[7]).unwrap();
         assert_eq!(launched.outcome, LaunchOutcome::Continued);
-        assert_eq!(b.detail().data, Some(digits(4)));
+        assert_eq!(b.row().data, Some(digits(4)));
         b.with_trials(1);
         let ask = b.ask(1);
         assert_ne!(ask.data[0].set, digits(4));
@@ -136,8 +138,8 @@ fn a_failed_sweep_is_over_for_the_same_file() {
         b.with_trials(2);
         let granted = b.grant(1).unwrap();
         b.apply(change(SweepChange::Fail)).unwrap();
-        assert_eq!(b.detail().summary.state, SweepState::Failed);
-        assert_eq!(b.detail().reason, "enough");
+        assert_eq!(b.row().state, SweepState::Failed);
+        assert_eq!(b.row().reason, "enough");
         assert_eq!(b.state(2), TrialState::Cancelled);
         b.finish(&granted.attempt, Outcome::Ended).unwrap();
         assert_eq!(b.state(1), TrialState::Cancelled);
@@ -158,9 +160,9 @@ fn a_stop_waits_for_the_trials_that_run() {
             b.apply(change(SweepChange::Stop)).unwrap(),
             SweepState::Stopping
         );
-        assert_eq!(b.detail().summary.state, SweepState::Stopping);
-        assert_eq!(b.detail().summary.ended, None);
-        assert_eq!(b.detail().counts, [0, 1, 0, 0, 0, 0, 2, 0]);
+        assert_eq!(b.row().state, SweepState::Stopping);
+        assert_eq!(b.row().ended, None);
+        assert_eq!(b.detail().summary.counts, [0, 1, 0, 0, 0, 0, 2, 0]);
         assert!(b.grant(2).is_none());
         // What is said then is what happens: it is not taken back, nor begun again.
         assert_eq!(b.launch().outcome, LaunchOutcome::Stopping);
@@ -185,16 +187,16 @@ fn a_stop_waits_for_the_trials_that_run() {
         let stop = b.apply(change(SweepChange::Stop)).unwrap();
         assert_eq!(stop, SweepState::Stopping, "twice is once");
         b.restart();
-        assert_eq!(b.detail().summary.state, SweepState::Stopping);
+        assert_eq!(b.row().state, SweepState::Stopping);
         // A decision made before the stop was known brings nothing new.
         b.decide(vec![Action::Enqueue(vec![trial(4)])]);
-        assert_eq!(b.detail().summary.trials, 3);
+        assert_eq!(b.detail().summary.counts.iter().sum::<u64>(), 3);
         let ended = b.finish(&granted.attempt, Outcome::Ended).unwrap();
         assert_eq!(
             (ended.state, ended.sweep),
             (TrialState::Cancelled, SweepState::Stopped)
         );
-        assert_eq!(b.detail().reason, "enough");
+        assert_eq!(b.row().reason, "enough");
         assert_eq!(
             b.apply(change(SweepChange::Stop)).unwrap(),
             SweepState::Stopped
@@ -204,10 +206,10 @@ fn a_stop_waits_for_the_trials_that_run() {
             Err(StoreError::Refused(_))
         ));
         assert_eq!(b.apply(extend(3)), Err(StoreError::Busy));
-        assert_eq!(b.detail().sweep.definition, sweep("s").definition);
+        assert_eq!(b.row().sweep.definition, sweep("s").definition);
         b.apply(extend(4)).unwrap();
-        assert_eq!(b.detail().sweep.definition, b"one round more");
-        assert_eq!(b.detail().next_number, 5);
+        assert_eq!(b.row().sweep.definition, b"one round more");
+        assert_eq!(b.row().next_number, 5);
         b.decide(vec![Action::Enqueue(vec![trial(4)])]);
         assert_eq!(b.grant(1).unwrap().attempt.trial, TrialNumber(4));
     });
@@ -228,7 +230,7 @@ fn a_stop_is_kept_whatever_was_decided_before_it_was_known() {
         ] {
             let name = format!("s{action:?}").to_lowercase();
             let name: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
-            let launched = b.launch_as(sweep(&name)).sweep;
+            let launched = b.launch_as(&name, sweep(&name)).sweep;
             let decide = |number, actions| Decide {
                 sweep: launched.clone(),
                 number,
@@ -267,10 +269,10 @@ fn every_order_is_gone_through_page_by_page() {
             };
             let mut numbers = Vec::new();
             loop {
-                let page = compose::trials(b.read(), &id(), &filter).unwrap();
-                numbers.extend(page.iter().map(|trial| trial.number.0));
+                let page = queries::trials(b.read(), &id(), &filter).unwrap();
+                numbers.extend(page.iter().map(|trial| trial.row.number.0));
                 match page.last() {
-                    Some(last) => filter.past = Some(last.listed()),
+                    Some(last) => filter.past = Some(last.row.listed()),
                     None => return numbers,
                 }
             }
@@ -286,7 +288,7 @@ fn every_order_is_gone_through_page_by_page() {
         }
         let mut other = sweep("t");
         other.objective.maximize = false;
-        let name = b.launch_as(other).sweep;
+        let name = b.launch_as("t", other).sweep;
         let enqueue = vec![Action::Enqueue((1..=3).map(trial).collect())];
         b.apply(Decide {
             sweep: name.clone(),
@@ -304,9 +306,9 @@ fn every_order_is_gone_through_page_by_page() {
             ..TrialFilter::default()
         };
         let mut numbers = Vec::new();
-        while let Some(trial) = compose::trials(b.read(), &name, &filter).unwrap().pop() {
-            numbers.push(trial.number.0);
-            filter.past = Some(trial.listed());
+        while let Some(trial) = queries::trials(b.read(), &name, &filter).unwrap().pop() {
+            numbers.push(trial.row.number.0);
+            filter.past = Some(trial.row.listed());
         }
         assert_eq!(numbers, [2, 1, 3], "smaller is better");
     });
@@ -316,7 +318,7 @@ fn every_order_is_gone_through_page_by_page() {
 fn a_free_slot_goes_to_the_sweep_with_the_fewest_running_trials() {
     both(|b| {
         b.with_trials(4);
-        b.launch_as(sweep("t"));
+        b.launch_as("t", sweep("t"));
         let trials = (1..=4).map(trial).collect();
         b.apply(Decide {
             sweep: SweepId::new("t"),
@@ -347,7 +349,7 @@ fn trials_go_to_workers_that_have_the_trainer_and_the_pinned_data() {
         none.data.clear();
         assert!(b.apply(none).unwrap().is_none());
         b.grant(1).unwrap();
-        assert_eq!(b.detail().data, Some(digits(7)));
+        assert_eq!(b.row().data, Some(digits(7)));
         let mut changed = b.ask(2);
         changed.data[0].set = digits(8);
         assert!(b.apply(changed).unwrap().is_none());
@@ -379,8 +381,8 @@ fn a_removed_sweep_leaves_nothing_and_fences_its_workers() {
             Err(StoreError::NotFound { what: "sweep", .. })
         ));
         fenced(b.report(&done.attempt, 1, 0.5));
-        assert!(compose::sweeps(b.read()).unwrap().is_empty());
-        let latest = compose::find(b.read(), None);
+        assert!(queries::sweeps(b.read()).unwrap().is_empty());
+        let latest = queries::find(b.read(), None);
         assert!(matches!(latest, Err(StoreError::NotFound { .. })));
     });
 }
@@ -393,8 +395,8 @@ fn listings_sort_filter_and_page() {
         b.complete(1, 0.9);
         b.complete(1, 0.7);
         let list = |b: &super::bench::Bench, filter: TrialFilter| -> Vec<u64> {
-            let trials = compose::trials(b.read(), &id(), &filter).unwrap();
-            trials.iter().map(|trial| trial.number.0).collect()
+            let trials = queries::trials(b.read(), &id(), &filter).unwrap();
+            trials.iter().map(|trial| trial.row.number.0).collect()
         };
         let sorted = |sort| TrialFilter {
             sort,

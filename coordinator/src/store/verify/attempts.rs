@@ -6,7 +6,7 @@ use super::{
     trials::Lease,
 };
 use crate::{
-    store::{apply::attempt_ends, rows::AttemptRow, values::BlobKind},
+    store::{AttemptRow, BlobKind, BlobRef, apply::attempt_ends},
     trial::{CRASH_LIMIT, TrialState, crashes_in_a_row},
 };
 
@@ -84,8 +84,8 @@ fn check_known(whole: &Whole<'_>, attempts: &[AttemptRow], findings: &mut Findin
     let mut reports = reports.iter().peekable();
     let mut most = 0;
     for attempt in attempts {
-        while let Some(earlier) = reports.next_if(|report| report.point.attempt < attempt.attempt) {
-            most = most.max(earlier.point.epoch);
+        while let Some(earlier) = reports.next_if(|report| report.attempt < attempt.attempt) {
+            most = most.max(earlier.epoch);
         }
         let at = at(whole, attempt.attempt.0);
         let known = "a grant knows the epochs before it";
@@ -126,7 +126,7 @@ fn check_resumes(whole: &Whole<'_>, attempts: &[AttemptRow], findings: &mut Find
             findings.same(&at, "from_epoch", RESUMES, &attempt.from_epoch, &0);
             continue;
         };
-        let mut blobs = whole.blobs.iter().flatten();
+        let mut blobs = whole.blobs.iter().flatten().map(|row| row.blob);
         let Some(kept) = blobs.find(|blob| blob.hash == hash) else {
             continue;
         };
@@ -147,11 +147,12 @@ fn check_checkpoint(whole: &Whole<'_>, findings: &mut Findings) {
     let (Some(hash), Some(blobs)) = (whole.trial.checkpoint, &whole.blobs) else {
         return;
     };
-    let kept = blobs.iter().find(|blob| blob.hash == hash);
-    let is_one = |blob: &crate::store::values::BlobRef| blob.kind == BlobKind::Checkpoint;
+    let mut blobs = blobs.iter().map(|row| row.blob);
+    let kept = blobs.clone().find(|blob| blob.hash == hash);
+    let is_one = |blob: BlobRef| blob.kind == BlobKind::Checkpoint;
     let fits = match kept {
         Some(blob) => is_one(blob),
-        None => whole.trial.state.is_terminal() || blobs.iter().any(is_one),
+        None => whole.trial.state.is_terminal() || blobs.any(is_one),
     };
     if !fits {
         let at = At {

@@ -10,7 +10,10 @@ use super::finding::{At, Findings, Names};
 use crate::{
     blobs::{folder_of, is_ours},
     ids::Hash,
-    store::sqlite::{Db, StoredBlob, whole},
+    store::{
+        Db,
+        blobs::{self as table, BlobRow},
+    },
 };
 
 /// What was looked at.
@@ -25,7 +28,7 @@ pub struct Files {
 /// Reads the file of every stored blob.
 pub(super) fn check(db: &Db, database: &Path, names: &Names, findings: &mut Findings) -> Files {
     let folder = folder_of(database);
-    let stored = match whole::stored_blobs(db) {
+    let stored = match table::stored_once(db) {
         Ok(stored) => stored,
         Err(error) => {
             findings.unreadable(names, error);
@@ -33,22 +36,28 @@ pub(super) fn check(db: &Db, database: &Path, names: &Names, findings: &mut Find
         }
     };
     for blob in &stored {
-        check_file(&folder.join(blob.hash.to_string()), blob, names, findings);
+        check_file(
+            &folder.join(blob.blob.hash.to_string()),
+            blob,
+            names,
+            findings,
+        );
     }
-    let named: BTreeSet<String> = stored.iter().map(|blob| blob.hash.to_string()).collect();
+    let named: BTreeSet<String> = stored.iter().map(|row| row.blob.hash.to_string()).collect();
     Files {
         blobs: stored.len() as u64,
         unnamed: unnamed(&folder, &named),
     }
 }
 
-fn check_file(path: &Path, blob: &StoredBlob, names: &Names, findings: &mut Findings) {
+fn check_file(path: &Path, row: &BlobRow, names: &Names, findings: &mut Findings) {
     const WHOLE: &str = "a stored blob is whole";
-    let of = names.of(Some(blob.sweep), Some(blob.trial));
+    let (sweep, trial, blob) = (row.sweep.0, row.trial.0, row.blob);
+    let of = names.of(Some(sweep), i64::try_from(trial).ok());
     let at = At {
         of: &of,
         table: "blobs",
-        key: format!("{}, {}, {}", blob.sweep, blob.trial, blob.hash),
+        key: format!("{sweep}, {trial}, {}", blob.hash),
     };
     match read(path) {
         Ok((_, hash)) if hash != blob.hash => {

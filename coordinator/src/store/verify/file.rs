@@ -1,7 +1,10 @@
 //! The file itself: its pages, its indexes, its tables.
 
 use super::finding::{At, Findings, Names};
-use crate::store::sqlite::{Db, whole};
+use crate::store::{
+    Db,
+    sqlite::{problems, schema_differences},
+};
 
 /// Asks SQLite, and compares the schema with that of the migrations.
 pub(super) fn check(db: &Db, findings: &mut Findings) {
@@ -10,7 +13,7 @@ pub(super) fn check(db: &Db, findings: &mut Findings) {
         table: "the file",
         key: String::new(),
     };
-    match whole::problems(db) {
+    match problems(db) {
         Ok(problems) => {
             for problem in problems {
                 findings.wrong(&at, "", "SQLite finds the file whole", problem, "");
@@ -21,7 +24,7 @@ pub(super) fn check(db: &Db, findings: &mut Findings) {
             findings.wrong(&at, "", "SQLite finds the file whole", says, "");
         }
     }
-    let differences = match whole::schema_differences(db) {
+    let differences = match schema_differences(db) {
         Ok(differences) => differences,
         Err(error) => return findings.unreadable(&Names::default(), error),
     };

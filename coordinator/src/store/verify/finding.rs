@@ -6,8 +6,9 @@ use std::{
 };
 
 use crate::store::{
-    StoreError,
-    sqlite::{Broken, Db, Rule, whole},
+    Db, StoreError,
+    sqlite::{Broken, Rule},
+    sweeps,
 };
 
 /// So many are told; more of them say no more.
@@ -66,8 +67,8 @@ pub(super) struct Names(BTreeMap<i64, String>);
 
 impl Names {
     pub(super) fn read(db: &Db, findings: &mut Findings) -> Self {
-        match whole::names(db) {
-            Ok(names) => Self(names),
+        match sweeps::names(db) {
+            Ok(names) => Self(names.into_iter().map(|(key, name)| (key.0, name)).collect()),
             Err(error) => {
                 findings.unreadable(&Self::default(), error);
                 Self::default()
@@ -184,7 +185,7 @@ impl Findings {
                 row,
                 problem,
             } => (table, column, row, problem),
-            other => ("", "", String::new(), other.to_string()),
+            other => ("", String::new(), String::new(), other.to_string()),
         };
         if !self.met.insert(format!("{table}.{column} {key} {problem}")) {
             return;
@@ -195,7 +196,7 @@ impl Findings {
             invariant: "every row can be read",
             table: table.to_owned(),
             key,
-            column: column.to_owned(),
+            column,
             stored: format!("unreadable ({problem})"),
             right: String::new(),
         });

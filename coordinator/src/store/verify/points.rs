@@ -3,20 +3,21 @@
 use super::finding::{At, Findings, Names};
 use crate::{
     store::{
-        apply::point_value,
-        rows::{PointRow, PointValue, Read as _, SweepKey, SweepRow, TrialRow},
-        sqlite::{Db, Stream, whole},
+        self, Db, PointRow, PointValue, SweepKey, SweepRow, TrialRow, apply::point_value,
+        stream::Stream,
     },
     trial::{TrialKind, TrialState},
 };
 
 /// Checks every point.
 pub(super) fn check(db: &Db, keys: &[SweepKey], names: &Names, findings: &mut Findings) {
-    let mut points = whole::points(db);
-    let mut trials = whole::trials_by_point(db);
+    let mut points = store::points::in_order(db);
+    let mut trials = store::trials::by_point(db);
     for key in keys {
         // One that cannot be read is told where its trials are looked at.
-        let Ok(sweep) = db.sweep(*key) else { continue };
+        let Ok(sweep) = store::sweeps::select(db, *key) else {
+            continue;
+        };
         let ours = super::sweeps::is_ours(&sweep);
         while let Some((_, row)) = points.next_of(&[key.0]) {
             match row {

@@ -8,15 +8,16 @@ use crate::{
     ids::TrialNumber,
     rpc::convert::definition::stored,
     store::{
-        StoreError,
+        Db, EventRow, StoreError, SweepKey, SweepRow,
         apply::curve,
+        error::Rows,
+        events::{self, Step, StepTrial, result},
         history::TrialResult,
-        rows::{Read as _, Rows, SweepKey, SweepRow},
-        sqlite::{Db, Step, StepTrial, Told, whole},
+        reports, rounds, sweeps, trials,
         values::{NewTrial, Wish},
     },
     sweep::SweepState,
-    trial::{TrialKind, TrialState},
+    trial::TrialKind,
 };
 
 const PROPOSES: &str = "the search proposes the same trials again";
@@ -27,7 +28,9 @@ const WINS: &str = "the search finds the same winner again";
 /// Replays one sweep.
 pub(super) fn check(db: &Db, key: SweepKey, names: &Names, findings: &mut Findings) {
     // A row or a definition that cannot be read is told where sweeps are looked at.
-    let Ok(sweep) = db.sweep(key) else { return };
+    let Ok(sweep) = sweeps::select(db, key) else {
+        return;
+    };
     if stored(&sweep.sweep.definition).is_err() {
         return;
     }
@@ -82,8 +85,8 @@ struct Promoted {
 
 impl Course<'_> {
     fn run(mut self) -> Rows<()> {
-        let newest_extension = whole::extended(self.db, self.sweep.key)?;
-        let mut steps = whole::steps(self.db, self.sweep.key);
+        let newest_extension = events::extended(self.db, self.sweep.key)?;
+        let mut steps = events::steps(self.db, self.sweep.key);
         while let Some((_, step)) = steps.next_of(&[self.sweep.key.0]) {
             self.follow(&step?, newest_extension)?;
         }
@@ -94,12 +97,12 @@ impl Course<'_> {
     }
 
     fn follow(&mut self, step: &Step, newest_extension: u64) -> Rows<()> {
-        let (told, event) = (&step.told, &step.told.event);
+        let event = &step.event;
         let Some(number) = event.trial else {
             if event.event == "extend" {
                 let (db, key) = (self.db, self.sweep.key);
                 self.replay
-                    .extended(|number| Ok(db.trial(key, number)?.is_some()))?;
+                    .extended(|number| Ok(trials::select(db, (key, number))?.is_some()))?;
             }
             return Ok(());
         };
@@ -107,7 +110,7 @@ impl Course<'_> {
         let Some(trial) = &step.trial else {
             return Ok(());
         };
-        if let Some(result) = result(told, number, trial) {
+        if let Some(result) = result(event, &trial.of) {
             self.take(&result)?;
         }
         match event.event.as_str() {
@@ -115,17 +118,17 @@ impl Course<'_> {
             // budget: to the replay an earlier end, and so its tests, never came.
             "queued"
                 if event.actor == "search"
-                    && trial.kind == TrialKind::Test
+                    && trial.of.kind == TrialKind::Test
                     && event.seq < newest_extension => {}
-            "queued" if event.actor == "search" => self.check_proposal(number, told, trial),
+            "queued" if event.actor == "search" => self.check_proposal(number, event, trial),
             // By a person: a retry.
             "queued" => {
-                if let Some(of) = trial.retry_of {
+                if let Some(of) = trial.of.retry_of {
                     self.replay.retried(number, of);
                 }
             }
             "promoted" => {
-                let epoch = told.to_epoch.unwrap_or(0);
+                let epoch = event.to_epoch.unwrap_or(0);
                 self.promoted.push(Promoted {
                     trial: number,
                     original: self.replay.original(number),
@@ -141,11 +144,11 @@ impl Course<'_> {
 
     fn take(&mut self, result: &TrialResult) -> Rows<()> {
         if let Some(metric) = self.replay.reports() {
-            let reports = self.db.reports(self.sweep.key, result.number)?;
+            let reports = reports::of_trial(self.db, self.sweep.key, result.number)?;
             for report in curve(reports, result.epoch) {
-                let metrics = &report.point.metrics;
+                let metrics = &report.metrics;
                 if let Some((_, value)) = metrics.iter().find(|(name, _)| *name == metric) {
-                    self.replay.epoch(result.number, report.point.epoch, *value);
+                    self.replay.epoch(result.number, report.epoch, *value);
                 }
             }
         }
@@ -153,7 +156,7 @@ impl Course<'_> {
         Ok(())
     }
 
-    fn check_proposal(&mut self, number: TrialNumber, told: &Told, trial: &StepTrial) {
+    fn check_proposal(&mut self, number: TrialNumber, told: &EventRow, trial: &StepTrial) {
         let name = format!("{}/{number}", self.sweep.id);
         let key = self.sweep.key.0;
         let at = At {
@@ -169,13 +172,13 @@ impl Course<'_> {
             &at,
             "kind",
             PROPOSES,
-            &trial.kind.as_str(),
+            &trial.of.kind.as_str(),
             &right.kind.as_str(),
         );
-        findings.same(&at, "round", PROPOSES, &trial.round, &right.round);
-        findings.same(&at, "point", PROPOSES, &trial.point, &right.point);
-        findings.same(&at, "repeat", PROPOSES, &trial.repeat, &right.repeat);
-        findings.same(&at, "fold", PROPOSES, &trial.fold, &right.fold);
+        findings.same(&at, "round", PROPOSES, &trial.of.round, &right.round);
+        findings.same(&at, "point", PROPOSES, &trial.of.point, &right.point);
+        findings.same(&at, "repeat", PROPOSES, &trial.of.repeat, &right.repeat);
+        findings.same(&at, "fold", PROPOSES, &trial.of.fold, &right.fold);
         findings.same(&at, "seed", PROPOSES, &trial.seed, &right.seed);
         findings.same(
             &at,
@@ -198,7 +201,7 @@ impl Course<'_> {
         let at = At {
             of: &name,
             table: "events",
-            key: format!("{key}, {}", told.event.seq),
+            key: format!("{key}, {}", told.seq),
         };
         findings.same(
             &at,
@@ -283,7 +286,7 @@ fn check_point(
     let at = At {
         of: name,
         table: "points",
-        key: format!("{sweep}, {}, {}", trial.round, trial.point),
+        key: format!("{sweep}, {}, {}", trial.of.round, trial.of.point),
     };
     let (params, spec) = (Some(right.params_json), Some(right.spec_json));
     findings.same(&at, "params_json", PROPOSES, &trial.params_json, &params);
@@ -312,7 +315,7 @@ fn compare_rounds(
     again: &Decided,
     findings: &mut Findings,
 ) -> Result<(), StoreError> {
-    for round in db.rounds(sweep.key)? {
+    for round in rounds::of_sweep(db, sweep.key)? {
         let planned = round.planned;
         let number = planned.round;
         let at = at(sweep, "rounds", format!("{}, {number}", sweep.key.0));
@@ -323,35 +326,13 @@ fn compare_rounds(
         findings.same(&at, "points", PLANS, &planned.points, &right.points);
         findings.same(&at, "repeats", PLANS, &planned.repeats, &right.repeats);
         findings.same(&at, "top", PLANS, &planned.top, &right.top);
-        let rungs = |rungs: &[u32], points: &[u64]| format!("{rungs:?} epochs, {points:?} points");
-        let stored = rungs(&planned.rungs, &planned.rung_points);
-        let again = rungs(&right.rungs, &right.rung_points);
+        let rungs = |rungs: &[(u32, u64)]| {
+            let (epochs, points): (Vec<u32>, Vec<u64>) = rungs.iter().copied().unzip();
+            format!("{epochs:?} epochs, {points:?} points")
+        };
+        let (stored, again) = (rungs(&planned.rungs), rungs(&right.rungs));
         findings.same(&at, "rungs_json", PLANS, &stored, &again);
         findings.same(&at, "box_json", PLANS, &planned.box_json, &right.box_json);
     }
     Ok(())
-}
-
-/// A trial that reached a rung or ended, as the search was told of it.
-fn result(told: &Told, number: TrialNumber, trial: &StepTrial) -> Option<TrialResult> {
-    let event = &told.event;
-    let state = TrialState::parse(&event.to)?;
-    let is_one = event.from != event.to && (state.is_terminal() || state == TrialState::Waiting);
-    is_one.then(|| TrialResult {
-        seq: event.seq,
-        number,
-        kind: trial.kind,
-        round: trial.round,
-        point: trial.point,
-        repeat: trial.repeat,
-        fold: trial.fold,
-        state,
-        ended_early: event.event == "ended_early",
-        to_epoch: told.to_epoch.unwrap_or(0),
-        epoch: told.epoch.unwrap_or(0),
-        objective: told.objective,
-        retry_of: trial.retry_of,
-        reason: trial.reason.clone(),
-        result_json: trial.result_json.clone(),
-    })
 }

@@ -8,21 +8,15 @@ use super::{
 };
 use crate::{
     ids::{AttemptNumber, Hash},
-    store::{
-        apply::curve,
-        rows::{AttemptRow, ReportRow},
-        sqlite::Told,
-        values::Objective,
-    },
+    store::{AttemptRow, EventRow, Objective, ReportRow, apply::curve},
     trial::TrialState,
 };
 
 fn at<'a>(whole: &'a Whole<'_>, report: &ReportRow) -> At<'a> {
-    let point = &report.point;
     At {
         of: &whole.name,
         table: "reports",
-        key: format!("{}, {}, {}", whole.key, point.attempt, point.epoch),
+        key: format!("{}, {}, {}", whole.key, report.attempt, report.epoch),
     }
 }
 
@@ -33,7 +27,7 @@ pub(super) fn check(whole: &Whole<'_>, findings: &mut Findings) {
     };
     for report in reports {
         check_objective(whole, report, findings);
-        if let Some(attempt) = attempts.iter().find(|a| a.attempt == report.point.attempt) {
+        if let Some(attempt) = attempts.iter().find(|a| a.attempt == report.attempt) {
             check_epoch(whole, report, attempt, findings);
         }
     }
@@ -48,7 +42,7 @@ pub(super) fn check(whole: &Whole<'_>, findings: &mut Findings) {
 fn check_objective(whole: &Whole<'_>, report: &ReportRow, findings: &mut Findings) {
     let Some(sweep) = whole.sweep else { return };
     let metric = &sweep.sweep.objective.metric;
-    let mut metrics = report.point.metrics.iter();
+    let mut metrics = report.metrics.iter();
     let value = metrics.find(|(name, _)| name == metric);
     let right = value.map(|(_, value)| *value).filter(|v| v.is_finite());
     let at = at(whole, report);
@@ -63,16 +57,16 @@ fn check_epoch(
     attempt: &AttemptRow,
     findings: &mut Findings,
 ) {
-    let epoch = report.point.epoch;
+    let epoch = report.epoch;
     if epoch <= attempt.from_epoch || epoch > attempt.to_epoch {
         let at = at(whole, report);
         let right = format!("{} to {}", attempt.from_epoch + 1, attempt.to_epoch);
         let within = "reports are of epochs that were granted";
         findings.wrong(&at, "epoch", within, epoch.to_string(), right);
     }
-    if report.point.seconds < 0.0 {
+    if report.seconds < 0.0 {
         let at = at(whole, report);
-        let seconds = report.point.seconds.to_string();
+        let seconds = report.seconds.to_string();
         findings.wrong(&at, "seconds", "time goes forward", seconds, "0 or more");
     }
 }
@@ -80,12 +74,10 @@ fn check_epoch(
 fn check_hashes(whole: &Whole<'_>, reports: &[ReportRow], findings: &mut Findings) {
     let mut known = BTreeMap::<u32, (AttemptNumber, Hash)>::new();
     for report in reports {
-        let Some(hash) = report.point.weights_hash else {
+        let Some(hash) = report.weights_hash else {
             continue;
         };
-        let (attempt, first) = *known
-            .entry(report.point.epoch)
-            .or_insert((report.point.attempt, hash));
+        let (attempt, first) = *known.entry(report.epoch).or_insert((report.attempt, hash));
         if first != hash {
             let right = format!("{first}, as attempt {attempt} reported");
             findings.wrong(
@@ -101,7 +93,7 @@ fn check_hashes(whole: &Whole<'_>, reports: &[ReportRow], findings: &mut Finding
 
 /// Whether the coordinator's clock was set back in this trial's time: then times do not say what came first.
 fn has_stepped_back(whole: &Whole<'_>) -> bool {
-    let events = whole.events.iter().flatten().map(|told| told.event.at);
+    let events = whole.events.iter().flatten().map(|told| told.at);
     let reports = whole.reports.iter().flatten().map(|report| report.at);
     !events.is_sorted() || !reports.is_sorted()
 }
@@ -114,7 +106,7 @@ fn check_late(
     findings: &mut Findings,
 ) {
     for report in reports {
-        let of = report.point.attempt;
+        let of = report.attempt;
         let numbered = |n: u32| attempts.iter().find(|attempt| attempt.attempt.0 == n);
         let replaced = numbered(of.0.saturating_add(1)).map(|newer| newer.started);
         let ended = numbered(of.0).and_then(|attempt| attempt.ended);
@@ -140,19 +132,19 @@ fn check_sums(
     const SUMS: &str = "a trial sums up its reports";
     let trial = &whole.trial;
     let at = row(whole);
-    let epochs = || reports.iter().map(|report| report.point.epoch);
+    let epochs = || reports.iter().map(|report| report.epoch);
     let most = epochs().max().unwrap_or(0);
     findings.same(&at, "most_epochs", SUMS, &trial.most_epochs, &most);
     let images = reports.iter().map(|report| report.images);
     let images = images.fold(0, u64::saturating_add);
     findings.same(&at, "images", SUMS, &trial.images, &images);
-    let seconds = reports.iter().map(|report| report.point.seconds).sum();
+    let seconds = reports.iter().map(|report| report.seconds).sum();
     findings.close(&at, "seconds", SUMS, Some(trial.seconds), Some(seconds));
     let epoch = attempts.last().map_or(0, |newest| {
         let own = reports
             .iter()
-            .filter(|report| report.point.attempt == newest.attempt);
-        own.map(|report| report.point.epoch)
+            .filter(|report| report.attempt == newest.attempt);
+        own.map(|report| report.epoch)
             .max()
             .unwrap_or(0)
             .max(newest.from_epoch)
@@ -173,14 +165,14 @@ fn check_curve(whole: &Whole<'_>, reports: &[ReportRow], findings: &mut Findings
     let trial = &whole.trial;
     let at = row(whole);
     let visible = curve(reports.to_vec(), trial.epoch);
-    let epochs: Vec<u32> = visible.iter().map(|report| report.point.epoch).collect();
+    let epochs: Vec<u32> = visible.iter().map(|report| report.epoch).collect();
     let joined = epochs.iter().copied().eq(1..=trial.epoch);
-    let last = visible.last().and_then(|report| report.point.weights_hash);
+    let last = visible.last().and_then(|report| report.weights_hash);
     let is = "the curve's last";
     findings.same(&at, "weights_hash", is, &trial.weights_hash, &last);
     if !joined {
         // Only trainers that are not exact may leave epochs out.
-        if reports.iter().any(|r| r.point.weights_hash.is_some()) {
+        if reports.iter().any(|r| r.weights_hash.is_some()) {
             let right = format!("one up to which all are reported; there are {epochs:?}");
             let epoch = trial.epoch.to_string();
             findings.wrong(&at, "epoch", "the curve is joined", epoch, right);
@@ -212,16 +204,14 @@ fn check_told(
     whole: &Whole<'_>,
     objective: &Objective,
     reports: &[ReportRow],
-    told: &Told,
+    told: &EventRow,
     findings: &mut Findings,
 ) {
     let Some(epoch) = told.epoch else { return };
-    let newest = told.event.attempt.map_or(0, |attempt| attempt.0);
-    let known = reports
-        .iter()
-        .filter(|report| report.point.attempt.0 <= newest);
+    let newest = told.attempt.map_or(0, |attempt| attempt.0);
+    let known = reports.iter().filter(|report| report.attempt.0 <= newest);
     let visible = curve(known.cloned().collect(), epoch);
-    let right = match TrialState::parse(&told.event.to) {
+    let right = match TrialState::parse(&told.to) {
         Some(TrialState::Diverged) => None,
         _ => of_curve(objective, &visible),
     };
@@ -229,7 +219,7 @@ fn check_told(
     let at = At {
         of: &whole.name,
         table: "events",
-        key: format!("{sweep}, {}", told.event.seq),
+        key: format!("{sweep}, {}", told.seq),
     };
     let is = "the objective is its curve's";
     findings.same(&at, "objective", is, &told.objective, &right);

@@ -7,9 +7,8 @@ use super::{
 };
 use crate::{
     store::{
-        rows::{AttemptRow, Read as _, ReportRow, SweepKey, SweepRow, TrialRow},
-        sqlite::{Db, Stream, Told, whole},
-        values::BlobRef,
+        self, AttemptRow, Db, EventRow, ReportRow, StoreError, SweepKey, SweepRow, TrialRow,
+        blobs::BlobRow, stream::Stream,
     },
     trial::{TrialKind, TrialState},
 };
@@ -26,8 +25,8 @@ pub(super) struct Whole<'a> {
     pub trial: TrialRow,
     pub attempts: Option<Vec<AttemptRow>>,
     pub reports: Option<Vec<ReportRow>>,
-    pub events: Option<Vec<Told>>,
-    pub blobs: Option<Vec<BlobRef>>,
+    pub events: Option<Vec<EventRow>>,
+    pub blobs: Option<Vec<BlobRow>>,
 }
 
 /// What the trials of a sweep add up to.
@@ -60,23 +59,23 @@ struct Tables<'a> {
     trials: Stream<'a, TrialRow>,
     attempts: Stream<'a, AttemptRow>,
     reports: Stream<'a, ReportRow>,
-    events: Stream<'a, Told>,
-    blobs: Stream<'a, BlobRef>,
+    events: Stream<'a, EventRow>,
+    blobs: Stream<'a, BlobRow>,
 }
 
 /// Checks every sweep and every trial; gives the number of trials.
 pub(super) fn check(db: &Db, keys: &[SweepKey], names: &Names, findings: &mut Findings) -> u64 {
     let mut tables = Tables {
-        trials: whole::trials(db),
-        attempts: whole::attempts(db),
-        reports: whole::reports(db),
-        events: whole::trial_events(db),
-        blobs: whole::blobs(db),
+        trials: store::trials::in_order(db),
+        attempts: store::attempts::in_order(db),
+        reports: store::reports::in_order(db),
+        events: store::events::by_trial(db),
+        blobs: store::blobs::in_order(db),
     };
-    let mut events = whole::events(db);
+    let mut events = store::events::in_order(db);
     let mut seen = 0;
     for key in keys {
-        let sweep = match db.sweep(*key) {
+        let sweep = match store::sweeps::select(db, *key) {
             Ok(sweep) => Some(sweep),
             Err(error) => {
                 findings.unreadable(names, error);
@@ -144,7 +143,7 @@ impl Tables<'_> {
         }
     }
 
-    fn problems(&mut self) -> Vec<crate::store::StoreError> {
+    fn problems(&mut self) -> Vec<StoreError> {
         let mut problems = self.trials.take_problems();
         problems.extend(self.attempts.take_problems());
         problems.extend(self.reports.take_problems());
@@ -188,10 +187,10 @@ impl Totals {
         let mut most = 0;
         for report in reports {
             // An epoch counts once, when it is the trial's greatest so far.
-            self.epochs += u64::from(report.point.epoch > most);
-            most = most.max(report.point.epoch);
+            self.epochs += u64::from(report.epoch > most);
+            most = most.max(report.epoch);
             self.images = self.images.saturating_add(report.images);
-            self.seconds += report.point.seconds;
+            self.seconds += report.seconds;
         }
     }
 }

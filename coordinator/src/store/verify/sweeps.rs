@@ -9,11 +9,7 @@ use super::{
 use crate::{
     ids::is_valid_name,
     rpc::convert::definition::{launched, stored, versions},
-    store::{
-        command::Millis,
-        rows::{Read as _, SweepRow},
-        sqlite::{Db, Stream, Told},
-    },
+    store::{Db, EventRow, SweepRow, command::Millis, stream::Stream, trials},
     sweep::SweepState,
     trial::TrialKind,
 };
@@ -100,7 +96,7 @@ fn check_definition(sweep: &SweepRow, definition: &v1::SweepDefinition, findings
     };
     let stored = &sweep.sweep;
     findings.same(&at, "identity", REPEAT, &stored.identity, &right.identity);
-    findings.same(&at, "seed", REPEAT, &stored.seed, &right.seed);
+    findings.same(&at, "seed", REPEAT, &stored.seed.0, &right.seed.0);
     findings.same(&at, "trainer", REPEAT, &stored.trainer, &right.trainer);
     let (found, given) = (&stored.objective, &right.objective);
     findings.same(&at, "metric", REPEAT, &found.metric, &given.metric);
@@ -129,7 +125,7 @@ struct Course {
 pub(super) fn check_events(
     db: &Db,
     sweep: &SweepRow,
-    events: &mut Stream<'_, Told>,
+    events: &mut Stream<'_, EventRow>,
     names: &Names,
     findings: &mut Findings,
 ) {
@@ -137,8 +133,8 @@ pub(super) fn check_events(
     let mut whole = true;
     while let Some((_, row)) = events.next_of(&[sweep.key.0]) {
         match row {
-            Ok(told) if told.event.trial.is_none() => course.follow(sweep, &told, findings),
-            Ok(told) if told.event.event == "granted" => {
+            Ok(told) if told.trial.is_none() => course.follow(sweep, &told, findings),
+            Ok(told) if told.event == "granted" => {
                 course.granted(db, sweep, &told, findings);
             }
             Ok(_) => {}
@@ -156,18 +152,17 @@ pub(super) fn check_events(
     }
 }
 
-fn of_event<'a>(sweep: &'a SweepRow, told: &Told) -> At<'a> {
+fn of_event<'a>(sweep: &'a SweepRow, told: &EventRow) -> At<'a> {
     At {
         of: sweep.id.as_str(),
         table: "events",
-        key: format!("{}, {}", sweep.key.0, told.event.seq),
+        key: format!("{}, {}", sweep.key.0, told.seq),
     }
 }
 
 impl Course {
-    fn follow(&mut self, sweep: &SweepRow, told: &Told, findings: &mut Findings) {
-        let event = &told.event;
-        let at = of_event(sweep, told);
+    fn follow(&mut self, sweep: &SweepRow, told: &EventRow, findings: &mut Findings) {
+        let (event, at) = (told, of_event(sweep, told));
         let from = self.state.map_or("", SweepState::as_str);
         let stored = event.from.as_str();
         findings.same(&at, "from_state", "events join", &stored, &from);
@@ -191,8 +186,8 @@ impl Course {
     }
 
     /// Nothing is granted unless the sweep is checking or running, and before the check has passed only the check.
-    fn granted(&mut self, db: &Db, sweep: &SweepRow, told: &Told, findings: &mut Findings) {
-        self.first_grant = self.first_grant.or(Some(told.event.at));
+    fn granted(&mut self, db: &Db, sweep: &SweepRow, told: &EventRow, findings: &mut Findings) {
+        self.first_grant = self.first_grant.or(Some(told.at));
         let at = of_event(sweep, told);
         let state = self.state.map_or("", SweepState::as_str);
         if !self.state.is_some_and(SweepState::grants) {
@@ -203,8 +198,8 @@ impl Course {
         if self.state != Some(SweepState::Checking) {
             return;
         }
-        let number = told.event.trial.unwrap_or(crate::ids::TrialNumber(0));
-        let trial = db.trial(sweep.key, number);
+        let number = told.trial.unwrap_or(crate::ids::TrialNumber(0));
+        let trial = trials::select(db, (sweep.key, number));
         let kind = trial.ok().flatten().map(|trial| trial.kind);
         if kind.is_some_and(|kind| kind != TrialKind::Check) {
             let only = "only the check runs before it has passed";

@@ -5,7 +5,7 @@ use super::{
     rows::Whole,
 };
 use crate::{
-    store::{command::Millis, sqlite::Told},
+    store::{EventRow, command::Millis},
     trial::{
         AttemptState, CRASH_LIMIT, Next, StopRequest, TrialEvent, TrialKind, TrialState, next,
     },
@@ -60,7 +60,7 @@ pub(super) fn check(whole: &Whole<'_>, findings: &mut Findings) {
 }
 
 /// The newest event repeats what its trial was then; a trial that waits or has ended is still so.
-fn check_last(whole: &Whole<'_>, at: &At<'_>, last: &Told, findings: &mut Findings) {
+fn check_last(whole: &Whole<'_>, at: &At<'_>, last: &EventRow, findings: &mut Findings) {
     const TELL: &str = "the newest event tells the trial";
     let trial = &whole.trial;
     findings.same(at, "to_epoch", TELL, &Some(trial.to_epoch), &last.to_epoch);
@@ -70,18 +70,18 @@ fn check_last(whole: &Whole<'_>, at: &At<'_>, last: &Told, findings: &mut Findin
         findings.same(at, "objective", TELL, &trial.objective, &last.objective);
     }
     let reason_fits = if trial.state.is_terminal() {
-        trial.reason.ends_with(&last.event.reason)
+        trial.reason.ends_with(&last.reason)
     } else {
         trial.reason.is_empty()
     };
     if !reason_fits {
         let right = match trial.state.is_terminal() {
-            true => last.event.reason.clone(),
+            true => last.reason.clone(),
             false => "empty: it has not ended".to_owned(),
         };
         findings.wrong(at, "reason", TELL, trial.reason.clone(), right);
     }
-    let completes = last.event.event == "completed" && trial.kind == TrialKind::Search;
+    let completes = last.event == "completed" && trial.kind == TrialKind::Search;
     if completes && trial.epoch != trial.to_epoch {
         let right = format!("to_epoch, {}", trial.to_epoch);
         let whole = "a completed trial is trained to its end";
@@ -91,10 +91,10 @@ fn check_last(whole: &Whole<'_>, at: &At<'_>, last: &Told, findings: &mut Findin
         return;
     };
     let reported = reports.last().map(|report| report.at);
-    if trial.changed != last.event.at && Some(trial.changed) != reported {
+    if trial.changed != last.at && Some(trial.changed) != reported {
         let right = match reported {
-            Some(reported) => format!("{} or {reported}", last.event.at),
-            None => last.event.at.to_string(),
+            Some(reported) => format!("{} or {reported}", last.at),
+            None => last.at.to_string(),
         };
         let newest = "a trial changes with its events and reports";
         findings.wrong(at, "changed_ms", newest, trial.changed.to_string(), right);
@@ -102,10 +102,10 @@ fn check_last(whole: &Whole<'_>, at: &At<'_>, last: &Told, findings: &mut Findin
 }
 
 /// Follows the events, one after the other.
-fn story(whole: &Whole<'_>, events: &[Told], findings: &mut Findings) -> Story {
+fn story(whole: &Whole<'_>, events: &[EventRow], findings: &mut Findings) -> Story {
     let mut story = Story::default();
     for told in events {
-        let event = &told.event;
+        let event = told;
         let sweep = whole.key.split(',').next().unwrap_or_default();
         let at = At {
             of: &whole.name,
@@ -187,7 +187,7 @@ fn leads_to(next: &Next, from: Option<TrialState>) -> Option<TrialState> {
 }
 
 impl Story {
-    fn take(&mut self, told: &Told, next: Option<&Next>) {
+    fn take(&mut self, told: &EventRow, next: Option<&Next>) {
         match next {
             Some(Next::Asks(request)) => self.asked = Some(*request),
             Some(Next::Goes { attempt, .. }) => {
@@ -200,8 +200,8 @@ impl Story {
         }
     }
 
-    fn lease(&mut self, told: &Told, state: AttemptState) {
-        let event = &told.event;
+    fn lease(&mut self, told: &EventRow, state: AttemptState) {
+        let event = told;
         if event.event == "granted" {
             self.leases.push(Lease {
                 attempt: event.attempt.map_or(0, |attempt| attempt.0),

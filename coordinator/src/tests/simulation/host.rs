@@ -25,7 +25,7 @@ use crate::{
     secrets::Secrets,
     server::{recover, serve},
     state::State,
-    store::{Memory, OpenAttempt, Store},
+    store::{OpenAttempt, Store, WorkingSet},
 };
 
 /// A bug planted on purpose: the checks must find it.
@@ -40,7 +40,7 @@ pub enum Bug {
 /// The coordinator's machine.
 #[derive(Clone)]
 pub struct Host {
-    pub disk: Arc<Mutex<Memory>>,
+    pub disk: Arc<Mutex<WorkingSet>>,
     pub database: PathBuf,
     pub clock: Clock,
     pub seed: u64,
@@ -50,8 +50,8 @@ pub struct Host {
 }
 
 impl Host {
-    /// A coordinator's process: what `Coordinator::start` makes, but with the driver in the same thread and memory for
-    /// a disk, so that nothing but the seed decides who comes first.
+    /// A coordinator's process: what `Coordinator::start` makes, but with the driver in the same thread and a
+    /// database in memory for a disk, so that nothing but the seed decides who comes first.
     pub async fn boot(self) -> turmoil::Result {
         self.boots.borrow_mut().push(self.clock.unix_ms());
         let mut config = Config::new(&self.database);
@@ -85,15 +85,7 @@ impl Host {
 /// Running attempts with their sessions and worker names.
 async fn open(state: &State) -> Vec<(AttemptRef, SessionId, String)> {
     let open = state.store.read().open_attempts().await.unwrap();
-    let row = |open: OpenAttempt| {
-        let held = AttemptRef {
-            sweep: open.sweep,
-            trial: open.trial,
-            attempt: open.attempt,
-            token: open.token,
-        };
-        (held, open.session, open.worker)
-    };
+    let row = |open: OpenAttempt| (open.claim(), open.row.session, open.row.worker);
     open.into_iter().map(row).collect()
 }
 

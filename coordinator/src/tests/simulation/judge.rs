@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use super::{machine::Ledger, world::LEASE};
 use crate::{
     ids::{SweepId, TrialNumber},
-    store::{Memory, Reader, Store, TrialFilter},
+    store::{Reader, Store, TrialFilter, WorkingSet},
     trial::TrialState,
 };
 
@@ -16,7 +16,7 @@ pub type Outcome = (u64, String, TrialState, u32, Option<f64>);
 /// coordinator (`boots`, Unix milliseconds). The outcome of all trials, and all events as text.
 pub fn judge(
     seed: u64,
-    disk: &Arc<Mutex<Memory>>,
+    disk: &Arc<Mutex<WorkingSet>>,
     ledger: &mut Ledger,
     boots: &[i64],
 ) -> (Vec<Outcome>, String) {
@@ -51,7 +51,7 @@ async fn stored(
     for (trial, attempt, epoch) in &ledger.reports {
         let detail = read.trial(&sweep, TrialNumber(*trial)).await.unwrap();
         let known = detail.curve.iter().any(|point| point.epoch == *epoch);
-        let later = detail.summary.state.is_terminal() && detail.summary.epoch < *epoch;
+        let later = detail.summary.row.state.is_terminal() && detail.summary.row.epoch < *epoch;
         assert!(
             known || later,
             "seed {seed}: the acknowledged epoch {epoch} of {trial}, attempt {attempt}"
@@ -72,11 +72,11 @@ async fn stored(
         .into_iter()
         .map(|trial| {
             (
-                trial.number.0,
+                trial.row.number.0,
                 trial.params_json,
-                trial.state,
-                trial.epoch,
-                trial.objective,
+                trial.row.state,
+                trial.row.epoch,
+                trial.row.objective,
             )
         })
         .collect();

@@ -20,7 +20,7 @@ use judge::Outcome;
 use machine::Counts;
 use world::run;
 
-use crate::{store::Memory, trial::TrialState};
+use crate::trial::TrialState;
 
 /// Faults and transitions without which nothing is shown.
 const EXPECTED: [&str; 27] = [
@@ -62,9 +62,10 @@ fn seeds() -> u64 {
     std::env::var("HONE_SEEDS").map_or(60, |seeds| seeds.parse().unwrap())
 }
 
-/// What a whole sweep stores in a world of faults.
-pub fn disturbed() -> Memory {
-    run(1, true, None).disk
+/// Writes what a whole sweep stores in a world of faults to a new file.
+pub fn disturbed(path: &std::path::Path) {
+    let disk = run(1, true, None).disk;
+    disk.lock().unwrap().write_to(path);
 }
 
 #[test]

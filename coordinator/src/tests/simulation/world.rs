@@ -19,7 +19,7 @@ use super::{
     network::{COORDINATOR, channel},
     worker::{self, Worker},
 };
-use crate::{clock::ManualClock, store::Memory, tests::harness::toy_sweep};
+use crate::{clock::ManualClock, store::WorkingSet, tests::harness::toy_sweep};
 
 pub const WORKERS: usize = 3;
 /// One step of the simulated world; a message takes a few.
@@ -44,7 +44,7 @@ pub struct World {
     pub trace: blake3::Hash,
     pub simulated: Duration,
     /// What was stored.
-    pub disk: Memory,
+    pub disk: Arc<Mutex<WorkingSet>>,
 }
 
 /// Runs the sweep to its end and checks all that must hold.
@@ -53,7 +53,7 @@ pub fn run(seed: u64, faults: bool, bug: Option<Bug>) -> World {
     let folder = tempfile::tempdir_in("/dev/shm")
         .or_else(|_| tempfile::tempdir())
         .unwrap();
-    let disk = Arc::new(Mutex::new(Memory::new([7; 16])));
+    let disk = Arc::new(Mutex::new(WorkingSet::in_memory()));
     let (hand, clock) = ManualClock::new(1_700_000_000_000);
     let boots = Rc::new(RefCell::new(Vec::new()));
     let ledger = Rc::new(RefCell::new(Ledger::default()));
@@ -119,7 +119,7 @@ pub fn run(seed: u64, faults: bool, bug: Option<Bug>) -> World {
         ledger,
         trace: blake3::hash(trace.as_bytes()),
         simulated,
-        disk: disk.lock().unwrap().clone(),
+        disk,
     }
 }
 

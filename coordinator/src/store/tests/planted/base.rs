@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::super::bench::{Bench, Disk, checkpoint, epoch_of, hash, round, sweep, trial};
+use super::super::bench::{Bench, checkpoint, epoch_of, hash, round, sweep, trial};
 use crate::{
     ids::{SweepId, TrialNumber},
     store::{
@@ -48,9 +48,7 @@ pub(super) const BASES: [fn() -> Base; 2] = [simulated, by_hand];
 pub(super) fn simulated() -> Base {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("hone.db");
-    crate::tests::simulation::disturbed()
-        .store_at(&path)
-        .close();
+    crate::tests::simulation::disturbed(&path);
     Base {
         kind: Kind::Simulated,
         path,
@@ -59,27 +57,28 @@ pub(super) fn simulated() -> Base {
 }
 
 pub(super) fn by_hand() -> Base {
-    let mut b = Bench::new(Bench::sqlite());
+    let mut b = Bench::new();
     ended(&mut b);
     under_way(&mut b);
-    let Disk::Sqlite(tables, folder) = b.disk else {
-        unreachable!()
-    };
-    tables.close();
+    let path = b.path();
+    b.set.close();
     Base {
         kind: Kind::ByHand,
-        path: folder.path().join("hone.db"),
-        _folder: folder,
+        path,
+        _folder: b.folder,
     }
 }
 
 /// Sweep `s`: a check, two folds of two points and a third that fails and is tried again, a test, an end.
 fn ended(b: &mut Bench) {
-    b.launch_as(NewSweep {
-        check: true,
-        folds: 2,
-        ..sweep("s")
-    });
+    b.launch_as(
+        "s",
+        NewSweep {
+            check: true,
+            folds: 2,
+            ..sweep("s")
+        },
+    );
     let outside = |number, kind| NewTrial {
         kind,
         round: 0,
@@ -166,7 +165,7 @@ fn ended(b: &mut Bench) {
 
 /// Sweep `r`: a trial that waits, one that was given back with its checkpoint, one that runs and is to stop.
 fn under_way(b: &mut Bench) {
-    b.launch_as(sweep("r"));
+    b.launch_as("r", sweep("r"));
     let waits = |number| NewTrial {
         waits_at_end: number == 1,
         ..trial(number)
@@ -224,10 +223,8 @@ fn under_way(b: &mut Bench) {
 }
 
 fn decide(b: &mut Bench, sweep: &str, actions: Vec<Action>) {
-    let number = crate::store::compose::sweep(b.read(), &SweepId::new(sweep))
-        .unwrap()
-        .decisions
-        + 1;
+    let row = crate::store::queries::sweep_row(b.read(), &SweepId::new(sweep)).unwrap();
+    let number = row.decisions + 1;
     let at = b.tick();
     b.apply(Decide {
         sweep: SweepId::new(sweep),

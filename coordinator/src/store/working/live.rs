@@ -9,24 +9,20 @@ use super::{queue::Queue, shelf::Shelf};
 use crate::{
     ids::{AttemptNumber, RequestId, SessionId, Token, TrialNumber},
     store::{
-        command::Millis,
-        rows::{AttemptRow, EventRow, PointRow, ReportRow, SweepKey, SweepRow, TrialRow},
-        values::{BlobRef, WinnerRef},
+        attempts::{AttemptKey, AttemptRow},
+        blobs::BlobRow,
+        events::EventRow,
+        logs::LogRow,
+        points::PointRow,
+        reports::ReportRow,
+        sweeps::{SweepKey, SweepRow},
+        trials::{TrialKey, TrialRow},
+        values::WinnerRef,
     },
     trial::{AttemptState, TrialKind, TrialState},
 };
 
 pub(super) type PointKey = (SweepKey, WinnerRef);
-pub(super) type TrialKey = (SweepKey, TrialNumber);
-pub(in crate::store::sqlite) type AttemptKey = (SweepKey, TrialNumber, AttemptNumber);
-
-/// A blob to be stored, of this attempt.
-#[derive(Debug)]
-pub(super) struct NewBlob {
-    pub(super) attempt: AttemptKey,
-    pub(super) blob: BlobRef,
-    pub(super) at: Millis,
-}
 
 /// What the writer has in memory.
 #[derive(Debug, Default)]
@@ -46,11 +42,10 @@ pub(super) struct Working {
     pub(super) speakers: HashMap<TrialKey, (AttemptNumber, Token)>,
     pub(super) finished: BTreeMap<(SweepKey, u32), i64>,
     pub(super) notes: BTreeMap<TrialKey, (String, String)>,
-    pub(super) reports: Vec<(SweepKey, TrialNumber, ReportRow)>,
-    pub(super) events: Vec<(u64, EventRow)>,
-    pub(super) blobs: Vec<NewBlob>,
-    /// Numbered lines of log.
-    pub(super) logs: BTreeMap<AttemptKey, Vec<(u64, String)>>,
+    pub(super) reports: Vec<ReportRow>,
+    pub(super) events: Vec<EventRow>,
+    pub(super) blobs: Vec<BlobRow>,
+    pub(super) logs: Vec<LogRow>,
     pub(super) last_seq: u64,
     /// Grows with every change, here or in the file.
     pub(super) writes: u64,
@@ -75,7 +70,8 @@ impl Working {
         self.attempts.learn(key, row);
     }
 
-    pub(super) fn put_attempt(&mut self, key: AttemptKey, row: AttemptRow) {
+    pub(super) fn put_attempt(&mut self, row: AttemptRow) {
+        let key = row.key();
         let request = (row.session, row.request);
         if row.state == AttemptState::Running {
             self.granted.insert(request, key);
@@ -86,15 +82,15 @@ impl Working {
         self.wrote();
     }
 
-    pub(super) fn put_trial(&mut self, sweep: SweepKey, row: TrialRow) {
-        let key = (sweep, row.number);
+    pub(super) fn put_trial(&mut self, row: TrialRow) {
+        let key = row.key();
         let position = |row: &TrialRow| {
             let queued = row.state == TrialState::Queued;
             queued.then_some((row.queue_order, row.number))
         };
         let (was, is) = (self.trials.row(key).and_then(position), position(&row));
         if was != is
-            && let Some(queue) = self.queues.get_mut(&sweep)
+            && let Some(queue) = self.queues.get_mut(&row.sweep)
         {
             was.inspect(|was| queue.remove(*was));
             is.inspect(|is| queue.add(*is));
@@ -103,13 +99,13 @@ impl Working {
         self.wrote();
     }
 
-    pub(super) fn insert_trial(&mut self, sweep: SweepKey, row: TrialRow) {
+    pub(super) fn insert_trial(&mut self, row: TrialRow) {
         if row.kind == TrialKind::Search
-            && let Some(siblings) = self.siblings.get_mut(&(sweep, row.place))
+            && let Some(siblings) = self.siblings.get_mut(&(row.sweep, row.place))
         {
             siblings.insert(row.number);
         }
-        self.put_trial(sweep, row);
+        self.put_trial(row);
     }
 
     /// Search trials of a point that the file does not have yet.
@@ -117,10 +113,9 @@ impl Working {
         let new = self
             .trials
             .changes()
-            .filter(|(.., stored)| stored.is_none());
-        new.filter(move |((sweep, _), row, _)| (*sweep, row.place) == point)
-            .map(|(_, row, _)| row)
-            .filter(|row| row.kind == TrialKind::Search)
+            .filter(|(_, stored)| stored.is_none())
+            .map(|(row, _)| row);
+        new.filter(move |row| (row.sweep, row.place) == point && row.kind == TrialKind::Search)
     }
 
     /// Everything is in the file.

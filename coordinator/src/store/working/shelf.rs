@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    store::rows::{AttemptRow, PointRow, SweepRow, TrialRow},
+    store::{attempts::AttemptRow, points::PointRow, sweeps::SweepRow, trials::TrialRow},
     trial::{AttemptState, TrialState},
 };
 
@@ -117,10 +117,10 @@ impl<K: Copy + Ord + Hash, R: Guarded> Shelf<K, R> {
     }
 
     /// What is not in the file yet, in order of key, with the guard of the row that it replaces there.
-    pub(super) fn changes(&self) -> impl Iterator<Item = (K, &R, Option<R::Guard>)> {
+    pub(super) fn changes(&self) -> impl Iterator<Item = (&R, Option<R::Guard>)> {
         self.changed.iter().filter_map(|key| {
             let kept = self.rows.get(key)?;
-            Some((*key, kept.row.as_ref()?, kept.stored))
+            Some((kept.row.as_ref()?, kept.stored))
         })
     }
 

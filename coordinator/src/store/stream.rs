@@ -3,24 +3,22 @@
 
 use std::{cmp::Ordering, collections::VecDeque};
 
-use sqlx::sqlite::SqliteRow;
-
 use super::{
-    cells::Cells,
-    db::{Db, Value, value},
+    Db, StoreError,
+    cells::{Cells, Row, Value},
+    error::Rows,
+    statement::Statement,
+    table::Stored,
 };
-use crate::store::{StoreError, rows::Rows};
 
 /// Where a row stands: the numbers that its key begins with.
 type Key = Vec<i64>;
 
 /// The rows of one statement. Its first `width` cells are the row's key, and it asks for the rows behind such a key.
-pub(in crate::store) struct Stream<'a, T> {
+pub(super) struct Stream<'a, T> {
     db: &'a Db,
-    table: &'static str,
-    sql: &'static str,
+    statement: &'static Statement,
     width: usize,
-    read: fn(&mut Cells<'_>) -> Rows<T>,
     after: Vec<Value>,
     page: VecDeque<(Key, Rows<T>)>,
     over: bool,
@@ -28,20 +26,12 @@ pub(in crate::store) struct Stream<'a, T> {
     problems: Vec<StoreError>,
 }
 
-impl<'a, T> Stream<'a, T> {
-    pub(super) fn new(
-        db: &'a Db,
-        table: &'static str,
-        sql: &'static str,
-        width: usize,
-        read: fn(&mut Cells<'_>) -> Rows<T>,
-    ) -> Self {
+impl<'a, T: Stored> Stream<'a, T> {
+    pub(super) fn new(db: &'a Db, statement: &'static Statement, width: usize) -> Self {
         Self {
             db,
-            table,
-            sql,
+            statement,
             width,
-            read,
             after: vec![Value::Integer(i64::MIN); width],
             page: VecDeque::new(),
             over: false,
@@ -61,7 +51,7 @@ impl<'a, T> Stream<'a, T> {
     /// The next row whose key begins with these numbers; what stands before them is passed over. `None`: no more of them.
     /// A row that cannot be read is the error that says so; where the file itself cannot be read any further, nothing
     /// more comes.
-    pub(in crate::store) fn next_of(&mut self, of: &[i64]) -> Option<(Key, Rows<T>)> {
+    pub(super) fn next_of(&mut self, of: &[i64]) -> Option<(Key, Rows<T>)> {
         loop {
             if self.page.is_empty() {
                 self.fill();
@@ -76,7 +66,7 @@ impl<'a, T> Stream<'a, T> {
     }
 
     /// All rows whose key begins with these numbers; `None` when one of them cannot be read, or whether there are more.
-    pub(in crate::store) fn group(&mut self, of: &[i64]) -> Option<Vec<T>> {
+    pub(super) fn group(&mut self, of: &[i64]) -> Option<Vec<T>> {
         let mut rows = Vec::new();
         let mut whole = true;
         while let Some((_, row)) = self.next_of(of) {
@@ -92,12 +82,12 @@ impl<'a, T> Stream<'a, T> {
     }
 
     /// Whether the file could not be read to its end.
-    pub(in crate::store) fn is_broken(&self) -> bool {
+    pub(super) fn is_broken(&self) -> bool {
         self.broken
     }
 
     /// What could not be read since the last time.
-    pub(in crate::store) fn take_problems(&mut self) -> Vec<StoreError> {
+    pub(super) fn take_problems(&mut self) -> Vec<StoreError> {
         std::mem::take(&mut self.problems)
     }
 
@@ -105,7 +95,7 @@ impl<'a, T> Stream<'a, T> {
         if self.over {
             return;
         }
-        let rows = match self.db.rows(self.sql, self.after.clone()) {
+        let rows = match self.db.rows(self.statement.sql(), self.after.clone()) {
             Ok(rows) => rows,
             Err(error) => return self.break_off(&error),
         };
@@ -117,7 +107,7 @@ impl<'a, T> Stream<'a, T> {
                         Value::Integer(n) => Some(*n),
                         _ => None,
                     });
-                    let read = (self.read)(&mut Cells::behind(row, self.table, self.width));
+                    let read = T::read(&mut Cells::of(row, self.statement.table(), self.width));
                     self.page.push_back((numbers.collect(), read));
                     self.after = cells;
                 }
@@ -135,14 +125,14 @@ impl<'a, T> Stream<'a, T> {
         };
         let after: Vec<String> = self.after.iter().map(shown).collect();
         self.problems.push(StoreError::Damaged {
-            table: self.table,
-            column: "*",
+            table: self.statement.table(),
+            column: "*".to_owned(),
             row: format!("the rows after {}", after.join(", ")),
             problem: error.to_string(),
         });
     }
 }
 
-fn key_of(row: &SqliteRow, width: usize) -> Result<Vec<Value>, String> {
-    (0..width).map(|index| value(row, index)).collect()
+fn key_of(row: &dyn Row, width: usize) -> Result<Vec<Value>, String> {
+    (0..width).map(|index| row.cell(index)).collect()
 }

@@ -1,31 +1,35 @@
 //! The writer's tables: commands work on rows in memory, and a group of them is stored by a handful of statements
 //! in one transaction.
 
-mod flush;
+mod group;
+mod live;
 mod queue;
-mod read;
+mod rows;
 mod shelf;
-mod working;
-mod write;
 
 use std::cell::{RefCell, RefMut};
 
 use super::{
-    attempts,
-    db::{Db, params},
-    events, file, sweeps,
-};
-use crate::store::{
-    StoreError, apply,
+    Db, StoreError, apply, attempts,
     command::{Command, Reply},
-    rows::Rows,
+    error::Rows,
+    events,
+    sqlite::incarnation,
+    statement::{Statement, statements},
+    sweeps,
 };
-pub(super) use working::AttemptKey;
-use working::Working;
+use live::Working;
+pub(super) use rows::Guard;
+
+statements! {
+    BEGIN = Statement::plain("", "BEGIN IMMEDIATE");
+    COMMIT = Statement::plain("", "COMMIT");
+    ROLLBACK = Statement::plain("", "ROLLBACK");
+}
 
 /// The connection that writes, and the rows that it works on.
 #[derive(Debug)]
-pub(in crate::store) struct Tables {
+pub(crate) struct WorkingSet {
     db: Db,
     working: RefCell<Working>,
     /// False after a rollback: then the file is what counts.
@@ -40,17 +44,23 @@ enum Failed {
     Some(StoreError),
 }
 
-impl Tables {
+impl WorkingSet {
     /// For the one that writes.
-    pub(in crate::store) fn writing(db: Db) -> Rows<Self> {
-        attempts::excuse_open(&db)?;
-        let mut tables = Self {
+    pub(super) fn writing(db: Db) -> Rows<Self> {
+        let mut set = Self {
             db,
             working: RefCell::default(),
             loaded: false,
         };
-        tables.load()?;
-        Ok(tables)
+        set.reopen()?;
+        Ok(set)
+    }
+
+    /// A coordinator begins: attempts that are open now were open when the last one ended.
+    pub(super) fn reopen(&mut self) -> Rows<()> {
+        attempts::excuse_open(&self.db)?;
+        self.loaded = false;
+        self.load()
     }
 
     /// Applies commands in order, each whole or not at all.
@@ -58,7 +68,7 @@ impl Tables {
     /// Commands check before they write, so that one which is refused has hardly ever written: only a call with several
     /// epochs, of which a later one is refused. Where one has, or where SQLite does not take what a command left, the group is rolled back and done once more in two halves, until
     /// that command stands alone: its transaction is rolled back, and the others never meet it.
-    pub(in crate::store) fn apply_group(&mut self, commands: &[Command]) -> Vec<Rows<Reply>> {
+    pub(super) fn apply_group(&mut self, commands: &[Command]) -> Vec<Rows<Reply>> {
         match self.try_group(commands) {
             Ok(replies) => replies,
             Err(Failed::Some(_)) if commands.len() > 1 => {
@@ -75,13 +85,13 @@ impl Tables {
 
     fn try_group(&mut self, commands: &[Command]) -> Result<Vec<Rows<Reply>>, Failed> {
         self.load().map_err(Failed::All)?;
-        self.execute("BEGIN IMMEDIATE").map_err(Failed::All)?;
+        self.run(&BEGIN).map_err(Failed::All)?;
         let done = self.in_transaction(commands);
         if done.is_ok() {
             self.working().end_group();
         } else {
             // After some errors SQLite has rolled back by itself; then this one fails, and nothing is left to do.
-            self.execute("ROLLBACK").ok();
+            self.run(&ROLLBACK).ok();
             self.working = RefCell::default();
             self.loaded = false;
         }
@@ -102,7 +112,7 @@ impl Tables {
             replies.push(reply);
         }
         self.flush().map_err(failed)?;
-        self.execute("COMMIT").map_err(Failed::All)?;
+        self.run(&COMMIT).map_err(Failed::All)?;
         Ok(replies)
     }
 
@@ -115,13 +125,12 @@ impl Tables {
             last_seq: events::last_seq(&self.db)?,
             ..Working::default()
         };
-        for key in sweeps::keys(&self.db, true)? {
+        for key in sweeps::live_keys(&self.db)? {
             let row = sweeps::select(&self.db, key)?;
             working.sweeps.learn(key, Some(row));
         }
-        for (sweep, trial, attempt) in attempts::open(&self.db, None)? {
-            let key = (sweep, trial, attempt.attempt);
-            working.learn_attempt(key, Some(attempt));
+        for attempt in attempts::open(&self.db)? {
+            working.learn_attempt(attempt.key(), Some(attempt));
         }
         self.working = RefCell::new(working);
         self.loaded = true;
@@ -133,37 +142,59 @@ impl Tables {
     }
 
     /// The file, with everything in it that commands have done so far.
-    fn file(&self) -> Rows<&Db> {
+    pub(super) fn file(&self) -> Rows<&Db> {
         self.flush()?;
         Ok(&self.db)
     }
 
     /// The file, to be changed by a command directly.
-    fn changed_file(&self) -> Rows<&Db> {
+    pub(super) fn changed_file(&self) -> Rows<&Db> {
         self.flush()?;
         self.working().writes += 1;
         Ok(&self.db)
     }
 
     /// The file's incarnation.
-    pub(in crate::store) fn incarnation(&self) -> Rows<[u8; 16]> {
-        file::incarnation(&self.db)
+    pub(super) fn incarnation(&self) -> Rows<[u8; 16]> {
+        incarnation(&self.db)
     }
 
     /// Closes the file, its log folded in where nobody reads any more.
-    pub(in crate::store) fn close(self) {
+    pub(super) fn close(self) {
         self.db.script("PRAGMA wal_checkpoint(TRUNCATE)").ok();
         self.db.close();
     }
 
-    fn execute(&self, sql: &'static str) -> Rows<()> {
-        self.db.run(sql, params![]).map(drop)
+    fn run(&self, statement: &'static Statement) -> Rows<()> {
+        self.db.run(statement, Vec::new()).map(drop)
+    }
+}
+
+#[cfg(test)]
+impl WorkingSet {
+    /// A database of its own, which is gone with it: a simulation's disk.
+    pub(crate) fn in_memory() -> Self {
+        Self::writing(super::sqlite::in_memory()).unwrap()
     }
 
     /// The connection itself, past what is in memory.
-    #[cfg(test)]
-    pub(in crate::store) fn db(&self) -> &Db {
+    pub(super) fn db(&self) -> &Db {
         &self.db
+    }
+
+    /// Knows only what stands in the file from now on.
+    pub(super) fn forget(&mut self) {
+        self.loaded = false;
+    }
+
+    /// What the checker finds: the number of trials, and what does not hold.
+    pub(crate) fn checked(&self) -> (u64, Vec<super::Finding>) {
+        super::verify::check_open(&self.db, true)
+    }
+
+    /// Copies it to a new file.
+    pub(crate) fn write_to(&self, path: &std::path::Path) {
+        super::sqlite::copy_to(&self.db, path).unwrap();
     }
 }
 

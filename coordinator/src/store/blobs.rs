@@ -1,0 +1,92 @@
+//! `blobs`.
+
+use super::{
+    Db,
+    cells::params,
+    command::Millis,
+    error::Rows,
+    statement::statements,
+    stream::Stream,
+    sweeps::SweepKey,
+    table::{Stored as _, table},
+    values::BlobRef,
+};
+use crate::ids::{AttemptNumber, Hash, TrialNumber};
+
+table! { "blobs":
+    /// A committed checkpoint or weights.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct BlobRow {
+        /// Whose trial's.
+        pub sweep: SweepKey = Key,
+        /// Of which trial.
+        pub trial: TrialNumber = Key,
+        /// By its content.
+        pub blob: BlobRef = Fixed,
+        /// Which attempt committed it.
+        pub attempt: AttemptNumber = Fixed,
+        /// When.
+        pub at: Millis = Fixed "at_ms",
+    }
+}
+
+statements! {
+    OF_TRIAL = Statement::of::<BlobRow>("SELECT {row} FROM blobs WHERE sweep = ?1 AND trial = ?2 ORDER BY hash");
+    OF_SWEEP = Statement::of::<BlobRow>("SELECT {row} FROM blobs WHERE sweep = ?1 ORDER BY trial, hash");
+    STORED = Statement::of::<BlobRow>("SELECT DISTINCT hash FROM blobs WHERE stored = 1 ORDER BY hash");
+    NEEDED = Statement::of::<BlobRow>("SELECT hash FROM blobs WHERE hash = ?1 LIMIT 1");
+    IN_ORDER = Statement::of::<BlobRow>(
+        "SELECT sweep, trial, hash, {row} FROM blobs WHERE (sweep, trial, hash) > (?1, ?2, ?3) \
+         ORDER BY sweep, trial, hash LIMIT 500");
+    // Each with the first trial that names it.
+    STORED_ONCE = Statement::of::<BlobRow>(
+        "SELECT min(sweep), min(trial), hash, max(size), kind, epoch, stored, attempt, at_ms FROM blobs WHERE stored = 1 \
+         GROUP BY hash");
+    // The same again may only become stored.
+    PUT = Statement::insert_or::<BlobRow>(
+        "INSERT INTO blobs ({names}) VALUES {rows} ON CONFLICT (sweep, trial, hash) DO UPDATE SET stored = max(stored, \
+         excluded.stored)");
+    DELETE = Statement::of::<BlobRow>("DELETE FROM blobs WHERE sweep = ?1 AND trial = ?2 AND hash = ?3");
+}
+
+/// A trial's blobs, by hash.
+pub(super) fn of_trial(db: &Db, sweep: SweepKey, trial: TrialNumber) -> Rows<Vec<BlobRef>> {
+    let rows: Vec<BlobRow> = db.all(&OF_TRIAL, params![sweep, trial])?;
+    Ok(rows.into_iter().map(|row| row.blob).collect())
+}
+
+/// All of a sweep's blobs, by trial and hash.
+pub(super) fn of_sweep(db: &Db, sweep: SweepKey) -> Rows<Vec<BlobRow>> {
+    db.all(&OF_SWEEP, params![sweep])
+}
+
+/// All blobs, by sweep and trial.
+pub(super) fn in_order(db: &Db) -> Stream<'_, BlobRow> {
+    Stream::new(db, &IN_ORDER, 3)
+}
+
+/// Hashes of all blobs that the coordinator has.
+pub(super) fn stored(db: &Db) -> Rows<Vec<Hash>> {
+    db.all(&STORED, params![])
+}
+
+/// All blobs that the coordinator has, once each.
+pub(super) fn stored_once(db: &Db) -> Rows<Vec<BlobRow>> {
+    db.all(&STORED_ONCE, params![])
+}
+
+/// Whether any trial names it.
+pub(super) fn needed(db: &Db, hash: Hash) -> Rows<bool> {
+    Ok(db.first::<Hash>(&NEEDED, params![hash])?.is_some())
+}
+
+/// Committed blobs; the same again may only become `stored`.
+pub(super) fn put(db: &Db, rows: &[BlobRow]) -> Rows<()> {
+    let mut values = Vec::new();
+    rows.iter().for_each(|row| row.bind(&mut values));
+    db.store(&PUT, values)
+}
+
+pub(super) fn delete(db: &Db, sweep: SweepKey, trial: TrialNumber, hash: Hash) -> Rows<()> {
+    db.run(&DELETE, params![sweep, trial, hash]).map(drop)
+}

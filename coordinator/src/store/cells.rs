@@ -1,0 +1,312 @@
+//! Cells: what values are in a database, and back. What is read from a file may be damaged, and then says where.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::{
+    StoreError,
+    error::Rows,
+    table::{Column, Role, Stored},
+};
+use crate::{
+    ids::{AttemptNumber, Hash, RequestId, SessionId, SweepId, Token, TrialNumber},
+    store::{
+        sweeps::SweepKey,
+        values::{BlobKind, Seed},
+    },
+    sweep::SweepState,
+    trial::{AttemptState, StopRequest, TrialKind, TrialState},
+};
+
+/// A cell's value, or a parameter's.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Value {
+    Null,
+    Integer(i64),
+    Real(f64),
+    Text(String),
+    Blob(Vec<u8>),
+}
+
+/// What a column holds, unless it is null.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Integer,
+    Real,
+    Text,
+    Blob,
+}
+
+impl Value {
+    /// For messages.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Integer(_) => "integer",
+            Self::Real(_) => "real",
+            Self::Text(_) => "text",
+            Self::Blob(_) => "blob",
+        }
+    }
+}
+
+/// Parameters of a statement, in order: `params![sweep, trial, token]`.
+macro_rules! params {
+    ($($value:expr),* $(,)?) => { vec![$($crate::store::cells::Bind::value(&$value)),*] };
+}
+pub(super) use params;
+
+/// What can be a parameter.
+pub(super) trait Bind {
+    fn value(&self) -> Value;
+}
+
+/// What stands in one cell.
+pub(super) trait Cell: Bind + Sized {
+    /// What its column holds.
+    const KIND: Kind;
+
+    /// What a cell says, or what is wrong with it.
+    fn from_value(value: Value) -> Result<Self, String>;
+}
+
+impl<T: Cell> Stored for T {
+    fn columns(field: &'static str, role: Role, all: &mut Vec<Column>) {
+        all.push(Column {
+            name: field,
+            kind: T::KIND,
+            role,
+        });
+    }
+
+    fn bind(&self, values: &mut Vec<Value>) {
+        values.push(self.value());
+    }
+
+    fn read(cells: &mut Cells<'_>) -> Rows<Self> {
+        cells.next()
+    }
+}
+
+/// A row's cells, read from left to right.
+pub(super) struct Cells<'a> {
+    row: &'a dyn Row,
+    table: &'static str,
+    next: usize,
+}
+
+/// What a database gives back.
+pub(super) trait Row {
+    /// How many cells it has.
+    fn len(&self) -> usize;
+    /// The cell at this place.
+    fn cell(&self, index: usize) -> Result<Value, String>;
+    /// What its column is called.
+    fn column(&self, index: usize) -> String;
+}
+
+impl<'a> Cells<'a> {
+    /// A row of this table, read from this cell on.
+    pub(super) fn of(row: &'a dyn Row, table: &'static str, next: usize) -> Self {
+        Self { row, table, next }
+    }
+
+    /// The next cell.
+    pub(super) fn next<T: Cell>(&mut self) -> Rows<T> {
+        let index = self.next;
+        self.next += 1;
+        let value = self.row.cell(index);
+        value
+            .and_then(T::from_value)
+            .map_err(|problem| self.damaged(index, problem))
+    }
+
+    /// Whether the next cell is null.
+    pub(super) fn is_null(&self) -> bool {
+        matches!(self.row.cell(self.next), Ok(Value::Null))
+    }
+
+    fn damaged(&self, index: usize, problem: String) -> StoreError {
+        // The first cells of every row are its key, or tell enough of it.
+        let shown = |index| match self.row.cell(index) {
+            Ok(Value::Integer(n)) => n.to_string(),
+            Ok(Value::Text(text)) => text,
+            _ => "?".to_owned(),
+        };
+        let key: Vec<String> = (0..3.min(self.row.len())).map(shown).collect();
+        StoreError::Damaged {
+            table: self.table,
+            column: self.row.column(index),
+            row: key.join(", "),
+            problem,
+        }
+    }
+}
+
+fn unexpected(value: &Value) -> String {
+    format!("unexpected {}", value.kind())
+}
+
+macro_rules! cell {
+    ($($type:ty: $kind:ident($inner:ident) => $read:expr, $of:ident => $value:expr;)*) => {$(
+        impl Bind for $type {
+            fn value(&self) -> Value {
+                let $of = self;
+                Value::$kind($value)
+            }
+        }
+
+        impl Cell for $type {
+            const KIND: Kind = Kind::$kind;
+
+            fn from_value(value: Value) -> Result<Self, String> {
+                match value {
+                    Value::$kind($inner) => $read,
+                    other => Err(unexpected(&other)),
+                }
+            }
+        }
+    )*};
+}
+
+cell! {
+    i64: Integer(n) => Ok(n), of => *of;
+    u32: Integer(n) => fits(n), of => i64::from(*of);
+    // Larger ones do not occur.
+    u64: Integer(n) => fits(n), of => i64::try_from(*of).unwrap_or(i64::MAX);
+    bool: Integer(n) => fits::<u8>(n).map(|n| n != 0), of => i64::from(*of);
+    String: Text(text) => Ok(text), of => of.clone();
+    Arc<str>: Text(text) => Ok(text.into()), of => of.to_string();
+    Vec<u8>: Blob(bytes) => Ok(bytes), of => of.clone();
+    TrialNumber: Integer(n) => fits(n).map(Self), of => i64::try_from(of.0).unwrap_or(i64::MAX);
+    AttemptNumber: Integer(n) => fits(n).map(Self), of => of.0.into();
+    SweepId: Text(name) => Ok(Self::new(&name)), of => of.as_str().to_owned();
+    Hash: Blob(bytes) => sized(bytes).map(Self), of => of.0.to_vec();
+    Token: Blob(bytes) => sized(bytes).map(Self), of => of.0.to_vec();
+    SessionId: Blob(bytes) => sized(bytes).map(Self), of => of.0.to_vec();
+    RequestId: Blob(bytes) => sized(bytes).map(Self), of => of.0.to_vec();
+    SweepKey: Integer(n) => Ok(Self(n)), of => of.0;
+    Seed: Integer(n) => Ok(Self(n.cast_unsigned())), of => of.0.cast_signed();
+    [u8; 16]: Blob(bytes) => sized(bytes), of => of.to_vec();
+    TrialState: Text(word) => known(&word, Self::parse), of => of.as_str().to_owned();
+    TrialKind: Text(word) => known(&word, Self::parse), of => of.as_str().to_owned();
+    StopRequest: Text(word) => known(&word, Self::parse), of => of.as_str().to_owned();
+    AttemptState: Text(word) => known(&word, Self::parse), of => of.as_str().to_owned();
+    BlobKind: Text(word) => known(&word, Self::parse), of => of.as_str().to_owned();
+    // As JSON.
+    [u64; 8]: Text(text) => json_of(&text), of => json!(of).to_string();
+    Vec<u32>: Text(text) => json_of(&text), of => json!(of).to_string();
+    Vec<(u32, u64)>: Text(text) => json_of(&text), of => json!(of).to_string();
+    // JSON has no NaN: null stands for what is not finite.
+    Vec<(String, f64)>: Text(text) => json_of(&text).map(finite_or_nan), of => json!(of).to_string();
+}
+
+fn fits<T: TryFrom<i64>>(n: i64) -> Result<T, String> {
+    T::try_from(n).map_err(|_| format!("{n} is out of range"))
+}
+
+fn sized<const N: usize>(bytes: Vec<u8>) -> Result<[u8; N], String> {
+    bytes.try_into().map_err(|_| "unexpected blob".to_owned())
+}
+
+fn known<T>(word: &str, parse: impl Fn(&str) -> Option<T>) -> Result<T, String> {
+    parse(word).ok_or_else(|| format!("`{word}` is no such thing"))
+}
+
+fn json_of<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
+    serde_json::from_str(text).map_err(|error| error.to_string())
+}
+
+fn finite_or_nan(metrics: Vec<(String, Option<f64>)>) -> Vec<(String, f64)> {
+    let metrics = metrics.into_iter();
+    metrics
+        .map(|(name, value)| (name, value.unwrap_or(f64::NAN)))
+        .collect()
+}
+
+impl Bind for f64 {
+    fn value(&self) -> Value {
+        // As SQLite itself: it has no NaN.
+        if self.is_nan() {
+            Value::Null
+        } else {
+            Value::Real(*self)
+        }
+    }
+}
+
+impl Cell for f64 {
+    const KIND: Kind = Kind::Real;
+
+    fn from_value(value: Value) -> Result<Self, String> {
+        match value {
+            Value::Real(x) => Ok(x),
+            other => Err(unexpected(&other)),
+        }
+    }
+}
+
+impl<T: Bind> Bind for Option<T> {
+    fn value(&self) -> Value {
+        self.as_ref().map_or(Value::Null, Bind::value)
+    }
+}
+
+impl<T: Cell> Cell for Option<T> {
+    const KIND: Kind = T::KIND;
+
+    fn from_value(value: Value) -> Result<Self, String> {
+        match value {
+            Value::Null => Ok(None),
+            other => T::from_value(other).map(Some),
+        }
+    }
+}
+
+impl Bind for &str {
+    fn value(&self) -> Value {
+        Value::Text((*self).to_owned())
+    }
+}
+
+impl Bind for &[u8] {
+    fn value(&self) -> Value {
+        Value::Blob(self.to_vec())
+    }
+}
+
+/// A state in two columns: a sweep that is to stop has the word of a live one, and `stopping` beside it.
+impl Stored for SweepState {
+    fn columns(field: &'static str, role: Role, all: &mut Vec<Column>) {
+        String::columns(field, role, all);
+        bool::columns("stopping", role, all);
+    }
+
+    fn bind(&self, values: &mut Vec<Value>) {
+        let (state, stopping) = self.stored();
+        values.extend(params![state.as_str(), stopping]);
+    }
+
+    fn read(cells: &mut Cells<'_>) -> Rows<Self> {
+        let LiveOrEnded(state) = cells.next()?;
+        Ok(Self::of_stored(state, cells.next()?))
+    }
+}
+
+/// The word of a sweep's state.
+struct LiveOrEnded(SweepState);
+
+impl Bind for LiveOrEnded {
+    fn value(&self) -> Value {
+        self.0.as_str().value()
+    }
+}
+
+impl Cell for LiveOrEnded {
+    const KIND: Kind = Kind::Text;
+
+    fn from_value(value: Value) -> Result<Self, String> {
+        known(&String::from_value(value)?, SweepState::parse).map(Self)
+    }
+}
