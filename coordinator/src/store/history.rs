@@ -108,6 +108,14 @@ pub struct TrialFilter {
     pub past: Option<TrialPlace>,
 }
 
+impl TrialFilter {
+    /// Whether only trials that are under way are wanted: there are few.
+    pub(super) fn is_live(&self) -> bool {
+        let live = |state: &TrialState| !state.is_terminal();
+        !self.states.is_empty() && self.states.iter().all(live)
+    }
+}
+
 /// Where a trial stands in a listing, whatever its order.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TrialPlace {

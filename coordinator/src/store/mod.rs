@@ -71,7 +71,7 @@ enum Disk {
     File(Arc<(writer::Writer, lock::Lock)>),
     /// Of a simulation: commands are applied one by one, in the caller's thread.
     #[cfg(test)]
-    Memory(Arc<Mutex<WorkingSet>>),
+    Simulated(Arc<Mutex<WorkingSet>>),
 }
 
 impl Store {
@@ -99,15 +99,15 @@ impl Store {
 
     /// A store over the disk of a simulation. What is applied is there after the coordinator's end, too.
     #[cfg(test)]
-    pub(crate) fn in_memory(disk: Arc<Mutex<WorkingSet>>) -> Self {
+    pub(crate) fn on_disk(disk: Arc<Mutex<WorkingSet>>) -> Self {
         let incarnation = {
             let mut set = disk.lock().unwrap();
             set.reopen().unwrap();
             set.incarnation().unwrap()
         };
         Self {
-            reader: Reader::of_memory(Arc::clone(&disk)),
-            disk: Disk::Memory(disk),
+            reader: Reader::of_working_set(Arc::clone(&disk)),
+            disk: Disk::Simulated(disk),
             incarnation,
         }
     }
@@ -118,7 +118,7 @@ impl Store {
         let reply = match &self.disk {
             Disk::File(file) => file.0.send(command).await,
             #[cfg(test)]
-            Disk::Memory(set) => set.lock().unwrap().apply_group(&[command]).remove(0),
+            Disk::Simulated(set) => set.lock().unwrap().apply_group(&[command]).remove(0),
         };
         // A writer that mixed up its answers would be a bug of this module.
         O::answer(reply?).ok_or(StoreError::Closed)
@@ -146,7 +146,7 @@ impl Store {
                 tokio::task::spawn_blocking(close).await.ok();
             }
             #[cfg(test)]
-            Disk::Memory(_) => {}
+            Disk::Simulated(_) => {}
         }
     }
 }

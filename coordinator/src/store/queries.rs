@@ -21,7 +21,7 @@ use super::{
 use crate::{
     ids::{SweepId, TrialNumber},
     sweep::SweepState,
-    trial::{TRIAL_STATES, TrialEvent, TrialKind, TrialState},
+    trial::{TrialEvent, TrialKind, TrialState},
 };
 
 /// Trials in one page.
@@ -88,10 +88,8 @@ pub(super) fn missing(db: &Db, sweep: &SweepId, diverged: bool) -> Rows<Vec<Tria
         _ => TrialKind::Search,
     };
     let mut missing = Vec::new();
-    for number in trials::in_states(db, row.key, &TRIAL_STATES)? {
-        let Some(trial) = trials::select(db, (row.key, number))? else {
-            continue;
-        };
+    for trial in trials::without_result(db, row.key, wanted)? {
+        let number = trial.number;
         let lost = match trial.state {
             _ if wanted == TrialKind::Check => true,
             TrialState::Failed => true,
@@ -99,7 +97,7 @@ pub(super) fn missing(db: &Db, sweep: &SweepId, diverged: bool) -> Rows<Vec<Tria
             TrialState::Cancelled | TrialState::Running => !is_cancelled_by_user(db, &row, number)?,
             _ => false,
         };
-        if lost && trial.kind == wanted && trials::retries(db, (row.key, number))?.is_empty() {
+        if lost {
             missing.push((original_of(db, &row, trial)?, number));
         }
     }

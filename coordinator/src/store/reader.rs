@@ -36,7 +36,7 @@ enum Source {
     File(Arc<Pool>),
     /// The disk of a simulation.
     #[cfg(test)]
-    Memory(Arc<Mutex<WorkingSet>>),
+    Simulated(Arc<Mutex<WorkingSet>>),
 }
 
 /// Read-only connections, opened as they are needed.
@@ -95,9 +95,9 @@ impl Reader {
     }
 
     #[cfg(test)]
-    pub(super) fn of_memory(memory: Arc<Mutex<WorkingSet>>) -> Self {
+    pub(super) fn of_working_set(memory: Arc<Mutex<WorkingSet>>) -> Self {
         Self {
-            source: Source::Memory(memory),
+            source: Source::Simulated(memory),
         }
     }
 
@@ -110,7 +110,7 @@ impl Reader {
                 idle.into_iter().for_each(Db::close);
             }
             #[cfg(test)]
-            Source::Memory(_) => {}
+            Source::Simulated(_) => {}
         }
     }
 
@@ -121,7 +121,7 @@ impl Reader {
     ) -> Rows<T> {
         match &self.source {
             #[cfg(test)]
-            Source::Memory(set) => read(set.lock().unwrap_or_else(PoisonError::into_inner).db()),
+            Source::Simulated(set) => read(set.lock().unwrap_or_else(PoisonError::into_inner).db()),
             Source::File(pool) => {
                 let pool = Arc::clone(pool);
                 tokio::task::spawn_blocking(move || pool.read(read))

@@ -139,12 +139,14 @@ impl TrialRow {
 // `states` is a JSON list of names, empty for any; `round` is null for any. One statement per order, so that each is
 // constant. A bare parameter behind LIMIT would make SQLite plan it anew each time.
 macro_rules! listing {
-    ($order:literal) => {
-        listing!("", $order)
-    };
     ($past:literal, $order:literal) => {
+        listing!("", $past, $order)
+    };
+    ($index:literal, $past:literal, $order:literal) => {
         Statement::of::<TrialRow>(concat!(
-            "SELECT {row}, points.params_json FROM trials JOIN points ON points.sweep = trials.sweep AND points.round = \
+            "SELECT {row}, points.params_json FROM trials ",
+            $index,
+            "JOIN points ON points.sweep = trials.sweep AND points.round = \
              trials.round AND points.point = trials.point WHERE trials.sweep = ?1 AND trials.number > ?2 AND (?3 IS NULL OR \
              trials.round = ?3) AND (?4 OR trials.kind = 'search') AND (?5 = '[]' OR trials.state IN (SELECT value FROM \
              json_each(?5))) ",
@@ -160,10 +162,12 @@ statements! {
     SELECT = Statement::of::<TrialRow>("SELECT {row} FROM trials WHERE sweep = ?1 AND number = ?2");
     NOTES = Statement::of::<TrialRow>("SELECT diagnosis_json, result_json FROM trials WHERE sweep = ?1 AND number = ?2");
     OF_POINT = Statement::of::<TrialRow>(
-        "SELECT {row} FROM trials WHERE sweep = ?1 AND round = ?2 AND point = ?3 AND kind = 'search' ORDER BY number");
-    RETRIES = Statement::of::<TrialRow>("SELECT {row} FROM trials WHERE sweep = ?1 AND retry_of = ?2 ORDER BY number");
+        "SELECT {row} FROM trials INDEXED BY trials_by_point WHERE sweep = ?1 AND round = ?2 AND point = ?3 AND kind = \
+         'search' ORDER BY number");
+    RETRIES = Statement::of::<TrialRow>(
+        "SELECT {row} FROM trials INDEXED BY trials_retries WHERE sweep = ?1 AND retry_of = ?2 ORDER BY number");
     HELD = Statement::of::<TrialRow>(
-        "SELECT {row} FROM trials WHERE sweep = ?1 AND state = 'queued' AND checkpoint = ?2 \
+        "SELECT {row} FROM trials INDEXED BY trials_held WHERE sweep = ?1 AND state = 'queued' AND checkpoint = ?2 \
          ORDER BY queue_order, number LIMIT 1");
     QUEUE = Statement::of::<TrialRow>(
         "SELECT {row} FROM trials WHERE sweep = ?1 AND state = 'queued' ORDER BY queue_order, number \
@@ -172,8 +176,9 @@ statements! {
         "WITH v (sweep, number) AS (VALUES {rows}) SELECT {row} FROM v CROSS JOIN trials ON trials.sweep = v.sweep AND \
          trials.number = v.number");
     OF_POINTS = Statement::over::<TrialRow>(3,
-        "WITH v (sweep, round, point) AS (VALUES {rows}) SELECT {row} FROM v CROSS JOIN trials ON trials.sweep = v.sweep \
-         AND trials.round = v.round AND trials.point = v.point WHERE trials.kind = 'search'");
+        "WITH v (sweep, round, point) AS (VALUES {rows}) SELECT {row} FROM v CROSS JOIN trials INDEXED BY \
+         trials_by_point ON trials.sweep = v.sweep AND trials.round = v.round AND trials.point = v.point WHERE trials.kind = \
+         'search'");
     // From the retries, of which there are few: a sweep's trials are not gone through.
     REPLACED = Statement::of::<TrialRow>(
         "SELECT t.state, count(*) AS trials FROM (SELECT DISTINCT retry_of AS number FROM trials WHERE sweep = ?1 AND \
@@ -187,8 +192,19 @@ statements! {
     BY_POINT = Statement::of::<TrialRow>(
         "SELECT sweep, round, point, number, {row} FROM trials WHERE (sweep, round, point, number) > (?1, ?2, ?3, ?4) \
          ORDER BY sweep, round, point, number LIMIT 500");
-    IN_STATE = Statement::of::<TrialRow>("SELECT number FROM trials WHERE sweep = ?1 AND state = ?2 ORDER BY number");
-    LIST = listing!("trials.number");
+    LIVE = Statement::of::<TrialRow>(
+        "SELECT number FROM trials INDEXED BY trials_live WHERE sweep = ?1 AND state IN ('queued', 'running', 'waiting') \
+         ORDER BY number");
+    // What may have come to nothing, and was not tried again.
+    WITHOUT_RESULT = Statement::of::<TrialRow>(
+        "SELECT {row} FROM trials WHERE sweep = ?1 AND kind = ?2 AND (?2 = 'check' OR state IN ('failed', 'diverged', \
+         'cancelled', 'running')) AND NOT EXISTS (SELECT 1 FROM trials r INDEXED BY trials_retries WHERE r.sweep = \
+         trials.sweep AND r.retry_of = trials.number) ORDER BY number");
+    LIST = listing!("", "trials.number");
+    LIST_LIVE = listing!(
+        "INDEXED BY trials_live ",
+        "AND trials.state IN ('queued', 'running', 'waiting') ",
+        "trials.number");
     // The page behind trial ?7, which has the value ?8 in this order; null for the first page.
     LIST_RECENT = listing!(
         "AND (?7 IS NULL OR trials.changed_ms < ?8 OR (trials.changed_ms = ?8 AND trials.number < ?7)) ",
@@ -309,14 +325,14 @@ pub(super) fn of_points(db: &Db, sweep: SweepKey, places: &[WinnerRef]) -> Rows<
     db.all_at(&OF_POINTS, places.iter().flat_map(key).collect())
 }
 
-/// Trials in these states, by number.
-pub(super) fn in_states(db: &Db, sweep: SweepKey, states: &[TrialState]) -> Rows<Vec<TrialNumber>> {
-    let mut numbers = Vec::new();
-    for state in states {
-        numbers.extend(db.all::<TrialNumber>(&IN_STATE, params![sweep, *state])?);
-    }
-    numbers.sort_unstable();
-    Ok(numbers)
+/// Trials that are queued, running or waiting, by number.
+pub(super) fn live(db: &Db, sweep: SweepKey) -> Rows<Vec<TrialNumber>> {
+    db.all(&LIVE, params![sweep])
+}
+
+/// Trials of this kind that may have come to nothing and were not tried again, by number; of a check every state.
+pub(super) fn without_result(db: &Db, sweep: SweepKey, kind: TrialKind) -> Rows<Vec<TrialRow>> {
+    db.all(&WITHOUT_RESULT, params![sweep, kind])
 }
 
 /// Trials with their params, as asked for. `maximize` says what is best first.
@@ -331,7 +347,10 @@ pub(super) fn list(
     let (statement, after, behind): (&'static Statement, _, Vec<Value>) = match filter.sort {
         TrialSort::Number => {
             let after = filter.after.max(past.map_or(0, |past| past.0));
-            (&LIST, after, params![])
+            // A file of an earlier version that nobody serves lacks the index.
+            let few = filter.is_live() && db.is_current();
+            let statement = if few { &LIST_LIVE } else { &LIST };
+            (statement, after, params![])
         }
         TrialSort::Recent => {
             let changed = filter.past.map(|past| past.changed);

@@ -5,7 +5,7 @@ use super::{
     step::{Cause, Speaker, end_attempt, settle, speak, step},
 };
 use crate::{
-    ids::{Hash, TrialNumber},
+    ids::Hash,
     store::{
         StoreError,
         attempts::{self, AttemptRow},
@@ -355,9 +355,8 @@ pub(super) fn end_all(
     event: TrialEvent,
     cause: Cause<'_>,
 ) -> Rows<()> {
-    use crate::trial::TrialState::{Queued, Running, Waiting};
-    let states = [Queued, Running, Waiting];
-    let numbers: Vec<TrialNumber> = trials::in_states(store.file()?, sweep.key, &states)?;
+    let numbers = trials::live(store.file()?, sweep.key)?;
+    store.will_read(sweep.key, numbers.clone(), Vec::new())?;
     for number in numbers {
         let Some(trial) = store.trial((sweep.key, number))? else {
             continue;

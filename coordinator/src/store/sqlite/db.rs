@@ -29,6 +29,8 @@ use crate::store::{
 /// A connection.
 pub(in crate::store) struct Db {
     connection: RefCell<SqliteConnection>,
+    /// Its schema is of this build.
+    current: bool,
 }
 
 impl fmt::Debug for Db {
@@ -41,7 +43,18 @@ impl Db {
     pub(super) fn new(connection: SqliteConnection) -> Self {
         Self {
             connection: RefCell::new(connection),
+            current: false,
         }
+    }
+
+    /// The same, known to have this build's schema.
+    pub(super) fn current(self, current: bool) -> Self {
+        Self { current, ..self }
+    }
+
+    /// Whether its schema is this build's; one that is only read may be older.
+    pub(in crate::store) fn is_current(&self) -> bool {
+        self.current
     }
 
     /// All rows that a statement finds.
@@ -179,6 +192,13 @@ impl Db {
         let query = sqlx::query_with(sql, arguments(sql, params)?);
         let done = wait_for(query.execute(&mut *self.connection.borrow_mut()))?;
         Ok(done.rows_affected())
+    }
+
+    /// How SQLite goes about a statement, step by step.
+    #[cfg(test)]
+    pub(in crate::store) fn plan(&self, explain: &'static str, params: Vec<Value>) -> Vec<String> {
+        let rows = self.rows(explain, params).unwrap();
+        rows.iter().map(|row| row.get("detail")).collect()
     }
 
     /// Parameters of a statement, in SQLite's count.

@@ -25,12 +25,21 @@ statements! {
 /// "hone" in ASCII.
 const APPLICATION_ID: i64 = 0x686f_6e65;
 
+macro_rules! migration {
+    ($file:literal) => {
+        concat!(
+            "BEGIN IMMEDIATE;\n",
+            include_str!(concat!("../../../../migrations/", $file)),
+            "\nCOMMIT;"
+        )
+    };
+}
+
 /// One SQL file per version of the schema; `user_version` counts them. Each sets it, in its own transaction.
-const MIGRATIONS: [&str; 1] = [concat!(
-    "BEGIN IMMEDIATE;\n",
-    include_str!("../../../../migrations/0001_start.sql"),
-    "\nCOMMIT;"
-)];
+const MIGRATIONS: [&str; 2] = [
+    migration!("0001_start.sql"),
+    migration!("0002_live_trials.sql"),
+];
 
 /// The first SQLite without the WAL-reset corruption bug (3.7.0 to 3.51.2).
 const OLDEST_SQLITE: [u32; 3] = [3, 51, 3];
@@ -69,7 +78,7 @@ pub(crate) fn open_for_writing(path: &Path) -> Result<Db, OpenError> {
     for sql in MIGRATIONS.into_iter().skip(version) {
         db.script(sql).map_err(says(path))?;
     }
-    Ok(db)
+    Ok(db.current(true))
 }
 
 /// An empty database in memory, of the version that this one has.
@@ -82,20 +91,6 @@ pub(super) fn in_memory_as(db: &Db) -> Rows<Db> {
         empty.script(sql)?;
     }
     Ok(empty)
-}
-
-/// An empty database in memory, as a simulation's disk.
-#[cfg(test)]
-pub(crate) fn in_memory() -> Db {
-    let options = SqliteConnectOptions::new().in_memory(true);
-    let db = Db::new(wait_for(options.foreign_keys(true).connect()).unwrap());
-    for sql in MIGRATIONS {
-        db.script(sql).unwrap();
-    }
-    // Nothing in a simulation hangs on chance.
-    db.script("UPDATE meta SET value = zeroblob(16) WHERE key = 'incarnation'")
-        .unwrap();
-    db
 }
 
 /// Opens the file for reading only, and changes nothing in it. With a writer beside it, reads go through its log; where
@@ -126,7 +121,7 @@ pub(crate) fn open_for_reading(path: &Path) -> Result<Db, OpenError> {
             "it is empty: no sweep was ever launched into it",
         ));
     }
-    Ok(db)
+    Ok(db.current(version == MIGRATIONS.len()))
 }
 
 fn connect(path: &Path, options: &SqliteConnectOptions) -> Result<Db, OpenError> {

@@ -13,7 +13,7 @@ pub(super) use integrity::{problems, schema_differences};
 pub(super) use rules::{Broken, RULES, Rule};
 
 #[cfg(test)]
-pub(super) use {backup::copy as copy_to, db::parameters, file::in_memory};
+pub(super) use {backup::copy as copy_to, db::parameters};
 
 /// Every statement about the file itself.
 #[cfg(test)]

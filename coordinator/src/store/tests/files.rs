@@ -6,7 +6,7 @@ use sqlx::{ConnectOptions as _, Connection as _, sqlite::SqliteConnectOptions};
 
 use super::bench::{Bench, id};
 use crate::store::{
-    OpenError, Reader, Store, StoreError, backup, restore, serving_address, sqlite, verify::verify,
+    OpenError, Reader, Store, StoreError, backup, restore, serving_address, verify::verify,
 };
 
 async fn open(path: &Path) -> Result<Store, OpenError> {
@@ -21,22 +21,6 @@ async fn script(path: &Path, sql: &'static str) {
     let mut connection = options.connect().await.unwrap();
     sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
-}
-
-#[test]
-fn every_statement_is_valid_and_its_parameters_are_counted() {
-    let bench = Bench::new();
-    let statements = super::statements::all();
-    assert!(statements.len() > 50);
-    for (_, statement) in statements {
-        for sql in statement.texts() {
-            let found = bench.set.db().parameters(sql);
-            assert_eq!(found, sqlite::parameters(sql), "{sql}");
-        }
-    }
-    for sql in sqlite::statements() {
-        bench.set.db().parameters(sql);
-    }
 }
 
 #[tokio::test]

@@ -7,15 +7,14 @@ use super::bench::{Bench, checkpoint, epoch_of, id, round, trial};
 use crate::{
     ids::{AttemptRef, SessionId, TrialNumber},
     store::{
-        NewTrial, Outcome,
+        NewTrial, Outcome, TrialFilter,
         command::{
             Action, CancelTrial, ChangeSweep, CollectBlobs, Command, CommitBlob, Decide, Epoch,
             ExtendSweep, Lines, Log, Reply, RetryTrials, ReturnSession, SweepChange, TakeBack,
         },
         error::Rows,
-        events, logs, queries, trials,
+        events, logs, queries,
     },
-    trial::TRIAL_STATES,
 };
 
 /// One thing that happens. Small numbers choose among what there is.
@@ -241,7 +240,12 @@ fn command(b: &mut Bench, leases: &[AttemptRef], step: &Step) -> Option<Command>
 fn everything(b: &Bench) -> String {
     let db = b.read();
     let key = queries::find(db, Some("s")).unwrap();
-    let trials = trials::in_states(db, key, &TRIAL_STATES).unwrap();
+    let filter = TrialFilter {
+        all_kinds: true,
+        ..TrialFilter::default()
+    };
+    let listed = queries::trials(db, &id(), &filter).unwrap();
+    let trials: Vec<_> = listed.iter().map(|trial| trial.row.number).collect();
     let details: Vec<_> = trials.iter().map(|number| b.trial(number.0)).collect();
     let logs: Vec<_> = trials
         .iter()

@@ -172,9 +172,13 @@ impl WorkingSet {
 
 #[cfg(test)]
 impl WorkingSet {
-    /// A database of its own, which is gone with it: a simulation's disk.
-    pub(crate) fn in_memory() -> Self {
-        Self::writing(super::sqlite::in_memory()).unwrap()
+    /// A new database: a simulation's disk.
+    pub(crate) fn create(path: &std::path::Path) -> Self {
+        let db = super::sqlite::open_for_writing(path).unwrap();
+        // What is tested does not hang on a disk's speed, nor on the chance that makes an incarnation.
+        db.script("PRAGMA synchronous = off; UPDATE meta SET value = zeroblob(16)")
+            .unwrap();
+        Self::writing(db).unwrap()
     }
 
     /// The connection itself, past what is in memory.

@@ -50,8 +50,8 @@ pub struct Host {
 }
 
 impl Host {
-    /// A coordinator's process: what `Coordinator::start` makes, but with the driver in the same thread and a
-    /// database in memory for a disk, so that nothing but the seed decides who comes first.
+    /// A coordinator's process: what `Coordinator::start` makes, but with the driver in the same thread and commands
+    /// applied there too, so that nothing but the seed decides who comes first.
     pub async fn boot(self) -> turmoil::Result {
         self.boots.borrow_mut().push(self.clock.unix_ms());
         let mut config = Config::new(&self.database);
@@ -59,7 +59,7 @@ impl Host {
         config.clock = self.clock.clone();
         config.secrets = Secrets::seeded((self.seed << 20) + self.boots.borrow().len() as u64);
         let incoming = network::incoming().await?;
-        let store = Store::in_memory(self.disk);
+        let store = Store::on_disk(self.disk);
         let keep: HashSet<_> = store.read().blobs().await?.into_iter().collect();
         let blobs = Blobs::open(&folder_of(&self.database), u64::MAX, &keep)?;
         let state = Arc::new(State::new(store, blobs, &config, CancellationToken::new()));

@@ -26,7 +26,7 @@ pub fn judge(
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();
-    let store = Store::in_memory(Arc::clone(disk));
+    let store = Store::on_disk(Arc::clone(disk));
     runtime.block_on(stored(store.read(), ledger, boots, seed))
 }
 

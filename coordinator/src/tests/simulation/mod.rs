@@ -1,4 +1,4 @@
-//! Coordinator, workers and a person in one thread, over real tonic on turmoil's simulated network, with a memory disk:
+//! Coordinator, workers and a person in one thread, over real tonic on turmoil's simulated network, with commands applied in it too:
 //! processes that die, partitions, delays, repeated calls, clocks that jump, everything drawn from one seed, so that a
 //! failure can be repeated.
 //!
@@ -64,8 +64,8 @@ fn seeds() -> u64 {
 
 /// Writes what a whole sweep stores in a world of faults to a new file.
 pub fn disturbed(path: &std::path::Path) {
-    let disk = run(1, true, None).disk;
-    disk.lock().unwrap().write_to(path);
+    let world = run(1, true, None);
+    world.disk.lock().unwrap().write_to(path);
 }
 
 #[test]

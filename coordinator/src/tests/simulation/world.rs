@@ -45,6 +45,8 @@ pub struct World {
     pub simulated: Duration,
     /// What was stored.
     pub disk: Arc<Mutex<WorkingSet>>,
+    /// Where that lies.
+    pub _folder: tempfile::TempDir,
 }
 
 /// Runs the sweep to its end and checks all that must hold.
@@ -53,7 +55,9 @@ pub fn run(seed: u64, faults: bool, bug: Option<Bug>) -> World {
     let folder = tempfile::tempdir_in("/dev/shm")
         .or_else(|_| tempfile::tempdir())
         .unwrap();
-    let disk = Arc::new(Mutex::new(WorkingSet::in_memory()));
+    let disk = Arc::new(Mutex::new(WorkingSet::create(
+        &folder.path().join("hone.db"),
+    )));
     let (hand, clock) = ManualClock::new(1_700_000_000_000);
     let boots = Rc::new(RefCell::new(Vec::new()));
     let ledger = Rc::new(RefCell::new(Ledger::default()));
@@ -120,6 +124,7 @@ pub fn run(seed: u64, faults: bool, bug: Option<Bug>) -> World {
         trace: blake3::hash(trace.as_bytes()),
         simulated,
         disk,
+        _folder: folder,
     }
 }
 
