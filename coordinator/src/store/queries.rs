@@ -144,8 +144,8 @@ fn best_of(db: &Db, row: &SweepRow) -> Rows<Option<Best>> {
     let trials = trials::of_point(db, row.key, point.place)?;
     let worth = worth(&trials);
     let counts: Vec<&TrialRow> = match worth {
-        Some(_) => valued(&trials).collect(),
-        None => gone_on(&trials, point.value).collect(),
+        Some(_) => valued(&trials),
+        None => gone_on(&trials, point.value),
     };
     Ok(Some(Best {
         sweep: row.id.clone(),

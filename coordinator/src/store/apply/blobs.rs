@@ -148,6 +148,6 @@ fn finalists(
         }
     }
     let of_winner = store.trials_of_point(sweep.key, place)?;
-    finalists.extend(valued(&of_winner).map(|trial| trial.number));
+    finalists.extend(valued(&of_winner).iter().map(|trial| trial.number));
     Ok(Some(finalists))
 }

@@ -51,7 +51,14 @@ pub(super) fn launch(store: &mut WorkingSet, launch: &LaunchSweep) -> Rows<Launc
     }
     if let Some(key) = sweeps::by_request(store.file()?, launch.request)? {
         let row = store.sweep(key)?;
-        return Ok(launched(launch, &row, LaunchOutcome::Started));
+        let of_file = sweeps::of_identity(store.file()?, &launch.sweep.identity)?;
+        let other = of_file.into_iter().find(|other| other.key < row.key);
+        return Ok(Launched {
+            on_other_data: other
+                .filter(|other| !launch.again && other.data != row.data)
+                .map(|other| other.id),
+            ..launched(launch, &row, LaunchOutcome::Started)
+        });
     }
     if launch.again {
         return start(store, launch);

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
+    ids::TrialNumber,
     search::{self, TrialValue, Worth},
     store::{
         error::Rows,
@@ -52,19 +53,22 @@ pub(super) fn rewind(
 }
 
 /// The trials of a point that count: those that were tried again are replaced by their retries.
-pub(crate) fn counted(trials: &[TrialRow]) -> impl Iterator<Item = &TrialRow> {
-    trials.iter().filter(|trial| {
-        !trials
-            .iter()
-            .any(|other| other.retry_of == Some(trial.number))
-    })
+pub(crate) fn counted(trials: &[TrialRow]) -> Vec<&TrialRow> {
+    let replaced: BTreeSet<TrialNumber> =
+        trials.iter().filter_map(|trial| trial.retry_of).collect();
+    let counts = |trial: &&TrialRow| !replaced.contains(&trial.number);
+    trials.iter().filter(counts).collect()
 }
 
-/// What a trial says of its point, and the epochs that this stands for: a full training's, or those of the rung that it has come to.
+/// What a trial says of its point, and the epochs that this stands for: a full training's, or those of the rung that it has
+/// come to. What a pruner ended on its way stands for the training that it was to be.
 fn said(trial: &TrialRow) -> (u32, TrialValue) {
     match (trial.state, trial.objective) {
         (TrialState::Diverged, _) => (trial.full_epochs, TrialValue::Diverged),
         (TrialState::Completed, Some(value)) => (trial.full_epochs, TrialValue::Value(value)),
+        (TrialState::Pruned, Some(value)) if trial.epoch < trial.to_epoch => {
+            (trial.full_epochs, TrialValue::Pruned(value))
+        }
         (TrialState::Pruned | TrialState::Waiting, Some(value)) => {
             (trial.epoch, TrialValue::Value(value))
         }
@@ -73,45 +77,51 @@ fn said(trial: &TrialRow) -> (u32, TrialValue) {
 }
 
 /// Trials whose objectives make the point's mean: those of the longest trainings. What was ended at a lower rung is no part of it.
-pub(crate) fn valued(trials: &[TrialRow]) -> impl Iterator<Item = &TrialRow> {
-    let with_value = |trial: &&TrialRow| matches!(said(trial).1, TrialValue::Value(_));
-    let most = counted(trials)
-        .filter(with_value)
-        .map(|trial| said(trial).0)
-        .max();
-    counted(trials).filter(move |trial| with_value(trial) && Some(said(trial).0) == most)
+pub(crate) fn valued(trials: &[TrialRow]) -> Vec<&TrialRow> {
+    let mut valued = counted(trials);
+    valued.retain(|trial| matches!(said(trial).1, TrialValue::Value(_) | TrialValue::Pruned(_)));
+    let most = valued.iter().map(|trial| said(trial).0).max();
+    valued.retain(|trial| Some(said(trial).0) == most);
+    valued
 }
 
 /// What the point's trials come to, those that diverged included; `None`: nothing to say yet.
 pub(crate) fn worth(trials: &[TrialRow]) -> Option<Worth> {
-    let diverged = counted(trials).filter(|trial| trial.state == TrialState::Diverged);
-    search::worth(diverged.chain(valued(trials)).map(|trial| said(trial).1)).ok()
+    let mut telling = counted(trials);
+    telling.retain(|trial| trial.state == TrialState::Diverged);
+    telling.extend(valued(trials));
+    search::worth(telling.into_iter().map(|trial| said(trial).1)).ok()
 }
 
 /// Trials that gave a point its value and have gone on since: promoted ones, until the next rung.
-pub(crate) fn gone_on(trials: &[TrialRow], value: PointValue) -> impl Iterator<Item = &TrialRow> {
-    counted(trials).filter(move |trial| {
+pub(crate) fn gone_on(trials: &[TrialRow], value: PointValue) -> Vec<&TrialRow> {
+    let mut gone_on = counted(trials);
+    gone_on.retain(|trial| {
         let trains = matches!(trial.state, TrialState::Queued | TrialState::Running);
         trains && trial.to_epoch > value.epochs && trial.most_epochs >= value.epochs
-    })
+    });
+    gone_on
 }
 
 /// What a point's trials gave, and whether all of them have ended.
 pub(crate) fn value(trials: &[TrialRow], objective: &Objective) -> PointValue {
-    let finished = counted(trials).all(|trial| trial.state.is_terminal());
+    let finished = counted(trials)
+        .iter()
+        .all(|trial| trial.state.is_terminal());
     let Some(worth) = worth(trials) else {
         return PointValue {
             finished,
             ..PointValue::default()
         };
     };
-    let repeats: BTreeSet<u32> = valued(trials).map(|trial| trial.repeat).collect();
+    let valued = valued(trials);
+    let repeats: BTreeSet<u32> = valued.iter().map(|trial| trial.repeat).collect();
     PointValue {
         finished,
         mean: Some(worth.mean),
         spread: worth.spread,
         repeats: repeats.len() as u32,
-        epochs: valued(trials).map(|trial| trial.epoch).max().unwrap_or(0),
+        epochs: valued.iter().map(|trial| trial.epoch).max().unwrap_or(0),
         score: Some(if objective.maximize {
             worth.mean
         } else {
@@ -123,7 +133,10 @@ pub(crate) fn value(trials: &[TrialRow], objective: &Objective) -> PointValue {
 /// A point that had finished gets one more trial.
 pub(super) fn reopen(store: &mut WorkingSet, sweep: &SweepRow, place: WinnerRef) -> Rows<()> {
     let trials = store.trials_of_point(sweep.key, place)?;
-    if trials.is_empty() || !counted(&trials).all(|trial| trial.state.is_terminal()) {
+    let finished = counted(&trials)
+        .iter()
+        .all(|trial| trial.state.is_terminal());
+    if trials.is_empty() || !finished {
         return Ok(());
     }
     if let Some(point) = store.point(sweep.key, place)? {
@@ -152,9 +165,13 @@ pub(super) fn refresh(
     let trials = store.trials_of_point(sweep.key, new.place)?;
     let value = value(&trials, &sweep.sweep.objective);
     store.set_point(sweep.key, new.place, value)?;
-    let others_done = counted(&trials)
-        .filter(|trial| trial.number != new.number)
-        .all(|trial| trial.state.is_terminal());
+    let mut others = counted(&trials);
+    if !others.iter().any(|trial| trial.number == new.number) {
+        // It was tried again while it ran: its point goes by the retry.
+        return Ok(());
+    }
+    others.retain(|trial| trial.number != new.number);
+    let others_done = others.iter().all(|trial| trial.state.is_terminal());
     let (was, is) = (
         old.state.is_terminal() && others_done,
         new.state.is_terminal() && others_done,

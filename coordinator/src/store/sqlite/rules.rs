@@ -244,7 +244,9 @@ pub(in crate::store) static RULES: &[Rule] = &[
         "WITH tested (sweep, mean) AS (SELECT t.sweep, avg(coalesce(json_extract(t.result_json, '$.metrics.test_accuracy'), \
          json_extract(t.result_json, '$.test_accuracy'))) FROM trials t JOIN sweeps s ON s.id = t.sweep JOIN trials w ON \
          w.sweep = t.sweep AND w.number = t.weights_of AND w.round = s.best_round AND w.point = s.best_point WHERE t.kind = \
-         'test' AND t.result_json <> '' AND json_valid(t.result_json) GROUP BY t.sweep) SELECT c.id, NULL, c.id, \
+         'test' AND t.result_json <> '' AND json_valid(t.result_json) AND NOT EXISTS (SELECT 1 FROM trials n WHERE n.sweep = \
+         t.sweep AND n.kind = 'test' AND n.weights_of = t.weights_of AND n.number > t.number AND n.result_json <> '') GROUP BY \
+         t.sweep) SELECT c.id, NULL, c.id, \
          c.test_accuracy, v.mean FROM sweeps c LEFT JOIN tested v ON v.sweep = c.id WHERE c.state = 'completed' AND \
          ((c.test_accuracy IS NULL) <> (v.mean IS NULL) OR abs(c.test_accuracy - v.mean) > 1e-9)"),
 
