@@ -1,8 +1,8 @@
 //! `attempts`.
 
 use super::{
-    Db, cells::params, command::Millis, error::Rows, statement::statements, stream::Stream,
-    sweeps::SweepKey, table::table,
+    Db, cells::params, command::Millis, database::Database as _, error::Rows,
+    statement::statements, stream::Stream, sweeps::SweepKey, table::table,
 };
 use crate::{
     ids::{AttemptNumber, Hash, RequestId, SessionId, Token, TrialNumber},

@@ -4,6 +4,7 @@ use super::{
     Db,
     cells::params,
     command::Millis,
+    database::Database as _,
     error::Rows,
     statement::statements,
     stream::Stream,

@@ -4,6 +4,7 @@ use super::{
     Db,
     cells::{Cells, params},
     command::Millis,
+    database::Database as _,
     error::Rows,
     history::TrialResult,
     statement::statements,

@@ -4,6 +4,7 @@ use super::{
     Db,
     attempts::AttemptKey,
     cells::params,
+    database::Database as _,
     error::Rows,
     statement::statements,
     sweeps::SweepKey,

@@ -1,15 +1,16 @@
 //! The store: all SQL, and the one writer.
 //!
 //! Whatever changes it is a [`Command`]; [`Store::apply`] answers after the commit, together with everything that was
-//! queued at that moment. What a command does is written once, over rows (`apply/`); two things keep rows, under
-//! one conformance suite: SQLite, and memory (the simulation's disk). Reads are concrete queries on read-only
-//! connections, through [`Store::read`].
+//! queued at that moment. What a command does stands in `apply/`, over the rows in memory that `working/` keeps of what is
+//! under way; a group of commands is stored by a handful of statements. Each table has a file, named like it: the row, its
+//! columns and its queries. Reads run on read-only connections, through [`Store::read`].
 
 mod apply;
 mod attempts;
 mod blobs;
 mod cells;
 pub mod command;
+mod database;
 mod error;
 mod events;
 mod history;

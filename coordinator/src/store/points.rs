@@ -3,6 +3,7 @@
 use super::{
     Db,
     cells::{Bind as _, params},
+    database::Database as _,
     error::Rows,
     statement::statements,
     stream::Stream,

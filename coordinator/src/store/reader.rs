@@ -149,7 +149,7 @@ impl Reader {
 
     /// All sweeps, oldest first.
     pub async fn sweeps(&self) -> Result<Vec<SweepSummary>, StoreError> {
-        self.read(|db| queries::sweeps(db)).await
+        self.read(queries::sweeps).await
     }
 
     /// The sweep of that name; the newest for `None` or an empty one.
@@ -293,11 +293,11 @@ impl Reader {
 
     /// Hashes of all blobs that lie in the folder beside the database.
     pub async fn blobs(&self) -> Result<Vec<Hash>, StoreError> {
-        self.read(|db| blobs::stored(db)).await
+        self.read(blobs::stored).await
     }
 
     /// Attempts that run.
     pub async fn open_attempts(&self) -> Result<Vec<OpenAttempt>, StoreError> {
-        self.read(|db| queries::open_attempts(db)).await
+        self.read(queries::open_attempts).await
     }
 }

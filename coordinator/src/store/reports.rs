@@ -1,8 +1,8 @@
 //! `reports`.
 
 use super::{
-    Db, attempts::AttemptKey, cells::params, command::Millis, error::Rows, statement::statements,
-    stream::Stream, sweeps::SweepKey, table::table,
+    Db, attempts::AttemptKey, cells::params, command::Millis, database::Database as _, error::Rows,
+    statement::statements, stream::Stream, sweeps::SweepKey, table::table,
 };
 use crate::ids::{AttemptNumber, Hash, TrialNumber};
 

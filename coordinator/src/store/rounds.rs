@@ -3,6 +3,7 @@
 use super::{
     Db,
     cells::params,
+    database::Database as _,
     error::Rows,
     statement::statements,
     sweeps::SweepKey,

@@ -6,6 +6,7 @@ use std::{cmp::Ordering, collections::VecDeque};
 use super::{
     Db, StoreError,
     cells::{Cells, Row, Value},
+    database::Database as _,
     error::Rows,
     statement::Statement,
     table::Stored,

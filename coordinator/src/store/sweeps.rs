@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{
     Db, StoreError,
     cells::{Cells, Value, params},
+    database::Database as _,
     error::Rows,
     statement::statements,
     table::{Column, Role, Stored, table},

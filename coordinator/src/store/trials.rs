@@ -8,6 +8,7 @@ use super::{
     Db,
     cells::{Bind as _, Value, params},
     command::Millis,
+    database::Database as _,
     error::Rows,
     history::{TrialFilter, TrialPlace, TrialSort},
     statement::{Statement, statements},

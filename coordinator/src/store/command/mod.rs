@@ -1,5 +1,5 @@
-//! Everything that changes the store: one [`Command`] per kind of change, and what it answers. Plain data, so that two
-//! appliers (SQLite, memory) can be held to the same answers.
+//! Everything that changes the store: one [`Command`] per kind of change, and what it answers. Plain data: what is applied
+//! one by one can be held against what is applied in groups.
 
 mod attempt;
 mod decision;

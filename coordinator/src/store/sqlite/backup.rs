@@ -6,7 +6,9 @@ use super::{
     db::Db,
     file::{foreign, open_for_reading, open_for_writing, says},
 };
-use crate::store::{OpenError, cells::params, lock, statement::statements};
+use crate::store::{
+    OpenError, cells::params, database::Database as _, lock, statement::statements,
+};
 
 statements! {
     VACUUM = Statement::plain("", "VACUUM INTO ?1");

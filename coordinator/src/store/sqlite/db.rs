@@ -20,10 +20,9 @@ use sqlx::{
 
 use crate::store::{
     StoreError,
-    cells::{Cells, Row, Value},
+    cells::{Row, Value},
+    database::Database,
     error::Rows,
-    statement::Statement,
-    table::{Record, Role, Stored},
 };
 
 /// A connection.
@@ -57,106 +56,6 @@ impl Db {
         self.current
     }
 
-    /// All rows that a statement finds.
-    pub(in crate::store) fn all<T: Stored>(
-        &self,
-        statement: &'static Statement,
-        params: Vec<Value>,
-    ) -> Rows<Vec<T>> {
-        let rows = self.rows(statement.sql(), params)?;
-        read_all(&rows, statement)
-    }
-
-    /// The first row that a statement finds.
-    pub(in crate::store) fn first<T: Stored>(
-        &self,
-        statement: &'static Statement,
-        params: Vec<Value>,
-    ) -> Rows<Option<T>> {
-        let sql = statement.sql();
-        let query = sqlx::query_with(sql, arguments(sql, params)?);
-        let row = wait_for(query.fetch_optional(&mut *self.connection.borrow_mut()))?;
-        row.map(|row| T::read(&mut Cells::of(&row, statement.table(), 0)))
-            .transpose()
-    }
-
-    /// All rows that a statement over many keys finds; `keys` are the keys' values, one key after the other.
-    pub(in crate::store) fn all_at<T: Stored>(
-        &self,
-        statement: &'static Statement,
-        keys: Vec<Value>,
-    ) -> Rows<Vec<T>> {
-        let mut found = Vec::new();
-        each_part(statement, keys, |sql, part| {
-            found.extend(read_all(&self.rows(sql, part)?, statement)?);
-            Ok(())
-        })?;
-        Ok(found)
-    }
-
-    /// Runs a statement; gives the number of rows it changed.
-    pub(in crate::store) fn run(
-        &self,
-        statement: &'static Statement,
-        params: Vec<Value>,
-    ) -> Rows<u64> {
-        self.execute(statement.sql(), params)
-    }
-
-    /// Runs a statement over many rows' values, one row after the other; gives the number of rows it changed.
-    pub(in crate::store) fn run_over(
-        &self,
-        statement: &'static Statement,
-        values: Vec<Value>,
-    ) -> Rows<u64> {
-        let mut changed = 0;
-        each_part(statement, values, |sql, part| {
-            changed += self.execute(sql, part)?;
-            Ok(())
-        })?;
-        Ok(changed)
-    }
-
-    /// The same, where each row must change one row of the table.
-    pub(in crate::store) fn store(
-        &self,
-        statement: &'static Statement,
-        values: Vec<Value>,
-    ) -> Rows<()> {
-        let rows = values.len() / statement.parameters();
-        match self.run_over(statement, values)? {
-            changed if changed == rows as u64 => Ok(()),
-            // What the file says is not what the command saw: somebody has written beside the writer.
-            _ => Err(StoreError::Fenced),
-        }
-    }
-
-    /// New rows.
-    pub(in crate::store) fn insert<'a, R: Record + 'a>(
-        &self,
-        statement: &'static Statement,
-        rows: impl Iterator<Item = &'a R>,
-    ) -> Rows<()> {
-        let mut values = Vec::new();
-        rows.for_each(|row| row.bind(&mut values));
-        self.store(statement, values)
-    }
-
-    /// What may change of rows, each with the values that guard it.
-    pub(in crate::store) fn update<'a, R: Record + 'a>(
-        &self,
-        statement: &'static Statement,
-        rows: impl Iterator<Item = (&'a R, Vec<Value>)>,
-    ) -> Rows<()> {
-        let mut values = Vec::new();
-        for (row, guard) in rows {
-            row.bind_only(Role::Key, &mut values);
-            row.bind_only(Role::Changing, &mut values);
-            values.extend(guard);
-        }
-        self.store(statement, values)
-    }
-
     /// Runs one read on one snapshot of the file.
     pub(in crate::store) fn on_snapshot<T>(&self, read: impl FnOnce(&Self) -> Rows<T>) -> Rows<T> {
         self.execute("BEGIN", Vec::new())?;
@@ -174,24 +73,6 @@ impl Db {
     /// Closes the file, so that whoever comes next finds its log folded in.
     pub(in crate::store) fn close(self) {
         wait_for(self.connection.into_inner().close()).ok();
-    }
-
-    /// All rows of a constant text.
-    pub(in crate::store) fn rows(
-        &self,
-        sql: &'static str,
-        params: Vec<Value>,
-    ) -> Rows<Vec<SqliteRow>> {
-        let query = sqlx::query_with(sql, arguments(sql, params)?);
-        Ok(wait_for(
-            query.fetch_all(&mut *self.connection.borrow_mut()),
-        )?)
-    }
-
-    fn execute(&self, sql: &'static str, params: Vec<Value>) -> Rows<u64> {
-        let query = sqlx::query_with(sql, arguments(sql, params)?);
-        let done = wait_for(query.execute(&mut *self.connection.borrow_mut()))?;
-        Ok(done.rows_affected())
     }
 
     /// How SQLite goes about a statement, step by step.
@@ -214,28 +95,21 @@ impl Db {
     }
 }
 
-fn read_all<T: Stored>(rows: &[SqliteRow], statement: &Statement) -> Rows<Vec<T>> {
-    let read = |row| T::read(&mut Cells::of(row, statement.table(), 0));
-    rows.iter().map(|row| read(row)).collect()
-}
+impl Database for Db {
+    type Row = SqliteRow;
 
-/// Gives the rows' values to as few texts as there are.
-fn each_part(
-    statement: &'static Statement,
-    values: Vec<Value>,
-    mut each: impl FnMut(&'static str, Vec<Value>) -> Rows<()>,
-) -> Rows<()> {
-    let (texts, parameters) = (statement.texts(), statement.parameters());
-    debug_assert_eq!(values.len() % parameters, 0, "{}", texts[0]);
-    let mut rows = values.len() / parameters;
-    let mut values = values.into_iter();
-    while rows > 0 {
-        let power = rows.ilog2().min(texts.len() as u32 - 1);
-        let part = values.by_ref().take(parameters << power).collect();
-        each(&texts[power as usize], part)?;
-        rows -= 1 << power;
+    fn rows(&self, sql: &'static str, params: Vec<Value>) -> Rows<Vec<SqliteRow>> {
+        let query = sqlx::query_with(sql, arguments(sql, params)?);
+        Ok(wait_for(
+            query.fetch_all(&mut *self.connection.borrow_mut()),
+        )?)
     }
-    Ok(())
+
+    fn execute(&self, sql: &'static str, params: Vec<Value>) -> Rows<u64> {
+        let query = sqlx::query_with(sql, arguments(sql, params)?);
+        let done = wait_for(query.execute(&mut *self.connection.borrow_mut()))?;
+        Ok(done.rows_affected())
+    }
 }
 
 impl Row for SqliteRow {

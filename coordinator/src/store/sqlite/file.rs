@@ -10,6 +10,7 @@ use sqlx::{
 use super::db::{Db, NOT_A_DATABASE, primary_code, wait_for};
 use crate::store::{
     OpenError, StoreError,
+    database::Database as _,
     error::Rows,
     statement::{Statement, statements},
 };

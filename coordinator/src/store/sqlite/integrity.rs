@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{db::Db, file::in_memory_as};
-use crate::store::{error::Rows, statement::statements};
+use crate::store::{database::Database as _, error::Rows, statement::statements};
 
 statements! {
     CHECK = Statement::plain("integrity_check", "PRAGMA integrity_check(1000)");

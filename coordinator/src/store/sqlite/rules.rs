@@ -4,6 +4,7 @@
 use super::db::Db;
 use crate::store::{
     cells::Cells,
+    database::Database as _,
     error::Rows,
     table::{Stored as _, columns},
 };

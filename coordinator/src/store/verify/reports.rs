@@ -109,7 +109,12 @@ fn check_late(
         let of = report.attempt;
         let numbered = |n: u32| attempts.iter().find(|attempt| attempt.attempt.0 == n);
         let replaced = numbered(of.0.saturating_add(1)).map(|newer| newer.started);
-        let ended = numbered(of.0).and_then(|attempt| attempt.ended);
+        let own = numbered(of.0);
+        if own.is_some_and(|attempt| attempt.excused) {
+            // A coordinator ended meanwhile, and the next one's clock may have been another.
+            continue;
+        }
+        let ended = own.and_then(|attempt| attempt.ended);
         let end = [replaced, ended].into_iter().flatten().min();
         if let Some(end) = end.filter(|end| report.at > *end) {
             findings.wrong(

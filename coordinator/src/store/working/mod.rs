@@ -12,6 +12,7 @@ use std::cell::{RefCell, RefMut};
 use super::{
     Db, StoreError, apply, attempts,
     command::{Command, Reply},
+    database::Database as _,
     error::Rows,
     events,
     sqlite::incarnation,
