@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use hone_coordinator::{
     ids::{RequestId, SessionId, SweepId, Token, TrialNumber},
     store::{
-        NewRound, NewSweep, NewTrial, Objective, Outcome, Store,
+        NewRound, NewSweep, NewTrial, Objective, Outcome, Seed, Store,
         command::{
             Action, ChangeSweep, Decide, Epoch, Finish, Grant, LaunchSweep, Lines, Operation,
             Report, SweepChange,
@@ -29,8 +29,7 @@ pub async fn fill(database: &Path, name: &str, trials: u64, ends: bool) {
     let round = Action::Round(NewRound {
         round: 1,
         points: POINTS,
-        rungs: vec![EPOCHS],
-        rung_points: vec![POINTS],
+        rungs: vec![(EPOCHS, POINTS)],
         repeats: 1,
         top: None,
         box_json: "[]".to_owned(),
@@ -68,10 +67,10 @@ pub async fn fill(database: &Path, name: &str, trials: u64, ends: bool) {
 fn launch(name: &str) -> LaunchSweep {
     let definition = sweep(name);
     LaunchSweep {
+        name: name.to_owned(),
         sweep: NewSweep {
-            name: name.to_owned(),
             identity: name.to_owned(),
-            seed: definition.seed,
+            seed: Seed(definition.seed),
             trainer: definition.trainer.clone(),
             objective: Objective {
                 metric: "score".to_owned(),
