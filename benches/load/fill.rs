@@ -70,7 +70,7 @@ fn launch(name: &str) -> LaunchSweep {
     LaunchSweep {
         sweep: NewSweep {
             name: name.to_owned(),
-            identity: name.to_owned(),
+            identity: definition.identity.clone(),
             seed: definition.seed,
             trainer: definition.trainer.clone(),
             objective: Objective {

@@ -20,7 +20,9 @@ use crate::{
 
 /// A launch, and what the driver would make of it.
 pub fn launch(request: v1::LaunchRequest) -> Result<(Launch, SweepPlan), Error> {
-    let (sweep, plan) = definition::parse(settled::launched(request.sweep)?)?;
+    let definition = settled::launched(request.sweep)?;
+    check_identity(&definition)?;
+    let (sweep, plan) = definition::parse(definition)?;
     let before = request.data_before.iter();
     let launch = Launch {
         data: request.data.map(pin).transpose()?,
@@ -39,6 +41,20 @@ pub fn launch(request: v1::LaunchRequest) -> Result<(Launch, SweepPlan), Error> 
         ));
     }
     Ok((launch, plan))
+}
+
+/// What makes two files the same sweep is made of the file itself: another identity would join sweeps that are not the same, and
+/// the checker would accuse the row.
+fn check_identity(definition: &v1::SweepDefinition) -> Result<(), Error> {
+    let hash = blake3::hash(definition.canonical_json.as_bytes()).to_hex();
+    if definition.identity == *hash.as_str() {
+        return Ok(());
+    }
+    let problem = format!(
+        "is {:?}, and must be the blake3 hash of canonical_json, {hash}",
+        definition.identity
+    );
+    Err(Error::input("sweep.identity", problem))
 }
 
 fn pin(pin: v1::DataPin) -> Result<DataSet, Error> {
