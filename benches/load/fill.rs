@@ -76,7 +76,7 @@ fn launch(name: &str) -> LaunchSweep {
             objective: Objective {
                 metric: "score".to_owned(),
                 maximize: true,
-                best: false,
+                at_best: false,
                 target: None,
             },
             data_source: None,

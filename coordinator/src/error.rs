@@ -2,7 +2,10 @@
 
 use tonic::{Code, Status};
 
-use crate::store::StoreError;
+use crate::{
+    definition::{DefinitionError, Unreadable},
+    store::StoreError,
+};
 
 /// Why a request was not carried out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -66,6 +69,18 @@ impl From<Error> for Status {
             tracing::error!(%error, "request failed");
         }
         Self::new(error.code(), error.to_string())
+    }
+}
+
+impl From<DefinitionError> for Error {
+    fn from(error: DefinitionError) -> Self {
+        Self::input(error.path, error.message)
+    }
+}
+
+impl From<Unreadable> for Error {
+    fn from(error: Unreadable) -> Self {
+        Self::Broken(error.to_string())
     }
 }
 

@@ -4,9 +4,8 @@ use serde_json::Value;
 
 use crate::{
     Error,
-    driver::{SweepPlan, epochs_of_minutes},
+    definition::{self, SweepDefinition, epochs_of_minutes},
     ids::{SweepId, TrialNumber},
-    rpc::convert::{definition, settled},
     search::{Budget, Extension, Strategy},
     state::State,
     store::{StoreError, SweepDetail, command::ExtendSweep},
@@ -55,30 +54,29 @@ impl State {
             }
         }
         self.may_go_on(id, &detail.sweep)?;
-        let (_, plan) = definition::parse(definition::stored(&detail.sweep.definition)?)?;
+        let now = definition::parse(&definition::stored(&detail.sweep.definition)?)?;
         let added = Extension {
-            epochs: self.epochs_of(&plan, by, &detail.check_json)?,
-            first_trial: plan.search_number(detail.next_number),
+            epochs: self.epochs_of(&now, by, &detail.check_json)?,
+            first_trial: now.search_number(detail.next_number),
         };
-        let definition = settled::with_extension(&detail.sweep.definition, added)?;
-        let (_, extended) = definition::parse(definition::stored(&definition)?)
-            .map_err(|error| Error::Refused(format!("{id}: {error}")))?;
-        let search = extended
-            .make_search()
+        let definition = definition::with_extension(&detail.sweep.definition, added)?;
+        let extended = definition::parse(&definition::stored(&definition)?)?;
+        let plan = extended
+            .plan()
             .map_err(|error| Error::Refused(format!("{id}: {error}")))?;
         Ok(ExtendSweep {
             sweep: id.clone(),
             definition,
             first_trial: TrialNumber(detail.next_number),
-            reserve: extended.last_reserved(search.plan()),
+            reserve: extended.last_reserved(&plan),
             actor: crate::store::command::USER.to_owned(),
             reason: format!("{} epochs more", added.epochs),
             at: self.clock.unix_ms(),
         })
     }
 
-    fn epochs_of(&self, plan: &SweepPlan, by: Budget, check: &str) -> Result<u64, Error> {
-        let Strategy::Planned(planned) = &plan.search.strategy else {
+    fn epochs_of(&self, now: &SweepDefinition, by: Budget, check: &str) -> Result<u64, Error> {
+        let Strategy::Planned(planned) = &now.search.strategy else {
             // Refused with the reason when the plan is made.
             return Ok(by.epochs(1).unwrap_or(0));
         };

@@ -1,6 +1,6 @@
 //! The coordinator of hone: it decides. It knows nothing of candle, nor what a CNN is.
 //!
-//! In reading order: [`search`] proposes and ranks points, [`trial`] and [`sweep`] are the state machines, [`store`]
+//! In reading order: [`search`] proposes and ranks points, [`definition`] is what is stored of a sweep, [`trial`] and [`sweep`] are the state machines, [`store`]
 //! keeps everything, `driver` turns results into decisions, [`granting`] and [`attempts`] are what workers ask and say,
 //! [`leases`] and the `reaper` give time and take it away, and [`rpc`] is the edge where messages become values.
 
@@ -9,6 +9,7 @@ pub mod blobs;
 pub mod clock;
 pub mod config;
 mod connected;
+pub mod definition;
 mod driver;
 mod earlier;
 mod error;

@@ -3,10 +3,9 @@
 use std::ops::Range;
 
 use crate::{
-    Error,
+    Error, definition,
     ids::{SweepId, TrialNumber},
     leases::TrialKey,
-    rpc::convert::definition,
     state::State,
     store::{
         StoreError, SweepRow,
@@ -94,13 +93,13 @@ impl State {
         trial: TrialNumber,
     ) -> Result<Vec<Range<u64>>, Error> {
         let detail = self.store.read().sweep(sweep).await?;
-        let (_, plan) = definition::parse(definition::stored(&detail.sweep.definition)?)?;
-        if plan.awaits_rate() {
+        let definition = definition::parse(&definition::stored(&detail.sweep.definition)?)?;
+        if definition.awaits_rate() {
             return Ok(Vec::new());
         }
-        let search = plan
-            .make_search()
+        let search = definition
+            .search()
             .map_err(|error| Error::Refused(format!("{sweep}: {error}")))?;
-        Ok(plan.hinge_on(&search, trial))
+        Ok(definition.hinge_on(&search, trial))
     }
 }

@@ -18,6 +18,7 @@ use crate::{
     config::{Limits, Timing},
     ids::{AttemptRef, SweepId, TrialNumber},
     leases::Leases,
+    search::Plan,
     secrets::Secrets,
     session::Sessions,
     store::{Store, command::Epoch},
@@ -66,6 +67,7 @@ pub(crate) struct State {
     live: watch::Sender<BTreeMap<SweepId, LiveSweep>>,
     dirty: Mutex<BTreeSet<SweepId>>,
     values: Mutex<BTreeMap<SweepId, Vec<EpochValue>>>,
+    plan: Mutex<Option<(Vec<u8>, Plan)>>,
     bell: Notify,
     draining: AtomicBool,
 }
@@ -93,6 +95,7 @@ impl State {
             live: watch::Sender::default(),
             dirty: Mutex::default(),
             values: Mutex::default(),
+            plan: Mutex::default(),
             bell: Notify::new(),
             draining: AtomicBool::new(false),
         }
@@ -174,6 +177,18 @@ impl State {
 
     fn values(&self) -> MutexGuard<'_, BTreeMap<SweepId, Vec<EpochValue>>> {
         self.values.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps the plan of a definition that is about to be stored, so that the driver need not make it again.
+    pub(crate) fn keep_plan(&self, stored: &[u8], plan: Plan) {
+        let mut kept = self.plan.lock().unwrap_or_else(PoisonError::into_inner);
+        *kept = Some((stored.to_vec(), plan));
+    }
+
+    /// The plan of this definition, if it was the last one that was made.
+    pub(crate) fn take_plan(&self, stored: &[u8]) -> Option<Plan> {
+        let mut kept = self.plan.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(kept.take_if(|(of, _)| of == stored)?.1)
     }
 
     /// Something changed that concerns every sweep.

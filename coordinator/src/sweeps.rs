@@ -2,11 +2,10 @@
 
 use crate::{
     Error,
-    driver::SweepPlan,
+    definition::{SweepDefinition, stored, versions},
     ids::{Hash, RequestId, SweepId},
     leases::{Directive, TrialKey},
     retry::Revived,
-    rpc::convert::definition::{stored, versions},
     state::State,
     store::{
         DataSet, NewSweep, SweepRow,
@@ -39,8 +38,9 @@ impl State {
     pub(crate) async fn launch(
         &self,
         mut wanted: Launch,
-        plan: &SweepPlan,
+        definition: &SweepDefinition,
     ) -> Result<Launched, Error> {
+        let plan = definition.plan()?;
         let same = self.same_sweep(&wanted).await?;
         if let Some(same) = &same
             && !matches!(
@@ -61,10 +61,11 @@ impl State {
                 Revived::BuiltUpon => wanted.again = true,
             }
         }
-        if let (Some(from), true) = (&plan.from, same.is_none() || wanted.again) {
-            let definition = &wanted.sweep.definition;
-            wanted.sweep.definition = self.with_earlier(definition, plan, from).await?;
+        if let (Some(from), true) = (&definition.from, same.is_none() || wanted.again) {
+            let stored = &wanted.sweep.definition;
+            wanted.sweep.definition = self.with_earlier(stored, definition, from).await?;
         }
+        self.keep_plan(&wanted.sweep.definition, plan);
         let launch = LaunchSweep {
             sweep: wanted.sweep,
             data: wanted.data,

@@ -5,19 +5,16 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{
-    SweepPlan,
     actions::{action, check_trial, plan_actions},
     ending::End,
     losses::Losses,
-    rate::epochs_of_minutes,
     results::{event, findings, test_accuracy},
     retries::Retries,
-    spec::NoSuchPlace,
 };
 use crate::{
+    definition::{self, DefinitionError, SweepDefinition, epochs_of_minutes},
     ids::{Hash, SweepId, TrialNumber},
-    rpc::convert::settled,
-    search::{self, Budget, Decision, DefinitionError, Search, Strategy, TrialEvent, Winner},
+    search::{self, Budget, Decision, Plan, Search, Strategy, TrialEvent, Winner},
     store::{
         TIES, TrialResult, WinnerRef,
         command::{Action, Decide},
@@ -32,9 +29,9 @@ const FIRST_TRIALS: u64 = 5;
 #[derive(Debug)]
 pub struct ActiveSweep {
     pub(super) id: SweepId,
-    pub(super) plan: SweepPlan,
+    pub(super) sweep: SweepDefinition,
     /// Encoded, as it is stored.
-    definition: Vec<u8>,
+    stored: Vec<u8>,
     /// `None` until a budget in minutes is known in epochs.
     pub(super) search: Option<Search>,
     /// Number of the newest applied decision.
@@ -79,21 +76,22 @@ impl ActiveSweep {
     /// `retries` are known from the start: a search cannot take back what it was told.
     pub fn new(
         id: SweepId,
-        plan: SweepPlan,
-        definition: Vec<u8>,
+        sweep: SweepDefinition,
+        planned: Option<Plan>,
+        stored: Vec<u8>,
         decisions: u64,
         checked: bool,
         retries: Retries,
     ) -> Result<Self, DefinitionError> {
         Ok(Self {
             id,
-            search: if plan.awaits_rate() {
-                None
-            } else {
-                Some(plan.make_search()?)
+            search: match planned {
+                _ if sweep.awaits_rate() => None,
+                Some(plan) => Some(sweep.search_along(plan)?),
+                None => Some(sweep.search()?),
             },
-            plan,
-            definition,
+            sweep,
+            stored,
             decisions,
             seen: 0,
             planned: false,
@@ -126,19 +124,19 @@ impl ActiveSweep {
     /// Numbers of trials that were planned before the sweep was extended; those that the store lacks are never trained.
     pub fn closed_trials(&self) -> Vec<TrialNumber> {
         let closed = self.search.iter().flat_map(|s| s.plan().closed_trials());
-        closed.map(|number| self.plan.number(number)).collect()
+        closed.map(|number| self.sweep.number(number)).collect()
     }
 
     /// One of the [`closed_trials`](Self::closed_trials) that the store lacks.
     pub fn give_up(&mut self, number: TrialNumber) {
-        let number = self.plan.search_number(number.0);
+        let number = self.sweep.search_number(number.0);
         if let Some(search) = &mut self.search {
             search.give_up(number);
         }
     }
 
     fn tell(&mut self, number: TrialNumber, event: TrialEvent) {
-        let trial = self.plan.search_number(self.retries.original(number).0);
+        let trial = self.sweep.search_number(self.retries.original(number).0);
         if let Some(search) = &mut self.search {
             search.apply(&search::TrialResult { trial, event });
         }
@@ -150,21 +148,20 @@ impl ActiveSweep {
         let compares = rounds
             .iter()
             .any(|round| round.pruner != search::Pruner::None);
-        compares.then(|| self.plan.search.objective.metric.clone())
+        compares.then(|| self.sweep.search.objective.metric.clone())
     }
 
     /// Takes in the value after one epoch. Epochs of a trial come in order.
     pub fn epoch(&mut self, trial: TrialNumber, epoch: u32, value: f64) {
-        if self.retries.replaced(trial) || !value.is_finite() {
+        if self.retries.replaced(trial) {
             return;
         }
-        let objective = &self.plan.search.objective;
-        let values = self.running.entry(trial).or_insert(value);
-        *values = objective.of_curve([*values, value]).unwrap_or(value);
-        let event = TrialEvent::Report {
-            epoch,
-            objective: *values,
+        let before = self.running.get(&trial).copied();
+        let Some(objective) = self.sweep.search.objective.fold(before, Some(value)) else {
+            return;
         };
+        self.running.insert(trial, objective);
+        let event = TrialEvent::Report { epoch, objective };
         self.tell(trial, event);
     }
 
@@ -223,27 +220,27 @@ impl ActiveSweep {
         self.decisions = self.decisions.max(number);
     }
 
-    fn actions(&mut self, around: Around) -> Result<Vec<Action>, NoSuchPlace> {
+    fn actions(&mut self, around: Around) -> Result<Vec<Action>, DefinitionError> {
         let mut actions = Vec::new();
         if !self.planned {
             self.planned = true;
             let mut check = TrialNumber(1);
             if let Some(search) = &self.search {
-                actions.extend(plan_actions(&self.plan, search.plan()));
-                check = self.plan.check_number(search.plan());
+                actions.extend(plan_actions(&self.sweep, search.plan()));
+                check = self.sweep.check_number(search.plan());
             }
             if !matches!(self.check, Check::Over) {
-                let check = check_trial(&self.plan, check)?;
+                let check = check_trial(&self.sweep, check)?;
                 actions.push(Action::Enqueue(vec![check]));
             }
         }
         if !self.pass_check(around.slots, &mut actions) {
             return Ok(actions);
         }
-        if let (Some(then), Some(now)) = (self.plan.earlier_data, around.data)
+        if let (Some(then), Some(now)) = (self.sweep.earlier_data, around.data)
             && then != now
         {
-            let from = self.plan.from.as_deref().unwrap_or_default();
+            let from = self.sweep.from.as_deref().unwrap_or_default();
             actions.push(Action::Fail {
                 reason: format!(
                     "the trials of {from} were trained on data with the hash {then}, these have {now}: leave `from` out"
@@ -290,7 +287,7 @@ impl ActiveSweep {
 
     /// Turns a budget in minutes into epochs, once, and plans.
     fn measure(&mut self, check: &Value, slots: u32) -> Result<Vec<Action>, String> {
-        let Strategy::Planned(planned) = &mut self.plan.search.strategy else {
+        let Strategy::Planned(planned) = &self.sweep.search.strategy else {
             return Err("only a planned search has a budget".to_owned());
         };
         let Budget::Minutes(minutes) = planned.budget else {
@@ -301,20 +298,18 @@ impl ActiveSweep {
         let words = format!(
             "the budget of {minutes} min is {epochs} epochs: what the check has measured, on {used} slot(s)"
         );
-        planned.budget = Budget::Epochs(epochs);
         // The check was the first trial, and until now the only one beside its retries.
         let checks = self.retries.newest(TrialNumber(1)).0;
-        self.plan.checks_before = checks;
-        let search = self
-            .plan
-            .make_search()
-            .map_err(|error| format!("{words}. {error}"))?;
-        self.definition = settled::with_budget(&self.definition, epochs, checks)
+        self.stored = definition::with_budget(&self.stored, epochs, checks)
             .map_err(|error| error.to_string())?;
+        let measured = definition::stored(&self.stored).map_err(|error| error.to_string())?;
+        let refused = |error| format!("{words}. {error}");
+        self.sweep = definition::parse(&measured).map_err(refused)?;
+        let search = self.sweep.search().map_err(refused)?;
         let mut actions = vec![Action::Settle {
-            definition: self.definition.clone(),
+            definition: self.stored.clone(),
         }];
-        actions.extend(plan_actions(&self.plan, search.plan()));
+        actions.extend(plan_actions(&self.sweep, search.plan()));
         actions.push(Action::Warn {
             key: "budget".to_owned(),
             text: words,
@@ -334,7 +329,7 @@ impl ActiveSweep {
         &mut self,
         want: usize,
         actions: &mut Vec<Action>,
-    ) -> Result<(), NoSuchPlace> {
+    ) -> Result<(), DefinitionError> {
         if self.end.is_some() {
             return Ok(());
         }
@@ -343,7 +338,7 @@ impl ActiveSweep {
         };
         let mut new = Vec::new();
         for decision in search.decide(want) {
-            match action(&self.plan, search.plan(), &decision)? {
+            match action(&self.sweep, search.plan(), &decision)? {
                 Some(Action::Enqueue(trials)) => new.extend(trials),
                 Some(mut other) => {
                     if let Action::Promote { trial, .. } | Action::Prune { trial, .. } = &mut other

@@ -4,16 +4,12 @@
 mod actions;
 mod active;
 mod ending;
-mod fitting;
 mod load;
 mod losses;
 mod nets;
-mod plan;
-mod rate;
 pub(crate) mod replay;
 mod results;
 mod retries;
-mod spec;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -31,9 +27,6 @@ use crate::{
     sweep::SweepState,
 };
 use active::{ActiveSweep, Around};
-pub(crate) use fitting::fitting;
-pub use plan::SweepPlan;
-pub(crate) use rate::epochs_of_minutes;
 
 /// Queued trials kept ready: enough that no worker waits for the driver, few enough that a million points are not
 /// stored before they are wanted.

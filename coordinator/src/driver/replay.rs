@@ -4,14 +4,13 @@
 use std::collections::BTreeMap;
 
 use super::{
-    SweepPlan,
     active::{ActiveSweep, Around},
     retries::Retries,
 };
 use crate::{
     Error,
+    definition::{self, SweepDefinition},
     ids::{SweepId, TrialNumber},
-    rpc,
     store::{NewRound, NewTrial, StoreError, TrialResult, WinnerRef, Wish, command::Action},
 };
 
@@ -34,8 +33,8 @@ enum Told {
 #[derive(Debug)]
 pub struct Replay {
     id: SweepId,
-    plan: SweepPlan,
-    definition: Vec<u8>,
+    definition: SweepDefinition,
+    stored: Vec<u8>,
     sweep: ActiveSweep,
     retries: Retries,
     told: Vec<Told>,
@@ -75,18 +74,18 @@ impl Replay {
     ///
     /// # Errors
     /// A definition that cannot be read.
-    pub fn new(id: SweepId, definition: &[u8]) -> Result<Option<Self>, Error> {
-        let stored = rpc::convert::definition::stored(definition)?;
-        if !rpc::convert::definition::versions(&stored).same_search() {
+    pub fn new(id: SweepId, stored: &[u8]) -> Result<Option<Self>, Error> {
+        let message = definition::stored(stored)?;
+        if !definition::versions(&message).same_search() {
             return Ok(None);
         }
-        let (_, plan) = rpc::convert::definition::parse(stored)?;
+        let definition = definition::parse(&message)?;
         Ok(Some(Self {
-            sweep: make(&id, &plan, definition, Retries::default())?,
-            ends_early: plan.search.objective.target.is_some(),
+            sweep: make(&id, &definition, stored, Retries::default())?,
+            ends_early: definition.search.objective.target.is_some(),
             id,
-            plan,
-            definition: definition.to_vec(),
+            definition,
+            stored: stored.to_vec(),
             retries: Retries::default(),
             told: Vec::new(),
             stale: false,
@@ -179,7 +178,8 @@ impl Replay {
             return;
         }
         // It was made once of the same definition.
-        let Ok(sweep) = make(&self.id, &self.plan, &self.definition, self.retries.clone()) else {
+        let retries = self.retries.clone();
+        let Ok(sweep) = make(&self.id, &self.definition, &self.stored, retries) else {
             return;
         };
         self.sweep = sweep;
@@ -245,12 +245,12 @@ impl Decided {
 
 fn make(
     id: &SweepId,
-    plan: &SweepPlan,
-    definition: &[u8],
+    definition: &SweepDefinition,
+    stored: &[u8],
     retries: Retries,
 ) -> Result<ActiveSweep, Error> {
-    let (plan, checked) = (plan.clone(), !plan.check);
-    ActiveSweep::new(id.clone(), plan, definition.to_vec(), 0, checked, retries)
+    let (definition, stored, checked) = (definition.clone(), stored.to_vec(), !definition.check);
+    ActiveSweep::new(id.clone(), definition, None, stored, 0, checked, retries)
         .map_err(|error| Error::Broken(error.to_string()))
 }
 

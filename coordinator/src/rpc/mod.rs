@@ -13,12 +13,10 @@ pub use sweeps::SweepService;
 
 use std::sync::Arc;
 
-use hone_proto::v1;
 use tonic::Status;
 
 use crate::{
     Error,
-    search::Search,
     state::{State, detached},
 };
 
@@ -32,13 +30,4 @@ where
     Work: Future<Output = Result<T, Error>> + Send + 'static,
 {
     Ok(detached(work(Arc::clone(state))).await?)
-}
-
-/// The search of a sweep before any result, without storing anything: its plan is what `hone plan` prints. Of a budget in
-/// minutes that nothing has measured yet, a plan of twenty trainings.
-pub fn plan(definition: v1::SweepDefinition) -> Result<Search, Error> {
-    let (_, sweep) = convert::definition::parse(definition)?;
-    sweep
-        .make_search()
-        .map_err(|error| Error::input(error.path, error.message))
 }

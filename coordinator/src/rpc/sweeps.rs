@@ -8,13 +8,12 @@ use tonic::{Request, Response, Status};
 use super::{
     apart,
     convert::{
-        definition,
         field::{sweep_or_latest, trial},
         launch::{launch, launched},
         model::{sweep_reply, trial_id, trial_state},
     },
 };
-use crate::{state::State, store::command::SweepChange};
+use crate::{Error, definition, state::State, store::command::SweepChange};
 
 /// Serves people.
 #[derive(Clone, Debug)]
@@ -47,9 +46,9 @@ impl Sweeps for SweepService {
         &self,
         request: Request<v1::LaunchRequest>,
     ) -> Result<Response<v1::LaunchReply>, Status> {
-        let (launch, plan) = launch(request.into_inner())?;
+        let (launch, definition) = launch(request.into_inner())?;
         let done = apart(&self.state, move |state| async move {
-            state.launch(launch, &plan).await
+            state.launch(launch, &definition).await
         })
         .await?;
         Ok(Response::new(launched(&done)))
@@ -95,7 +94,7 @@ impl Sweeps for SweepService {
     ) -> Result<Response<v1::SweepReply>, Status> {
         let request = request.into_inner();
         let sweep = sweep_or_latest("sweep", &request.sweep)?;
-        let by = definition::budget("by", request.by.as_ref())?;
+        let by = definition::budget("by", request.by.as_ref()).map_err(Error::from)?;
         let (sweep, state) = apart(&self.state, move |state| async move {
             state.extend(sweep, by).await
         })
@@ -116,7 +115,7 @@ impl Sweeps for SweepService {
         .await?;
         Ok(Response::new(v1::TrialReply {
             trial: Some(id),
-            state: trial_state(now).into(),
+            state: trial_state(now),
         }))
     }
 

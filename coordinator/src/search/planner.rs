@@ -13,10 +13,7 @@ use super::{
 /// # Errors
 ///
 /// What cannot be searched, with the path in the sweep file and what would be right.
-pub(super) fn plan(definition: &Definition) -> Result<Plan, DefinitionError> {
-    if definition.folds == 0 {
-        return Err(DefinitionError::at("data.folds", "must be at least 1"));
-    }
+pub fn plan(definition: &Definition) -> Result<Plan, DefinitionError> {
     for given in &definition.start {
         definition.space.check_partial(given)?;
     }

@@ -80,10 +80,6 @@ fn axis_values(domain: &Domain) -> Result<Vec<Value>, DefinitionError> {
                 None => Ok(values.clone()),
             }
         }
-        (Some(Grid::Points(0)), _) => Err(DefinitionError::at(
-            &domain.path,
-            "`points` must be at least 1",
-        )),
         (_, Kind::Choice(values)) => Ok(values.clone()),
         (Some(Grid::Points(points)), Kind::Range(range)) => {
             let mut values: Vec<Value> = Vec::new();

@@ -160,14 +160,4 @@ impl AxisBox {
             AxisBox::Choice { .. } => None,
         }
     }
-
-    /// The values still in the box; `None` for ranges.
-    pub fn values(&self, domain: &Domain) -> Option<Vec<Value>> {
-        match (self, &domain.kind) {
-            (AxisBox::Choice { kept }, Kind::Choice(values)) => {
-                Some(kept.iter().map(|&i| values[i].clone()).collect())
-            }
-            _ => None,
-        }
-    }
 }

@@ -6,14 +6,14 @@ use hone_proto::v1;
 use serde_json::Value;
 
 use super::{
-    definition,
     field::sweep_or_latest,
     leases::{blob, kind},
-    model::{objective, sweep_state, trial_state, wanted_state},
+    model::{sweep_state, trial_state, wanted_state},
 };
 use crate::{
     Error,
     connected::{ConnectedTo, LastHeard, WorkerView},
+    definition::{self, objective_message},
     ids::{Hash, SweepId},
     store::{
         Best, CurvePoint, Event, LogLine, RoundDetail, SweepDetail, SweepSummary, TrialDetail,
@@ -225,7 +225,7 @@ pub fn trial_summary(
         round: trial.round,
         repeat: trial.repeat,
         fold: trial.fold,
-        state: trial_state(trial.state).into(),
+        state: trial_state(trial.state),
         objective: trial.objective,
         epoch: trial.epoch,
         weights_hash: bytes(trial.weights_hash),
@@ -267,7 +267,7 @@ pub fn trial_detail(
         seed: detail.seed,
         blobs: detail.blobs.into_iter().map(blob).collect(),
         full_epochs: detail.full_epochs,
-        objective: Some(objective(&detail.objective)),
+        objective: Some(objective_message(&detail.objective)),
     }
 }
 

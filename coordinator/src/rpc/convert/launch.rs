@@ -2,14 +2,10 @@
 
 use hone_proto::v1;
 
-use super::{
-    definition,
-    field::{bytes16, hash},
-    settled,
-};
+use super::field::{bytes16, hash, required};
 use crate::{
     Error,
-    driver::SweepPlan,
+    definition::{self, SweepDefinition},
     ids::RequestId,
     store::{
         DataSet,
@@ -18,11 +14,12 @@ use crate::{
     sweeps::Launch,
 };
 
-/// A launch, and what the driver would make of it.
-pub fn launch(request: v1::LaunchRequest) -> Result<(Launch, SweepPlan), Error> {
-    let definition = settled::launched(request.sweep)?;
-    check_identity(&definition)?;
-    let (sweep, plan) = definition::parse(definition)?;
+/// A launch, and what its definition says.
+pub fn launch(request: v1::LaunchRequest) -> Result<(Launch, SweepDefinition), Error> {
+    let sent = definition::launched(required("sweep", request.sweep)?)?;
+    check_identity(&sent)?;
+    let sweep = definition::columns(&sent)?;
+    let definition = definition::parse(&sent)?;
     let before = request.data_before.iter();
     let launch = Launch {
         data: request.data.map(pin).transpose()?,
@@ -40,7 +37,7 @@ pub fn launch(request: v1::LaunchRequest) -> Result<(Launch, SweepPlan), Error> 
             "is given, but the sweep names no data set",
         ));
     }
-    Ok((launch, plan))
+    Ok((launch, definition))
 }
 
 /// What makes two files the same sweep is made of the file itself: another identity would join sweeps that are not the same, and

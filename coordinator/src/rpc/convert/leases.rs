@@ -5,12 +5,13 @@ use std::{collections::BTreeSet, time::Duration};
 use hone_proto::v1;
 
 use super::field::{
-    attempt, bytes16, hash, json, known, optional_hash, positive, required, session, text,
+    attempt, bytes16, hash, json, optional_hash, positive, read, required, session, text, write,
 };
 use crate::{
     Error,
     attempts::{Progress, Pulse},
     config::Timing,
+    definition::objective_message,
     granting::{Acquire, Acquired},
     ids::{AttemptRef, Hash, RequestId, SessionId},
     leases::Directive,
@@ -111,7 +112,7 @@ fn lease(granted: Granted, timing: Timing) -> v1::Lease {
         folds: granted.folds,
         to_epoch: granted.to_epoch,
         full_epochs: granted.full_epochs,
-        objective: Some(super::model::objective(&granted.objective)),
+        objective: Some(objective_message(&granted.objective)),
         resume: granted.resume.map(blob),
         keep_weights: granted.keep_weights,
         weights: granted.weights.map(blob),
@@ -144,29 +145,26 @@ pub fn kind(kind: TrialKind) -> v1::TrialKind {
     }
 }
 
+const BLOB_KINDS: [(v1::BlobKind, BlobKind); 2] = [
+    (v1::BlobKind::Checkpoint, BlobKind::Checkpoint),
+    (v1::BlobKind::Weights, BlobKind::Weights),
+];
+
 pub fn blob(blob: BlobRef) -> v1::Blob {
-    let kind = match blob.kind {
-        BlobKind::Checkpoint => v1::BlobKind::Checkpoint,
-        BlobKind::Weights => v1::BlobKind::Weights,
-    };
     v1::Blob {
         hash: blob.hash.0.to_vec().into(),
         size: blob.size,
-        kind: kind.into(),
+        kind: write(&BLOB_KINDS, blob.kind),
         epoch: blob.epoch,
     }
 }
 
 /// `stored` is for the caller to find out: the wire does not say where a blob lies.
 pub fn blob_ref(field: &str, value: &v1::Blob) -> Result<BlobRef, Error> {
-    let kind = match known::<v1::BlobKind>(&format!("{field}.kind"), value.kind)? {
-        v1::BlobKind::Weights => BlobKind::Weights,
-        _ => BlobKind::Checkpoint,
-    };
     Ok(BlobRef {
         hash: hash(&format!("{field}.hash"), &value.hash)?,
         size: value.size,
-        kind,
+        kind: read(&format!("{field}.kind"), &BLOB_KINDS, value.kind)?,
         epoch: value.epoch,
         stored: false,
     })

@@ -170,7 +170,7 @@ fn read_launched(cells: &mut Cells<'_>, name: &str, identity: String) -> Rows<Ne
         objective: Objective {
             metric: cells.get("metric")?,
             maximize: cells.flag("maximize")?,
-            best: cells.flag("at_best")?,
+            at_best: cells.flag("at_best")?,
             target: cells.get("target")?,
         },
         data_source: cells.get("data_source")?,
@@ -208,7 +208,7 @@ pub(super) fn insert(c: &Db, row: &SweepRow) -> Rows<()> {
         &sweep.trainer,
         &sweep.objective.metric,
         sweep.objective.maximize,
-        sweep.objective.best,
+        sweep.objective.at_best,
         sweep.objective.target,
         sweep.data_source.as_deref(),
         sweep.folds,

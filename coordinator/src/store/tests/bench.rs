@@ -356,7 +356,7 @@ pub(crate) fn sweep(name: &str) -> NewSweep {
         objective: Objective {
             metric: "val_accuracy".to_owned(),
             maximize: true,
-            best: true,
+            at_best: true,
             target: None,
         },
         data_source: Some("digits".to_owned()),
