@@ -2,11 +2,6 @@
 
 use tonic::{Code, Status};
 
-use crate::{
-    definition::{DefinitionError, Unreadable},
-    store::StoreError,
-};
-
 /// Why a request was not carried out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -69,32 +64,5 @@ impl From<Error> for Status {
             tracing::error!(%error, "request failed");
         }
         Self::new(error.code(), error.to_string())
-    }
-}
-
-impl From<DefinitionError> for Error {
-    fn from(error: DefinitionError) -> Self {
-        Self::input(error.path, error.message)
-    }
-}
-
-impl From<Unreadable> for Error {
-    fn from(error: Unreadable) -> Self {
-        Self::Broken(error.to_string())
-    }
-}
-
-impl From<StoreError> for Error {
-    fn from(error: StoreError) -> Self {
-        let words = error.to_string();
-        match error {
-            StoreError::Fenced => Self::Fenced,
-            StoreError::NotFound { .. } => Self::NotFound(words),
-            StoreError::Refused(_) | StoreError::BuiltUpon { .. } => Self::Refused(words),
-            StoreError::Invalid(_) => Self::input("request", words),
-            StoreError::Busy => Self::Busy(words),
-            StoreError::DiskFull(_) | StoreError::Closed => Self::Unavailable(words),
-            StoreError::Damaged { .. } | StoreError::Database(_) => Self::Broken(words),
-        }
     }
 }

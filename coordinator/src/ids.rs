@@ -40,6 +40,21 @@ impl fmt::Display for TrialNumber {
     }
 }
 
+/// A trial, by its sweep and its number.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TrialKey {
+    /// The sweep.
+    pub sweep: SweepId,
+    /// Its number in it, from 1.
+    pub trial: TrialNumber,
+}
+
+impl fmt::Display for TrialKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.sweep, self.trial)
+    }
+}
+
 /// Number of an attempt in its trial, from 1. Only a grant increments it and nothing resets it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AttemptNumber(pub u32);
@@ -117,4 +132,14 @@ pub struct AttemptRef {
     pub attempt: AttemptNumber,
     /// The secret of that attempt's lease.
     pub token: Token,
+}
+
+impl AttemptRef {
+    /// The trial alone.
+    pub fn key(&self) -> TrialKey {
+        TrialKey {
+            sweep: self.sweep.clone(),
+            trial: self.trial,
+        }
+    }
 }

@@ -19,13 +19,11 @@ use tonic::transport::{
 
 use crate::{
     Config, Error,
-    blobs::{BlobError, Blobs, folder_of},
+    blob_folder::{BlobError, Blobs, folder_of},
     driver,
     ids::{AttemptRef, SessionId, SweepId},
-    leases::Directive,
-    reaper,
     rpc::{HistoryService, LeaseService, SweepService},
-    state::State,
+    state::{Directive, State, directive, reap},
     store::{OpenAttempt, OpenError, Store, StoreError},
     sweep::SweepState,
 };
@@ -95,7 +93,7 @@ impl Coordinator {
         let driver =
             drive_on_a_thread(Arc::clone(&state)).map_err(system("the driver's thread"))?;
         Ok(Self {
-            reaper: tokio::spawn(reaper::reap(Arc::clone(&state))),
+            reaper: tokio::spawn(reap(Arc::clone(&state))),
             server: tokio::spawn(serve(
                 TcpIncoming::from(listener).with_nodelay(Some(true)),
                 Arc::clone(&state),
@@ -232,7 +230,7 @@ fn adopt(state: &State, open: &OpenAttempt, now: Duration) {
     let silent = u64::try_from(state.clock.unix_ms() - open.changed).unwrap_or(0);
     let mut leases = state.leases();
     leases.adopt_silent(&claim, open.session, now, Duration::from_millis(silent));
-    let asked = crate::attempts::directive(open.asked, open.paused);
+    let asked = directive(open.asked, open.paused);
     if asked != Directive::Continue {
         leases.direct(&claim.key(), asked);
     }

@@ -106,3 +106,15 @@ fn is_in_minutes(definition: &search::Definition) -> bool {
 pub fn search(definition: &v1::SweepDefinition) -> Result<Search, DefinitionError> {
     parse(definition)?.search()
 }
+
+impl From<DefinitionError> for crate::Error {
+    fn from(error: DefinitionError) -> Self {
+        Self::input(error.path, error.message)
+    }
+}
+
+impl From<Unreadable> for crate::Error {
+    fn from(error: Unreadable) -> Self {
+        Self::Broken(error.to_string())
+    }
+}

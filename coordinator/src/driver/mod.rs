@@ -17,9 +17,8 @@ use tokio::time::MissedTickBehavior;
 
 use crate::{
     Error,
-    ids::SweepId,
-    leases::{Directive, TrialKey},
-    state::{LiveSweep, State},
+    ids::{SweepId, TrialKey},
+    state::{Directive, LiveSweep, State},
     store::{
         StoreError, SweepRow, TrialResult,
         command::{Action, ChangeSweep, CollectBlobs, Decide, SweepChange},

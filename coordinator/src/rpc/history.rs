@@ -15,10 +15,8 @@ use super::convert::{
 use crate::{
     Error,
     clock::Clock,
-    connected::LastHeard,
-    ids::{SweepId, TrialNumber},
-    leases::TrialKey,
-    state::State,
+    ids::{SweepId, TrialKey, TrialNumber},
+    state::{LastHeard, State},
     store::{Reader, TrialFilter, TrialSummary},
     trial::TrialState,
     versions::Arithmetic,

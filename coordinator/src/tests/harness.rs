@@ -17,7 +17,7 @@ use tonic::{
 
 use crate::{
     Config, Coordinator,
-    blobs::folder_of,
+    blob_folder::folder_of,
     clock::{Clock, ManualClock},
     config::Timing,
     store::Finding,

@@ -3,8 +3,7 @@
 pub use crate::definition::field::{hash, read, required, sweep, text, write};
 use crate::{
     Error,
-    ids::{AttemptNumber, AttemptRef, Hash, SessionId, SweepId, Token, TrialNumber},
-    leases::TrialKey,
+    ids::{AttemptNumber, AttemptRef, Hash, SessionId, SweepId, Token, TrialKey, TrialNumber},
 };
 use hone_proto::v1;
 

@@ -12,9 +12,9 @@ use super::{
 };
 use crate::{
     Error,
-    connected::{ConnectedTo, LastHeard, WorkerView},
     definition::{self, objective_message},
     ids::{Hash, SweepId},
+    state::{ConnectedTo, LastHeard, WorkerView},
     store::{
         Best, CurvePoint, Event, LogLine, RoundDetail, SweepDetail, SweepSummary, TrialDetail,
         TrialFilter, TrialSort, TrialSummary,

@@ -7,11 +7,11 @@ use crate::{
     Error,
     definition::{self, SweepDefinition},
     ids::RequestId,
+    state::Launch,
     store::{
         DataSet,
         command::{LaunchOutcome, Launched},
     },
-    sweeps::Launch,
 };
 
 /// A launch, and what its definition says.

@@ -9,13 +9,10 @@ use super::field::{
 };
 use crate::{
     Error,
-    attempts::{Progress, Pulse},
     config::Timing,
     definition::objective_message,
-    granting::{Acquire, Acquired},
     ids::{AttemptRef, Hash, RequestId, SessionId},
-    leases::Directive,
-    session::{Offer, Session},
+    state::{Acquire, Acquired, Directive, Offer, Progress, Pulse, Session},
     store::{
         BlobKind, BlobRef, DataSet, Outcome,
         command::{Epoch, Finish, Granted, Lines, Log, Release, Report},

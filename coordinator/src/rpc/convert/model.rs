@@ -3,7 +3,12 @@
 use hone_proto::v1;
 
 use super::field::{read, write};
-use crate::{Error, ids::SweepId, leases::TrialKey, sweep::SweepState, trial::TrialState};
+use crate::{
+    Error,
+    ids::{SweepId, TrialKey},
+    sweep::SweepState,
+    trial::TrialState,
+};
 
 pub fn sweep_state(state: SweepState) -> v1::SweepState {
     match state {

@@ -8,7 +8,7 @@ use std::{
 
 use super::finding::{At, Findings, Names};
 use crate::{
-    blobs::{folder_of, is_ours},
+    blob_folder::{folder_of, is_ours},
     ids::Hash,
     store::sqlite::{Db, StoredBlob, whole},
 };

@@ -16,15 +16,14 @@ use super::{
 };
 use crate::{
     Config,
-    blobs::{Blobs, folder_of},
+    blob_folder::{Blobs, folder_of},
     clock::Clock,
     config::Timing,
     driver,
     ids::{AttemptRef, SessionId},
-    reaper,
     secrets::Secrets,
     server::{recover, serve},
-    state::State,
+    state::{State, reaper},
     store::{Memory, OpenAttempt, Store},
 };
 

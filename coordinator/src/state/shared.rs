@@ -11,16 +11,15 @@ use std::{
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::{lease_times::Leases, sessions::Sessions};
 use crate::{
     Error,
-    blobs::Blobs,
+    blob_folder::Blobs,
     clock::Clock,
     config::{Limits, Timing},
     ids::{AttemptRef, SweepId, TrialNumber},
-    leases::Leases,
     search::Plan,
     secrets::Secrets,
-    session::Sessions,
     store::{Store, command::Epoch},
     sweep::SweepState,
     versions::Arithmetic,

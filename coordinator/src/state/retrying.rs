@@ -2,11 +2,10 @@
 
 use std::ops::Range;
 
+use super::shared::State;
 use crate::{
     Error, definition,
-    ids::{SweepId, TrialNumber},
-    leases::TrialKey,
-    state::State,
+    ids::{SweepId, TrialKey, TrialNumber},
     store::{
         StoreError, SweepRow,
         command::{RetryTrials, USER},

@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
+use super::shared::State;
 use crate::{
     Error,
     definition::{self, SweepDefinition, epochs_of_minutes},
     ids::{SweepId, TrialNumber},
     search::{Budget, Extension, Strategy},
-    state::State,
     store::{StoreError, SweepDetail, command::ExtendSweep},
     sweep::SweepState,
 };

@@ -2,7 +2,11 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use crate::{ids::SweepId, leases::TrialKey, session::Session, state::State, store::SweepDetail};
+use super::{sessions::Session, shared::State};
+use crate::{
+    ids::{SweepId, TrialKey},
+    store::SweepDetail,
+};
 
 /// A worker, and how many trials it trains.
 #[derive(Clone, Debug)]

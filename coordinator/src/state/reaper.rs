@@ -2,10 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
+use super::{lease_times::Overdue, shared::State};
 use crate::{
     ids::AttemptRef,
-    leases::Overdue,
-    state::State,
     store::{StoreError, command::ExpireAttempt},
 };
 

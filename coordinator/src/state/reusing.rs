@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use super::shared::State;
 use crate::{
     Error,
     definition::{self, SweepDefinition, fitting},
     ids::SweepId,
     search::{EarlierPoint, NoWorth, Params, TrialValue, worth},
-    state::State,
     store::{StoreError, SweepDetail, TrialFilter, TrialSummary},
     trial::TrialState,
 };

@@ -1,10 +1,12 @@
 //! What a worker says about an attempt, and what it is told in return.
 
+use super::{
+    lease_times::{Directive, Renewal},
+    shared::State,
+};
 use crate::{
     Error,
-    ids::{AttemptRef, SessionId},
-    leases::{Directive, Renewal},
-    state::State,
+    ids::{AttemptRef, SessionId, SweepId, TrialKey},
     store::{
         Outcome, StoreError,
         command::{
@@ -177,7 +179,7 @@ impl State {
         self.trial_left(&attempt.sweep, ended.state);
     }
 
-    fn trial_left(&self, sweep: &crate::ids::SweepId, state: TrialState) {
+    fn trial_left(&self, sweep: &SweepId, state: TrialState) {
         if state == TrialState::Queued {
             self.queued.notify_waiters();
         }
@@ -206,7 +208,7 @@ impl State {
             })
             .await?;
         for trial in &returned {
-            let key = crate::leases::TrialKey {
+            let key = TrialKey {
                 sweep: trial.sweep.clone(),
                 trial: trial.trial,
             };

@@ -2,11 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
+use super::{
+    sessions::Session,
+    shared::{State, detached},
+};
 use crate::{
     Error,
     ids::{Hash, RequestId, SessionId},
-    session::Session,
-    state::{State, detached},
     store::{
         OfferedData,
         command::{Grant, Granted},

@@ -15,10 +15,7 @@ use std::{
     },
 };
 
-use crate::{
-    ids::{AttemptNumber, Hash},
-    leases::TrialKey,
-};
+use crate::ids::{AttemptNumber, Hash, TrialKey};
 
 /// A piece is at most this long, in bytes.
 pub const PIECE: usize = 1 << 20;
