@@ -215,7 +215,7 @@ pub(crate) async fn recover(state: &Arc<State>) -> Result<(), StoreError> {
         tracing::info!(attempts = open.len(), "running attempts get fresh time");
     }
     for sweep in state.store.read().live_sweeps().await? {
-        state.tell_driver(&sweep);
+        state.driver_inbox.sweep_changed(&sweep);
     }
     Ok(())
 }

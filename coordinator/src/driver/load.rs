@@ -33,7 +33,7 @@ pub async fn load(state: &State, row: &SweepRow) -> Result<(ActiveSweep, Vec<Tri
     let mut sweep = ActiveSweep::new(
         id.clone(),
         definition,
-        state.take_plan(stored),
+        state.driver_inbox.take_plan(stored),
         stored.clone(),
         decisions,
         checked,

@@ -34,7 +34,7 @@ const QUEUED_PER_SLOT: u64 = 4;
 /// How long to wait after the store could not take a decision.
 const RETRY: Duration = Duration::from_millis(500);
 
-/// Drives every live sweep until the coordinator shuts down. Between two looks at what was told there is at least `pace`:
+/// Drives every live sweep until the coordinator shuts down. Between two looks at what has changed there is at least `pace`:
 /// results that come meanwhile are taken in together, so that many short trials do not cost a look and a commit each.
 pub(crate) async fn drive_at(pace: Duration, state: Arc<State>) {
     let mut pace = tokio::time::interval(pace);
@@ -45,7 +45,7 @@ pub(crate) async fn drive_at(pace: Duration, state: Arc<State>) {
     .await;
 }
 
-/// Drives every live sweep, each time as soon as something was told of it.
+/// Drives every live sweep, each time as soon as it has changed.
 #[cfg(test)]
 pub(crate) async fn drive(state: Arc<State>) {
     drive_when(state, async || {}).await;
@@ -57,15 +57,15 @@ async fn drive_when(state: Arc<State>, mut ready: impl AsyncFnMut()) {
         active: BTreeMap::new(),
     };
     loop {
-        let told = tokio::select! {
+        let changed = tokio::select! {
             biased;
             () = state.shutdown.cancelled() => return,
-            told = async {
+            changed = async {
                 ready().await;
-                state.told().await
-            } => told,
+                state.driver_inbox.take_changed().await
+            } => changed,
         };
-        for sweep in told {
+        for sweep in changed {
             if let Err(error) = driver.advance(&sweep).await {
                 driver.give_up(&sweep, &error).await;
             }
@@ -121,7 +121,7 @@ impl Driver {
         let decided = self.step(&mut sweep, &row, &results).await;
         self.active.insert(id.clone(), sweep);
         if decided?.is_some_and(|state| state != row.state) {
-            self.state.tell_driver(id);
+            self.state.driver_inbox.sweep_changed(id);
         }
         Ok(())
     }
@@ -133,8 +133,8 @@ impl Driver {
         row: &SweepRow,
         results: &[TrialResult],
     ) -> Result<Option<SweepState>, Error> {
-        for told in self.state.told_epochs(&row.id) {
-            sweep.epoch(told.trial, told.epoch, told.value);
+        for reported in self.state.driver_inbox.take_epochs(&row.id) {
+            sweep.epoch(reported.trial, reported.epoch, reported.value);
         }
         for result in results {
             sweep.apply(result);
@@ -171,7 +171,7 @@ impl Driver {
                 }
                 // A retry came first: what was decided without knowing of it is decided anew.
                 Ok(decided) => {
-                    self.state.tell_driver(&decide.sweep);
+                    self.state.driver_inbox.sweep_changed(&decide.sweep);
                     return Ok(decided.state);
                 }
                 Err(error @ (StoreError::Busy | StoreError::DiskFull(_))) => {
@@ -219,13 +219,13 @@ impl Driver {
     }
 
     /// Tells the granting side what is live.
-    fn publish(&self, row: &SweepRow, reports: Option<String>) {
+    fn publish(&self, row: &SweepRow, compared_metric: Option<String>) {
         let id = &row.id;
         let now = LiveSweep {
             state: row.state,
             trainer: row.sweep.trainer.clone(),
             data_source: row.sweep.data_source.clone(),
-            reports,
+            compared_metric,
         };
         let changed = self
             .state
@@ -268,7 +268,7 @@ impl Driver {
         if matches!(error, Error::Unavailable(_) | Error::Busy(_)) {
             tracing::warn!(sweep = %id, %error, "sweep waits");
             tokio::time::sleep(RETRY).await;
-            self.state.tell_driver(id);
+            self.state.driver_inbox.sweep_changed(id);
             return;
         }
         tracing::error!(sweep = %id, %error, "sweep cannot be driven");
@@ -280,12 +280,12 @@ impl Driver {
             at: self.state.clock.unix_ms(),
         };
         match self.state.store.apply(fail).await {
-            Ok(_) => self.state.tell_driver(id),
+            Ok(_) => self.state.driver_inbox.sweep_changed(id),
             Err(error) => {
                 tracing::error!(sweep = %id, %error, "sweep cannot be marked as failed");
                 // Nothing else may ever tell of it: it would stand still for good.
                 tokio::time::sleep(RETRY).await;
-                self.state.tell_driver(id);
+                self.state.driver_inbox.sweep_changed(id);
             }
         }
     }

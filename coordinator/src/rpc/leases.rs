@@ -80,7 +80,7 @@ impl Leases for LeaseService {
         &self,
         request: Request<v1::FinishRequest>,
     ) -> Result<Response<v1::FinishReply>, Status> {
-        let others_connected = self.state.sessions().len() > 1;
+        let others_connected = |attempt: &_| self.state.others_connected(attempt);
         let finish = convert::finish(request.into_inner(), others_connected, self.at())?;
         apart(
             &self.state,

@@ -60,7 +60,8 @@ impl State {
         sessions.register(id, session);
         drop(sessions);
         // How many slots there are decides how many trials are kept queued.
-        self.tell_driver_all();
+        self.driver_inbox
+            .sweeps_changed(self.live().borrow().keys());
         Ok(())
     }
 

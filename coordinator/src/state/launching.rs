@@ -59,7 +59,7 @@ impl State {
             let stored = &wanted.sweep.definition;
             wanted.sweep.definition = self.with_earlier(stored, definition, from).await?;
         }
-        self.keep_plan(&wanted.sweep.definition, plan);
+        self.driver_inbox.leave_plan(&wanted.sweep.definition, plan);
         let launch = LaunchSweep {
             sweep: wanted.sweep,
             data: wanted.data,
@@ -77,7 +77,7 @@ impl State {
             self.leases()
                 .direct_sweep(&launched.sweep, SweepState::Running);
         }
-        self.tell_driver(&launched.sweep);
+        self.driver_inbox.sweep_changed(&launched.sweep);
         Ok(launched)
     }
 

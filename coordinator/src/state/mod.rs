@@ -19,8 +19,10 @@
 //! | `reaper` | its own loop, by the clock | `recording` |
 //! | `shared` | all of them: `State` itself | |
 //! | `lease_times`, `sessions` | all of them, through `State`: what memory alone knows | |
+//! | `driver_inbox` | who changes a sweep puts a note in; the driver takes it out | |
 
 mod connected;
+mod driver_inbox;
 mod extending;
 mod granting;
 mod launching;

@@ -56,7 +56,7 @@ async fn expire(state: &Arc<State>, attempt: &AttemptRef, why: Overdue, now: Dur
         sweep: attempt.sweep.clone(),
         trial: attempt.trial,
         attempt: attempt.attempt,
-        others_connected: state.sessions().len() > 1,
+        others_connected: state.others_connected(attempt),
         at: state.clock.unix_ms(),
     };
     match state.store.apply(command).await {

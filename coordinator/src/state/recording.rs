@@ -1,6 +1,7 @@
 //! What a worker says about an attempt, and what it is told in return.
 
 use super::{
+    driver_inbox::EpochValue,
     lease_times::{Directive, Renewal},
     shared::State,
 };
@@ -10,7 +11,8 @@ use crate::{
     store::{
         Outcome, StoreError,
         command::{
-            Ended, Finish, Release, Report, Reported, ReturnSession, Returned, TakeBack, TakenBack,
+            Ended, Epoch, Finish, Release, Report, Reported, ReturnSession, Returned, TakeBack,
+            TakenBack,
         },
     },
     trial::{StopRequest, TrialState},
@@ -117,17 +119,48 @@ impl State {
             }
             leases.touch(&attempt, self.clock.now())
         };
-        self.tell_driver_of_epochs(&attempt, epochs.get(reported.repeated..));
+        self.pass_on_epochs(&attempt, epochs.get(reported.repeated..));
         Ok(match directive(reported.asked, reported.paused) {
             Directive::Continue => wanted,
             other => other,
         })
     }
 
+    /// Epochs were recorded: the driver gets them if the sweep's search compares epochs.
+    fn pass_on_epochs(&self, attempt: &AttemptRef, epochs: Option<&[Epoch]>) {
+        let Some(metric) = self.compared_metric(&attempt.sweep) else {
+            return;
+        };
+        let value = |epoch: &Epoch| {
+            let found = epoch.metrics.iter().find(|(name, _)| *name == metric)?;
+            Some(EpochValue {
+                trial: attempt.trial,
+                epoch: epoch.epoch,
+                value: found.1,
+            })
+        };
+        let epochs = epochs.unwrap_or_default().iter();
+        let values: Vec<_> = epochs.filter_map(value).collect();
+        if !values.is_empty() {
+            self.driver_inbox.epochs_recorded(&attempt.sweep, values);
+        }
+    }
+
+    /// The metric whose value after each epoch a sweep's search compares; `None`: only ends count.
+    fn compared_metric(&self, sweep: &SweepId) -> Option<String> {
+        self.live().borrow().get(sweep)?.compared_metric.clone()
+    }
+
+    /// Whether what this attempt cannot train can be trained by another worker.
+    pub(crate) fn others_connected(&self, attempt: &AttemptRef) -> bool {
+        let holder = self.leases().holder(&attempt.key());
+        self.sessions().others_connected(holder)
+    }
+
     /// Records how an attempt ended.
     pub(crate) async fn finish(&self, mut finish: Finish) -> Result<(), Error> {
         let attempt = finish.attempt.clone();
-        if self.compares_epochs(&attempt.sweep).is_some() && !finish.epochs.is_empty() {
+        if self.compared_metric(&attempt.sweep).is_some() && !finish.epochs.is_empty() {
             // Such a search must hear of a trial's epochs before its end.
             let report = Report {
                 attempt: attempt.clone(),
@@ -183,7 +216,7 @@ impl State {
         if state == TrialState::Queued {
             self.queued.notify_waiters();
         }
-        self.tell_driver(sweep);
+        self.driver_inbox.sweep_changed(sweep);
     }
 
     /// A worker process left or died: what it held goes back.
@@ -195,7 +228,7 @@ impl State {
         reason: String,
     ) -> Result<Vec<Returned>, Error> {
         let gone = self.sessions().remove(session);
-        let others_connected = self.sessions().slots() > 0;
+        let others_connected = self.sessions().others_connected(Some(session));
         let returned = self
             .store
             .apply(ReturnSession {

@@ -31,7 +31,7 @@ impl State {
         let state = self.store.apply(command).await?;
         tracing::info!(%sweep, ?change, state = state.as_str(), "sweep changed");
         self.leases().direct_sweep(&sweep, state);
-        self.tell_driver(&sweep);
+        self.driver_inbox.sweep_changed(&sweep);
         Ok((sweep, state))
     }
 
@@ -50,7 +50,7 @@ impl State {
             .await?;
         tracing::info!(%sweep, blobs = unused.len(), "sweep removed");
         self.remove_blobs(unused).await?;
-        self.tell_driver(&sweep);
+        self.driver_inbox.sweep_changed(&sweep);
         Ok((sweep, was))
     }
 
@@ -64,7 +64,7 @@ impl State {
         };
         let state = self.store.apply(command).await?;
         self.leases().direct(trial, Directive::Stop);
-        self.tell_driver(&trial.sweep);
+        self.driver_inbox.sweep_changed(&trial.sweep);
         Ok(state)
     }
 

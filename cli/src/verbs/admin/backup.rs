@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::Context;
 use hone_coordinator::{
-    blobs::folder_of,
+    blob_folder::folder_of,
     store::{self, Reader},
 };
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use hone_coordinator::{
-    blobs::folder_of,
+    blob_folder::folder_of,
     ids::{SweepId, TrialNumber},
     store::{BlobKind, Reader},
 };

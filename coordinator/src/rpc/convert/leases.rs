@@ -293,15 +293,16 @@ fn finite(field: &str, value: f64) -> Result<f64, Error> {
 
 pub fn finish(
     request: v1::FinishRequest,
-    others_connected: bool,
+    others_connected: impl FnOnce(&AttemptRef) -> bool,
     at: i64,
 ) -> Result<Finish, Error> {
     json("diagnosis_json", &request.diagnosis_json)?;
     json("result_json", &request.result_json)?;
     let said = required("outcome", request.outcome)?;
+    let attempt = attempt("attempt", request.attempt)?;
     Ok(Finish {
-        attempt: attempt("attempt", request.attempt)?,
-        outcome: outcome(said, others_connected)?,
+        outcome: outcome(said, || others_connected(&attempt))?,
+        attempt,
         weights: optional_blob("weights", request.weights.as_ref())?,
         diagnosis_json: request.diagnosis_json,
         result_json: request.result_json,
@@ -311,7 +312,10 @@ pub fn finish(
     })
 }
 
-fn outcome(said: v1::finish_request::Outcome, others_connected: bool) -> Result<Outcome, Error> {
+fn outcome(
+    said: v1::finish_request::Outcome,
+    others_connected: impl FnOnce() -> bool,
+) -> Result<Outcome, Error> {
     use v1::finish_request::Outcome as Said;
     Ok(match said {
         Said::Completed(_) => Outcome::Completed,
@@ -327,7 +331,7 @@ fn outcome(said: v1::finish_request::Outcome, others_connected: bool) -> Result<
         Said::Ended(_) => Outcome::Ended,
         Said::Failed(failed) if failed.crashed => Outcome::Crashed {
             message: failed.message,
-            others_connected,
+            others_connected: others_connected(),
         },
         Said::Failed(failed) => Outcome::Failed {
             message: failed.message,
