@@ -23,7 +23,7 @@ pub const PIECE: usize = 1 << 20;
 pub const LARGEST: u64 = 1 << 30;
 
 /// Where a database keeps its blobs. A folder of its own: whoever opens it removes what that database does not name.
-pub fn folder_of(database: &Path) -> PathBuf {
+pub fn blob_folder_of(database: &Path) -> PathBuf {
     let name = database.file_name().unwrap_or_default();
     database.with_file_name("blobs").join(name)
 }
@@ -309,11 +309,6 @@ impl Blobs {
         {
             self.used.fetch_sub(size, Ordering::Relaxed);
         }
-    }
-
-    /// Bytes of all complete blobs.
-    pub fn used(&self) -> u64 {
-        self.used.load(Ordering::Relaxed)
     }
 
     fn stored_size(&self, hash: Hash) -> Option<u64> {

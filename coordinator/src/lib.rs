@@ -4,9 +4,9 @@
 //! state machines, [`store`] keeps everything, `driver` turns results into decisions, `state` is what workers and people may do to a
 //! running coordinator and what takes time away, and [`rpc`] is the edge where messages become values.
 
-pub mod blob_folder;
+mod blob_folder;
 pub mod clock;
-pub mod config;
+mod config;
 pub mod definition;
 mod driver;
 mod error;
@@ -17,11 +17,12 @@ pub mod secrets;
 mod server;
 mod state;
 pub mod store;
-pub mod sweep;
+mod sweep;
 pub mod trial;
 pub mod versions;
 
-pub use config::Config;
+pub use blob_folder::blob_folder_of;
+pub use config::{Config, Timing};
 pub use error::Error;
 pub use server::{Coordinator, StartError, run};
 

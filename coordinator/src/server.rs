@@ -19,7 +19,7 @@ use tonic::transport::{
 
 use crate::{
     Config, Error,
-    blob_folder::{BlobError, Blobs, folder_of},
+    blob_folder::{BlobError, Blobs, blob_folder_of},
     driver,
     ids::{AttemptRef, SessionId, SweepId},
     rpc::{HistoryService, LeaseService, SweepService},
@@ -85,7 +85,7 @@ impl Coordinator {
             .map_err(system("the listening socket's address"))?;
         let store = Store::open(&config.database, &address.to_string()).await?;
         let keep: HashSet<_> = store.read().blobs().await?.into_iter().collect();
-        let folder = folder_of(&config.database);
+        let folder = blob_folder_of(&config.database);
         let blobs = Blobs::open(&folder, config.limits.blob_bytes, &keep)?;
         let shutdown = CancellationToken::new();
         let state = Arc::new(State::new(store, blobs, &config, shutdown));

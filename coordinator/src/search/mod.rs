@@ -52,7 +52,7 @@ mod worth;
 pub const VERSION: u32 = 2;
 
 pub use combinations::combinations;
-pub use decision::{Decision, NewTrial, Promotion, TrialEvent, TrialResult, Warning, priority};
+pub use decision::{Decision, NewTrial, Promotion, TrialEvent, TrialResult};
 pub use definition::{
     Budget, Definition, DefinitionError, EarlierPoint, Extension, Finish, Planned, PlannedKind,
     Pruner, RoundPoints, Sampler, Strategy, WrittenRound,

@@ -9,7 +9,8 @@ use rand_chacha::{
 };
 
 use crate::search::{
-    Decision, Definition, NewTrial, Search, SearchBox, TrialEvent, TrialResult, Warning, Winner,
+    Decision, Definition, NewTrial, Search, SearchBox, TrialEvent, TrialResult, Winner,
+    decision::Warning,
 };
 
 /// What a training gives after an epoch; `None`: it diverges there.

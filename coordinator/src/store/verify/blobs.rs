@@ -8,7 +8,7 @@ use std::{
 
 use super::finding::{At, Findings, Names};
 use crate::{
-    blob_folder::{folder_of, is_ours},
+    blob_folder::{blob_folder_of, is_ours},
     ids::Hash,
     store::sqlite::{Db, StoredBlob, whole},
 };
@@ -24,7 +24,7 @@ pub struct Files {
 
 /// Reads the file of every stored blob.
 pub(super) fn check(db: &Db, database: &Path, names: &Names, findings: &mut Findings) -> Files {
-    let folder = folder_of(database);
+    let folder = blob_folder_of(database);
     let stored = match whole::stored_blobs(db) {
         Ok(stored) => stored,
         Err(error) => {

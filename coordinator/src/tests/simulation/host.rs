@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     Config,
-    blob_folder::{Blobs, folder_of},
+    blob_folder::{Blobs, blob_folder_of},
     clock::Clock,
     config::Timing,
     driver,
@@ -60,7 +60,7 @@ impl Host {
         let incoming = network::incoming().await?;
         let store = Store::in_memory(self.disk);
         let keep: HashSet<_> = store.read().blobs().await?.into_iter().collect();
-        let blobs = Blobs::open(&folder_of(&self.database), u64::MAX, &keep)?;
+        let blobs = Blobs::open(&blob_folder_of(&self.database), u64::MAX, &keep)?;
         let state = Arc::new(State::new(store, blobs, &config, CancellationToken::new()));
         recover(&state).await?;
         match self.bug {
