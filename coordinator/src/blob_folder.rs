@@ -33,38 +33,25 @@ pub fn blob_folder_of(database: &Path) -> PathBuf {
 pub enum BlobError {
     /// More than [`LARGEST`].
     #[error("a blob of {size} bytes is larger than the {LARGEST} allowed")]
-    TooLarge {
-        /// As announced.
-        size: u64,
-    },
+    TooLarge { size: u64 },
     /// A piece that is too long, or reaches past the announced size.
     #[error(
         "a piece of {length} bytes at {offset} does not fit a blob of {size} bytes in pieces of {PIECE}"
     )]
     BadPiece {
-        /// As sent.
         offset: u64,
-        /// As sent.
         length: usize,
-        /// As announced.
         size: u64,
     },
     /// All pieces are here, and they are something else.
     #[error("the content has the hash {found}, announced was {announced}")]
-    WrongHash {
-        /// As announced.
-        announced: Hash,
-        /// As received.
-        found: Hash,
-    },
+    WrongHash { announced: Hash, found: Hash },
     /// The disk budget is used up.
     #[error("blobs use {used} of {budget} bytes: no room for {size} more")]
     Full {
         /// Stored and under way.
         used: u64,
-        /// What is allowed.
         budget: u64,
-        /// What was asked.
         size: u64,
     },
     /// No such blob, or none of the size its row says.
@@ -72,20 +59,13 @@ pub enum BlobError {
     Missing(Hash),
     /// The disk says no.
     #[error("blob {path}: {source}", path = path.display())]
-    Disk {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    Disk { path: PathBuf, source: io::Error },
 }
 
 /// One upload: a blob of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct UploadKey {
-    /// Whose it is.
     pub trial: TrialKey,
-    /// Which attempt sends it.
     pub attempt: AttemptNumber,
     /// What it will be.
     pub hash: Hash,

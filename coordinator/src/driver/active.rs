@@ -165,7 +165,6 @@ impl ActiveSweep {
         self.tell(trial, event);
     }
 
-    /// Takes in one result.
     pub fn apply(&mut self, result: &TrialResult) {
         self.seen = self.seen.max(result.seq);
         if result.state.is_terminal() && self.retries.replaced(result.number) {

@@ -55,7 +55,6 @@ pub type Promotions = BTreeMap<(TrialNumber, u32), Wish>;
 /// What a search has decided beside new trials.
 #[derive(Debug, Default)]
 pub struct Decided {
-    /// All promotions.
     pub promoted: Promotions,
     /// Those that the results amounted to before trials were tried again.
     pub promoted_before: Promotions,

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Runs to its end, whatever becomes of the request.
-async fn apart<T, Work>(
+async fn run_to_end<T, Work>(
     state: &Arc<State>,
     work: impl FnOnce(Arc<State>) -> Work,
 ) -> Result<T, Status>

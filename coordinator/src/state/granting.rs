@@ -18,7 +18,6 @@ use crate::{
 /// A worker that asks for one trial.
 #[derive(Clone, Debug)]
 pub struct Acquire {
-    /// Who asks.
     pub session: SessionId,
     /// The same request gets the same lease again.
     pub request: RequestId,

@@ -81,7 +81,6 @@ pub struct Leases {
 }
 
 impl Leases {
-    /// No lease yet.
     pub fn new(timing: Timing) -> Self {
         Self {
             timing,

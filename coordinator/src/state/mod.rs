@@ -41,6 +41,6 @@ pub(crate) use granting::{Acquire, Acquired};
 pub(crate) use launching::Launch;
 pub(crate) use lease_times::Directive;
 pub(crate) use reaper::reap;
-pub(crate) use recording::{Progress, Pulse, directive};
+pub(crate) use recording::{HeartbeatAnswer, Progress, directive};
 pub(crate) use sessions::{Offer, Session};
 pub(crate) use shared::{LiveSweep, State, detached};

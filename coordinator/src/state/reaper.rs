@@ -66,8 +66,8 @@ async fn expire(state: &Arc<State>, attempt: &AttemptRef, why: Overdue, now: Dur
                 Overdue::Stuck => "lost: no step for too long",
             };
             state.leases().expire(attempt, now);
-            state.settled(attempt, &ended, how);
-            state.lost_on(ended.session).await;
+            state.after_end(attempt, &ended, how);
+            state.count_loss(ended.session).await;
         }
         Err(StoreError::Fenced | StoreError::NotFound { .. }) => {
             state.leases().end(&attempt.key(), attempt.attempt);

@@ -21,7 +21,6 @@ use crate::{
 /// One attempt in a heartbeat.
 #[derive(Clone, Debug)]
 pub struct Progress {
-    /// Which.
     pub attempt: AttemptRef,
     /// Steps since the lease began.
     pub steps: u64,
@@ -29,7 +28,7 @@ pub struct Progress {
 
 /// The answer to a heartbeat.
 #[derive(Clone, Debug, Default)]
-pub struct Pulse {
+pub struct HeartbeatAnswer {
     /// In the order of the question.
     pub directives: Vec<Directive>,
     /// The worker gets nothing more: it should leave.
@@ -45,7 +44,7 @@ impl State {
         session: SessionId,
         draining: bool,
         attempts: &[Progress],
-    ) -> Result<Pulse, Error> {
+    ) -> Result<HeartbeatAnswer, Error> {
         let now = self.clock.now();
         let known = self
             .sessions()
@@ -72,7 +71,7 @@ impl State {
                 }
             }
         }
-        Ok(Pulse {
+        Ok(HeartbeatAnswer {
             directives,
             drain,
             unknown_session: !known,
@@ -171,12 +170,12 @@ impl State {
         }
         let outcome = finish.outcome.clone();
         let ended: Ended = self.store.apply(finish).await?;
-        self.ended(&attempt, &ended, outcome_word(&outcome));
+        self.attempt_ended(&attempt, &ended, outcome_word(&outcome));
         if ended.repeated {
             return Ok(());
         }
         if matches!(outcome, Outcome::Crashed { .. }) {
-            self.lost_on(ended.session).await;
+            self.count_loss(ended.session).await;
         } else {
             self.sessions().succeeded(ended.session);
         }
@@ -187,18 +186,18 @@ impl State {
     pub(crate) async fn release(&self, release: Release) -> Result<(), Error> {
         let attempt = release.attempt.clone();
         let ended = self.store.apply(release).await?;
-        self.ended(&attempt, &ended, "released");
+        self.attempt_ended(&attempt, &ended, "released");
         Ok(())
     }
 
     /// The attempt is over in the store: forget its time, and tell who waits for that.
-    pub(crate) fn ended(&self, attempt: &AttemptRef, ended: &Ended, how: &str) {
+    pub(crate) fn attempt_ended(&self, attempt: &AttemptRef, ended: &Ended, how: &str) {
         self.leases().end(&attempt.key(), attempt.attempt);
-        self.settled(attempt, ended, how);
+        self.after_end(attempt, ended, how);
     }
 
     /// What follows from the end of an attempt whose lease is gone.
-    pub(crate) fn settled(&self, attempt: &AttemptRef, ended: &Ended, how: &str) {
+    pub(crate) fn after_end(&self, attempt: &AttemptRef, ended: &Ended, how: &str) {
         self.blobs.forget_attempt(&attempt.key(), attempt.attempt);
         if !ended.repeated {
             tracing::info!(
@@ -261,7 +260,7 @@ impl State {
     }
 
     /// An attempt was lost or crashed on this worker: one bad host must not eat a sweep.
-    pub(crate) async fn lost_on(&self, session: SessionId) {
+    pub(crate) async fn count_loss(&self, session: SessionId) {
         if !self.sessions().lost_attempt(session) {
             return;
         }

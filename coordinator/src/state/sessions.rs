@@ -8,9 +8,7 @@ use crate::{ids::SessionId, store::DataSet};
 /// A data set that a worker has opened, or why it could not.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Offer {
-    /// The name it is known by.
     pub name: String,
-    /// What was found.
     pub data: Result<DataSet, String>,
 }
 
@@ -19,7 +17,6 @@ pub struct Offer {
 pub struct Session {
     /// For people.
     pub name: String,
-    /// What it can train.
     pub trainers: Vec<String>,
     /// How many trials at once.
     pub slots: u32,
@@ -69,7 +66,6 @@ impl Sessions {
         self.connected.insert(id, session);
     }
 
-    /// One session.
     pub fn get(&self, id: SessionId) -> Option<&Session> {
         self.connected.get(&id)
     }
@@ -85,7 +81,6 @@ impl Sessions {
         true
     }
 
-    /// A worker is gone.
     pub fn remove(&mut self, id: SessionId) -> Option<Session> {
         self.connected.remove(&id)
     }
@@ -145,7 +140,6 @@ impl Sessions {
         all
     }
 
-    /// Number of sessions.
     pub fn len(&self) -> usize {
         self.connected.len()
     }

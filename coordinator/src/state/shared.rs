@@ -27,9 +27,7 @@ use crate::{
 /// A sweep that has not ended, as far as granting needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LiveSweep {
-    /// Where it stands.
     pub state: SweepState,
-    /// What trains it.
     pub trainer: String,
     /// The data set it wants, if its trainer takes one.
     pub data_source: Option<String>,

@@ -12,7 +12,7 @@ use crate::{
     config::Timing,
     definition::objective_message,
     ids::{AttemptRef, Hash, RequestId, SessionId},
-    state::{Acquire, Acquired, Directive, Offer, Progress, Pulse, Session},
+    state::{Acquire, Acquired, Directive, HeartbeatAnswer, Offer, Progress, Session},
     store::{
         BlobKind, BlobRef, DataSet, Outcome,
         command::{Epoch, Finish, Granted, Lines, Log, Release, Report},
@@ -190,10 +190,14 @@ pub fn heartbeat(request: v1::HeartbeatRequest) -> Result<(SessionId, bool, Vec<
     ))
 }
 
-pub fn pulse(pulse: &Pulse, of: &[Progress], timing: Timing) -> v1::HeartbeatReply {
+pub fn heartbeat_answer(
+    answer: &HeartbeatAnswer,
+    of: &[Progress],
+    timing: Timing,
+) -> v1::HeartbeatReply {
     let attempts = of
         .iter()
-        .zip(&pulse.directives)
+        .zip(&answer.directives)
         .map(|(progress, wanted)| v1::AttemptDirective {
             trial: Some(v1::TrialId {
                 sweep: progress.attempt.sweep.to_string(),
@@ -206,8 +210,8 @@ pub fn pulse(pulse: &Pulse, of: &[Progress], timing: Timing) -> v1::HeartbeatRep
     v1::HeartbeatReply {
         attempts,
         lease_ms: milliseconds(timing.lease()),
-        drain: pulse.drain,
-        unknown_session: pulse.unknown_session,
+        drain: answer.drain,
+        unknown_session: answer.unknown_session,
     }
 }
 
