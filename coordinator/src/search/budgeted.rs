@@ -1,7 +1,8 @@
 //! The planner: rounds and rungs out of a budget.
 
 use super::{
-    definition::{Definition, DefinitionError, Finish, Planned, PlannedKind, Pruner, Sampler},
+    definition::{Definition, Finish, Planned, PlannedKind, Pruner, Sampler},
+    definition_error::DefinitionError,
     plan::{Bracket, FinishPlan, Plan, PointSource, RoundPlan, Rung},
     sampler, simulate,
 };

@@ -7,6 +7,7 @@
 // What is asked, and what is said.
 mod decision;
 mod definition;
+mod definition_error;
 // The space.
 mod combinations;
 mod domain;
@@ -54,9 +55,10 @@ pub const VERSION: u32 = 2;
 pub use combinations::combinations;
 pub use decision::{Decision, NewTrial, Promotion, TrialEvent, TrialResult};
 pub use definition::{
-    Budget, Definition, DefinitionError, EarlierPoint, Extension, Finish, Planned, PlannedKind,
-    Pruner, RoundPoints, Sampler, Strategy, WrittenRound,
+    Budget, Definition, EarlierPoint, Extension, Finish, Planned, PlannedKind, Pruner, RoundPoints,
+    Sampler, Strategy, WrittenRound,
 };
+pub use definition_error::DefinitionError;
 pub use domain::{Condition, Domain, Grid, Kind, Range, Scale};
 pub(crate) use edge::FAMILY as EDGES;
 pub use fold::Search;

@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::{
-    definition::{DefinitionError, Sampler},
+    definition::Sampler,
+    definition_error::DefinitionError,
     domain::{Domain, Grid, Kind},
     keyed::{self, Purpose},
     sobol,

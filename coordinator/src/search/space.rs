@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{
-    definition::DefinitionError,
+    definition_error::DefinitionError,
     domain::{Domain, Kind, same},
-    search_box::SearchBox,
 };
 
 /// Where conditions branch more often than this, combinations are not counted.
@@ -68,11 +67,6 @@ impl Space {
         self.domains
             .binary_search_by(|domain| domain.path.as_str().cmp(path))
             .ok()
-    }
-
-    /// Params for a sampler's coordinates (each in [0, 1], one per domain) within a box.
-    pub fn params(&self, coordinates: &[f64], within: &SearchBox) -> Params {
-        self.assemble(|axis, domain| within.axes()[axis].value(domain, coordinates[axis]))
     }
 
     /// Params whose values come from `value(axis, domain)`; it is asked for active hyperparameters only.

@@ -1,7 +1,8 @@
 //! The plan of rounds that a person wrote.
 
 use super::{
-    definition::{Definition, DefinitionError, RoundPoints, Sampler, WrittenRound},
+    definition::{Definition, RoundPoints, Sampler, WrittenRound},
+    definition_error::DefinitionError,
     plan::{Bracket, Plan, PointSource, RoundPlan, Rung},
     sampler,
 };

@@ -20,10 +20,10 @@ use serde_json::Value;
 
 use super::{
     decision::{Decision, Promotion, TrialEvent, TrialResult, Warning, priority},
-    definition::{Definition, DefinitionError, EarlierPoint, Pruner, Sampler},
+    definition::{Definition, EarlierPoint, Pruner, Sampler},
+    definition_error::DefinitionError,
     generations::Generations,
     plan::{Plan, PointSource, TrialKey},
-    planner,
     pruner::PrunerState,
     round::{Move, RoundState},
     sampler,
@@ -64,16 +64,6 @@ pub struct Search {
 }
 
 impl Search {
-    /// Makes the plan.
-    ///
-    /// # Errors
-    ///
-    /// What cannot be searched, with the path in the sweep file and what would be right.
-    pub fn new(definition: Definition) -> Result<Search, DefinitionError> {
-        let plan = planner::plan(&definition)?;
-        Search::along(definition, plan)
-    }
-
     /// Follows a plan that was made of this definition.
     pub(crate) fn along(definition: Definition, plan: Plan) -> Result<Search, DefinitionError> {
         let mut search = Search::of_plan(definition, plan);
