@@ -10,9 +10,9 @@ use crate::{
     ids::TrialNumber,
     search::{
         AxisBox, Decision, Domain, EDGES, Kind, NewTrial as Proposed, Params, Plan, PointSource,
-        RoundPlan, SearchBox,
+        RoundPlan, SearchBox, Winner,
     },
-    store::{NewRound, NewTrial, command::Action},
+    store::{NewRound, NewTrial, WinnerRef, command::Action},
     trial::{TrialKind, seed},
 };
 
@@ -62,6 +62,14 @@ pub fn action(
         },
         Decision::Finish { .. } => return Ok(None),
     }))
+}
+
+/// Where the winner stands.
+pub fn place(winner: &Winner) -> WinnerRef {
+    WinnerRef {
+        round: winner.round,
+        point: winner.point,
+    }
 }
 
 fn search_trial(sweep: &SweepDefinition, trial: &Proposed) -> Result<NewTrial, DefinitionError> {

@@ -1,8 +1,8 @@
 //! The end of a sweep: the winner's tests, then its completion.
 
 use super::{
-    actions::test_trial,
-    active::{ActiveSweep, place},
+    actions::{place, test_trial},
+    active::ActiveSweep,
 };
 use crate::{
     definition::DefinitionError,
@@ -10,14 +10,6 @@ use crate::{
     search::{self, Winner},
     store::command::Action,
 };
-
-/// The search is done; tests may still be to come.
-#[derive(Clone, Debug)]
-pub(super) struct End {
-    pub winner: Option<Winner>,
-    pub reason: String,
-    pub tests_queued: bool,
-}
 
 impl ActiveSweep {
     /// After the search's end: the tests, then the sweep's completion.

@@ -3,6 +3,7 @@
 
 mod actions;
 mod active;
+mod deciding;
 mod ending;
 mod load;
 mod losses;
@@ -25,7 +26,8 @@ use crate::{
     },
     sweep::SweepState,
 };
-use active::{ActiveSweep, Around};
+use active::ActiveSweep;
+use deciding::DecisionInput;
 
 /// Queued trials kept ready: enough that no worker waits for the driver, few enough that a million points are not
 /// stored before they are wanted.
@@ -145,12 +147,12 @@ impl Driver {
         let slots = self.state.sessions().slots();
         let window = LEAST_QUEUED.max(QUEUED_PER_SLOT * u64::from(slots));
         let want = usize::try_from(window.saturating_sub(row.queued)).unwrap_or(usize::MAX);
-        let around = Around {
+        let given = DecisionInput {
             want,
             slots,
             data: row.data.as_ref().map(|data| data.hash),
         };
-        match sweep.decide(around, self.state.clock.unix_ms()) {
+        match sweep.decide(given, self.state.clock.unix_ms()) {
             Some(decide) => self.carry_out(sweep, decide).await.map(Some),
             None => Ok(None),
         }
