@@ -3,9 +3,9 @@
 use std::{path::Path, sync::Arc};
 
 use hone_coordinator::{
-    ids::{RequestId, SessionId, SweepId, Token, TrialNumber},
+    ids::{RequestId, Seed, SessionId, SweepId, Token, TrialNumber},
     store::{
-        NewRound, NewSweep, NewTrial, Objective, Outcome, Seed, Store,
+        NewRound, NewSweep, NewTrial, Objective, Outcome, Store,
         command::{
             Action, ChangeSweep, Decide, Epoch, Finish, Grant, LaunchSweep, Lines, Operation,
             Report, SweepChange,
@@ -69,13 +69,13 @@ fn launch(name: &str) -> LaunchSweep {
     LaunchSweep {
         name: name.to_owned(),
         sweep: NewSweep {
-            identity: name.to_owned(),
+            identity: definition.identity.clone(),
             seed: Seed(definition.seed),
             trainer: definition.trainer.clone(),
             objective: Objective {
                 metric: "score".to_owned(),
                 maximize: true,
-                best: false,
+                at_best: false,
                 target: None,
             },
             data_source: None,

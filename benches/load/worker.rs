@@ -312,12 +312,13 @@ pub fn sweep(name: &str) -> v1::SweepDefinition {
         pruner: v1::Pruner::None.into(),
         ..Default::default()
     };
+    let canonical_json = format!(r#"{{"name":"{name}"}}"#);
     v1::SweepDefinition {
         name: name.to_owned(),
         seed: 1,
         trainer: "toy".to_owned(),
         spec_json: r#"{"params":{"lr":0,"reg":0}}"#.to_owned(),
-        identity: name.to_owned(),
+        identity: blake3::hash(canonical_json.as_bytes()).to_hex().to_string(),
         domains: vec![axis("params.lr", 1e-6, 1e-3), axis("params.reg", 1e-5, 1e5)],
         objective: Some(v1::Objective {
             metric: "score".to_owned(),
@@ -333,7 +334,7 @@ pub fn sweep(name: &str) -> v1::SweepDefinition {
             ..Default::default()
         }),
         folds: 1,
-        canonical_json: "{}".to_owned(),
+        canonical_json,
         settled: None,
         ..Default::default()
     }

@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 use crate::{
-    client::Refusal,
     output::{out, style::Style},
     sweep_file::source::SweepFileError,
 };
@@ -29,6 +28,20 @@ pub struct WrongUse(pub String);
 /// Shorthand for a wrong use.
 pub fn wrong(message: impl Into<String>) -> anyhow::Error {
     WrongUse(message.into()).into()
+}
+
+/// A coordinator's refusal, in its words. What was asked for wrongly has another exit code than what failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// The request makes no sense, or names what does not exist.
+    #[error("{0}")]
+    Wrong(String),
+    /// Nobody answers: the coordinator is gone, or hangs. It may come back.
+    #[error("{0}")]
+    Away(String),
+    /// The coordinator failed.
+    #[error("{0}")]
+    Failed(String),
 }
 
 /// Prints an error once, with its causes, and gives the exit code.

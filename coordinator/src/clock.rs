@@ -20,8 +20,8 @@ enum Kind {
     /// that owns the runtime's time owns this clock too.
     System {
         start: Instant,
-        /// The latest calendar time that was told: a clock that is set back must not make records contradict each other.
-        told_ms: Arc<AtomicI64>,
+        /// The latest calendar time that was read: a clock that is set back must not make records contradict each other.
+        latest_ms: Arc<AtomicI64>,
     },
     /// Moved by [`ManualClock`] alone.
     Manual {
@@ -35,7 +35,7 @@ impl Clock {
     pub fn system() -> Self {
         Self(Kind::System {
             start: Instant::now(),
-            told_ms: Arc::default(),
+            latest_ms: Arc::default(),
         })
     }
 
@@ -54,12 +54,12 @@ impl Clock {
     )]
     pub fn unix_ms(&self) -> i64 {
         match &self.0 {
-            Kind::System { told_ms, .. } => {
+            Kind::System { latest_ms, .. } => {
                 let elapsed = SystemTime::now().duration_since(UNIX_EPOCH);
                 let now = elapsed.map_or(0, |elapsed| {
                     i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)
                 });
-                told_ms.fetch_max(now, Ordering::Relaxed).max(now)
+                latest_ms.fetch_max(now, Ordering::Relaxed).max(now)
             }
             Kind::Manual { now, unix_ms } => {
                 unix_ms + i64::try_from(now.borrow().as_millis()).unwrap_or(i64::MAX)
@@ -110,11 +110,11 @@ mod tests {
     #[test]
     fn records_do_not_go_back_when_the_calendar_does() {
         let clock = Clock::system();
-        let Kind::System { told_ms, .. } = &clock.0 else {
+        let Kind::System { latest_ms, .. } = &clock.0 else {
             unreachable!()
         };
         let ahead = clock.unix_ms() + 60_000;
-        told_ms.store(ahead, Ordering::Relaxed);
+        latest_ms.store(ahead, Ordering::Relaxed);
         assert_eq!(clock.clone().unix_ms(), ahead);
     }
 }

@@ -119,17 +119,13 @@ pub enum TimingError {
     /// Two lost heartbeats would cost a trial.
     #[error("--lease {lease:?} is below three heartbeats of {heartbeat:?}: give at least {:?}", *heartbeat * 3)]
     LeaseTooShort {
-        /// As given.
         heartbeat: Duration,
-        /// As given.
         lease: Duration,
     },
     /// The first lease covers the start-up as well.
     #[error("--first-lease {first_lease:?} is below --lease {lease:?}")]
     FirstLeaseTooShort {
-        /// As given.
         lease: Duration,
-        /// As given.
         first_lease: Duration,
     },
 }

@@ -2,8 +2,6 @@
 
 use tonic::{Code, Status};
 
-use crate::store::StoreError;
-
 /// Why a request was not carried out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -66,20 +64,5 @@ impl From<Error> for Status {
             tracing::error!(%error, "request failed");
         }
         Self::new(error.code(), error.to_string())
-    }
-}
-
-impl From<StoreError> for Error {
-    fn from(error: StoreError) -> Self {
-        let words = error.to_string();
-        match error {
-            StoreError::Fenced => Self::Fenced,
-            StoreError::NotFound { .. } => Self::NotFound(words),
-            StoreError::Refused(_) | StoreError::BuiltUpon { .. } => Self::Refused(words),
-            StoreError::Invalid(_) => Self::input("request", words),
-            StoreError::Busy => Self::Busy(words),
-            StoreError::DiskFull(_) | StoreError::Closed => Self::Unavailable(words),
-            StoreError::Damaged { .. } | StoreError::Database(_) => Self::Broken(words),
-        }
     }
 }

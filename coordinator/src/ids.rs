@@ -30,6 +30,10 @@ pub fn is_valid_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= 100 && name.chars().all(fits)
 }
 
+/// A sweep's seed: 64 bits, all of which are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seed(pub u64);
+
 /// Number of a trial in its sweep, from 1 in plan order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TrialNumber(pub u64);
@@ -37,6 +41,21 @@ pub struct TrialNumber(pub u64);
 impl fmt::Display for TrialNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+/// A trial, by its sweep and its number.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TrialKey {
+    /// The sweep.
+    pub sweep: SweepId,
+    /// Its number in it, from 1.
+    pub trial: TrialNumber,
+}
+
+impl fmt::Display for TrialKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.sweep, self.trial)
     }
 }
 
@@ -117,4 +136,14 @@ pub struct AttemptRef {
     pub attempt: AttemptNumber,
     /// The secret of that attempt's lease.
     pub token: Token,
+}
+
+impl AttemptRef {
+    /// The trial alone.
+    pub fn key(&self) -> TrialKey {
+        TrialKey {
+            sweep: self.sweep.clone(),
+            trial: self.trial,
+        }
+    }
 }

@@ -1,37 +1,28 @@
 //! The coordinator of hone: it decides. It knows nothing of candle, nor what a CNN is.
 //!
-//! In reading order: [`search`] proposes and ranks points, [`trial`] and [`sweep`] are the state machines, [`store`]
-//! keeps everything, `driver` turns results into decisions, [`granting`] and [`attempts`] are what workers ask and say,
-//! [`leases`] and the `reaper` give time and take it away, and [`rpc`] is the edge where messages become values.
+//! In reading order: [`search`] proposes and ranks points, [`definition`] is what is stored of a sweep, [`trial`] and [`sweep`] are the
+//! state machines, [`store`] keeps everything, `driver` turns results into decisions, `state` is what workers and people may do to a
+//! running coordinator and what takes time away, and [`rpc`] is the edge where messages become values.
 
-pub mod attempts;
-pub mod blobs;
+mod blob_folder;
 pub mod clock;
-pub mod config;
-mod connected;
+mod config;
+pub mod definition;
 mod driver;
-mod earlier;
 mod error;
-mod extend;
-pub mod granting;
 pub mod ids;
-pub mod leases;
-mod reaper;
-mod retry;
 pub mod rpc;
 pub mod search;
 pub mod secrets;
 mod server;
-pub mod session;
 mod state;
 pub mod store;
-pub mod sweep;
-mod sweeps;
-mod transfer;
+mod sweep;
 pub mod trial;
 pub mod versions;
 
-pub use config::Config;
+pub use blob_folder::blob_folder_of;
+pub use config::{Config, Timing};
 pub use error::Error;
 pub use server::{Coordinator, StartError, run};
 

@@ -19,13 +19,11 @@ use tonic::transport::{
 
 use crate::{
     Config, Error,
-    blobs::{BlobError, Blobs, folder_of},
+    blob_folder::{BlobError, Blobs, blob_folder_of},
     driver,
     ids::{SessionId, SweepId},
-    leases::Directive,
-    reaper,
     rpc::{HistoryService, LeaseService, SweepService},
-    state::State,
+    state::{Directive, State, directive, reap},
     store::{OpenAttempt, OpenError, Store, StoreError},
     sweep::SweepState,
 };
@@ -87,7 +85,7 @@ impl Coordinator {
             .map_err(system("the listening socket's address"))?;
         let store = Store::open(&config.database, &address.to_string()).await?;
         let keep: HashSet<_> = store.read().blobs().await?.into_iter().collect();
-        let folder = folder_of(&config.database);
+        let folder = blob_folder_of(&config.database);
         let blobs = Blobs::open(&folder, config.limits.blob_bytes, &keep)?;
         let shutdown = CancellationToken::new();
         let state = Arc::new(State::new(store, blobs, &config, shutdown));
@@ -95,7 +93,7 @@ impl Coordinator {
         let driver =
             drive_on_a_thread(Arc::clone(&state)).map_err(system("the driver's thread"))?;
         Ok(Self {
-            reaper: tokio::spawn(reaper::reap(Arc::clone(&state))),
+            reaper: tokio::spawn(reap(Arc::clone(&state))),
             server: tokio::spawn(serve(
                 TcpIncoming::from(listener).with_nodelay(Some(true)),
                 Arc::clone(&state),
@@ -217,7 +215,7 @@ pub(crate) async fn recover(state: &Arc<State>) -> Result<(), StoreError> {
         tracing::info!(attempts = open.len(), "running attempts get fresh time");
     }
     for sweep in state.store.read().live_sweeps().await? {
-        state.tell_driver(&sweep);
+        state.driver_inbox.sweep_changed(&sweep);
     }
     Ok(())
 }
@@ -227,7 +225,7 @@ fn adopt(state: &State, open: &OpenAttempt, now: Duration) {
     let silent = u64::try_from(state.clock.unix_ms() - open.trial.changed).unwrap_or(0);
     let mut leases = state.leases();
     leases.adopt_silent(&claim, open.row.session, now, Duration::from_millis(silent));
-    let asked = crate::attempts::directive(open.trial.asked, open.paused);
+    let asked = directive(open.trial.asked, open.paused);
     if asked != Directive::Continue {
         leases.direct(&claim.key(), asked);
     }

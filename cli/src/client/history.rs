@@ -134,11 +134,11 @@ impl History {
         let request = v1::ListSweepsRequest {};
         let rows = rows!(self, list_sweeps, request, convert::sweep);
         let coordinator = self.served;
-        let told = move |sweep| Sweep {
+        let with_source = move |sweep| Sweep {
             coordinator,
             ..sweep
         };
-        Ok(Box::pin(rows.map(move |row| row.map(told))))
+        Ok(Box::pin(rows.map(move |row| row.map(with_source))))
     }
 
     /// One sweep; empty: the latest.

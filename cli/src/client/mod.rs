@@ -12,7 +12,7 @@ use hone_proto::v1::{self, sweeps_client::SweepsClient};
 use tokio_stream::Stream;
 use tonic::{Code, Status, transport::Channel};
 
-use crate::local::data::DataHere;
+use crate::{exit::Refusal, local::data::DataHere};
 pub use connect::{address, connect, orders, running};
 pub use convert::parse_trial_state;
 pub use definition::{arithmetic, budget, definition, definition_of_epochs};
@@ -217,20 +217,6 @@ impl Sweeps {
         let id = reply.trial.unwrap_or_default();
         Ok((format!("{}/{}", id.sweep, id.trial), state))
     }
-}
-
-/// A refusal in words; what was asked for wrongly is told apart from what failed.
-#[derive(Debug, thiserror::Error)]
-pub enum Refusal {
-    /// The request makes no sense, or names what does not exist.
-    #[error("{0}")]
-    Wrong(String),
-    /// Nobody answers: the coordinator is gone, or hangs. It may come back.
-    #[error("{0}")]
-    Away(String),
-    /// The coordinator failed.
-    #[error("{0}")]
-    Failed(String),
 }
 
 /// A launch that is refused has stored nothing: another command is wanted.

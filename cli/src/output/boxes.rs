@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{numbers, style::Style};
+use super::{numbers, params::short_value, style::Style};
 use crate::view::{Axis, Hyper, Round};
 
 /// All axes, one below the other; `best` marks the recommended point.
@@ -139,7 +139,7 @@ fn choice_axis(
     best: Option<&Value>,
     style: Style,
 ) {
-    let names: Vec<String> = hyper.choice.iter().map(short_choice).collect();
+    let names: Vec<String> = hyper.choice.iter().map(short_value).collect();
     out.push_str(&format!("  {}\n", style.bold(&hyper.short)));
     let gone = if style.unicode { "·" } else { "." };
     for (round, axis) in boxes {
@@ -162,20 +162,10 @@ fn choice_axis(
     if let Some(value) = best {
         out.push_str(&format!(
             "    best     {}\n",
-            style.green(short_choice(value))
+            style.green(short_value(value))
         ));
     }
     out.push('\n');
-}
-
-/// A choice's value in few characters; lists of tables are cut.
-pub fn short_choice(value: &Value) -> String {
-    let text = numbers::value(value);
-    if text.chars().count() <= 24 {
-        return text;
-    }
-    let head: String = text.chars().take(23).collect();
-    format!("{head}…")
 }
 
 #[cfg(test)]

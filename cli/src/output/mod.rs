@@ -5,6 +5,7 @@ pub mod curve;
 pub mod log;
 pub mod numbers;
 pub mod out;
+mod params;
 mod picture;
 pub mod progress;
 pub mod report;

@@ -1,9 +1,8 @@
 //! The live picture of a sweep that runs: where it is, a bar over all epochs, what is being trained, the best so far.
 
 use super::{
-    boxes::short_choice,
     numbers,
-    progress::params_line,
+    params::{params_line, short_value},
     style::Style,
     table::{cut, visible},
 };
@@ -52,7 +51,7 @@ pub fn draw(
                 line.push_str(&format!(
                     " {} {}",
                     style.dim(&hyper.short),
-                    short_choice(value)
+                    short_value(value)
                 ));
             }
         }

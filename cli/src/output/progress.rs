@@ -5,7 +5,13 @@ use std::{collections::BTreeSet, time::Duration};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 
-use super::{numbers, out, picture, style::Style, table::cut};
+use super::{
+    numbers, out,
+    params::{params_line, short_value},
+    picture,
+    style::Style,
+    table::cut,
+};
 use crate::view::{Detail, Hyper, Round, Trial};
 
 /// Seconds that a sweep may wait without a word.
@@ -16,7 +22,8 @@ const PATIENCE: f64 = 5.0;
 pub struct Progress {
     style: Style,
     live: Option<ProgressBar>,
-    told: BTreeSet<u64>,
+    /// Trials whose end was shown.
+    shown: BTreeSet<u64>,
     /// Trials that had ended before this command began.
     before: u64,
     best: Option<f64>,
@@ -41,7 +48,7 @@ impl Progress {
         Progress {
             style: Style::stderr(),
             live,
-            told: BTreeSet::new(),
+            shown: BTreeSet::new(),
             before: 0,
             best: None,
             rounds: 0,
@@ -83,7 +90,7 @@ impl Progress {
         // A window may have another size by now.
         self.style = Style::stderr();
         for trial in ended {
-            if self.told.insert(trial.trial) {
+            if self.shown.insert(trial.trial) {
                 self.trial(detail, trial);
             }
         }
@@ -94,7 +101,7 @@ impl Progress {
     }
 
     fn trial(&mut self, detail: &Detail, trial: &Trial) {
-        let done = self.before + self.told.len() as u64 - 1;
+        let done = self.before + self.shown.len() as u64 - 1;
         if self.live.is_none() {
             out::note(lecture_line(detail, trial, done));
             return;
@@ -129,9 +136,9 @@ impl Progress {
             self.waiting = (detail.waiting_for.clone(), seconds, false);
         }
         // Workers that are just starting are not worth a word.
-        let (words, since, told) = &mut self.waiting;
-        if !words.is_empty() && !*told && seconds - *since > PATIENCE {
-            *told = true;
+        let (words, since, said) = &mut self.waiting;
+        if !words.is_empty() && !*said && seconds - *since > PATIENCE {
+            *said = true;
             let words = words.clone();
             self.say(self.style.yellow(words));
         }
@@ -199,7 +206,7 @@ fn padded(hyper: &Hyper, value: Option<&Value>) -> String {
         Value::Number(n) if !hyper.whole && hyper.range.is_some() => {
             numbers::scientific(n.as_f64().unwrap_or(f64::NAN))
         }
-        other => super::boxes::short_choice(other),
+        other => short_value(other),
     };
     let shown = value.map_or_else(|| "-".into(), text);
     let width = match hyper.range {
@@ -217,19 +224,4 @@ fn padded(hyper: &Hyper, value: Option<&Value>) -> String {
     } else {
         format!("{shown:<width$}")
     }
-}
-
-/// `filters 32  dropout 0.252`: the values of a trial in the order of the file.
-pub fn params_line(space: &[Hyper], trial: &Trial) -> String {
-    space
-        .iter()
-        .filter_map(|h| {
-            Some(format!(
-                "{} {}",
-                h.short,
-                super::boxes::short_choice(trial.params.get(&h.path)?)
-            ))
-        })
-        .collect::<Vec<_>>()
-        .join("  ")
 }

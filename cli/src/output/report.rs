@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{
     boxes, numbers,
+    params::short_value,
     style::Style,
     table::{Align, Table},
     totals,
@@ -265,7 +266,7 @@ pub fn trials(
         }
         for hyper in space {
             let value = trial.params.get(&hyper.path);
-            row.push(value.map_or_else(|| "-".into(), boxes::short_choice));
+            row.push(value.map_or_else(|| "-".into(), short_value));
         }
         table.row(row);
     }

@@ -185,14 +185,9 @@ fn check(source: &Source, beside: &Path) -> Result<SweepFile, Vec<Problem>> {
 
 /// What the planner has against the file, at its place: the coordinator would refuse it with the same words.
 fn plan_problem(root: &Node, file: &SweepFile) -> Option<Problem> {
-    let error = hone_coordinator::rpc::plan(client::definition(file, true)).err()?;
-    Some(match error {
-        hone_coordinator::Error::Input { field, problem } => {
-            let key = field.strip_prefix("sweep.").unwrap_or(&field);
-            Problem::at(&root.place(key), key, problem)
-        }
-        other => Problem::at(&root.span, "", other.to_string()),
-    })
+    let error = hone_coordinator::definition::search(&client::definition(file, true)).err()?;
+    let key = error.path.strip_prefix("sweep.").unwrap_or(&error.path);
+    Some(Problem::at(&root.place(key), key, error.message))
 }
 
 #[cfg(test)]

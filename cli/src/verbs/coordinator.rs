@@ -3,10 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use anyhow::Context;
-use hone_coordinator::{
-    Coordinator,
-    config::{Config, Timing},
-};
+use hone_coordinator::{Config, Coordinator, Timing};
 use tokio::net::TcpListener;
 
 use crate::{

@@ -6,8 +6,8 @@ use tonic::transport::Channel;
 
 use crate::{
     args::Place,
-    client::{self, History, How, Launched, Refusal, Sweeps},
-    exit::Exit,
+    client::{self, History, How, Launched, Sweeps},
+    exit::{Exit, Refusal},
     local::{
         data::DataHere,
         follow::{Follower, PERIOD},

@@ -54,8 +54,8 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
         Some(epochs) => client::definition_of_epochs(&file, epochs),
         None => client::definition(&file, true),
     };
-    let search =
-        hone_coordinator::rpc::plan(definition).map_err(|error| wrong(error.to_string()))?;
+    let search = hone_coordinator::definition::search(&definition)
+        .map_err(|error| wrong(error.to_string()))?;
     if args.json {
         let mut object = as_json(&search, &file, estimate.as_ref(), slots);
         object["data"] = json!(images.checked().map(|checked| &checked.inventory));

@@ -4,27 +4,24 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{
-    SweepPlan,
-    nets::check_spec,
-    spec::{NoSuchPlace, substitute},
-};
+use super::nets::check_spec;
 use crate::{
+    definition::{DefinitionError, SweepDefinition, substitute},
     ids::TrialNumber,
     search::{
         AxisBox, Decision, Domain, EDGES, Kind, NewTrial as Proposed, Params, Plan, PointSource,
-        RoundPlan, SearchBox,
+        RoundPlan, SearchBox, Winner,
     },
-    store::{NewRound, NewTrial, command::Action},
+    store::{NewRound, NewTrial, WinnerRef, command::Action},
     trial::{TrialKind, seed},
 };
 
 /// One decision as an action; `None` for the end, which the caller carries out.
 pub fn action(
-    sweep: &SweepPlan,
+    sweep: &SweepDefinition,
     plan: &Plan,
     decision: &Decision,
-) -> Result<Option<Action>, NoSuchPlace> {
+) -> Result<Option<Action>, DefinitionError> {
     Ok(Some(match decision {
         Decision::Enqueue(trial) => Action::Enqueue(vec![search_trial(sweep, trial)?]),
         Decision::Promote(promotion) => Action::Promote {
@@ -67,7 +64,15 @@ pub fn action(
     }))
 }
 
-fn search_trial(sweep: &SweepPlan, trial: &Proposed) -> Result<NewTrial, NoSuchPlace> {
+/// Where the winner stands.
+pub fn place(winner: &Winner) -> WinnerRef {
+    WinnerRef {
+        round: winner.round,
+        point: winner.point,
+    }
+}
+
+fn search_trial(sweep: &SweepDefinition, trial: &Proposed) -> Result<NewTrial, DefinitionError> {
     let domains = sweep.search.space.domains();
     Ok(NewTrial {
         number: sweep.number(trial.number),
@@ -95,7 +100,7 @@ fn search_trial(sweep: &SweepPlan, trial: &Proposed) -> Result<NewTrial, NoSuchP
 }
 
 /// What the plan amounts to, for people, and which numbers it takes.
-pub fn plan_actions(sweep: &SweepPlan, plan: &Plan) -> Vec<Action> {
+pub fn plan_actions(sweep: &SweepDefinition, plan: &Plan) -> Vec<Action> {
     let whole = SearchBox::whole(&sweep.search.space);
     let mut actions: Vec<_> = plan
         .rounds
@@ -123,7 +128,7 @@ pub fn plan_actions(sweep: &SweepPlan, plan: &Plan) -> Vec<Action> {
     actions
 }
 
-fn new_round(sweep: &SweepPlan, round: &RoundPlan, within: Option<&SearchBox>) -> NewRound {
+fn new_round(sweep: &SweepDefinition, round: &RoundPlan, within: Option<&SearchBox>) -> NewRound {
     let mut rungs = BTreeMap::<u32, u64>::new();
     for rung in round.brackets.iter().flat_map(|bracket| &bracket.rungs) {
         *rungs.entry(rung.epochs).or_default() += rung.points;
@@ -142,7 +147,7 @@ fn new_round(sweep: &SweepPlan, round: &RoundPlan, within: Option<&SearchBox>) -
 }
 
 /// The box as `hone.v1.AxisBox` has it, one object an axis.
-fn box_json(sweep: &SweepPlan, within: &SearchBox) -> String {
+fn box_json(sweep: &SweepDefinition, within: &SearchBox) -> String {
     let domains = sweep.search.space.domains().iter();
     let axes: Vec<_> = domains
         .zip(within.axes())
@@ -174,7 +179,10 @@ fn axis_json(domain: &Domain, axis: &AxisBox) -> Value {
 }
 
 /// The check of a sweep: one trial outside points, at the middle of every axis, with one net a combination of choices.
-pub fn check_trial(sweep: &SweepPlan, number: TrialNumber) -> Result<NewTrial, NoSuchPlace> {
+pub fn check_trial(
+    sweep: &SweepDefinition,
+    number: TrialNumber,
+) -> Result<NewTrial, DefinitionError> {
     let (middle, spec) = check_spec(&sweep.spec, &sweep.search.space)?;
     Ok(NewTrial {
         spec_json: spec.to_string(),
@@ -184,12 +192,12 @@ pub fn check_trial(sweep: &SweepPlan, number: TrialNumber) -> Result<NewTrial, N
 
 /// A test of one trial of the winning point: its kept weights on the test part.
 pub fn test_trial(
-    sweep: &SweepPlan,
+    sweep: &SweepDefinition,
     number: TrialNumber,
     of: TrialNumber,
     fold: u32,
     params: &Params,
-) -> Result<NewTrial, NoSuchPlace> {
+) -> Result<NewTrial, DefinitionError> {
     Ok(NewTrial {
         fold,
         weights_of: Some(of),
@@ -200,11 +208,11 @@ pub fn test_trial(
 }
 
 fn outside(
-    sweep: &SweepPlan,
+    sweep: &SweepDefinition,
     kind: TrialKind,
     number: TrialNumber,
     params: &Params,
-) -> Result<NewTrial, NoSuchPlace> {
+) -> Result<NewTrial, DefinitionError> {
     Ok(NewTrial {
         number,
         kind,

@@ -1,27 +1,19 @@
 //! The end of a sweep: the winner's tests, then its completion.
 
 use super::{
-    actions::test_trial,
-    active::{ActiveSweep, place},
-    spec::NoSuchPlace,
+    actions::{place, test_trial},
+    active::ActiveSweep,
 };
 use crate::{
+    definition::DefinitionError,
     ids::TrialNumber,
     search::{self, Winner},
     store::command::Action,
 };
 
-/// The search is done; tests may still be to come.
-#[derive(Clone, Debug)]
-pub(super) struct End {
-    pub winner: Option<Winner>,
-    pub reason: String,
-    pub tests_queued: bool,
-}
-
 impl ActiveSweep {
     /// After the search's end: the tests, then the sweep's completion.
-    pub(super) fn take_end(&mut self, actions: &mut Vec<Action>) -> Result<(), NoSuchPlace> {
+    pub(super) fn take_end(&mut self, actions: &mut Vec<Action>) -> Result<(), DefinitionError> {
         let Some(end) = self.end.clone() else {
             return Ok(());
         };
@@ -31,10 +23,10 @@ impl ActiveSweep {
                 .iter()
                 .map(|(number, of)| {
                     let trial = self.search.as_ref().and_then(|s| {
-                        s.trial(self.plan.search_number(self.retries.original(*of).0))
+                        s.trial(self.sweep.search_number(self.retries.original(*of).0))
                     });
                     let fold = trial.map_or(0, |trial| trial.fold);
-                    test_trial(&self.plan, *number, *of, fold, &winner.params)
+                    test_trial(&self.sweep, *number, *of, fold, &winner.params)
                 })
                 .collect::<Result<Vec<_>, _>>()?;
             if !tests.is_empty() {
@@ -86,9 +78,9 @@ impl ActiveSweep {
         let Some(search) = &self.search else {
             return true;
         };
-        let last = self.plan.number(search.plan().last_trial()).0;
-        let hinged = self.plan.hinge_on(search, self.retries.original(trial));
-        self.plan.test
+        let last = self.sweep.number(search.plan().last_trial()).0;
+        let hinged = self.sweep.hinge_on(search, self.retries.original(trial));
+        self.sweep.test
             || hinged
                 .iter()
                 .any(|range| range.start <= last && !range.is_empty())
@@ -96,15 +88,15 @@ impl ActiveSweep {
 
     /// Test trials' numbers and whose weights they evaluate: after the plan and the check, in order of trial.
     fn test_numbers(&self, winner: Option<&Winner>) -> Vec<(TrialNumber, TrialNumber)> {
-        let Some(winner) = winner.filter(|_| self.plan.test) else {
+        let Some(winner) = winner.filter(|_| self.sweep.test) else {
             return Vec::new();
         };
         let Some(search) = &self.search else {
             return Vec::new();
         };
-        (self.plan.first_test(search.plan()).0..)
+        (self.sweep.first_test(search.plan()).0..)
             .map(TrialNumber)
-            .zip(winner.trials.iter().map(|trial| self.plan.number(*trial)))
+            .zip(winner.trials.iter().map(|trial| self.sweep.number(*trial)))
             .map(|(test, of)| (test, self.retries.newest(of)))
             .collect()
     }

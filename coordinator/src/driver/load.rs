@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 
 use super::{active::ActiveSweep, retries::Retries};
 use crate::{
-    Error,
+    Error, definition,
     ids::{SweepId, TrialNumber},
-    rpc,
     state::State,
     store::{StoreError, SweepRow, TrialFilter, TrialResult, TrialSummary},
     trial::{TrialKind, TrialState},
@@ -29,12 +28,12 @@ pub async fn load(state: &State, row: &SweepRow) -> Result<(ActiveSweep, Vec<Tri
         }
     }
     let stored = &row.sweep.definition;
-    let definition = rpc::convert::definition::stored(stored)?;
-    let (_, plan) = rpc::convert::definition::parse(definition)?;
+    let definition = definition::parse(&definition::stored(stored)?)?;
     let (decisions, checked) = (row.decisions, row.checked);
     let mut sweep = ActiveSweep::new(
         id.clone(),
-        plan,
+        definition,
+        state.driver_inbox.take_plan(stored),
         stored.clone(),
         decisions,
         checked,

@@ -3,17 +3,14 @@
 
 mod actions;
 mod active;
+mod deciding;
 mod ending;
-mod fitting;
 mod load;
 mod losses;
 mod nets;
-mod plan;
-mod rate;
 pub(crate) mod replay;
 mod results;
 mod retries;
-mod spec;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -21,19 +18,16 @@ use tokio::time::MissedTickBehavior;
 
 use crate::{
     Error,
-    ids::SweepId,
-    leases::{Directive, TrialKey},
-    state::{LiveSweep, State},
+    ids::{SweepId, TrialKey},
+    state::{Directive, LiveSweep, State},
     store::{
         StoreError, SweepRow, TrialResult,
         command::{Action, ChangeSweep, CollectBlobs, Decide, SweepChange},
     },
     sweep::SweepState,
 };
-use active::{ActiveSweep, Around};
-pub(crate) use fitting::fitting;
-pub use plan::SweepPlan;
-pub(crate) use rate::epochs_of_minutes;
+use active::ActiveSweep;
+use deciding::DecisionInput;
 
 /// Queued trials kept ready: enough that no worker waits for the driver, few enough that a million points are not
 /// stored before they are wanted.
@@ -42,7 +36,7 @@ const QUEUED_PER_SLOT: u64 = 4;
 /// How long to wait after the store could not take a decision.
 const RETRY: Duration = Duration::from_millis(500);
 
-/// Drives every live sweep until the coordinator shuts down. Between two looks at what was told there is at least `pace`:
+/// Drives every live sweep until the coordinator shuts down. Between two looks at what has changed there is at least `pace`:
 /// results that come meanwhile are taken in together, so that many short trials do not cost a look and a commit each.
 pub(crate) async fn drive_at(pace: Duration, state: Arc<State>) {
     let mut pace = tokio::time::interval(pace);
@@ -53,7 +47,7 @@ pub(crate) async fn drive_at(pace: Duration, state: Arc<State>) {
     .await;
 }
 
-/// Drives every live sweep, each time as soon as something was told of it.
+/// Drives every live sweep, each time as soon as it has changed.
 #[cfg(test)]
 pub(crate) async fn drive(state: Arc<State>) {
     drive_when(state, async || {}).await;
@@ -65,15 +59,15 @@ async fn drive_when(state: Arc<State>, mut ready: impl AsyncFnMut()) {
         active: BTreeMap::new(),
     };
     loop {
-        let told = tokio::select! {
+        let changed = tokio::select! {
             biased;
             () = state.shutdown.cancelled() => return,
-            told = async {
+            changed = async {
                 ready().await;
-                state.told().await
-            } => told,
+                state.driver_inbox.take_changed().await
+            } => changed,
         };
-        for sweep in told {
+        for sweep in changed {
             if let Err(error) = driver.advance(&sweep).await {
                 driver.give_up(&sweep, &error).await;
             }
@@ -129,7 +123,7 @@ impl Driver {
         let decided = self.step(&mut sweep, &row, &results).await;
         self.active.insert(id.clone(), sweep);
         if decided?.is_some_and(|state| state != row.state) {
-            self.state.tell_driver(id);
+            self.state.driver_inbox.sweep_changed(id);
         }
         Ok(())
     }
@@ -141,8 +135,8 @@ impl Driver {
         row: &SweepRow,
         results: &[TrialResult],
     ) -> Result<Option<SweepState>, Error> {
-        for told in self.state.told_epochs(&row.id) {
-            sweep.epoch(told.trial, told.epoch, told.value);
+        for reported in self.state.driver_inbox.take_epochs(&row.id) {
+            sweep.epoch(reported.trial, reported.epoch, reported.value);
         }
         for result in results {
             sweep.apply(result);
@@ -153,12 +147,12 @@ impl Driver {
         let slots = self.state.sessions().slots();
         let window = LEAST_QUEUED.max(QUEUED_PER_SLOT * u64::from(slots));
         let want = usize::try_from(window.saturating_sub(row.queued)).unwrap_or(usize::MAX);
-        let around = Around {
+        let given = DecisionInput {
             want,
             slots,
             data: row.data.as_ref().map(|data| data.hash),
         };
-        match sweep.decide(around, self.state.clock.unix_ms()) {
+        match sweep.decide(given, self.state.clock.unix_ms()) {
             Some(decide) => self.carry_out(sweep, decide).await.map(Some),
             None => Ok(None),
         }
@@ -179,7 +173,7 @@ impl Driver {
                 }
                 // A retry came first: what was decided without knowing of it is decided anew.
                 Ok(decided) => {
-                    self.state.tell_driver(&decide.sweep);
+                    self.state.driver_inbox.sweep_changed(&decide.sweep);
                     return Ok(decided.state);
                 }
                 Err(error @ (StoreError::Busy | StoreError::DiskFull(_))) => {
@@ -227,13 +221,13 @@ impl Driver {
     }
 
     /// Tells the granting side what is live.
-    fn publish(&self, row: &SweepRow, reports: Option<String>) {
+    fn publish(&self, row: &SweepRow, compared_metric: Option<String>) {
         let id = &row.id;
         let now = LiveSweep {
             state: row.state,
             trainer: row.sweep.trainer.clone(),
             data_source: row.sweep.data_source.clone(),
-            reports,
+            compared_metric,
         };
         let changed = self
             .state
@@ -276,7 +270,7 @@ impl Driver {
         if matches!(error, Error::Unavailable(_) | Error::Busy(_)) {
             tracing::warn!(sweep = %id, %error, "sweep waits");
             tokio::time::sleep(RETRY).await;
-            self.state.tell_driver(id);
+            self.state.driver_inbox.sweep_changed(id);
             return;
         }
         tracing::error!(sweep = %id, %error, "sweep cannot be driven");
@@ -288,12 +282,12 @@ impl Driver {
             at: self.state.clock.unix_ms(),
         };
         match self.state.store.apply(fail).await {
-            Ok(_) => self.state.tell_driver(id),
+            Ok(_) => self.state.driver_inbox.sweep_changed(id),
             Err(error) => {
                 tracing::error!(sweep = %id, %error, "sweep cannot be marked as failed");
                 // Nothing else may ever tell of it: it would stand still for good.
                 tokio::time::sleep(RETRY).await;
-                self.state.tell_driver(id);
+                self.state.driver_inbox.sweep_changed(id);
             }
         }
     }

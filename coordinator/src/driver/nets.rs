@@ -2,12 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::spec::{NoSuchPlace, substitute};
-use crate::search::{Kind, Params, Space, combinations};
+use crate::{
+    definition::{DefinitionError, substitute},
+    search::{Kind, Params, Space, combinations},
+};
 
 /// The spec of a check: that of the space's middle, with `nets` beside it when there are choices:
 /// `[{"choices": {path: value}, "spec": {…}}]`. What a choice rules out by an `if` is not there; equal nets stand once.
-pub fn check_spec(spec: &Value, space: &Space) -> Result<(Params, Value), NoSuchPlace> {
+pub fn check_spec(spec: &Value, space: &Space) -> Result<(Params, Value), DefinitionError> {
     let domains = space.domains();
     let middle = space.assemble(|_, domain| domain.value(0.5));
     let mut found = substitute(spec, domains, &middle)?;

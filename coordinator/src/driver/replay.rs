@@ -3,42 +3,38 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    SweepPlan,
-    active::{ActiveSweep, Around},
-    retries::Retries,
-};
+use super::{active::ActiveSweep, deciding::DecisionInput, retries::Retries};
 use crate::{
     Error,
+    definition::{self, SweepDefinition},
     ids::{SweepId, TrialNumber},
-    rpc,
     store::{NewRound, NewTrial, StoreError, TrialResult, WinnerRef, Wish, command::Action},
 };
 
 /// What is asked of the search at once: new trials, as many as there are soon.
-const AROUND: Around = Around {
+const MANY: DecisionInput = DecisionInput {
     want: 1024,
     slots: 0,
     data: None,
 };
 
-/// Something that the search was told.
+/// Something that a search learns.
 #[derive(Debug)]
-enum Told {
+enum Input {
     Epoch(TrialNumber, u32, f64),
     Result(TrialResult),
     GivenUp(TrialNumber),
 }
 
-/// A search that is told the stored results in their order. With every retry it is made anew, as the driver does.
+/// A search that is given the stored results in their order. With every retry it is made anew, as the driver does.
 #[derive(Debug)]
 pub struct Replay {
     id: SweepId,
-    plan: SweepPlan,
-    definition: Vec<u8>,
+    definition: SweepDefinition,
+    stored: Vec<u8>,
     sweep: ActiveSweep,
     retries: Retries,
-    told: Vec<Told>,
+    inputs: Vec<Input>,
     /// Results may end the search before everything that it would have proposed was asked for.
     ends_early: bool,
     /// A retry came since the search was made.
@@ -56,7 +52,6 @@ pub type Promotions = BTreeMap<(TrialNumber, u32), Wish>;
 /// What a search has decided beside new trials.
 #[derive(Debug, Default)]
 pub struct Decided {
-    /// All promotions.
     pub promoted: Promotions,
     /// Those that the results amounted to before trials were tried again.
     pub promoted_before: Promotions,
@@ -75,20 +70,20 @@ impl Replay {
     ///
     /// # Errors
     /// A definition that cannot be read.
-    pub fn new(id: SweepId, definition: &[u8]) -> Result<Option<Self>, Error> {
-        let stored = rpc::convert::definition::stored(definition)?;
-        if !rpc::convert::definition::versions(&stored).same_search() {
+    pub fn new(id: SweepId, stored: &[u8]) -> Result<Option<Self>, Error> {
+        let message = definition::stored(stored)?;
+        if !definition::versions(&message).same_search() {
             return Ok(None);
         }
-        let (_, plan) = rpc::convert::definition::parse(stored)?;
+        let definition = definition::parse(&message)?;
         Ok(Some(Self {
-            sweep: make(&id, &plan, definition, Retries::default())?,
-            ends_early: plan.search.objective.target.is_some(),
+            sweep: make(&id, &definition, stored, Retries::default())?,
+            ends_early: definition.search.objective.target.is_some(),
             id,
-            plan,
-            definition: definition.to_vec(),
+            definition,
+            stored: stored.to_vec(),
             retries: Retries::default(),
-            told: Vec::new(),
+            inputs: Vec::new(),
             stale: false,
             decisions: 0,
             proposed: BTreeMap::new(),
@@ -104,12 +99,12 @@ impl Replay {
 
     /// Takes in the value after one epoch. Epochs of a trial come in order, before its result.
     pub fn epoch(&mut self, trial: TrialNumber, epoch: u32, value: f64) {
-        self.tell(Told::Epoch(trial, epoch, value));
+        self.learn(Input::Epoch(trial, epoch, value));
     }
 
     /// Takes in one result, in the order of their events.
     pub fn result(&mut self, result: &TrialResult) {
-        self.tell(Told::Result(result.clone()));
+        self.learn(Input::Result(result.clone()));
         if self.ends_early {
             self.decide();
         }
@@ -122,7 +117,7 @@ impl Replay {
     ) -> Result<(), StoreError> {
         for number in self.sweep.closed_trials() {
             if !is_there(number)? {
-                self.tell(Told::GivenUp(number));
+                self.learn(Input::GivenUp(number));
             }
         }
         Ok(())
@@ -167,10 +162,10 @@ impl Replay {
         }
     }
 
-    fn tell(&mut self, told: Told) {
+    fn learn(&mut self, input: Input) {
         self.renew();
-        hear(&mut self.sweep, &told);
-        self.told.push(told);
+        feed(&mut self.sweep, &input);
+        self.inputs.push(input);
     }
 
     /// Makes the search anew if a trial was tried again since.
@@ -179,20 +174,21 @@ impl Replay {
             return;
         }
         // It was made once of the same definition.
-        let Ok(sweep) = make(&self.id, &self.plan, &self.definition, self.retries.clone()) else {
+        let retries = self.retries.clone();
+        let Ok(sweep) = make(&self.id, &self.definition, &self.stored, retries) else {
             return;
         };
         self.sweep = sweep;
         self.proposed.clear();
-        for told in &self.told {
-            hear(&mut self.sweep, told);
+        for input in &self.inputs {
+            feed(&mut self.sweep, input);
         }
     }
 
     /// The number of new trials; `None`: nothing is to be done before more results.
     fn decide(&mut self) -> Option<usize> {
         self.renew();
-        let decide = self.sweep.decide(AROUND, 0)?;
+        let decide = self.sweep.decide(MANY, 0)?;
         self.decisions += 1;
         self.sweep.decided(self.decisions);
         let mut new = 0;
@@ -245,19 +241,19 @@ impl Decided {
 
 fn make(
     id: &SweepId,
-    plan: &SweepPlan,
-    definition: &[u8],
+    definition: &SweepDefinition,
+    stored: &[u8],
     retries: Retries,
 ) -> Result<ActiveSweep, Error> {
-    let (plan, checked) = (plan.clone(), !plan.check);
-    ActiveSweep::new(id.clone(), plan, definition.to_vec(), 0, checked, retries)
+    let (definition, stored, checked) = (definition.clone(), stored.to_vec(), !definition.check);
+    ActiveSweep::new(id.clone(), definition, None, stored, 0, checked, retries)
         .map_err(|error| Error::Broken(error.to_string()))
 }
 
-fn hear(sweep: &mut ActiveSweep, told: &Told) {
-    match told {
-        Told::Epoch(trial, epoch, value) => sweep.epoch(*trial, *epoch, *value),
-        Told::Result(result) => sweep.apply(result),
-        Told::GivenUp(number) => sweep.give_up(*number),
+fn feed(sweep: &mut ActiveSweep, input: &Input) {
+    match input {
+        Input::Epoch(trial, epoch, value) => sweep.epoch(*trial, *epoch, *value),
+        Input::Result(result) => sweep.apply(result),
+        Input::GivenUp(number) => sweep.give_up(*number),
     }
 }

@@ -15,10 +15,8 @@ use super::convert::{
 use crate::{
     Error,
     clock::Clock,
-    connected::LastHeard,
-    ids::{SweepId, TrialNumber},
-    leases::TrialKey,
-    state::State,
+    ids::{SweepId, TrialKey, TrialNumber},
+    state::{LastHeard, State},
     store::{Reader, TrialFilter, TrialSummary},
     trial::TrialState,
     versions::Arithmetic,
@@ -31,25 +29,25 @@ const PAGE: u64 = 1000;
 #[derive(Clone, Debug)]
 pub struct HistoryService {
     reader: Reader,
-    asks: Asks,
+    source: Source,
     /// What this build trains by.
     arithmetic: Arithmetic,
 }
 
 /// Who knows what is not stored.
 #[derive(Clone, Debug)]
-enum Asks {
+enum Source {
     /// The running coordinator: who is connected and was heard when, what a sweep waits for.
-    Live(Arc<State>),
+    Coordinator(Arc<State>),
     /// Nobody: what runs in the file was reported so long ago by this clock.
-    Clock(Clock),
+    File(Clock),
 }
 
-impl Asks {
+impl Source {
     fn live(&self) -> Option<&State> {
         match self {
-            Self::Live(state) => Some(state),
-            Self::Clock(_) => None,
+            Self::Coordinator(state) => Some(state),
+            Self::File(_) => None,
         }
     }
 
@@ -58,11 +56,11 @@ impl Asks {
             return None;
         }
         match self {
-            Self::Live(state) => state.last_heard(&TrialKey {
+            Self::Coordinator(state) => state.last_heard(&TrialKey {
                 sweep: sweep.clone(),
                 trial: trial.row.number,
             }),
-            Self::Clock(clock) => {
+            Self::File(clock) => {
                 let ago = u64::try_from(clock.unix_ms() - trial.row.changed).unwrap_or(0);
                 Some(LastHeard {
                     ago: Duration::from_millis(ago),
@@ -85,7 +83,7 @@ impl HistoryService {
     pub fn of_file(reader: Reader, arithmetic: Arithmetic) -> Self {
         Self {
             reader,
-            asks: Asks::Clock(Clock::system()),
+            source: Source::File(Clock::system()),
             arithmetic,
         }
     }
@@ -94,7 +92,7 @@ impl HistoryService {
         Self {
             reader: state.store.read().clone(),
             arithmetic: state.arithmetic.clone(),
-            asks: Asks::Live(state),
+            source: Source::Coordinator(state),
         }
     }
 
@@ -151,7 +149,7 @@ async fn send_trials(
         filter.past = page.last().map(|trial| trial.row.listed());
         let rows = page
             .into_iter()
-            .map(|trial| history.asks.trial(&sweep, trial));
+            .map(|trial| history.source.trial(&sweep, trial));
         if !send_all(&send, rows).await || !full {
             return;
         }
@@ -198,7 +196,7 @@ impl History for HistoryService {
         _request: Request<v1::ListSweepsRequest>,
     ) -> Result<Response<Self::ListSweepsStream>, Status> {
         let sweeps = self.reader.sweeps().await.map_err(Error::from)?;
-        let heard = self.asks.live().map(State::last_heard_of_sweeps);
+        let heard = self.source.live().map(State::last_heard_of_sweeps);
         let heard = heard.unwrap_or_default();
         let row = |sweep| convert::sweep_summary(sweep, &heard);
         Ok(rows(sweeps.iter().map(row).collect()))
@@ -216,7 +214,7 @@ impl History for HistoryService {
             false => None,
         };
         let detail = self.reader.sweep(&sweep).await.map_err(Error::from)?;
-        let connected = self.asks.live().map(|state| state.connected(&detail));
+        let connected = self.source.live().map(|state| state.connected(&detail));
         let detail = convert::sweep_detail(
             detail,
             connected.unwrap_or_default(),
@@ -246,7 +244,7 @@ impl History for HistoryService {
             .trial(&trial.sweep, trial.trial)
             .await
             .map_err(Error::from)?;
-        let heard = self.asks.last_heard(&trial.sweep, &detail.summary);
+        let heard = self.source.last_heard(&trial.sweep, &detail.summary);
         Ok(Response::new(convert::trial_detail(
             &trial.sweep,
             detail,
@@ -300,7 +298,7 @@ impl History for HistoryService {
         &self,
         _request: Request<v1::ListWorkersRequest>,
     ) -> Result<Response<Self::ListWorkersStream>, Status> {
-        let workers = self.asks.live().map(State::workers).unwrap_or_default();
+        let workers = self.source.live().map(State::workers).unwrap_or_default();
         Ok(rows(workers.into_iter().map(convert::worker).collect()))
     }
 }

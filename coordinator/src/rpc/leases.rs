@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hone_proto::v1::{self, leases_server::Leases};
 use tonic::{Request, Response, Status};
 
-use super::{apart, convert::leases as convert};
+use super::{convert::leases as convert, run_to_end};
 use crate::state::State;
 
 /// Serves workers.
@@ -53,9 +53,9 @@ impl Leases for LeaseService {
         request: Request<v1::HeartbeatRequest>,
     ) -> Result<Response<v1::HeartbeatReply>, Status> {
         let (session, draining, attempts) = convert::heartbeat(request.into_inner())?;
-        let pulse = self.state.heartbeat(session, draining, &attempts).await?;
-        Ok(Response::new(convert::pulse(
-            &pulse,
+        let answer = self.state.heartbeat(session, draining, &attempts).await?;
+        Ok(Response::new(convert::heartbeat_answer(
+            &answer,
             &attempts,
             self.state.timing,
         )))
@@ -66,7 +66,7 @@ impl Leases for LeaseService {
         request: Request<v1::ReportRequest>,
     ) -> Result<Response<v1::ReportReply>, Status> {
         let report = convert::report(request.into_inner(), self.at())?;
-        let wanted = apart(
+        let wanted = run_to_end(
             &self.state,
             |state| async move { state.report(report).await },
         )
@@ -80,9 +80,9 @@ impl Leases for LeaseService {
         &self,
         request: Request<v1::FinishRequest>,
     ) -> Result<Response<v1::FinishReply>, Status> {
-        let others_connected = self.state.sessions().len() > 1;
+        let others_connected = |attempt: &_| self.state.others_connected(attempt);
         let finish = convert::finish(request.into_inner(), others_connected, self.at())?;
-        apart(
+        run_to_end(
             &self.state,
             |state| async move { state.finish(finish).await },
         )
@@ -95,7 +95,7 @@ impl Leases for LeaseService {
         request: Request<v1::ReleaseRequest>,
     ) -> Result<Response<v1::ReleaseReply>, Status> {
         let release = convert::release(request.into_inner(), self.at())?;
-        apart(
+        run_to_end(
             &self.state,
             |state| async move { state.release(release).await },
         )
@@ -108,7 +108,7 @@ impl Leases for LeaseService {
         request: Request<v1::PutPieceRequest>,
     ) -> Result<Response<v1::PutPieceReply>, Status> {
         let piece = convert::piece(request.into_inner())?;
-        let received = apart(&self.state, |state| async move {
+        let received = run_to_end(&self.state, |state| async move {
             state
                 .put_piece(piece.attempt, piece.blob, piece.offset, piece.data)
                 .await
@@ -137,7 +137,7 @@ impl Leases for LeaseService {
         request: Request<v1::LogRequest>,
     ) -> Result<Response<v1::LogReply>, Status> {
         let log = convert::log(request.into_inner())?;
-        apart(&self.state, |state| async move {
+        run_to_end(&self.state, |state| async move {
             Ok(state.store.apply(log).await?)
         })
         .await?;
@@ -150,7 +150,7 @@ impl Leases for LeaseService {
     ) -> Result<Response<v1::LeaveReply>, Status> {
         let request = request.into_inner();
         let session = super::convert::field::session("session", &request.session)?;
-        apart(&self.state, |state| async move {
+        run_to_end(&self.state, |state| async move {
             state
                 .leave(session, request.crashed, false, request.reason)
                 .await

@@ -13,17 +13,15 @@ pub use sweeps::SweepService;
 
 use std::sync::Arc;
 
-use hone_proto::v1;
 use tonic::Status;
 
 use crate::{
     Error,
-    search::Search,
     state::{State, detached},
 };
 
 /// Runs to its end, whatever becomes of the request.
-async fn apart<T, Work>(
+async fn run_to_end<T, Work>(
     state: &Arc<State>,
     work: impl FnOnce(Arc<State>) -> Work,
 ) -> Result<T, Status>
@@ -32,13 +30,4 @@ where
     Work: Future<Output = Result<T, Error>> + Send + 'static,
 {
     Ok(detached(work(Arc::clone(state))).await?)
-}
-
-/// The search of a sweep before any result, without storing anything: its plan is what `hone plan` prints. Of a budget in
-/// minutes that nothing has measured yet, a plan of twenty trainings.
-pub fn plan(definition: v1::SweepDefinition) -> Result<Search, Error> {
-    let (_, sweep) = convert::definition::parse(definition)?;
-    sweep
-        .make_search()
-        .map_err(|error| Error::input(error.path, error.message))
 }

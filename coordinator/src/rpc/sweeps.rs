@@ -6,15 +6,14 @@ use hone_proto::v1::{self, sweeps_server::Sweeps};
 use tonic::{Request, Response, Status};
 
 use super::{
-    apart,
     convert::{
-        definition,
         field::{sweep_or_latest, trial},
         launch::{launch, launched},
         model::{sweep_reply, trial_id, trial_state},
     },
+    run_to_end,
 };
-use crate::{state::State, store::command::SweepChange};
+use crate::{Error, definition, state::State, store::command::SweepChange};
 
 /// Serves people.
 #[derive(Clone, Debug)]
@@ -33,7 +32,7 @@ impl SweepService {
         change: SweepChange,
     ) -> Result<Response<v1::SweepReply>, Status> {
         let sweep = sweep_or_latest("sweep", &request.into_inner().sweep)?;
-        let (sweep, state) = apart(&self.state, |state| async move {
+        let (sweep, state) = run_to_end(&self.state, |state| async move {
             state.change(sweep, change).await
         })
         .await?;
@@ -47,9 +46,9 @@ impl Sweeps for SweepService {
         &self,
         request: Request<v1::LaunchRequest>,
     ) -> Result<Response<v1::LaunchReply>, Status> {
-        let (launch, plan) = launch(request.into_inner())?;
-        let done = apart(&self.state, move |state| async move {
-            state.launch(launch, &plan).await
+        let (launch, definition) = launch(request.into_inner())?;
+        let done = run_to_end(&self.state, move |state| async move {
+            state.launch(launch, &definition).await
         })
         .await?;
         Ok(Response::new(launched(&done)))
@@ -81,7 +80,7 @@ impl Sweeps for SweepService {
         request: Request<v1::SweepRequest>,
     ) -> Result<Response<v1::SweepReply>, Status> {
         let sweep = sweep_or_latest("sweep", &request.into_inner().sweep)?;
-        let (sweep, state) = apart(
+        let (sweep, state) = run_to_end(
             &self.state,
             |state| async move { state.remove(sweep).await },
         )
@@ -95,8 +94,8 @@ impl Sweeps for SweepService {
     ) -> Result<Response<v1::SweepReply>, Status> {
         let request = request.into_inner();
         let sweep = sweep_or_latest("sweep", &request.sweep)?;
-        let by = definition::budget("by", request.by.as_ref())?;
-        let (sweep, state) = apart(&self.state, move |state| async move {
+        let by = definition::budget("by", request.by.as_ref()).map_err(Error::from)?;
+        let (sweep, state) = run_to_end(&self.state, move |state| async move {
             state.extend(sweep, by).await
         })
         .await?;
@@ -109,14 +108,14 @@ impl Sweeps for SweepService {
     ) -> Result<Response<v1::TrialReply>, Status> {
         let trial = trial("trial", request.into_inner().trial)?;
         let id = trial_id(&trial);
-        let now = apart(
+        let now = run_to_end(
             &self.state,
             |state| async move { state.cancel(&trial).await },
         )
         .await?;
         Ok(Response::new(v1::TrialReply {
             trial: Some(id),
-            state: trial_state(now).into(),
+            state: trial_state(now),
         }))
     }
 
@@ -125,7 +124,7 @@ impl Sweeps for SweepService {
         request: Request<v1::TrialRequest>,
     ) -> Result<Response<v1::TrialReply>, Status> {
         let trial = trial("trial", request.into_inner().trial)?;
-        let new = apart(
+        let new = run_to_end(
             &self.state,
             |state| async move { state.retry(&trial).await },
         )

@@ -1,7 +1,8 @@
 //! The planner: rounds and rungs out of a budget.
 
 use super::{
-    definition::{Definition, DefinitionError, Finish, Planned, PlannedKind, Pruner, Sampler},
+    definition::{Definition, Finish, Planned, PlannedKind, Pruner, Sampler},
+    definition_error::DefinitionError,
     plan::{Bracket, FinishPlan, Plan, PointSource, RoundPlan, Rung},
     sampler, simulate,
 };
@@ -27,7 +28,7 @@ const HEDGE_PERCENT_OF_FULL: u64 = 40;
 ///
 /// # Errors
 ///
-/// A budget that pays no full training, or is in minutes still; zeros; a sampler that the strategy does not take.
+/// A budget that pays no full training, or is in minutes still; a sampler that the strategy does not take.
 pub(super) fn plan(definition: &Definition, planned: &Planned) -> Result<Plan, DefinitionError> {
     let budget = checked_budget(definition, planned)?;
     match planned.kind {
@@ -50,25 +51,6 @@ pub(super) fn early_cut_rungs(full_epochs: u32) -> (Vec<u32>, u32) {
 fn checked_budget(definition: &Definition, planned: &Planned) -> Result<u64, DefinitionError> {
     let refuse =
         |key: &str, message: String| Err(DefinitionError::at(format!("search.{key}"), message));
-    if planned.full_epochs == 0 {
-        return refuse("full_epochs", "must be at least 1".into());
-    }
-    if planned.eta < 2 {
-        return refuse("eta", format!("{} must be at least 2", planned.eta));
-    }
-    if planned.parallel == 0 {
-        return refuse("parallel", "must be at least 1".into());
-    }
-    if let Some(finish) = planned.finish {
-        for (key, value) in [
-            ("finish.top", finish.top),
-            ("finish.repeats", finish.repeats),
-        ] {
-            if value == 0 {
-                return refuse(key, "must be at least 1".into());
-            }
-        }
-    }
     let allowed: &[Sampler] = match planned.kind {
         PlannedKind::Random => &[Sampler::Random, Sampler::Sobol, Sampler::Grid, Sampler::Tpe],
         PlannedKind::Zoom | PlannedKind::EarlyCut => &[Sampler::Random, Sampler::Sobol],
@@ -419,8 +401,7 @@ mod tests {
             .path,
             "search.budget"
         );
-        let budget = budget.at_rate(0.1);
-        assert_eq!(budget, Budget::Epochs(180));
+        let budget = Budget::Epochs(180);
         assert!(
             plan_of(Planned {
                 budget,

@@ -11,7 +11,7 @@ pub struct TrialResult {
     pub event: TrialEvent,
 }
 
-/// What happened. `objective` is always the trial's value *as of that epoch* (see [`Objective::of_curve`](super::Objective::of_curve)).
+/// What happened. `objective` is always the trial's value *as of that epoch* (see [`Objective::fold`](super::Objective::fold)).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum TrialEvent {
     /// The store has the trial already (queued or running): do not hand it out again. Told after a restart, before `decide`.
@@ -157,24 +157,4 @@ pub struct Warning {
     pub key: String,
     /// In words, with the numbers.
     pub text: String,
-}
-
-impl Decision {
-    /// Names the decision within its sweep: `trial 17`, `promote 17 to 3`, `prune 17`, `narrow 2, 12 points`, `warn …`,
-    /// `edges 1`, `finish`.
-    ///
-    /// The same after a restart and whatever order results came in, so a store that keeps it can tell a repeated decision.
-    pub fn id(&self) -> String {
-        match self {
-            Decision::Enqueue(trial) => format!("trial {}", trial.number),
-            Decision::Promote(promotion) => {
-                format!("promote {} to {}", promotion.trial, promotion.to_epoch)
-            }
-            Decision::Prune { trial } => format!("prune {trial}"),
-            Decision::NarrowTo { round, points, .. } => format!("narrow {round}, {points} points"),
-            Decision::Warn(warning) => format!("warn {}", warning.key),
-            Decision::Edges { after, .. } => format!("edges {after}"),
-            Decision::Finish { .. } => "finish".to_owned(),
-        }
-    }
 }

@@ -5,7 +5,8 @@ use super::{
     space::{Params, Space},
 };
 
-/// Everything that the search needs of a sweep file. [`Search::new`](super::Search::new) checks it.
+/// Everything that the search needs of a sweep file. [`Search::new`](super::Search::new) checks it; how large its numbers may be is
+/// bounded where it is read ([`crate::definition`]).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Definition {
     /// Seed of every random draw.
@@ -94,7 +95,7 @@ pub enum Budget {
     Epochs(u64),
     /// Full trainings' worth of epochs.
     Trainings(f64),
-    /// Minutes of all the slots: to be turned into epochs with [`Budget::at_rate`] before a search is made of it.
+    /// Minutes of all the slots: to be turned into epochs by a measured rate before a search is made of it.
     Minutes(f64),
 }
 
@@ -187,16 +188,6 @@ impl Definition {
 }
 
 impl Budget {
-    /// The same budget in epochs, at `epochs_per_second` over all slots together.
-    pub fn at_rate(self, epochs_per_second: f64) -> Budget {
-        match self {
-            Budget::Minutes(minutes) => {
-                Budget::Epochs((minutes * 60.0 * epochs_per_second).floor().max(0.0) as u64)
-            }
-            other => other,
-        }
-    }
-
     /// In epochs; `None` for minutes, whose rate nobody knows here.
     pub fn epochs(self, full_epochs: u32) -> Option<u64> {
         match self {
@@ -205,25 +196,6 @@ impl Budget {
                 Some((trainings * f64::from(full_epochs) + 1e-9).floor() as u64)
             }
             Budget::Minutes(_) => None,
-        }
-    }
-}
-
-/// What is wrong with a definition, and what would be right.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{path}: {message}")]
-pub struct DefinitionError {
-    /// The place in the sweep file: a hyperparameter's path, or a key such as `search.budget`.
-    pub path: String,
-    /// In words.
-    pub message: String,
-}
-
-impl DefinitionError {
-    pub(super) fn at(path: impl Into<String>, message: impl Into<String>) -> DefinitionError {
-        DefinitionError {
-            path: path.into(),
-            message: message.into(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::definition::DefinitionError;
+use super::definition_error::DefinitionError;
 
 /// One hyperparameter of the search space.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,6 +1,6 @@
 //! What results say, in the units of the model: rungs brought to one level, bad values squeezed.
 
-use super::{gaussian::Sample, halving::PointOutcome, objective::Objective, round::RoundState};
+use super::{halving::PointOutcome, likelihood::Sample, objective::Objective, round::RoundState};
 
 /// The model takes in at most so many results, so that a decision does not grow with the sweep.
 const MOST_SAMPLES: usize = 128;

@@ -2,9 +2,8 @@
 
 use super::{
     budgeted::{early_cut_rungs, widest_bracket},
-    definition::{
-        Definition, DefinitionError, Extension, Planned, PlannedKind, Pruner, Sampler, Strategy,
-    },
+    definition::{Definition, Extension, Planned, PlannedKind, Pruner, Sampler, Strategy},
+    definition_error::DefinitionError,
     plan::{FinishPlan, Plan, PointSource, RoundPlan},
 };
 

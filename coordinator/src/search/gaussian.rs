@@ -8,22 +8,8 @@
 use super::{
     cholesky::{self, Triangle, backward, dot, forward},
     kernel::{Pairs, apart, matern},
-    likelihood::{Shape, covariances},
+    likelihood::{Sample, Shape, VAGUE, covariances},
 };
-
-/// A result.
-#[derive(Clone, Debug)]
-pub(super) struct Sample {
-    /// Shares of the axes; NaN for a hyperparameter that the point does not have.
-    pub at: Vec<f64>,
-    /// 0 after a full training, more the lower the rung.
-    pub lag: f64,
-    /// Smaller is better.
-    pub value: f64,
-}
-
-/// Variance of the unknown mean and of the unknown shift between rungs, in units of that of `f`.
-pub(super) const VAGUE: f64 = 4.0;
 
 /// A process of known shape that has seen results.
 #[derive(Clone, Debug)]

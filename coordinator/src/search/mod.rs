@@ -7,6 +7,7 @@
 // What is asked, and what is said.
 mod decision;
 mod definition;
+mod definition_error;
 // The space.
 mod combinations;
 mod domain;
@@ -52,16 +53,18 @@ mod worth;
 pub const VERSION: u32 = 2;
 
 pub use combinations::combinations;
-pub use decision::{Decision, NewTrial, Promotion, TrialEvent, TrialResult, Warning, priority};
+pub use decision::{Decision, NewTrial, Promotion, TrialEvent, TrialResult};
 pub use definition::{
-    Budget, Definition, DefinitionError, EarlierPoint, Extension, Finish, Planned, PlannedKind,
-    Pruner, RoundPoints, Sampler, Strategy, WrittenRound,
+    Budget, Definition, EarlierPoint, Extension, Finish, Planned, PlannedKind, Pruner, RoundPoints,
+    Sampler, Strategy, WrittenRound,
 };
+pub use definition_error::DefinitionError;
 pub use domain::{Condition, Domain, Grid, Kind, Range, Scale};
 pub(crate) use edge::FAMILY as EDGES;
-pub use fold::{RoundView, Search};
+pub use fold::Search;
 pub use objective::Objective;
 pub use plan::{Bracket, FinishPlan, Plan, PointSource, RoundPlan, Rung, TrialKey};
+pub(crate) use planner::plan;
 pub use search_box::{AxisBox, SearchBox};
 pub use simulate::shares_used;
 pub use space::{Params, Space};

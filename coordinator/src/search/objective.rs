@@ -38,15 +38,13 @@ impl Objective {
             .is_some_and(|target| self.compare(value, target) != Ordering::Greater)
     }
 
-    /// A trial's value after an epoch, from its reports in order of epoch: what [`TrialEvent`](super::TrialEvent) carries.
-    ///
-    /// With `at_best` the best of `values`, otherwise the last one; `None` when there is none.
-    pub fn of_curve(&self, values: impl IntoIterator<Item = f64>) -> Option<f64> {
-        let values = values.into_iter();
-        if self.at_best {
-            values.min_by(|a, b| self.compare(*a, *b))
-        } else {
-            values.last()
+    /// A trial's value after an epoch with `new`, the one before it being `old`: what [`TrialEvent`](super::TrialEvent) carries. After a
+    /// value that is not finite there is none: what was before it counts no more, and a trial that ends so has diverged.
+    pub fn fold(&self, old: Option<f64>, new: Option<f64>) -> Option<f64> {
+        let new = new.filter(|new| new.is_finite())?;
+        match old {
+            Some(old) if self.at_best && self.compare(new, old) != Ordering::Less => Some(old),
+            _ => Some(new),
         }
     }
 }

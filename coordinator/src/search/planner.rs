@@ -2,8 +2,10 @@
 
 use super::{
     budgeted,
-    definition::{Definition, DefinitionError, Strategy},
+    definition::{Definition, Strategy},
+    definition_error::DefinitionError,
     extension,
+    fold::Search,
     plan::Plan,
     written,
 };
@@ -13,10 +15,7 @@ use super::{
 /// # Errors
 ///
 /// What cannot be searched, with the path in the sweep file and what would be right.
-pub(super) fn plan(definition: &Definition) -> Result<Plan, DefinitionError> {
-    if definition.folds == 0 {
-        return Err(DefinitionError::at("data.folds", "must be at least 1"));
-    }
+pub fn plan(definition: &Definition) -> Result<Plan, DefinitionError> {
     for given in &definition.start {
         definition.space.check_partial(given)?;
     }
@@ -38,4 +37,16 @@ pub(super) fn plan(definition: &Definition) -> Result<Plan, DefinitionError> {
         ));
     }
     Ok(plan)
+}
+
+impl Search {
+    /// Makes the plan.
+    ///
+    /// # Errors
+    ///
+    /// What cannot be searched, with the path in the sweep file and what would be right.
+    pub fn new(definition: Definition) -> Result<Search, DefinitionError> {
+        let plan = plan(&definition)?;
+        Search::along(definition, plan)
+    }
 }

@@ -5,9 +5,9 @@ use rand_chacha::ChaCha8Rng;
 use super::{
     domain::Kind,
     evidence::{self, Lesson},
-    gaussian::{Process, Sample},
+    gaussian::Process,
     keyed,
-    likelihood::Shape,
+    likelihood::{Sample, Shape},
     search_box::{AxisBox, SearchBox},
     space::Space,
 };

@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::{
-    definition::{DefinitionError, Sampler},
+    definition::Sampler,
+    definition_error::DefinitionError,
     domain::{Domain, Grid, Kind},
     keyed::{self, Purpose},
     sobol,
@@ -80,10 +81,6 @@ fn axis_values(domain: &Domain) -> Result<Vec<Value>, DefinitionError> {
                 None => Ok(values.clone()),
             }
         }
-        (Some(Grid::Points(0)), _) => Err(DefinitionError::at(
-            &domain.path,
-            "`points` must be at least 1",
-        )),
         (_, Kind::Choice(values)) => Ok(values.clone()),
         (Some(Grid::Points(points)), Kind::Range(range)) => {
             let mut values: Vec<Value> = Vec::new();

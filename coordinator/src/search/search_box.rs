@@ -42,7 +42,12 @@ impl SearchBox {
         SearchBox { axes }
     }
 
-    /// Where params lie in the box, as a sampler's coordinates: the counterpart of [`Space::params`]. The middle for the inactive.
+    /// Params for a sampler's coordinates (each in [0, 1], one per domain) within the box.
+    pub fn params(&self, space: &Space, coordinates: &[f64]) -> Params {
+        space.assemble(|axis, domain| self.axes[axis].value(domain, coordinates[axis]))
+    }
+
+    /// Where params lie in the box, as a sampler's coordinates: the counterpart of [`params`](Self::params). The middle for the inactive.
     pub(super) fn coordinates(&self, space: &Space, params: &Params) -> Vec<f64> {
         let shares = space.shares(params);
         self.axes
@@ -58,7 +63,7 @@ impl SearchBox {
     /// Shares of the file's axes for a sampler's coordinates, as the values that they stand for have them; NaN for the inactive.
     pub(super) fn shares(&self, space: &Space, coordinates: &[f64]) -> Vec<f64> {
         if space.domains().iter().any(|d| !d.conditions.is_empty()) {
-            let params = space.params(coordinates, self);
+            let params = self.params(space, coordinates);
             return space
                 .shares(&params)
                 .into_iter()
@@ -158,16 +163,6 @@ impl AxisBox {
                 Some((domain.value(*low).as_f64()?, domain.value(*high).as_f64()?))
             }
             AxisBox::Choice { .. } => None,
-        }
-    }
-
-    /// The values still in the box; `None` for ranges.
-    pub fn values(&self, domain: &Domain) -> Option<Vec<Value>> {
-        match (self, &domain.kind) {
-            (AxisBox::Choice { kept }, Kind::Choice(values)) => {
-                Some(kept.iter().map(|&i| values[i].clone()).collect())
-            }
-            _ => None,
         }
     }
 }

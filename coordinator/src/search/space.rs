@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{
-    definition::DefinitionError,
+    definition_error::DefinitionError,
     domain::{Domain, Kind, same},
-    search_box::SearchBox,
 };
 
 /// Where conditions branch more often than this, combinations are not counted.
@@ -68,11 +67,6 @@ impl Space {
         self.domains
             .binary_search_by(|domain| domain.path.as_str().cmp(path))
             .ok()
-    }
-
-    /// Params for a sampler's coordinates (each in [0, 1], one per domain) within a box.
-    pub fn params(&self, coordinates: &[f64], within: &SearchBox) -> Params {
-        self.assemble(|axis, domain| within.axes()[axis].value(domain, coordinates[axis]))
     }
 
     /// Params whose values come from `value(axis, domain)`; it is asked for active hyperparameters only.
@@ -210,28 +204,25 @@ fn is_active(domain: &Domain, params: &Params) -> bool {
     })
 }
 
+/// Of domains in order of path.
 fn evaluation_order(domains: &[Domain]) -> Result<Vec<usize>, DefinitionError> {
     let mut order = Vec::with_capacity(domains.len());
     let mut placed = vec![false; domains.len()];
-    let at = |path: &str| domains.iter().position(|domain| domain.path == path);
-    for domain in domains {
-        for condition in &domain.conditions {
-            if at(&condition.path).is_none() {
-                return Err(DefinitionError::at(
-                    &domain.path,
-                    format!("`if` names {}, which is no domain", condition.path),
-                ));
-            }
-        }
-    }
+    let at = |path: &str| domains.binary_search_by(|domain| domain.path.as_str().cmp(path));
+    let parents_of = |domain: &Domain| {
+        let positions = domain.conditions.iter().map(|condition| {
+            at(&condition.path).map_err(|_| {
+                let words = format!("`if` names {}, which is no domain", condition.path);
+                DefinitionError::at(&domain.path, words)
+            })
+        });
+        positions.collect::<Result<Vec<usize>, _>>()
+    };
+    let parents: Vec<_> = domains.iter().map(parents_of).collect::<Result<_, _>>()?;
     while order.len() < domains.len() {
         let before = order.len();
-        for (axis, domain) in domains.iter().enumerate() {
-            let ready = domain
-                .conditions
-                .iter()
-                .all(|condition| at(&condition.path).is_some_and(|parent| placed[parent]));
-            if ready && !placed[axis] {
+        for (axis, parents) in parents.iter().enumerate() {
+            if !placed[axis] && parents.iter().all(|&parent| placed[parent]) {
                 placed[axis] = true;
                 order.push(axis);
             }

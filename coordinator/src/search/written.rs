@@ -1,7 +1,8 @@
 //! The plan of rounds that a person wrote.
 
 use super::{
-    definition::{Definition, DefinitionError, RoundPoints, Sampler, WrittenRound},
+    definition::{Definition, RoundPoints, Sampler, WrittenRound},
+    definition_error::DefinitionError,
     plan::{Bracket, Plan, PointSource, RoundPlan, Rung},
     sampler,
 };
@@ -10,7 +11,7 @@ use super::{
 ///
 /// # Errors
 ///
-/// No round, a round without points, epochs or repeats, `top` first, a grid without its values.
+/// No round, a round without points, `top` first, a grid without its values.
 pub(super) fn plan(
     definition: &Definition,
     written: &[WrittenRound],
@@ -25,11 +26,6 @@ pub(super) fn plan(
     let mut first_trial = 1;
     for (i, round) in written.iter().enumerate() {
         let at = |key: &str| format!("search.round.{i}.{key}");
-        for (key, value) in [("epochs", round.epochs), ("repeats", round.repeats)] {
-            if value == 0 {
-                return Err(DefinitionError::at(at(key), "must be at least 1"));
-            }
-        }
         let (source, points) = points(definition, round, rounds.last(), &at)?;
         let plan = RoundPlan {
             number: i as u32 + 1,

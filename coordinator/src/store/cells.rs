@@ -10,11 +10,8 @@ use super::{
     table::{Column, Role, Stored},
 };
 use crate::{
-    ids::{AttemptNumber, Hash, RequestId, SessionId, SweepId, Token, TrialNumber},
-    store::{
-        sweeps::SweepKey,
-        values::{BlobKind, Seed},
-    },
+    ids::{AttemptNumber, Hash, RequestId, Seed, SessionId, SweepId, Token, TrialNumber},
+    store::{sweeps::SweepKey, values::BlobKind},
     sweep::SweepState,
     trial::{AttemptState, StopRequest, TrialKind, TrialState},
 };

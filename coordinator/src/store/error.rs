@@ -63,6 +63,21 @@ pub enum StoreError {
     Database(String),
 }
 
+impl From<StoreError> for crate::Error {
+    fn from(error: StoreError) -> Self {
+        let words = error.to_string();
+        match error {
+            StoreError::Fenced => Self::Fenced,
+            StoreError::NotFound { .. } => Self::NotFound(words),
+            StoreError::Refused(_) | StoreError::BuiltUpon { .. } => Self::Refused(words),
+            StoreError::Invalid(_) => Self::input("request", words),
+            StoreError::Busy => Self::Busy(words),
+            StoreError::DiskFull(_) | StoreError::Closed => Self::Unavailable(words),
+            StoreError::Damaged { .. } | StoreError::Database(_) => Self::Broken(words),
+        }
+    }
+}
+
 fn quoted(name: &str) -> String {
     match name {
         "" => "yet".to_owned(),

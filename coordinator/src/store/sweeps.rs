@@ -8,11 +8,11 @@ use super::{
     database::Database as _,
     error::Rows,
     statement::statements,
-    table::{Column, Role, Stored, table},
-    values::{DataSet, NewSweep, WinnerRef},
+    table::{Column, Role, Stored, stored, table},
+    values::{DataSet, NewSweep, Objective, WinnerRef},
 };
 use crate::{
-    ids::{Hash, RequestId, SweepId},
+    ids::{Hash, RequestId, Seed, SweepId},
     store::command::Millis,
     sweep::SweepState,
 };
@@ -81,6 +81,24 @@ table! { "sweeps":
         pub test_accuracy: Option<f64> = Changing,
     }
 }
+
+stored! { NewSweep {
+    identity: String,
+    seed: Seed,
+    trainer: String,
+    objective: Objective,
+    data_source: Option<String>,
+    folds: u32,
+    check: bool = "with_check",
+    definition: Vec<u8>,
+} }
+
+stored! { Objective {
+    metric: String,
+    maximize: bool,
+    at_best: bool,
+    target: Option<f64>,
+} }
 
 impl Stored for Arc<NewSweep> {
     fn columns(field: &'static str, role: Role, all: &mut Vec<Column>) {

@@ -60,6 +60,14 @@ macro_rules! columns {
     ) => {
         $(#[$meta])* $vis struct $name { $($(#[$doc])* $fvis $field: $type,)* }
 
+        $crate::store::table::stored! { $name { $($field: $type $(= $column)?,)* } }
+    };
+}
+pub(super) use columns;
+
+/// What [`columns!`] says, of a struct that is declared elsewhere.
+macro_rules! stored {
+    ($name:ty { $($field:ident: $type:ty $(= $column:literal)?,)* }) => {
         impl $crate::store::table::Stored for $name {
             fn columns(
                 _: &'static str,
@@ -81,7 +89,7 @@ macro_rules! columns {
         }
     };
 }
-pub(super) use columns;
+pub(super) use stored;
 
 /// The struct of a table's rows: `field: Type = Role ["column"]`.
 macro_rules! table {

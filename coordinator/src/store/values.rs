@@ -1,74 +1,11 @@
 //! What commands and reads are made of.
 
 use super::table::columns;
+pub use crate::{definition::NewSweep, search::Objective};
 use crate::{
     ids::{Hash, TrialNumber},
     trial::TrialKind,
 };
-
-columns! {
-    /// Metric, direction, and which epoch counts.
-    #[derive(Clone, Debug, PartialEq)]
-    pub struct Objective {
-        /// Name of a reported metric.
-        pub metric: String,
-        /// Whether larger is better.
-        pub maximize: bool,
-        /// The best epoch so far counts; otherwise the last.
-        pub best: bool = "at_best",
-        /// The search ends when a point reaches it.
-        pub target: Option<f64>,
-    }
-}
-
-impl Objective {
-    /// Whether `new` beats `old`; NaN never does.
-    pub fn improves(&self, new: f64, old: Option<f64>) -> bool {
-        match old {
-            None => !new.is_nan(),
-            Some(old) if self.maximize => new > old,
-            Some(old) => new < old,
-        }
-    }
-
-    /// The running objective after an epoch with `new`: the best so far or the last, as the sweep wants it. After a value that is
-    /// not finite (`None`) there is none: what was before it counts no more, and a trial that ends so has diverged.
-    pub fn fold(&self, old: Option<f64>, new: Option<f64>) -> Option<f64> {
-        let new = new.filter(|new| new.is_finite())?;
-        if !self.best || self.improves(new, old) {
-            Some(new)
-        } else {
-            old
-        }
-    }
-}
-
-columns! {
-    /// A sweep as the store keeps it, but for its name. What only the edge and the search understand travels in `definition`.
-    #[derive(Clone, Debug, PartialEq)]
-    pub struct NewSweep {
-        /// Hash (hex) of the canonical JSON: what makes two files the same sweep.
-        pub identity: String,
-        /// All random draws are keyed by it.
-        pub seed: Seed,
-        /// Which workers can take it.
-        pub trainer: String,
-        /// What the search ranks by.
-        pub objective: Objective,
-        /// Name of the data set; `None` for a trainer without one.
-        pub data_source: Option<String>,
-        /// Cross-validation folds, at least 1.
-        pub folds: u32,
-        /// It starts as `checking`.
-        pub check: bool = "with_check",
-        /// Encoded `hone.v1.SweepDefinition`, opaque here.
-        pub definition: Vec<u8>,
-    }
-}
-
-/// A sweep's seed: 64 bits, all of which are stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Seed(pub u64);
 
 columns! {
     /// A planned round, for people and for `hone plan`'s words about it.

@@ -6,8 +6,8 @@ use prost::Message;
 
 use super::harness::{id, toy_sweep};
 use crate::{
-    Error,
-    rpc::convert::{definition, field, history, leases},
+    Error, definition,
+    rpc::convert::{field, history, leases},
 };
 
 /// Takes the bytes of a request apart: the type of what came out, or what was wrong.
@@ -23,7 +23,7 @@ const REQUESTS: [Parse; 16] = [
     },
     |bytes| with(bytes, leases::heartbeat),
     |bytes| with(bytes, |request| leases::report(request, 1)),
-    |bytes| with(bytes, |request| leases::finish(request, true, 1)),
+    |bytes| with(bytes, |request| leases::finish(request, |_| true, 1)),
     |bytes| with(bytes, |request| leases::release(request, 1)),
     |bytes| with(bytes, leases::piece),
     |bytes| with(bytes, leases::wanted_piece),
@@ -50,7 +50,7 @@ const REQUESTS: [Parse; 16] = [
     },
     |bytes| {
         with(bytes, |request: v1::SweepRequest| {
-            field::sweep("sweep", &request.sweep)
+            Ok(field::sweep("sweep", &request.sweep)?)
         })
     },
     |bytes| {
@@ -75,8 +75,9 @@ where
 
 fn launch(request: v1::LaunchRequest) -> Result<usize, Error> {
     let sweep = field::required("sweep", request.sweep)?;
-    let (_, plan) = definition::parse(sweep)?;
-    Ok(plan.search.space.domains().len())
+    let definition = definition::parse(&sweep)?;
+    definition.plan()?;
+    Ok(definition.search.space.domains().len())
 }
 
 fn answer(bytes: &[u8]) -> String {

@@ -17,7 +17,7 @@ use tonic::{
 
 use crate::{
     Config, Coordinator,
-    blobs::folder_of,
+    blob_folder::blob_folder_of,
     clock::{Clock, ManualClock},
     config::Timing,
     store::Finding,
@@ -65,7 +65,7 @@ impl TestCoordinator {
     }
 
     pub fn blobs(&self) -> std::path::PathBuf {
-        folder_of(&self.folder.path().join("hone.db"))
+        blob_folder_of(&self.folder.path().join("hone.db"))
     }
 
     pub fn channel(&self) -> Channel {

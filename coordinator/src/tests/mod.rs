@@ -7,5 +7,6 @@ mod listing;
 mod people;
 mod retries;
 pub(crate) mod simulation;
+mod sizes;
 mod sweeping;
 mod wire;

@@ -88,6 +88,9 @@ async fn a_sweep_that_cannot_be_searched_is_not_stored() {
     let mut placeless = toy_sweep("toy", 4);
     placeless.domains[0].path = "params.layers.0".to_owned();
     refuses(&launch(placeless).await, "params.layers.0");
+    let mut another = toy_sweep("toy", 4);
+    another.identity = toy_sweep("toy", 5).identity;
+    refuses(&launch(another).await, "sweep.identity");
     let mut rows = coordinator
         .history()
         .list_sweeps(v1::ListSweepsRequest {})

@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::Context;
 use hone_coordinator::{
-    blobs::folder_of,
+    blob_folder_of,
     store::{self, Reader},
 };
 
@@ -44,7 +44,7 @@ pub struct RestoreArgs {
 pub async fn backup(args: BackupArgs) -> anyhow::Result<Exit> {
     in_a_folder("FILE", &args.to)?;
     store::backup(&args.db, &args.to)?;
-    let copied = copy_blobs(&args.to, &folder_of(&args.db), &backed_up(&args.to)).await?;
+    let copied = copy_blobs(&args.to, &blob_folder_of(&args.db), &backed_up(&args.to)).await?;
     tell(&args.to, copied);
     Ok(Exit::Done)
 }
@@ -53,7 +53,7 @@ pub async fn backup(args: BackupArgs) -> anyhow::Result<Exit> {
 pub async fn restore(args: RestoreArgs) -> anyhow::Result<Exit> {
     in_a_folder("--db", &args.db)?;
     store::restore(&args.from, &args.db)?;
-    let copied = copy_blobs(&args.db, &backed_up(&args.from), &folder_of(&args.db)).await?;
+    let copied = copy_blobs(&args.db, &backed_up(&args.from), &blob_folder_of(&args.db)).await?;
     tell(&args.db, copied);
     Ok(Exit::Done)
 }

@@ -80,17 +80,17 @@ fn words(args: &Args, checked: &Checked) -> String {
         n => style.red(format!("{} found", numbers::plural(n, "violation"))),
     };
     let mut text = format!("{}: {looked_at} checked, {verdict}\n", args.db.display());
-    let mut told = BTreeMap::<_, usize>::new();
+    let mut found = BTreeMap::<_, usize>::new();
     for finding in &checked.findings {
-        let told = told
+        let so_far = found
             .entry((finding.invariant, &finding.table, &finding.column))
             .or_default();
-        *told += 1;
-        if *told <= PRINTED {
+        *so_far += 1;
+        if *so_far <= PRINTED {
             text.push_str(&format!("  {finding}\n"));
         }
     }
-    for ((invariant, table, column), n) in told.into_iter().filter(|(_, n)| *n > PRINTED) {
+    for ((invariant, table, column), n) in found.into_iter().filter(|(_, n)| *n > PRINTED) {
         let more = numbers::plural((n - PRINTED) as u64, "more violation");
         text.push_str(&format!(
             "  {more} of {table}.{column}: {invariant} (--json has all)\n"

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use hone_coordinator::{
-    blobs::folder_of,
+    blob_folder_of,
     ids::{SweepId, TrialNumber},
     store::{BlobKind, Reader},
 };
@@ -66,7 +66,7 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
                 name.sweep, name.trial
             )
         })?;
-    let blob = folder_of(args.place.db()).join(kept.hash.to_string());
+    let blob = blob_folder_of(args.place.db()).join(kept.hash.to_string());
     // Opened, and not copied blindly: a damaged file is told here and not at its first use.
     let net = SavedNet::open(&blob)?;
     net.save(&args.output)?;

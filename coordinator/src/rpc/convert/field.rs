@@ -1,46 +1,17 @@
 //! What every parser of a message needs: a field that is missing or wrong is named by its path.
 
+pub use crate::definition::field::{hash, read, required, sweep, text, write};
 use crate::{
     Error,
-    ids::{AttemptNumber, AttemptRef, Hash, SessionId, SweepId, Token, TrialNumber, is_valid_name},
-    leases::TrialKey,
+    ids::{AttemptNumber, AttemptRef, Hash, SessionId, SweepId, Token, TrialKey, TrialNumber},
 };
 use hone_proto::v1;
-
-/// A message field that must be there.
-pub fn required<T>(field: &str, value: Option<T>) -> Result<T, Error> {
-    value.ok_or_else(|| Error::input(field, "is missing"))
-}
-
-/// Text that must not be empty.
-pub fn text(field: &str, value: String) -> Result<String, Error> {
-    if value.is_empty() {
-        return Err(Error::input(field, "is missing"));
-    }
-    Ok(value)
-}
 
 /// 16 bytes: sessions, tokens, request ids.
 pub fn bytes16(field: &str, value: &[u8]) -> Result<[u8; 16], Error> {
     value
         .try_into()
         .map_err(|_| Error::input(field, format!("must be 16 bytes, not {}", value.len())))
-}
-
-/// A blake3 hash.
-pub fn hash(field: &str, value: &[u8]) -> Result<Hash, Error> {
-    value
-        .try_into()
-        .map(Hash)
-        .map_err(|_| Error::input(field, format!("must be 32 bytes, not {}", value.len())))
-}
-
-/// A value of a proto enum that must be set and known.
-pub fn known<E: TryFrom<i32> + PartialEq + Default>(field: &str, value: i32) -> Result<E, Error> {
-    match E::try_from(value) {
-        Ok(known) if known != E::default() => Ok(known),
-        _ => Err(Error::input(field, format!("{value} is not a known value"))),
-    }
 }
 
 /// A number that counts from 1.
@@ -66,21 +37,7 @@ pub fn sweep_or_latest(field: &str, value: &str) -> Result<Option<SweepId>, Erro
     if value.is_empty() {
         return Ok(None);
     }
-    sweep(field, value).map(Some)
-}
-
-/// The name of a sweep.
-pub fn sweep(field: &str, value: &str) -> Result<SweepId, Error> {
-    if value.is_empty() {
-        return Err(Error::input(field, "is missing"));
-    }
-    if !is_valid_name(value) {
-        return Err(Error::input(
-            field,
-            format!("{value:?} is no name: at most 100 letters, digits, `-` and `_`"),
-        ));
-    }
-    Ok(SweepId::new(value))
+    Ok(Some(sweep(field, value)?))
 }
 
 /// `sweep/number`.
@@ -120,5 +77,5 @@ pub fn optional_hash(field: &str, value: &[u8]) -> Result<Option<Hash>, Error> {
     if value.is_empty() {
         return Ok(None);
     }
-    hash(field, value).map(Some)
+    Ok(Some(hash(field, value)?))
 }

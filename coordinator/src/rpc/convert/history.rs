@@ -6,15 +6,15 @@ use hone_proto::v1;
 use serde_json::Value;
 
 use super::{
-    definition,
     field::sweep_or_latest,
     leases::{blob, kind},
-    model::{objective, sweep_state, trial_state, wanted_state},
+    model::{sweep_state, trial_state, wanted_state},
 };
 use crate::{
     Error,
-    connected::{ConnectedTo, LastHeard, WorkerView},
+    definition::{self, objective_message},
     ids::{Hash, SweepId},
+    state::{ConnectedTo, LastHeard, WorkerView},
     store::{
         Best, EventRow, LogRow, ReportRow, RoundDetail, SweepDetail, SweepSummary, TrialDetail,
         TrialFilter, TrialSort, TrialSummary,
@@ -230,7 +230,7 @@ pub fn trial_summary(
         round: trial.place.round,
         repeat: trial.repeat,
         fold: trial.fold,
-        state: trial_state(trial.state).into(),
+        state: trial_state(trial.state),
         objective: trial.objective,
         epoch: trial.epoch,
         weights_hash: bytes(trial.weights_hash),
@@ -271,7 +271,7 @@ pub fn trial_detail(
         seed: detail.summary.row.seed,
         blobs: detail.blobs.into_iter().map(blob).collect(),
         full_epochs: detail.summary.row.full_epochs,
-        objective: Some(objective(&detail.sweep.objective)),
+        objective: Some(objective_message(&detail.sweep.objective)),
         summary: Some(trial_summary(sweep, detail.summary, heard)),
     }
 }

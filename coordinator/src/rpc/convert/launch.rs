@@ -2,30 +2,27 @@
 
 use hone_proto::v1;
 
-use super::{
-    definition,
-    field::{bytes16, hash, sweep},
-    settled,
-};
+use super::field::{bytes16, hash, required};
 use crate::{
     Error,
-    driver::SweepPlan,
+    definition::{self, SweepDefinition},
     ids::RequestId,
+    state::Launch,
     store::{
         DataSet,
         command::{LaunchOutcome, Launched},
     },
-    sweeps::Launch,
 };
 
-/// A launch, and what the driver would make of it.
-pub fn launch(request: v1::LaunchRequest) -> Result<(Launch, SweepPlan), Error> {
-    let definition = settled::launched(request.sweep)?;
-    let name = sweep("sweep.name", &definition.name)?.to_string();
-    let (sweep, plan) = definition::parse(definition)?;
+/// A launch, and what its definition says.
+pub fn launch(request: v1::LaunchRequest) -> Result<(Launch, SweepDefinition), Error> {
+    let sent = definition::launched(required("sweep", request.sweep)?)?;
+    check_identity(&sent)?;
+    let sweep = definition::columns(&sent)?;
+    let definition = definition::parse(&sent)?;
     let before = request.data_before.iter();
     let launch = Launch {
-        name,
+        name: sent.name,
         data: request.data.map(pin).transpose()?,
         data_before: before
             .map(|found| hash("data_before", found))
@@ -41,7 +38,21 @@ pub fn launch(request: v1::LaunchRequest) -> Result<(Launch, SweepPlan), Error> 
             "is given, but the sweep names no data set",
         ));
     }
-    Ok((launch, plan))
+    Ok((launch, definition))
+}
+
+/// What makes two files the same sweep is made of the file itself: another identity would join sweeps that are not the same, and
+/// the checker would accuse the row.
+fn check_identity(definition: &v1::SweepDefinition) -> Result<(), Error> {
+    let hash = blake3::hash(definition.canonical_json.as_bytes()).to_hex();
+    if definition.identity == *hash.as_str() {
+        return Ok(());
+    }
+    let problem = format!(
+        "is {:?}, and must be the blake3 hash of canonical_json, {hash}",
+        definition.identity
+    );
+    Err(Error::input("sweep.identity", problem))
 }
 
 fn pin(pin: v1::DataPin) -> Result<DataSet, Error> {

@@ -5,16 +5,14 @@ use std::{collections::BTreeSet, time::Duration};
 use hone_proto::v1;
 
 use super::field::{
-    attempt, bytes16, hash, json, known, optional_hash, positive, required, session, text,
+    attempt, bytes16, hash, json, optional_hash, positive, read, required, session, text, write,
 };
 use crate::{
     Error,
-    attempts::{Progress, Pulse},
     config::Timing,
-    granting::{Acquire, Acquired},
+    definition::objective_message,
     ids::{AttemptRef, Hash, RequestId, SessionId},
-    leases::Directive,
-    session::{Offer, Session},
+    state::{Acquire, Acquired, Directive, HeartbeatAnswer, Offer, Progress, Session},
     store::{
         BlobKind, BlobRef, DataSet, Outcome,
         command::{Epoch, Finish, Granted, Lines, Log, Release, Report},
@@ -111,7 +109,7 @@ fn lease(granted: Granted, timing: Timing) -> v1::Lease {
         folds: granted.folds,
         to_epoch: granted.to_epoch,
         full_epochs: granted.full_epochs,
-        objective: Some(super::model::objective(&granted.objective)),
+        objective: Some(objective_message(&granted.objective)),
         resume: granted.resume.map(blob),
         keep_weights: granted.keep_weights,
         weights: granted.weights.map(blob),
@@ -144,29 +142,26 @@ pub fn kind(kind: TrialKind) -> v1::TrialKind {
     }
 }
 
+const BLOB_KINDS: [(v1::BlobKind, BlobKind); 2] = [
+    (v1::BlobKind::Checkpoint, BlobKind::Checkpoint),
+    (v1::BlobKind::Weights, BlobKind::Weights),
+];
+
 pub fn blob(blob: BlobRef) -> v1::Blob {
-    let kind = match blob.kind {
-        BlobKind::Checkpoint => v1::BlobKind::Checkpoint,
-        BlobKind::Weights => v1::BlobKind::Weights,
-    };
     v1::Blob {
         hash: blob.hash.0.to_vec().into(),
         size: blob.size,
-        kind: kind.into(),
+        kind: write(&BLOB_KINDS, blob.kind),
         epoch: blob.epoch,
     }
 }
 
 /// `stored` is for the caller to find out: the wire does not say where a blob lies.
 pub fn blob_ref(field: &str, value: &v1::Blob) -> Result<BlobRef, Error> {
-    let kind = match known::<v1::BlobKind>(&format!("{field}.kind"), value.kind)? {
-        v1::BlobKind::Weights => BlobKind::Weights,
-        _ => BlobKind::Checkpoint,
-    };
     Ok(BlobRef {
         hash: hash(&format!("{field}.hash"), &value.hash)?,
         size: value.size,
-        kind,
+        kind: read(&format!("{field}.kind"), &BLOB_KINDS, value.kind)?,
         epoch: value.epoch,
         stored: false,
     })
@@ -195,10 +190,14 @@ pub fn heartbeat(request: v1::HeartbeatRequest) -> Result<(SessionId, bool, Vec<
     ))
 }
 
-pub fn pulse(pulse: &Pulse, of: &[Progress], timing: Timing) -> v1::HeartbeatReply {
+pub fn heartbeat_answer(
+    answer: &HeartbeatAnswer,
+    of: &[Progress],
+    timing: Timing,
+) -> v1::HeartbeatReply {
     let attempts = of
         .iter()
-        .zip(&pulse.directives)
+        .zip(&answer.directives)
         .map(|(progress, wanted)| v1::AttemptDirective {
             trial: Some(v1::TrialId {
                 sweep: progress.attempt.sweep.to_string(),
@@ -211,8 +210,8 @@ pub fn pulse(pulse: &Pulse, of: &[Progress], timing: Timing) -> v1::HeartbeatRep
     v1::HeartbeatReply {
         attempts,
         lease_ms: milliseconds(timing.lease()),
-        drain: pulse.drain,
-        unknown_session: pulse.unknown_session,
+        drain: answer.drain,
+        unknown_session: answer.unknown_session,
     }
 }
 
@@ -298,15 +297,16 @@ fn finite(field: &str, value: f64) -> Result<f64, Error> {
 
 pub fn finish(
     request: v1::FinishRequest,
-    others_connected: bool,
+    others_connected: impl FnOnce(&AttemptRef) -> bool,
     at: i64,
 ) -> Result<Finish, Error> {
     json("diagnosis_json", &request.diagnosis_json)?;
     json("result_json", &request.result_json)?;
     let said = required("outcome", request.outcome)?;
+    let attempt = attempt("attempt", request.attempt)?;
     Ok(Finish {
-        attempt: attempt("attempt", request.attempt)?,
-        outcome: outcome(said, others_connected)?,
+        outcome: outcome(said, || others_connected(&attempt))?,
+        attempt,
         weights: optional_blob("weights", request.weights.as_ref())?,
         diagnosis_json: request.diagnosis_json,
         result_json: request.result_json,
@@ -316,7 +316,10 @@ pub fn finish(
     })
 }
 
-fn outcome(said: v1::finish_request::Outcome, others_connected: bool) -> Result<Outcome, Error> {
+fn outcome(
+    said: v1::finish_request::Outcome,
+    others_connected: impl FnOnce() -> bool,
+) -> Result<Outcome, Error> {
     use v1::finish_request::Outcome as Said;
     Ok(match said {
         Said::Completed(_) => Outcome::Completed,
@@ -332,7 +335,7 @@ fn outcome(said: v1::finish_request::Outcome, others_connected: bool) -> Result<
         Said::Ended(_) => Outcome::Ended,
         Said::Failed(failed) if failed.crashed => Outcome::Crashed {
             message: failed.message,
-            others_connected,
+            others_connected: others_connected(),
         },
         Said::Failed(failed) => Outcome::Failed {
             message: failed.message,

@@ -1,9 +1,7 @@
 //! Wire to domain, once and fallibly; domain to wire. A file per service, and one for the nouns they share.
 
-pub mod definition;
 pub mod field;
 pub mod history;
 pub mod launch;
 pub mod leases;
 pub mod model;
-pub mod settled;

@@ -13,7 +13,6 @@ mod next_trial;
 mod ranking;
 mod recommend;
 mod repeats;
-mod view;
 
 use std::collections::VecDeque;
 
@@ -21,11 +20,10 @@ use serde_json::Value;
 
 use super::{
     decision::{Decision, Promotion, TrialEvent, TrialResult, Warning, priority},
-    definition::{Definition, DefinitionError, EarlierPoint, Pruner, Sampler},
+    definition::{Definition, EarlierPoint, Pruner, Sampler},
+    definition_error::DefinitionError,
     generations::Generations,
-    halving::Standing,
     plan::{Plan, PointSource, TrialKey},
-    planner,
     pruner::PrunerState,
     round::{Move, RoundState},
     sampler,
@@ -35,7 +33,6 @@ use super::{
 };
 
 use finish::Finishing;
-pub use view::RoundView;
 
 /// The state of one sweep's search.
 #[derive(Debug)]
@@ -67,13 +64,8 @@ pub struct Search {
 }
 
 impl Search {
-    /// Makes the plan.
-    ///
-    /// # Errors
-    ///
-    /// What cannot be searched, with the path in the sweep file and what would be right.
-    pub fn new(definition: Definition) -> Result<Search, DefinitionError> {
-        let plan = planner::plan(&definition)?;
+    /// Follows a plan that was made of this definition.
+    pub(crate) fn along(definition: Definition, plan: Plan) -> Result<Search, DefinitionError> {
         let mut search = Search::of_plan(definition, plan);
         if search.definition.sampler == Sampler::Grid {
             search.grid = sampler::grid(&search.definition.space)?;
@@ -232,11 +224,6 @@ impl Search {
         }
     }
 
-    /// Warnings so far, in order.
-    pub fn warnings(&self) -> &[Warning] {
-        &self.warnings
-    }
-
     /// Whether [`Decision::Finish`] is decided.
     pub fn is_finished(&self) -> bool {
         self.finished
@@ -260,10 +247,6 @@ impl Search {
                 })
             }
         }
-    }
-
-    fn value_of(&self, standing: Standing) -> f64 {
-        standing.outcome.value(&self.definition.objective)
     }
 }
 

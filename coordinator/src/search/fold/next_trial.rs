@@ -153,7 +153,7 @@ impl Search {
                     None => within.axes()[axis].value(domain, coordinates[axis]),
                 })
             }
-            _ => space.params(&coordinates, &within),
+            _ => within.params(space, &coordinates),
         }
     }
 }

@@ -9,7 +9,8 @@ use rand_chacha::{
 };
 
 use crate::search::{
-    Decision, Definition, NewTrial, Search, SearchBox, TrialEvent, TrialResult, Warning, Winner,
+    Decision, Definition, NewTrial, Search, SearchBox, TrialEvent, TrialResult, Winner,
+    decision::Warning,
 };
 
 /// What a training gives after an epoch; `None`: it diverges there.
@@ -158,7 +159,7 @@ impl Store {
     }
 
     fn carry_out(&mut self, decision: Decision) {
-        let is_new = self.done.insert(decision.id());
+        let is_new = self.done.insert(id(&decision));
         match decision {
             Decision::Enqueue(mut trial) => {
                 // Handed out early or in its own round: that is a matter of when somebody was idle.
@@ -269,5 +270,20 @@ impl Store {
         let events: Vec<TrialEvent> = report.into_iter().chain(end).collect();
         row.events.extend(&events);
         events
+    }
+}
+
+/// Names a decision: the same after a restart and whatever order results came in.
+fn id(decision: &Decision) -> String {
+    match decision {
+        Decision::Enqueue(trial) => format!("trial {}", trial.number),
+        Decision::Promote(promotion) => {
+            format!("promote {} to {}", promotion.trial, promotion.to_epoch)
+        }
+        Decision::Prune { trial } => format!("prune {trial}"),
+        Decision::NarrowTo { round, points, .. } => format!("narrow {round}, {points} points"),
+        Decision::Warn(warning) => format!("warn {}", warning.key),
+        Decision::Edges { after, .. } => format!("edges {after}"),
+        Decision::Finish { .. } => "finish".to_owned(),
     }
 }

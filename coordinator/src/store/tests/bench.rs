@@ -1,7 +1,7 @@
 //! The store under one set of hands, and the values that the tests say little about.
 
 use crate::{
-    ids::{AttemptRef, Hash, RequestId, SessionId, SweepId, Token, TrialNumber},
+    ids::{AttemptRef, Hash, RequestId, Seed, SessionId, SweepId, Token, TrialNumber},
     store::{
         BlobKind, BlobRef, DataSet, Db, NewRound, NewSweep, NewTrial, Objective, OfferedData,
         Outcome, StoreError, SweepRow,
@@ -13,7 +13,6 @@ use crate::{
         events,
         history::{SweepDetail, TrialDetail},
         queries, sqlite,
-        values::Seed,
         verify::{Finding, check_open},
         working::WorkingSet,
     },
@@ -354,7 +353,7 @@ pub(crate) fn sweep(name: &str) -> NewSweep {
         objective: Objective {
             metric: "val_accuracy".to_owned(),
             maximize: true,
-            best: true,
+            at_best: true,
             target: None,
         },
         data_source: Some("digits".to_owned()),

@@ -8,7 +8,7 @@ use std::{
 
 use super::finding::{At, Findings, Names};
 use crate::{
-    blobs::{folder_of, is_ours},
+    blob_folder::{blob_folder_of, is_ours},
     ids::Hash,
     store::{
         Db,
@@ -27,7 +27,7 @@ pub struct Files {
 
 /// Reads the file of every stored blob.
 pub(super) fn check(db: &Db, database: &Path, names: &Names, findings: &mut Findings) -> Files {
-    let folder = folder_of(database);
+    let folder = blob_folder_of(database);
     let stored = match table::stored_once(db) {
         Ok(stored) => stored,
         Err(error) => {

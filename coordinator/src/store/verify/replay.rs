@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use super::finding::{At, Findings, Names, Shown as _};
 use crate::{
+    definition::stored,
     driver::replay::{Decided, Replay},
     ids::TrialNumber,
-    rpc::convert::definition::stored,
     store::{
         Db, EventRow, StoreError, SweepKey, SweepRow,
         apply::curve,

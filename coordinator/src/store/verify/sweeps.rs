@@ -7,8 +7,8 @@ use super::{
     rows::Totals,
 };
 use crate::{
+    definition::{columns, stored, versions},
     ids::is_valid_name,
-    rpc::convert::definition::{launched, stored, versions},
     store::{Db, EventRow, SweepRow, command::Millis, stream::Stream, trials},
     sweep::SweepState,
     trial::TrialKind,
@@ -87,7 +87,7 @@ fn check_definition(sweep: &SweepRow, definition: &v1::SweepDefinition, findings
     let canonical = canonical.to_hex().to_string();
     let hash = "the identity is the hash of the canonical JSON";
     findings.same(&at, "identity", hash, &sweep.sweep.identity, &canonical);
-    let right = match launched(definition) {
+    let right = match columns(definition) {
         Ok(right) => right,
         Err(error) => {
             let right = "one whose parts are there";
@@ -101,7 +101,7 @@ fn check_definition(sweep: &SweepRow, definition: &v1::SweepDefinition, findings
     let (found, given) = (&stored.objective, &right.objective);
     findings.same(&at, "metric", REPEAT, &found.metric, &given.metric);
     findings.same(&at, "maximize", REPEAT, &found.maximize, &given.maximize);
-    findings.same(&at, "at_best", REPEAT, &found.best, &given.best);
+    findings.same(&at, "at_best", REPEAT, &found.at_best, &given.at_best);
     findings.same(&at, "target", REPEAT, &found.target, &given.target);
     let (found, given) = (&stored.data_source, &right.data_source);
     findings.same(&at, "data_source", REPEAT, found, given);

@@ -16,15 +16,14 @@ use super::{
 };
 use crate::{
     Config,
-    blobs::{Blobs, folder_of},
+    blob_folder::{Blobs, blob_folder_of},
     clock::Clock,
     config::Timing,
     driver,
     ids::{AttemptRef, SessionId},
-    reaper,
     secrets::Secrets,
     server::{recover, serve},
-    state::State,
+    state::{State, reaper},
     store::{OpenAttempt, Store, WorkingSet},
 };
 
@@ -61,7 +60,7 @@ impl Host {
         let incoming = network::incoming().await?;
         let store = Store::on_disk(self.disk);
         let keep: HashSet<_> = store.read().blobs().await?.into_iter().collect();
-        let blobs = Blobs::open(&folder_of(&self.database), u64::MAX, &keep)?;
+        let blobs = Blobs::open(&blob_folder_of(&self.database), u64::MAX, &keep)?;
         let state = Arc::new(State::new(store, blobs, &config, CancellationToken::new()));
         recover(&state).await?;
         match self.bug {

@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 
+use super::{lease_times::Directive, shared::State};
 use crate::{
     Error,
-    blobs::{Received, UploadKey},
+    blob_folder::{Received, UploadKey},
     ids::{AttemptRef, Hash},
-    leases::Directive,
-    state::State,
     store::{BlobRef, command::CommitBlob},
 };
 

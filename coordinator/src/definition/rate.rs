@@ -1,4 +1,4 @@
-//! PURE: a budget in minutes in epochs, by what the check has measured.
+//! A budget in minutes in epochs, by what the check has measured.
 
 use serde_json::Value;
 

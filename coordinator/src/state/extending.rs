@@ -2,13 +2,12 @@
 
 use serde_json::Value;
 
+use super::shared::State;
 use crate::{
     Error,
-    driver::{SweepPlan, epochs_of_minutes},
+    definition::{self, SweepDefinition, epochs_of_minutes},
     ids::{SweepId, TrialNumber},
-    rpc::convert::{definition, settled},
     search::{Budget, Extension, Strategy},
-    state::State,
     store::{StoreError, SweepDetail, command::ExtendSweep},
     sweep::SweepState,
 };
@@ -33,7 +32,7 @@ impl State {
                     let state = done?;
                     tracing::info!(%sweep, ?by, "sweep extended");
                     self.leases().direct_sweep(&sweep, state);
-                    self.tell_driver(&sweep);
+                    self.driver_inbox.sweep_changed(&sweep);
                     return Ok((sweep, state));
                 }
             }
@@ -55,31 +54,29 @@ impl State {
             }
         }
         self.may_go_on(id, &detail.summary.row.sweep)?;
-        let (_, plan) =
-            definition::parse(definition::stored(&detail.summary.row.sweep.definition)?)?;
+        let now = definition::parse(&definition::stored(&detail.summary.row.sweep.definition)?)?;
         let added = Extension {
-            epochs: self.epochs_of(&plan, by, &detail.summary.row.check_json)?,
-            first_trial: plan.search_number(detail.summary.row.next_number),
+            epochs: self.epochs_of(&now, by, &detail.summary.row.check_json)?,
+            first_trial: now.search_number(detail.summary.row.next_number),
         };
-        let definition = settled::with_extension(&detail.summary.row.sweep.definition, added)?;
-        let (_, extended) = definition::parse(definition::stored(&definition)?)
-            .map_err(|error| Error::Refused(format!("{id}: {error}")))?;
-        let search = extended
-            .make_search()
+        let definition = definition::with_extension(&detail.summary.row.sweep.definition, added)?;
+        let extended = definition::parse(&definition::stored(&definition)?)?;
+        let plan = extended
+            .plan()
             .map_err(|error| Error::Refused(format!("{id}: {error}")))?;
         Ok(ExtendSweep {
             sweep: id.clone(),
             definition,
             first_trial: TrialNumber(detail.summary.row.next_number),
-            reserve: extended.last_reserved(search.plan()),
+            reserve: extended.last_reserved(&plan),
             actor: crate::store::command::USER.to_owned(),
             reason: format!("{} epochs more", added.epochs),
             at: self.clock.unix_ms(),
         })
     }
 
-    fn epochs_of(&self, plan: &SweepPlan, by: Budget, check: &str) -> Result<u64, Error> {
-        let Strategy::Planned(planned) = &plan.search.strategy else {
+    fn epochs_of(&self, now: &SweepDefinition, by: Budget, check: &str) -> Result<u64, Error> {
+        let Strategy::Planned(planned) = &now.search.strategy else {
             // Refused with the reason when the plan is made.
             return Ok(by.epochs(1).unwrap_or(0));
         };

@@ -2,10 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
+use super::{lease_times::Overdue, shared::State};
 use crate::{
     ids::AttemptRef,
-    leases::Overdue,
-    state::State,
     store::{StoreError, command::ExpireAttempt},
 };
 
@@ -57,7 +56,7 @@ async fn expire(state: &Arc<State>, attempt: &AttemptRef, why: Overdue, now: Dur
         sweep: attempt.sweep.clone(),
         trial: attempt.trial,
         attempt: attempt.attempt,
-        others_connected: state.sessions().len() > 1,
+        others_connected: state.others_connected(attempt),
         at: state.clock.unix_ms(),
     };
     match state.store.apply(command).await {
@@ -67,8 +66,8 @@ async fn expire(state: &Arc<State>, attempt: &AttemptRef, why: Overdue, now: Dur
                 Overdue::Stuck => "lost: no step for too long",
             };
             state.leases().expire(attempt, now);
-            state.settled(attempt, &ended, how);
-            state.lost_on(ended.session).await;
+            state.after_end(attempt, &ended, how);
+            state.count_loss(ended.session).await;
         }
         Err(StoreError::Fenced | StoreError::NotFound { .. }) => {
             state.leases().end(&attempt.key(), attempt.attempt);

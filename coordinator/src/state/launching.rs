@@ -1,22 +1,15 @@
-//! What people do with sweeps and trials, and what it means for workers that train.
+//! Launching a file: a new sweep, or the same one goes on.
 
+use super::{retrying::Revived, shared::State};
 use crate::{
     Error,
-    driver::SweepPlan,
+    definition::{SweepDefinition, stored, versions},
     ids::{Hash, RequestId, SweepId},
-    leases::{Directive, TrialKey},
-    retry::Revived,
-    rpc::convert::definition::{stored, versions},
-    state::State,
     store::{
         DataSet, NewSweep, SweepRow,
-        command::{
-            CancelTrial, ChangeSweep, LaunchOutcome, LaunchSweep, Launched, RemoveSweep,
-            SweepChange, USER,
-        },
+        command::{LaunchOutcome, LaunchSweep, Launched},
     },
     sweep::SweepState,
-    trial::TrialState,
 };
 
 /// A file that somebody wants trained.
@@ -41,8 +34,9 @@ impl State {
     pub(crate) async fn launch(
         &self,
         mut wanted: Launch,
-        plan: &SweepPlan,
+        definition: &SweepDefinition,
     ) -> Result<Launched, Error> {
+        let plan = definition.plan()?;
         let same = self.same_sweep(&wanted).await?;
         if let Some(same) = &same
             && !matches!(
@@ -63,10 +57,11 @@ impl State {
                 Revived::BuiltUpon => wanted.again = true,
             }
         }
-        if let (Some(from), true) = (&plan.from, same.is_none() || wanted.again) {
-            let definition = &wanted.sweep.definition;
-            wanted.sweep.definition = self.with_earlier(definition, plan, from).await?;
+        if let (Some(from), true) = (&definition.from, same.is_none() || wanted.again) {
+            let stored = &wanted.sweep.definition;
+            wanted.sweep.definition = self.with_earlier(stored, definition, from).await?;
         }
+        self.driver_inbox.leave_plan(&wanted.sweep.definition, plan);
         let launch = LaunchSweep {
             name: wanted.name,
             sweep: wanted.sweep,
@@ -85,7 +80,7 @@ impl State {
             self.leases()
                 .direct_sweep(&launched.sweep, SweepState::Running);
         }
-        self.tell_driver(&launched.sweep);
+        self.driver_inbox.sweep_changed(&launched.sweep);
         Ok(launched)
     }
 
@@ -111,69 +106,5 @@ impl State {
     pub(crate) fn not_continued(&self, sweep: &NewSweep) -> Result<Option<String>, Error> {
         let begun = versions(&stored(&sweep.definition)?);
         Ok(begun.refusal(&sweep.trainer, &self.arithmetic))
-    }
-
-    /// Pauses, resumes or stops a sweep.
-    pub(crate) async fn change(
-        &self,
-        sweep: Option<SweepId>,
-        change: SweepChange,
-    ) -> Result<(SweepId, SweepState), Error> {
-        let sweep = self.find(sweep).await?;
-        if change == SweepChange::Resume {
-            let row = self.store.read().sweep(&sweep).await?;
-            self.may_go_on(&sweep, &row.summary.row.sweep)?;
-        }
-        let command = ChangeSweep {
-            sweep: sweep.clone(),
-            change,
-            actor: USER.to_owned(),
-            reason: String::new(),
-            at: self.clock.unix_ms(),
-        };
-        let state = self.store.apply(command).await?;
-        tracing::info!(%sweep, ?change, state = state.as_str(), "sweep changed");
-        self.leases().direct_sweep(&sweep, state);
-        self.tell_driver(&sweep);
-        Ok((sweep, state))
-    }
-
-    /// Removes an ended sweep and its blobs.
-    pub(crate) async fn remove(
-        &self,
-        sweep: Option<SweepId>,
-    ) -> Result<(SweepId, SweepState), Error> {
-        let sweep = self.find(sweep).await?;
-        let was = self.store.read().sweep(&sweep).await?.summary.row.state;
-        let unused = self
-            .store
-            .apply(RemoveSweep {
-                sweep: sweep.clone(),
-            })
-            .await?;
-        tracing::info!(%sweep, blobs = unused.len(), "sweep removed");
-        self.remove_blobs(unused).await?;
-        self.tell_driver(&sweep);
-        Ok((sweep, was))
-    }
-
-    /// Cancels a trial: a request, when it runs.
-    pub(crate) async fn cancel(&self, trial: &TrialKey) -> Result<TrialState, Error> {
-        let command = CancelTrial {
-            sweep: trial.sweep.clone(),
-            trial: trial.trial,
-            actor: USER.to_owned(),
-            at: self.clock.unix_ms(),
-        };
-        let state = self.store.apply(command).await?;
-        self.leases().direct(trial, Directive::Stop);
-        self.tell_driver(&trial.sweep);
-        Ok(state)
-    }
-
-    /// The sweep of that name, or the latest.
-    pub(crate) async fn find(&self, sweep: Option<SweepId>) -> Result<SweepId, Error> {
-        let name = sweep.as_ref().map(SweepId::as_str);
-        Ok(self.store.read().find_sweep(name).await?)
     }
 }

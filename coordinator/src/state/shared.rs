@@ -1,7 +1,7 @@
-//! What the parts of a running coordinator share: the store, the leases' times, who is connected, and two bells.
+//! What the parts of a running coordinator share: the store, the leases' times, who is connected, and who waits for what.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -11,16 +11,15 @@ use std::{
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::{driver_inbox::DriverInbox, lease_times::Leases, sessions::Sessions};
 use crate::{
     Error,
-    blobs::Blobs,
+    blob_folder::Blobs,
     clock::Clock,
     config::{Limits, Timing},
-    ids::{AttemptRef, SweepId, TrialNumber},
-    leases::Leases,
+    ids::SweepId,
     secrets::Secrets,
-    session::Sessions,
-    store::{Store, command::Epoch},
+    store::Store,
     sweep::SweepState,
     versions::Arithmetic,
 };
@@ -28,22 +27,12 @@ use crate::{
 /// A sweep that has not ended, as far as granting needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LiveSweep {
-    /// Where it stands.
     pub state: SweepState,
-    /// What trains it.
     pub trainer: String,
     /// The data set it wants, if its trainer takes one.
     pub data_source: Option<String>,
     /// The metric whose value after each epoch its search compares; `None`: only ends count.
-    pub reports: Option<String>,
-}
-
-/// A trial's value after one epoch, for a search that compares them.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct EpochValue {
-    pub trial: TrialNumber,
-    pub epoch: u32,
-    pub value: f64,
+    pub compared_metric: Option<String>,
 }
 
 /// Shared by services, driver and reaper, behind an `Arc`.
@@ -58,15 +47,13 @@ pub(crate) struct State {
     pub(crate) secrets: Secrets,
     /// Rung whenever a trial may have become free to grant.
     pub(crate) queued: Notify,
+    pub(crate) driver_inbox: DriverInbox,
     /// Ends every wait of this coordinator.
     pub(crate) shutdown: CancellationToken,
     leases: Mutex<Leases>,
     sessions: Mutex<Sessions>,
     only_sweep: Mutex<Option<SweepId>>,
     live: watch::Sender<BTreeMap<SweepId, LiveSweep>>,
-    dirty: Mutex<BTreeSet<SweepId>>,
-    values: Mutex<BTreeMap<SweepId, Vec<EpochValue>>>,
-    bell: Notify,
     draining: AtomicBool,
 }
 
@@ -86,14 +73,12 @@ impl State {
             arithmetic: config.arithmetic.clone(),
             secrets: config.secrets.clone(),
             queued: Notify::new(),
+            driver_inbox: DriverInbox::default(),
             shutdown,
             leases: Mutex::new(Leases::new(config.timing)),
             sessions: Mutex::default(),
             only_sweep: Mutex::new(config.only_sweep.as_deref().map(SweepId::new)),
             live: watch::Sender::default(),
-            dirty: Mutex::default(),
-            values: Mutex::default(),
-            bell: Notify::new(),
             draining: AtomicBool::new(false),
         }
     }
@@ -125,77 +110,6 @@ impl State {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
-    }
-
-    /// Something happened to a sweep: the driver looks at it.
-    pub(crate) fn tell_driver(&self, sweep: &SweepId) {
-        self.dirty().insert(sweep.clone());
-        self.bell.notify_one();
-    }
-
-    /// The metric whose value after each epoch a sweep's search compares; `None`: only ends count.
-    pub(crate) fn compares_epochs(&self, sweep: &SweepId) -> Option<String> {
-        let live = self.live.borrow();
-        live.get(sweep).and_then(|live| live.reports.clone())
-    }
-
-    /// Epochs were recorded: the driver hears of them if the sweep's search compares epochs.
-    pub(crate) fn tell_driver_of_epochs(&self, attempt: &AttemptRef, epochs: Option<&[Epoch]>) {
-        let sweep = &attempt.sweep;
-        let Some(metric) = self.compares_epochs(sweep) else {
-            return;
-        };
-        let value = |epoch: &Epoch| {
-            let found = epoch.metrics.iter().find(|(name, _)| *name == metric)?;
-            Some(EpochValue {
-                trial: attempt.trial,
-                epoch: epoch.epoch,
-                value: found.1,
-            })
-        };
-        let values: Vec<_> = epochs
-            .unwrap_or_default()
-            .iter()
-            .filter_map(value)
-            .collect();
-        if !values.is_empty() {
-            self.values()
-                .entry(sweep.clone())
-                .or_default()
-                .extend(values);
-            self.tell_driver(sweep);
-        }
-    }
-
-    /// Takes what was reported of a sweep since the last time.
-    pub(crate) fn told_epochs(&self, sweep: &SweepId) -> Vec<EpochValue> {
-        self.values().remove(sweep).unwrap_or_default()
-    }
-
-    fn values(&self) -> MutexGuard<'_, BTreeMap<SweepId, Vec<EpochValue>>> {
-        self.values.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Something changed that concerns every sweep.
-    pub(crate) fn tell_driver_all(&self) {
-        self.dirty().extend(self.live.borrow().keys().cloned());
-        self.bell.notify_one();
-    }
-
-    /// Waits until some sweep was told of, and takes them all.
-    pub(crate) async fn told(&self) -> BTreeSet<SweepId> {
-        loop {
-            let rung = self.bell.notified();
-            let told = std::mem::take(&mut *self.dirty());
-            if !told.is_empty() {
-                return told;
-            }
-            rung.await;
-        }
-    }
-
-    fn dirty(&self) -> MutexGuard<'_, BTreeSet<SweepId>> {
-        self.dirty.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Nothing new is granted from now on, and what runs is to be given back.

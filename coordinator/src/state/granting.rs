@@ -2,11 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
+use super::{
+    sessions::Session,
+    shared::{State, detached},
+};
 use crate::{
     Error,
     ids::{Hash, RequestId, SessionId},
-    session::Session,
-    state::{State, detached},
     store::{
         OfferedData,
         command::{Grant, Granted},
@@ -16,7 +18,6 @@ use crate::{
 /// A worker that asks for one trial.
 #[derive(Clone, Debug)]
 pub struct Acquire {
-    /// Who asks.
     pub session: SessionId,
     /// The same request gets the same lease again.
     pub request: RequestId,
@@ -58,7 +59,8 @@ impl State {
         sessions.register(id, session);
         drop(sessions);
         // How many slots there are decides how many trials are kept queued.
-        self.tell_driver_all();
+        self.driver_inbox
+            .sweeps_changed(self.live().borrow().keys());
         Ok(())
     }
 

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use super::shared::State;
 use crate::{
     Error,
-    driver::{SweepPlan, fitting},
+    definition::{self, SweepDefinition, fitting},
     ids::SweepId,
-    rpc::convert::{definition, settled},
     search::{EarlierPoint, NoWorth, Params, TrialValue, worth},
-    state::State,
     store::{StoreError, SweepDetail, TrialFilter, TrialSummary, WinnerRef},
     trial::TrialState,
 };
@@ -20,8 +19,8 @@ impl State {
     /// The definition with those points of the sweep `from` in it that a worker would train just so for this one.
     pub(crate) async fn with_earlier(
         &self,
-        definition: &[u8],
-        plan: &SweepPlan,
+        stored: &[u8],
+        new: &SweepDefinition,
         from: &str,
     ) -> Result<Vec<u8>, Error> {
         let name = SweepId::new(from);
@@ -31,11 +30,10 @@ impl State {
             }
             other => other?,
         };
-        let stored = definition::stored(&parent.summary.row.sweep.definition)?;
-        let (_, parent_plan) = definition::parse(stored)?;
-        let points = self.trained_points(&parent, &parent_plan).await?;
+        let old = definition::parse(&definition::stored(&parent.summary.row.sweep.definition)?)?;
+        let points = self.trained_points(&parent, &old).await?;
         let all = points.len();
-        let fitting = fitting(plan, &parent_plan, points);
+        let fitting = fitting(new, &old, points);
         tracing::info!(
             from,
             points = all,
@@ -43,17 +41,17 @@ impl State {
             "earlier trials"
         );
         let data = parent.summary.row.data.as_ref().map(|data| data.hash);
-        settled::with_earlier(definition, &fitting, data)
+        Ok(definition::with_earlier(stored, &fitting, data)?)
     }
 
     /// Points that were trained to their round's last epoch, with the round's full training, and their means.
     async fn trained_points(
         &self,
         parent: &SweepDetail,
-        plan: &SweepPlan,
+        definition: &SweepDefinition,
     ) -> Result<Vec<(u32, EarlierPoint)>, Error> {
-        let search = plan
-            .make_search()
+        let plan = definition
+            .plan()
             .map_err(|error| Error::Broken(error.to_string()))?;
         let mut filter = TrialFilter {
             limit: Some(PAGE),
@@ -76,8 +74,9 @@ impl State {
         Ok(points
             .into_values()
             .filter_map(|trials| {
-                let rounds = &search.plan().rounds;
-                let round = rounds.get((trials[0].row.place.round as usize).checked_sub(1)?)?;
+                let round = plan
+                    .rounds
+                    .get((trials[0].row.place.round as usize).checked_sub(1)?)?;
                 Some((round.full_epochs, point(&trials)?))
             })
             .collect())

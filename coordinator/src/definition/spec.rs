@@ -1,28 +1,23 @@
-//! PURE: a point's values put into the spec that a worker gets.
+//! A point's values put into the spec that a worker gets.
 
 use serde_json::Value;
 
+use super::DefinitionError;
 use crate::search::{Domain, Params};
-
-/// A path that does not fit the spec.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{path}: there is no such place in the spec ({problem})")]
-pub struct NoSuchPlace {
-    /// Full path of the hyperparameter.
-    pub path: String,
-    /// Where it ends.
-    pub problem: String,
-}
 
 /// The spec with every domain's place holding this point's value, or its default where the hyperparameter does not
 /// exist for this point; without a default the key is left out.
-pub fn substitute(spec: &Value, domains: &[Domain], params: &Params) -> Result<Value, NoSuchPlace> {
+pub fn substitute(
+    spec: &Value,
+    domains: &[Domain],
+    params: &Params,
+) -> Result<Value, DefinitionError> {
     let mut spec = spec.clone();
     for domain in domains {
         let value = params.get(&domain.path).or(domain.default.as_ref());
-        place(&mut spec, &domain.path, value).map_err(|problem| NoSuchPlace {
-            path: domain.path.clone(),
-            problem,
+        place(&mut spec, &domain.path, value).map_err(|problem| {
+            let words = format!("there is no such place in the spec ({problem})");
+            DefinitionError::at(&domain.path, words)
         })?;
     }
     Ok(spec)

@@ -15,10 +15,7 @@ use std::{
     },
 };
 
-use crate::{
-    ids::{AttemptNumber, Hash},
-    leases::TrialKey,
-};
+use crate::ids::{AttemptNumber, Hash, TrialKey};
 
 /// A piece is at most this long, in bytes.
 pub const PIECE: usize = 1 << 20;
@@ -26,7 +23,7 @@ pub const PIECE: usize = 1 << 20;
 pub const LARGEST: u64 = 1 << 30;
 
 /// Where a database keeps its blobs. A folder of its own: whoever opens it removes what that database does not name.
-pub fn folder_of(database: &Path) -> PathBuf {
+pub fn blob_folder_of(database: &Path) -> PathBuf {
     let name = database.file_name().unwrap_or_default();
     database.with_file_name("blobs").join(name)
 }
@@ -36,38 +33,25 @@ pub fn folder_of(database: &Path) -> PathBuf {
 pub enum BlobError {
     /// More than [`LARGEST`].
     #[error("a blob of {size} bytes is larger than the {LARGEST} allowed")]
-    TooLarge {
-        /// As announced.
-        size: u64,
-    },
+    TooLarge { size: u64 },
     /// A piece that is too long, or reaches past the announced size.
     #[error(
         "a piece of {length} bytes at {offset} does not fit a blob of {size} bytes in pieces of {PIECE}"
     )]
     BadPiece {
-        /// As sent.
         offset: u64,
-        /// As sent.
         length: usize,
-        /// As announced.
         size: u64,
     },
     /// All pieces are here, and they are something else.
     #[error("the content has the hash {found}, announced was {announced}")]
-    WrongHash {
-        /// As announced.
-        announced: Hash,
-        /// As received.
-        found: Hash,
-    },
+    WrongHash { announced: Hash, found: Hash },
     /// The disk budget is used up.
     #[error("blobs use {used} of {budget} bytes: no room for {size} more")]
     Full {
         /// Stored and under way.
         used: u64,
-        /// What is allowed.
         budget: u64,
-        /// What was asked.
         size: u64,
     },
     /// No such blob, or none of the size its row says.
@@ -75,20 +59,13 @@ pub enum BlobError {
     Missing(Hash),
     /// The disk says no.
     #[error("blob {path}: {source}", path = path.display())]
-    Disk {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    Disk { path: PathBuf, source: io::Error },
 }
 
 /// One upload: a blob of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct UploadKey {
-    /// Whose it is.
     pub trial: TrialKey,
-    /// Which attempt sends it.
     pub attempt: AttemptNumber,
     /// What it will be.
     pub hash: Hash,
@@ -312,11 +289,6 @@ impl Blobs {
         {
             self.used.fetch_sub(size, Ordering::Relaxed);
         }
-    }
-
-    /// Bytes of all complete blobs.
-    pub fn used(&self) -> u64 {
-        self.used.load(Ordering::Relaxed)
     }
 
     fn stored_size(&self, hash: Hash) -> Option<u64> {

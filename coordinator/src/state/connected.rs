@@ -2,23 +2,23 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use crate::{ids::SweepId, leases::TrialKey, session::Session, state::State, store::SweepDetail};
+use super::{sessions::Session, shared::State};
+use crate::{
+    ids::{SweepId, TrialKey},
+    store::SweepDetail,
+};
 
 /// A worker, and how many trials it trains.
 #[derive(Clone, Debug)]
 pub struct WorkerView {
-    /// As it registered.
     pub session: Session,
-    /// Attempts that it holds.
     pub running: u32,
 }
 
 /// What a sweep has of the workers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConnectedTo {
-    /// Processes.
     pub workers: u32,
-    /// Their slots.
     pub slots: u32,
     /// Why nothing of it runs, and what to do; empty when something runs or nothing is to run.
     pub waiting_for: String,
@@ -29,7 +29,6 @@ pub struct ConnectedTo {
 /// When a worker that trains something was last heard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LastHeard {
-    /// How long ago.
     pub ago: Duration,
     /// Two heartbeats are missing: it is dead, or cannot reach this coordinator.
     pub silent: bool,

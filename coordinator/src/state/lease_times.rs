@@ -5,34 +5,9 @@ use std::{collections::HashMap, time::Duration};
 
 use crate::{
     config::Timing,
-    ids::{AttemptNumber, AttemptRef, SessionId, SweepId, Token, TrialNumber},
+    ids::{AttemptNumber, AttemptRef, SessionId, SweepId, Token, TrialKey},
     sweep::SweepState,
 };
-
-/// A trial, by its sweep and its number.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TrialKey {
-    /// The sweep.
-    pub sweep: SweepId,
-    /// Its number in it, from 1.
-    pub trial: TrialNumber,
-}
-
-impl std::fmt::Display for TrialKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}", self.sweep, self.trial)
-    }
-}
-
-impl AttemptRef {
-    /// The trial alone.
-    pub fn key(&self) -> TrialKey {
-        TrialKey {
-            sweep: self.sweep.clone(),
-            trial: self.trial,
-        }
-    }
-}
 
 /// What the coordinator wants of a running attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,7 +81,6 @@ pub struct Leases {
 }
 
 impl Leases {
-    /// No lease yet.
     pub fn new(timing: Timing) -> Self {
         Self {
             timing,
@@ -193,6 +167,11 @@ impl Leases {
         self.held
             .get_mut(&claim.key())
             .filter(|entry| entry.attempt == claim.attempt && entry.token == claim.token)
+    }
+
+    /// Who trains this now, as far as anybody holds it.
+    pub fn holder(&self, trial: &TrialKey) -> Option<SessionId> {
+        self.held.get(trial).map(|entry| entry.session)
     }
 
     /// Whether this attempt holds its trial now.
@@ -283,11 +262,6 @@ impl Leases {
         }
     }
 
-    /// Number of running attempts.
-    pub fn len(&self) -> usize {
-        self.held.len()
-    }
-
     /// Whether nothing runs.
     pub fn is_empty(&self) -> bool {
         self.held.is_empty()
@@ -334,6 +308,7 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids::TrialNumber;
 
     fn claim(attempt: u32) -> AttemptRef {
         AttemptRef {

@@ -1,8 +1,8 @@
-//! PURE: which trials of an earlier sweep a new one may take for its own.
+//! Which trials of an earlier sweep a new one may take for its own.
 
 use serde_json::Value;
 
-use super::{SweepPlan, spec::substitute};
+use super::{SweepDefinition, spec::substitute};
 use crate::search::{Domain, EarlierPoint, Params, Strategy};
 
 /// The points, each with the epochs of its full training, that the new sweep would train with the very same spec, as
@@ -10,8 +10,8 @@ use crate::search::{Domain, EarlierPoint, Params, Strategy};
 ///
 /// So a key may have become a domain since, or ceased to be one: what counts is what a worker would get.
 pub fn fitting(
-    new: &SweepPlan,
-    old: &SweepPlan,
+    new: &SweepDefinition,
+    old: &SweepDefinition,
     points: Vec<(u32, EarlierPoint)>,
 ) -> Vec<EarlierPoint> {
     let same_kind = new.search.folds == old.search.folds
@@ -32,7 +32,7 @@ pub fn fitting(
 }
 
 /// Epochs of a full training: of the last round, where rounds are written by hand.
-fn full_epochs(plan: &SweepPlan) -> Option<u32> {
+fn full_epochs(plan: &SweepDefinition) -> Option<u32> {
     match &plan.search.strategy {
         Strategy::Planned(planned) => Some(planned.full_epochs),
         Strategy::Written(rounds) => rounds.last().map(|round| round.epochs),
@@ -40,7 +40,7 @@ fn full_epochs(plan: &SweepPlan) -> Option<u32> {
 }
 
 /// The point in the new space that is trained with the same spec; `None` when there is none.
-fn as_new(new: &SweepPlan, old: &SweepPlan, params: &Params) -> Option<Params> {
+fn as_new(new: &SweepDefinition, old: &SweepDefinition, params: &Params) -> Option<Params> {
     let trained = substitute(&old.spec, old.search.space.domains(), params).ok()?;
     let space = &new.search.space;
     let value = |_, domain: &Domain| at(&trained, &domain.path).cloned().unwrap_or_default();

@@ -1,14 +1,18 @@
 //! What a worker says about an attempt, and what it is told in return.
 
+use super::{
+    driver_inbox::EpochValue,
+    lease_times::{Directive, Renewal},
+    shared::State,
+};
 use crate::{
     Error,
-    ids::{AttemptRef, SessionId},
-    leases::{Directive, Renewal},
-    state::State,
+    ids::{AttemptRef, SessionId, SweepId, TrialKey},
     store::{
         Outcome, StoreError,
         command::{
-            Ended, Finish, Release, Report, Reported, ReturnSession, Returned, TakeBack, TakenBack,
+            Ended, Epoch, Finish, Release, Report, Reported, ReturnSession, Returned, TakeBack,
+            TakenBack,
         },
     },
     trial::{StopRequest, TrialState},
@@ -17,7 +21,6 @@ use crate::{
 /// One attempt in a heartbeat.
 #[derive(Clone, Debug)]
 pub struct Progress {
-    /// Which.
     pub attempt: AttemptRef,
     /// Steps since the lease began.
     pub steps: u64,
@@ -25,7 +28,7 @@ pub struct Progress {
 
 /// The answer to a heartbeat.
 #[derive(Clone, Debug, Default)]
-pub struct Pulse {
+pub struct HeartbeatAnswer {
     /// In the order of the question.
     pub directives: Vec<Directive>,
     /// The worker gets nothing more: it should leave.
@@ -41,7 +44,7 @@ impl State {
         session: SessionId,
         draining: bool,
         attempts: &[Progress],
-    ) -> Result<Pulse, Error> {
+    ) -> Result<HeartbeatAnswer, Error> {
         let now = self.clock.now();
         let known = self
             .sessions()
@@ -68,7 +71,7 @@ impl State {
                 }
             }
         }
-        Ok(Pulse {
+        Ok(HeartbeatAnswer {
             directives,
             drain,
             unknown_session: !known,
@@ -115,17 +118,48 @@ impl State {
             }
             leases.touch(&attempt, self.clock.now())
         };
-        self.tell_driver_of_epochs(&attempt, epochs.get(reported.repeated..));
+        self.pass_on_epochs(&attempt, epochs.get(reported.repeated..));
         Ok(match directive(reported.asked, reported.paused) {
             Directive::Continue => wanted,
             other => other,
         })
     }
 
+    /// Epochs were recorded: the driver gets them if the sweep's search compares epochs.
+    fn pass_on_epochs(&self, attempt: &AttemptRef, epochs: Option<&[Epoch]>) {
+        let Some(metric) = self.compared_metric(&attempt.sweep) else {
+            return;
+        };
+        let value = |epoch: &Epoch| {
+            let found = epoch.metrics.iter().find(|(name, _)| *name == metric)?;
+            Some(EpochValue {
+                trial: attempt.trial,
+                epoch: epoch.epoch,
+                value: found.1,
+            })
+        };
+        let epochs = epochs.unwrap_or_default().iter();
+        let values: Vec<_> = epochs.filter_map(value).collect();
+        if !values.is_empty() {
+            self.driver_inbox.epochs_recorded(&attempt.sweep, values);
+        }
+    }
+
+    /// The metric whose value after each epoch a sweep's search compares; `None`: only ends count.
+    fn compared_metric(&self, sweep: &SweepId) -> Option<String> {
+        self.live().borrow().get(sweep)?.compared_metric.clone()
+    }
+
+    /// Whether what this attempt cannot train can be trained by another worker.
+    pub(crate) fn others_connected(&self, attempt: &AttemptRef) -> bool {
+        let holder = self.leases().holder(&attempt.key());
+        self.sessions().others_connected(holder)
+    }
+
     /// Records how an attempt ended.
     pub(crate) async fn finish(&self, mut finish: Finish) -> Result<(), Error> {
         let attempt = finish.attempt.clone();
-        if self.compares_epochs(&attempt.sweep).is_some() && !finish.epochs.is_empty() {
+        if self.compared_metric(&attempt.sweep).is_some() && !finish.epochs.is_empty() {
             // Such a search must hear of a trial's epochs before its end.
             let report = Report {
                 attempt: attempt.clone(),
@@ -136,12 +170,12 @@ impl State {
         }
         let outcome = finish.outcome.clone();
         let ended: Ended = self.store.apply(finish).await?;
-        self.ended(&attempt, &ended, outcome_word(&outcome));
+        self.attempt_ended(&attempt, &ended, outcome_word(&outcome));
         if ended.repeated {
             return Ok(());
         }
         if matches!(outcome, Outcome::Crashed { .. }) {
-            self.lost_on(ended.session).await;
+            self.count_loss(ended.session).await;
         } else {
             self.sessions().succeeded(ended.session);
         }
@@ -152,18 +186,18 @@ impl State {
     pub(crate) async fn release(&self, release: Release) -> Result<(), Error> {
         let attempt = release.attempt.clone();
         let ended = self.store.apply(release).await?;
-        self.ended(&attempt, &ended, "released");
+        self.attempt_ended(&attempt, &ended, "released");
         Ok(())
     }
 
     /// The attempt is over in the store: forget its time, and tell who waits for that.
-    pub(crate) fn ended(&self, attempt: &AttemptRef, ended: &Ended, how: &str) {
+    pub(crate) fn attempt_ended(&self, attempt: &AttemptRef, ended: &Ended, how: &str) {
         self.leases().end(&attempt.key(), attempt.attempt);
-        self.settled(attempt, ended, how);
+        self.after_end(attempt, ended, how);
     }
 
     /// What follows from the end of an attempt whose lease is gone.
-    pub(crate) fn settled(&self, attempt: &AttemptRef, ended: &Ended, how: &str) {
+    pub(crate) fn after_end(&self, attempt: &AttemptRef, ended: &Ended, how: &str) {
         self.blobs.forget_attempt(&attempt.key(), attempt.attempt);
         if !ended.repeated {
             tracing::info!(
@@ -177,11 +211,11 @@ impl State {
         self.trial_left(&attempt.sweep, ended.state);
     }
 
-    fn trial_left(&self, sweep: &crate::ids::SweepId, state: TrialState) {
+    fn trial_left(&self, sweep: &SweepId, state: TrialState) {
         if state == TrialState::Queued {
             self.queued.notify_waiters();
         }
-        self.tell_driver(sweep);
+        self.driver_inbox.sweep_changed(sweep);
     }
 
     /// A worker process left or died: what it held goes back.
@@ -193,7 +227,7 @@ impl State {
         reason: String,
     ) -> Result<Vec<Returned>, Error> {
         let gone = self.sessions().remove(session);
-        let others_connected = self.sessions().slots() > 0;
+        let others_connected = self.sessions().others_connected(Some(session));
         let returned = self
             .store
             .apply(ReturnSession {
@@ -206,7 +240,7 @@ impl State {
             })
             .await?;
         for trial in &returned {
-            let key = crate::leases::TrialKey {
+            let key = TrialKey {
                 sweep: trial.sweep.clone(),
                 trial: trial.trial,
             };
@@ -226,7 +260,7 @@ impl State {
     }
 
     /// An attempt was lost or crashed on this worker: one bad host must not eat a sweep.
-    pub(crate) async fn lost_on(&self, session: SessionId) {
+    pub(crate) async fn count_loss(&self, session: SessionId) {
         if !self.sessions().lost_attempt(session) {
             return;
         }

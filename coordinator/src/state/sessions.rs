@@ -8,9 +8,7 @@ use crate::{ids::SessionId, store::DataSet};
 /// A data set that a worker has opened, or why it could not.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Offer {
-    /// The name it is known by.
     pub name: String,
-    /// What was found.
     pub data: Result<DataSet, String>,
 }
 
@@ -19,7 +17,6 @@ pub struct Offer {
 pub struct Session {
     /// For people.
     pub name: String,
-    /// What it can train.
     pub trainers: Vec<String>,
     /// How many trials at once.
     pub slots: u32,
@@ -38,6 +35,11 @@ pub struct Session {
 }
 
 impl Session {
+    /// Whether it may get another trial.
+    fn takes_trials(&self) -> bool {
+        !self.draining && !self.quarantined
+    }
+
     /// The set of that name, if it has been tried.
     pub fn offer(&self, name: &str) -> Option<&Offer> {
         self.offers.iter().find(|offer| offer.name == name)
@@ -64,7 +66,6 @@ impl Sessions {
         self.connected.insert(id, session);
     }
 
-    /// One session.
     pub fn get(&self, id: SessionId) -> Option<&Session> {
         self.connected.get(&id)
     }
@@ -80,7 +81,6 @@ impl Sessions {
         true
     }
 
-    /// A worker is gone.
     pub fn remove(&mut self, id: SessionId) -> Option<Session> {
         self.connected.remove(&id)
     }
@@ -91,13 +91,20 @@ impl Sessions {
             .retain(|id, session| session.last_seen >= since || holds(*id));
     }
 
-    /// An attempt was lost or crashed there. True when that was one too many and another healthy worker is connected:
-    /// one bad host must not eat the sweep, and the last healthy one is never sent away.
-    pub fn lost_attempt(&mut self, id: SessionId) -> bool {
-        let others = self
+    /// Whether a worker other than this one is connected that takes new trials: what this one has lost can run there. Of
+    /// a worker that nobody remembers, one of two is another.
+    pub fn others_connected(&self, worker: Option<SessionId>) -> bool {
+        let mut others = self
             .connected
             .iter()
-            .any(|(other, session)| *other != id && !session.quarantined && !session.draining);
+            .filter(|(id, session)| session.takes_trials() && Some(**id) != worker);
+        others.nth(usize::from(worker.is_none())).is_some()
+    }
+
+    /// An attempt was lost or crashed there. True when that was one too many and another worker can take its trials:
+    /// one bad host must not eat the sweep, and the last healthy one is never sent away.
+    pub fn lost_attempt(&mut self, id: SessionId) -> bool {
+        let others = self.others_connected(Some(id));
         let Some(session) = self.connected.get_mut(&id) else {
             return false;
         };
@@ -133,21 +140,15 @@ impl Sessions {
         all
     }
 
-    /// Number of sessions.
     pub fn len(&self) -> usize {
         self.connected.len()
-    }
-
-    /// Whether nobody is connected.
-    pub fn is_empty(&self) -> bool {
-        self.connected.is_empty()
     }
 
     /// Slots of all sessions that take new trials.
     pub fn slots(&self) -> u32 {
         self.connected
             .values()
-            .filter(|session| !session.draining && !session.quarantined)
+            .filter(|session| session.takes_trials())
             .map(|session| session.slots)
             .sum()
     }

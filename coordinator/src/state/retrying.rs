@@ -2,12 +2,10 @@
 
 use std::ops::Range;
 
+use super::shared::State;
 use crate::{
-    Error,
-    ids::{SweepId, TrialNumber},
-    leases::TrialKey,
-    rpc::convert::definition,
-    state::State,
+    Error, definition,
+    ids::{SweepId, TrialKey, TrialNumber},
     store::{
         StoreError, SweepRow,
         command::{RetryTrials, USER},
@@ -83,7 +81,7 @@ impl State {
         let numbers = self.store.apply(command).await?;
         tracing::info!(%sweep, trials = numbers.len(), "trials are tried again");
         self.queued.notify_waiters();
-        self.tell_driver(sweep);
+        self.driver_inbox.sweep_changed(sweep);
         Ok(numbers)
     }
 
@@ -94,14 +92,14 @@ impl State {
         trial: TrialNumber,
     ) -> Result<Vec<Range<u64>>, Error> {
         let detail = self.store.read().sweep(sweep).await?;
-        let (_, plan) =
-            definition::parse(definition::stored(&detail.summary.row.sweep.definition)?)?;
-        if plan.awaits_rate() {
+        let definition =
+            definition::parse(&definition::stored(&detail.summary.row.sweep.definition)?)?;
+        if definition.awaits_rate() {
             return Ok(Vec::new());
         }
-        let search = plan
-            .make_search()
+        let search = definition
+            .search()
             .map_err(|error| Error::Refused(format!("{sweep}: {error}")))?;
-        Ok(plan.hinge_on(&search, trial))
+        Ok(definition.hinge_on(&search, trial))
     }
 }

@@ -1,0 +1,120 @@
+//! PURE: what is stored of a sweep, and the plan that follows from it. The edge, the driver and `verify` read it here.
+//!
+//! In reading order: [`codec`] takes the stored message apart and [`search_table`] its `[search]`, within the bounds of [`sizes`];
+//! [`settled`] is what the coordinator adds to it later; [`numbers`] says which trial numbers are whose; [`spec`] is what a worker
+//! gets of a point, [`fitting`] what an earlier sweep has trained just so, [`rate`] a budget in minutes as epochs.
+
+mod codec;
+pub(crate) mod field;
+mod fitting;
+mod numbers;
+mod rate;
+mod search_table;
+mod settled;
+mod sizes;
+mod spec;
+
+use std::borrow::Cow;
+
+use hone_proto::v1;
+use serde_json::Value;
+
+use crate::{
+    ids::Hash,
+    search::{self, Budget, Plan, Search, Strategy},
+};
+
+pub use codec::NewSweep;
+pub(crate) use codec::{Unreadable, columns, parse, stored, versions};
+pub(crate) use fitting::fitting;
+pub(crate) use rate::epochs_of_minutes;
+pub use search::DefinitionError;
+pub use search_table::search_message;
+pub(crate) use search_table::{budget, objective_message};
+pub(crate) use settled::{launched, with_budget, with_earlier, with_extension};
+pub(crate) use spec::substitute;
+
+/// A sweep as it was defined, and what was settled since.
+#[derive(Clone, Debug)]
+pub struct SweepDefinition {
+    /// For the search.
+    pub search: search::Definition,
+    /// What a trainer gets, each domain's place holding anything.
+    pub spec: Value,
+    /// Evaluate the winner on the test part.
+    pub test: bool,
+    /// Run the check first.
+    pub check: bool,
+    /// The budget was given in minutes: the check comes before the plan, and is trial 1.
+    pub measures: bool,
+    /// How many checks it has then before the plan.
+    pub checks_before: u64,
+    /// The sweep whose trials are reused.
+    pub from: Option<String>,
+    /// Hash of the data set that those were trained on.
+    pub earlier_data: Option<Hash>,
+}
+
+/// Full trainings that stand for a budget in minutes until it is known.
+const STAND_IN: f64 = 20.0;
+
+impl SweepDefinition {
+    /// Whether there is no plan before the check has measured the rate.
+    pub fn awaits_rate(&self) -> bool {
+        is_in_minutes(&self.search)
+    }
+
+    /// Rounds, rungs and trial numbers: the costly part of a definition's check. Minutes that are not epochs yet are taken for twenty
+    /// trainings: what else is wrong shows all the same.
+    pub fn plan(&self) -> Result<Plan, DefinitionError> {
+        search::plan(&*self.plannable()?)
+    }
+
+    /// The search before any result, along a plan that was made of this definition.
+    pub fn search_along(&self, plan: Plan) -> Result<Search, DefinitionError> {
+        Search::along(self.plannable()?.into_owned(), plan)
+    }
+
+    /// The search before any result.
+    pub fn search(&self) -> Result<Search, DefinitionError> {
+        self.search_along(self.plan()?)
+    }
+
+    fn plannable(&self) -> Result<Cow<'_, search::Definition>, DefinitionError> {
+        let mut definition = Cow::Borrowed(&self.search);
+        if self.awaits_rate()
+            && let Strategy::Planned(planned) = &mut definition.to_mut().strategy
+        {
+            if self.search.sampler == search::Sampler::Grid {
+                return Err(DefinitionError::at(
+                    "search.budget",
+                    "a grid costs what it costs: give its budget in epochs or trainings",
+                ));
+            }
+            planned.budget = Budget::Trainings(STAND_IN * f64::from(self.search.folds));
+        }
+        Ok(definition)
+    }
+}
+
+fn is_in_minutes(definition: &search::Definition) -> bool {
+    matches!(&definition.strategy, Strategy::Planned(planned)
+        if matches!(planned.budget, Budget::Minutes(_)))
+}
+
+/// The search of a sweep before any result, without storing anything: its plan is what `hone plan` prints.
+pub fn search(definition: &v1::SweepDefinition) -> Result<Search, DefinitionError> {
+    parse(definition)?.search()
+}
+
+impl From<DefinitionError> for crate::Error {
+    fn from(error: DefinitionError) -> Self {
+        Self::input(error.path, error.message)
+    }
+}
+
+impl From<Unreadable> for crate::Error {
+    fn from(error: Unreadable) -> Self {
+        Self::Broken(error.to_string())
+    }
+}
