@@ -17,12 +17,13 @@ use crate::{
 };
 
 /// Grants one trial, if there is one for this worker.
-pub(super) fn grant<W: Write>(store: &mut W, ask: &Grant) -> Rows<Option<Granted>> {
+pub(super) fn grant<W: Write>(store: &mut W, ask: &Grant) -> Rows<Option<Box<Granted>>> {
     if let Some((key, number, attempt)) = store.granted(ask.session, ask.request)? {
         let sweep = store.sweep(key)?;
         let trial = store.trial(key, number)?.ok_or(StoreError::Fenced)?;
         let resume = resume_of(store, &sweep, &trial, attempt.resume)?;
-        return lease(store, &sweep, &trial, &attempt, resume, true).map(Some);
+        let again = lease(store, &sweep, &trial, &attempt, resume, true)?;
+        return Ok(Some(Box::new(again)));
     }
     for mut sweep in candidates(store, ask)? {
         let Some(trial) = pick(store, &sweep, &ask.local_checkpoints)? else {
@@ -36,7 +37,8 @@ pub(super) fn grant<W: Write>(store: &mut W, ask: &Grant) -> Rows<Option<Granted
         if let (None, Some(set)) = (&sweep.data, offered(&sweep, ask)) {
             sweep.data = Some(set.clone());
         }
-        return give(store, sweep, &trial, ask, pins).map(Some);
+        let granted = give(store, sweep, &trial, ask, pins)?;
+        return Ok(Some(Box::new(granted)));
     }
     Ok(None)
 }
