@@ -1,5 +1,6 @@
 //! The whole coordinator over real sockets and a real file, with scripted workers and a clock turned by hand.
 
+mod arrows;
 mod fuzz;
 mod harness;
 mod leasing;

@@ -21,13 +21,14 @@ use crate::{
 };
 
 /// Grants one trial, if there is one for this worker.
-pub(super) fn grant(store: &mut WorkingSet, ask: &Grant) -> Rows<Option<Granted>> {
+pub(super) fn grant(store: &mut WorkingSet, ask: &Grant) -> Rows<Option<Box<Granted>>> {
     if let Some(attempt) = store.granted(ask.session, ask.request) {
         let (sweep, trial) = (attempt.sweep, attempt.trial);
         let trial = store.trial((sweep, trial))?.ok_or(StoreError::Fenced)?;
         let sweep = store.sweep(sweep)?;
         let resume = resume_of(store, &trial, attempt.resume)?;
-        return lease(store, &sweep, &trial, &attempt, resume, true).map(Some);
+        let again = lease(store, &sweep, &trial, &attempt, resume, true)?;
+        return Ok(Some(Box::new(again)));
     }
     for mut sweep in candidates(store, ask) {
         let Some(trial) = pick(store, &sweep, &ask.local_checkpoints)? else {
@@ -41,7 +42,8 @@ pub(super) fn grant(store: &mut WorkingSet, ask: &Grant) -> Rows<Option<Granted>
         if let (None, Some(set)) = (&sweep.data, offered(&sweep, ask)) {
             sweep.data = Some(set.clone());
         }
-        return give(store, sweep, &trial, ask, pins).map(Some);
+        let granted = give(store, sweep, &trial, ask, pins)?;
+        return Ok(Some(Box::new(granted)));
     }
     Ok(None)
 }

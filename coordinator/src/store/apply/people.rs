@@ -33,7 +33,7 @@ pub(super) fn cancel(store: &mut WorkingSet, cancel: &CancelTrial) -> Rows<Trial
 }
 
 /// An event of a worker.
-pub(super) fn record_worker(store: &mut WorkingSet, record: &RecordWorker) {
+pub(super) fn record_worker(store: &mut WorkingSet, record: &RecordWorker) -> Rows<()> {
     store.append_event(EventRow {
         at: record.at,
         actor: format!("worker {}", record.worker),
@@ -41,4 +41,5 @@ pub(super) fn record_worker(store: &mut WorkingSet, record: &RecordWorker) {
         reason: record.reason.clone(),
         ..EventRow::of(SweepKey(0))
     });
+    Ok(())
 }

@@ -37,8 +37,53 @@ pub trait Operation: Into<Command> {
     fn answer(reply: Reply) -> Option<Self::Answer>;
 }
 
+/// Every command: what it answers, and the function of `apply/` that carries it out. Expands to `$with!` of that table.
 macro_rules! operations {
-    ($($(#[$doc:meta])* $name:ident -> $answer:ty;)*) => {
+    ($with:ident) => {
+        $with! {
+            /// Stores a sweep and starts it, or goes on with the same one.
+            LaunchSweep -> Launched = launch::launch;
+            /// Pause, resume, stop, fail.
+            ChangeSweep -> SweepState = sweep::change;
+            /// An ended sweep gets a round more.
+            ExtendSweep -> SweepState = sweep::extend;
+            /// What the search decided.
+            Decide -> Decided = decide::decide;
+            /// A worker asks for a trial.
+            Grant -> Option<Box<Granted>> = grant::grant;
+            /// Metrics of epochs.
+            Report -> Reported = report::report;
+            /// How an attempt ended.
+            Finish -> Ended = worker::finish;
+            /// An attempt given back with its checkpoint.
+            Release -> Ended = worker::release;
+            /// A lease expired.
+            ExpireAttempt -> Ended = worker::expire;
+            /// A late worker that nobody replaced goes on.
+            TakeBack -> TakenBack = worker::take_back;
+            /// A worker process left or died.
+            ReturnSession -> Vec<Returned> = worker::return_session;
+            /// A person cancels a trial.
+            CancelTrial -> TrialState = people::cancel;
+            /// A person wants trials again.
+            RetryTrials -> Vec<TrialNumber> = retry::retry;
+            /// A checkpoint or weights lie where the blob's hash says.
+            CommitBlob -> () = blobs::commit;
+            /// Lines of a worker about an attempt.
+            Log -> () = log::log;
+            /// Removes an ended sweep.
+            RemoveSweep -> Vec<Hash> = sweep::remove;
+            /// Forgets blobs that nothing needs any more.
+            CollectBlobs -> Vec<Hash> = blobs::collect;
+            /// Something about a worker that people should find in the history.
+            RecordWorker -> () = people::record_worker;
+        }
+    };
+}
+pub(super) use operations;
+
+macro_rules! commands_and_replies {
+    ($($(#[$doc:meta])* $name:ident -> $answer:ty = $apply:path;)*) => {
         /// One change of the store.
         #[derive(Clone, Debug)]
         pub enum Command {
@@ -72,41 +117,4 @@ macro_rules! operations {
     };
 }
 
-operations! {
-    /// Stores a sweep and starts it, or goes on with the same one.
-    LaunchSweep -> Launched;
-    /// Pause, resume, stop, fail.
-    ChangeSweep -> SweepState;
-    /// An ended sweep gets a round more.
-    ExtendSweep -> SweepState;
-    /// What the search decided.
-    Decide -> Decided;
-    /// A worker asks for a trial.
-    Grant -> Option<Box<Granted>>;
-    /// Metrics of epochs.
-    Report -> Reported;
-    /// How an attempt ended.
-    Finish -> Ended;
-    /// An attempt given back with its checkpoint.
-    Release -> Ended;
-    /// A lease expired.
-    ExpireAttempt -> Ended;
-    /// A late worker that nobody replaced goes on.
-    TakeBack -> TakenBack;
-    /// A worker process left or died.
-    ReturnSession -> Vec<Returned>;
-    /// A person cancels a trial.
-    CancelTrial -> TrialState;
-    /// A person wants trials again.
-    RetryTrials -> Vec<TrialNumber>;
-    /// A checkpoint or weights lie where the blob's hash says.
-    CommitBlob -> ();
-    /// Lines of a worker about an attempt.
-    Log -> ();
-    /// Removes an ended sweep.
-    RemoveSweep -> Vec<Hash>;
-    /// Forgets blobs that nothing needs any more.
-    CollectBlobs -> Vec<Hash>;
-    /// Something about a worker that people should find in the history.
-    RecordWorker -> ();
-}
+operations!(commands_and_replies);
