@@ -287,7 +287,7 @@ async fn the_last_round_of_a_completed_sweep_can_be_mended() {
 }
 
 /// Three rungs, a finish, and a test of the winner.
-fn zoom() -> v1::SweepDefinition {
+pub(super) fn zoom() -> v1::SweepDefinition {
     let planned = v1::Planned {
         strategy: v1::PlannedStrategy::Zoom.into(),
         budget: Some(v1::Budget {
