@@ -70,7 +70,7 @@ impl State {
             sweep: id.clone(),
             definition,
             first_trial: TrialNumber(detail.next_number),
-            reserve: extended.last_reserved(search.plan()),
+            reserve: extended.last_reserved(&search),
             actor: crate::store::command::USER.to_owned(),
             reason: format!("{} epochs more", added.epochs),
             at: self.clock.unix_ms(),

@@ -13,7 +13,7 @@ use crate::{
     ids::TrialNumber,
     search::{
         AxisBox, Decision, Domain, EDGES, Kind, NewTrial as Proposed, Params, Plan, PointSource,
-        RoundPlan, SearchBox,
+        RoundPlan, Search, SearchBox,
     },
     store::{NewRound, NewTrial, command::Action},
     trial::{TrialKind, seed},
@@ -95,7 +95,8 @@ fn search_trial(sweep: &SweepPlan, trial: &Proposed) -> Result<NewTrial, NoSuchP
 }
 
 /// What the plan amounts to, for people, and which numbers it takes.
-pub fn plan_actions(sweep: &SweepPlan, plan: &Plan) -> Vec<Action> {
+pub fn plan_actions(sweep: &SweepPlan, search: &Search) -> Vec<Action> {
+    let plan = search.plan();
     let whole = SearchBox::whole(&sweep.search.space);
     let mut actions: Vec<_> = plan
         .rounds
@@ -108,7 +109,7 @@ pub fn plan_actions(sweep: &SweepPlan, plan: &Plan) -> Vec<Action> {
             ))
         })
         .collect();
-    actions.push(Action::Reserve(sweep.last_reserved(plan)));
+    actions.push(Action::Reserve(sweep.last_reserved(search)));
     actions.push(Action::Plan {
         trials: plan.trials(),
         epochs: plan.epochs,

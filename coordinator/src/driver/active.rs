@@ -229,7 +229,7 @@ impl ActiveSweep {
             self.planned = true;
             let mut check = TrialNumber(1);
             if let Some(search) = &self.search {
-                actions.extend(plan_actions(&self.plan, search.plan()));
+                actions.extend(plan_actions(&self.plan, search));
                 check = self.plan.check_number(search.plan());
             }
             if !matches!(self.check, Check::Over) {
@@ -314,7 +314,7 @@ impl ActiveSweep {
         let mut actions = vec![Action::Settle {
             definition: self.definition.clone(),
         }];
-        actions.extend(plan_actions(&self.plan, search.plan()));
+        actions.extend(plan_actions(&self.plan, &search));
         actions.push(Action::Warn {
             key: "budget".to_owned(),
             text: words,
