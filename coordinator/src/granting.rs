@@ -40,8 +40,14 @@ pub struct Acquired {
 }
 
 impl State {
-    /// Adds a worker process, or changes what a known one offers.
-    pub(crate) fn register(&self, id: SessionId, mut session: Session) -> Result<(), Error> {
+    /// Adds a worker process, or changes what a known one offers. In words, which of its trainers get nothing.
+    pub(crate) fn register(
+        &self,
+        id: SessionId,
+        mut session: Session,
+    ) -> Result<Vec<String>, Error> {
+        session.refuse_other_arithmetic(&self.arithmetic);
+        let refused = session.refused.values().cloned().collect();
         let mut sessions = self.sessions();
         if sessions.get(id).is_none() {
             if sessions.len() >= self.limits.sessions {
@@ -59,7 +65,7 @@ impl State {
         drop(sessions);
         // How many slots there are decides how many trials are kept queued.
         self.tell_driver_all();
-        Ok(())
+        Ok(refused)
     }
 
     /// A trial for this worker, waiting for one if need be.

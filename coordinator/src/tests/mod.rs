@@ -8,4 +8,5 @@ mod people;
 mod retries;
 pub(crate) mod simulation;
 mod sweeping;
+mod versions;
 mod wire;

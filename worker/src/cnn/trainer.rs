@@ -82,6 +82,10 @@ impl CnnTrainer {
 }
 
 impl Trainer for CnnTrainer {
+    fn arithmetic(&self) -> Option<u32> {
+        Some(super::ARITHMETIC)
+    }
+
     fn start(
         &self,
         trial: &TrialSpec,

@@ -1,6 +1,9 @@
 //! Messages of `Leases`, to and from values.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use hone_proto::v1;
 
@@ -33,6 +36,8 @@ pub fn register(request: v1::RegisterRequest) -> Result<(SessionId, Session), Er
     let session = Session {
         name: text("name", request.name)?,
         trainers: request.trainers,
+        arithmetic: request.arithmetic.into_iter().collect(),
+        refused: BTreeMap::new(),
         slots: positive("slots", request.slots)?,
         offers: request
             .data
@@ -66,12 +71,17 @@ fn offer(offer: v1::DataOffer) -> Result<Offer, Error> {
     })
 }
 
-pub fn registered(timing: Timing, incarnation: [u8; 16]) -> v1::RegisterReply {
+pub fn registered(
+    timing: Timing,
+    incarnation: [u8; 16],
+    refused: Vec<String>,
+) -> v1::RegisterReply {
     v1::RegisterReply {
         heartbeat_ms: milliseconds(timing.heartbeat()),
         lease_ms: milliseconds(timing.lease()),
         first_lease_ms: milliseconds(timing.first_lease()),
         incarnation: incarnation.to_vec().into(),
+        refused,
     }
 }
 
