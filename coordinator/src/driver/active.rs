@@ -155,7 +155,12 @@ impl ActiveSweep {
 
     /// Takes in the value after one epoch. Epochs of a trial come in order.
     pub fn epoch(&mut self, trial: TrialNumber, epoch: u32, value: f64) {
-        if self.retries.replaced(trial) || !value.is_finite() {
+        if self.retries.replaced(trial) {
+            return;
+        }
+        if !value.is_finite() {
+            // As in the store: what was before it counts no more.
+            self.running.remove(&trial);
             return;
         }
         let objective = &self.plan.search.objective;

@@ -194,6 +194,32 @@ async fn the_winners_trials_are_tested_and_their_mean_kept() {
 }
 
 #[tokio::test]
+async fn what_was_before_a_value_that_is_not_finite_saves_nothing_from_the_pruner() {
+    let coordinator = TestCoordinator::start().await;
+    let mut definition = toy_sweep("toy", 4);
+    if let Some(v1::search::Strategy::Written(written)) =
+        definition.search.as_mut().and_then(|s| s.strategy.as_mut())
+    {
+        written.rounds.truncate(1);
+        written.rounds[0].epochs = 9;
+        written.rounds[0].pruner = v1::Pruner::Asha.into();
+    }
+    coordinator.launch(definition).await;
+    let worker = coordinator.worker("one").await;
+    let (good, bad) = (worker.acquire().await, worker.acquire().await);
+    for (epoch, value) in [(1, 0.95), (2, 0.95), (3, 0.5)] {
+        worker.report(&good, epoch, value).await.unwrap();
+    }
+    for (epoch, value) in [(1, 0.99), (2, f64::NAN), (3, 0.1)] {
+        worker.report(&bad, epoch, value).await.unwrap();
+    }
+    coordinator
+        .eventually(async || (worker.directive(&bad).await == v1::Directive::Prune).then_some(()))
+        .await;
+    assert_eq!(worker.directive(&good).await, v1::Directive::Continue);
+}
+
+#[tokio::test]
 async fn as_many_tests_as_a_winner_of_few_combinations_has_trials_take_no_other_number() {
     let coordinator = TestCoordinator::start().await;
     let mut definition = toy_sweep("toy", 12);
