@@ -37,8 +37,6 @@ where
 /// The search of a sweep before any result, without storing anything: its plan is what `hone plan` prints. Of a budget in
 /// minutes that nothing has measured yet, a plan of twenty trainings.
 pub fn plan(definition: v1::SweepDefinition) -> Result<Search, Error> {
-    let (_, sweep) = convert::definition::parse(definition)?;
-    sweep
-        .make_search()
-        .map_err(|error| Error::input(error.path, error.message))
+    let (_, plan) = convert::definition::parse(definition)?;
+    convert::definition::search(&plan)
 }

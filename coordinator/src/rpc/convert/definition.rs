@@ -12,12 +12,12 @@ use super::{
 use crate::{
     Error,
     driver::SweepPlan,
-    search::{self, Domain, Kind, Params, Range, Scale, Space},
+    search::{self, Domain, Kind, Params, Range, Scale, Search, Space},
     store::NewSweep,
     versions::Versions,
 };
 
-/// Parses a whole definition: what is stored, and what is driven. Both are checked; nothing is stored of a bad one.
+/// Parses a whole definition: what is stored, and what is driven. Of one that is not stored yet, see [`search`] too.
 pub fn parse(definition: v1::SweepDefinition) -> Result<(NewSweep, SweepPlan), Error> {
     let stored = launched(&definition)?;
     let settled = settled::parse(definition.settled.as_ref())?;
@@ -51,10 +51,15 @@ pub fn parse(definition: v1::SweepDefinition) -> Result<(NewSweep, SweepPlan), E
             "a budget in minutes is turned into epochs by what the check measures, and this sweep has none: give it in epochs or trainings",
         ));
     }
-    plan.make_search().map_err(refused)?;
+    Ok((stored, plan))
+}
+
+/// The search of a definition that is not stored yet; nothing is stored of one that cannot be searched.
+pub fn search(plan: &SweepPlan) -> Result<Search, Error> {
+    let search = plan.make_search().map_err(refused)?;
     plan.check_places()
         .map_err(|error| Error::input(error.path, error.problem))?;
-    Ok((stored, plan))
+    Ok(search)
 }
 
 /// What is stored beside a definition, as it says itself.

@@ -4,17 +4,14 @@ use hone_proto::v1;
 
 use super::{
     definition,
-    field::{bytes16, hash},
+    field::{bytes16, data_set, hash},
     settled,
 };
 use crate::{
     Error,
     driver::SweepPlan,
     ids::RequestId,
-    store::{
-        DataSet,
-        command::{LaunchOutcome, Launched},
-    },
+    store::command::{LaunchOutcome, Launched},
     sweeps::Launch,
 };
 
@@ -23,9 +20,13 @@ pub fn launch(request: v1::LaunchRequest) -> Result<(Launch, SweepPlan), Error> 
     let definition = settled::launched(request.sweep)?;
     check_identity(&definition)?;
     let (sweep, plan) = definition::parse(definition)?;
+    definition::search(&plan)?;
     let before = request.data_before.iter();
     let launch = Launch {
-        data: request.data.map(pin).transpose()?,
+        data: request
+            .data
+            .map(|pin| data_set(&pin.hash, pin.shape, pin.classes))
+            .transpose()?,
         data_before: before
             .map(|found| hash("data_before", found))
             .collect::<Result<_, _>>()?,
@@ -55,14 +56,6 @@ fn check_identity(definition: &v1::SweepDefinition) -> Result<(), Error> {
         definition.identity
     );
     Err(Error::input("sweep.identity", problem))
-}
-
-fn pin(pin: v1::DataPin) -> Result<DataSet, Error> {
-    Ok(DataSet {
-        hash: hash("data.hash", &pin.hash)?,
-        shape: pin.shape,
-        classes: pin.classes,
-    })
 }
 
 pub fn launched(launched: &Launched) -> v1::LaunchReply {

@@ -8,7 +8,7 @@ use std::{
 use hone_proto::v1;
 
 use super::field::{
-    attempt, bytes16, hash, json, known, optional_hash, positive, required, session, text,
+    attempt, bytes16, data_set, hash, json, known, optional_hash, positive, required, session, text,
 };
 use crate::{
     Error,
@@ -19,7 +19,7 @@ use crate::{
     leases::Directive,
     session::{Offer, Session},
     store::{
-        BlobKind, BlobRef, DataSet, Outcome,
+        BlobKind, BlobRef, Outcome,
         command::{Epoch, Finish, Granted, Lines, Log, Release, Report},
     },
     trial::TrialKind,
@@ -63,11 +63,7 @@ fn offer(offer: v1::DataOffer) -> Result<Offer, Error> {
     }
     Ok(Offer {
         name,
-        data: Ok(DataSet {
-            hash: hash("data.hash", &offer.hash)?,
-            shape: offer.shape,
-            classes: offer.classes,
-        }),
+        data: Ok(data_set(&offer.hash, offer.shape, offer.classes)?),
     })
 }
 
