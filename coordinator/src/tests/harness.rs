@@ -106,12 +106,17 @@ impl TestCoordinator {
 
     /// Tries a trial again; the new one's number.
     pub async fn retry(&self, sweep: &str, trial: u64) -> Result<u64, Status> {
+        let reply = self.retried(sweep, trial).await?;
+        Ok(reply.trial.unwrap().trial)
+    }
+
+    pub async fn retried(&self, sweep: &str, trial: u64) -> Result<v1::TrialReply, Status> {
         let trial = Some(v1::TrialId {
             sweep: sweep.to_owned(),
             trial,
         });
         let reply = self.sweeps().retry(v1::TrialRequest { trial }).await?;
-        Ok(reply.into_inner().trial.unwrap().trial)
+        Ok(reply.into_inner())
     }
 
     /// What does not hold in its database.
