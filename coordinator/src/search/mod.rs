@@ -59,7 +59,7 @@ pub use definition::{
 };
 pub use domain::{Condition, Domain, Grid, Kind, Range, Scale};
 pub(crate) use edge::FAMILY as EDGES;
-pub use fold::{RoundView, Search};
+pub use fold::Search;
 pub use objective::Objective;
 pub use plan::{Bracket, FinishPlan, Plan, PointSource, RoundPlan, Rung, TrialKey};
 pub use search_box::{AxisBox, SearchBox};

@@ -47,7 +47,6 @@ pub(super) struct RoundState {
     on_way_to: Vec<u8>,
     brackets: Vec<BracketState>,
     cursor: u64,
-    finished_points: u64,
     diverged_points: u64,
     /// Rounds with a pruner rank what it ended; elsewhere `pruned` only says that the search itself had ranked the trial.
     has_pruner: bool,
@@ -100,7 +99,6 @@ impl RoundState {
             on_way_to: vec![0; points as usize],
             brackets,
             cursor: 0,
-            finished_points: 0,
             diverged_points: 0,
             has_pruner: plan.pruner != Pruner::None,
         }
@@ -192,10 +190,8 @@ impl RoundState {
             let Some(outcome) = over.or_else(|| self.outcome(point, rung, objective)) else {
                 continue;
             };
-            let is_top = rung + 1 == self.brackets[bracket].rungs.len();
             self.on_way_to[point as usize] = THROUGH;
-            if over.is_none() && (is_top || outcome.is_over()) {
-                self.finished_points += 1;
+            if over.is_none() {
                 self.diverged_points += u64::from(outcome == PointOutcome::Diverged);
             }
             let settled = self.arrive(bracket, rung, Standing { outcome, point }, objective);
@@ -211,9 +207,6 @@ impl RoundState {
                 }
             }
             for standing in settled.eliminated {
-                if !standing.outcome.is_over() {
-                    self.finished_points += 1;
-                }
                 moves.extend(self.prune(standing.point));
             }
         }
@@ -294,7 +287,7 @@ impl RoundState {
     }
 
     /// How the point fares at a rung; `None` while one of its trials is still out.
-    fn outcome(&self, point: u64, rung: usize, objective: &Objective) -> Option<PointOutcome> {
+    pub fn outcome(&self, point: u64, rung: usize, objective: &Objective) -> Option<PointOutcome> {
         let values = self.trial_values(point, rung)?;
         Some(PointOutcome::of(values, objective))
     }
@@ -321,16 +314,6 @@ impl RoundState {
             Fate::Pruned if self.has_pruner => Some(TrialValue::Pruned(value)),
             _ => Some(TrialValue::Value(value)),
         }
-    }
-
-    /// How a point fares at rung `level`; `None` while it is on its way there.
-    pub fn standing(
-        &self,
-        point: u64,
-        level: usize,
-        objective: &Objective,
-    ) -> Option<PointOutcome> {
-        self.outcome(point, level, objective)
     }
 
     fn trials_of(&self, point: u64) -> std::ops::Range<u64> {
@@ -432,11 +415,6 @@ impl RoundState {
         arrived.any(|standing| standing.outcome.has_value())
     }
 
-    /// The best point at the highest rung that any point of the round has reached.
-    pub fn best(&self) -> Option<Standing> {
-        (0..self.rung_count).find_map(|down| self.best_from_top(down))
-    }
-
     /// The best point with a value at the `down`-th rung from the top.
     pub fn best_from_top(&self, down: usize) -> Option<Standing> {
         self.brackets
@@ -469,10 +447,5 @@ impl RoundState {
     /// Points that enter the round.
     pub fn points(&self) -> u64 {
         self.on_way_to.len() as u64
-    }
-
-    /// Points that are through: at the top rung, out, or over.
-    pub fn finished_points(&self) -> u64 {
-        self.finished_points
     }
 }

@@ -13,7 +13,6 @@ mod next_trial;
 mod ranking;
 mod recommend;
 mod repeats;
-mod view;
 
 use std::collections::VecDeque;
 
@@ -23,7 +22,6 @@ use super::{
     decision::{Decision, Promotion, TrialEvent, TrialResult, Warning, priority},
     definition::{Definition, DefinitionError, EarlierPoint, Pruner, Sampler},
     generations::Generations,
-    halving::Standing,
     plan::{Plan, PointSource, TrialKey},
     planner,
     pruner::PrunerState,
@@ -35,7 +33,6 @@ use super::{
 };
 
 use finish::Finishing;
-pub use view::RoundView;
 
 /// The state of one sweep's search.
 #[derive(Debug)]
@@ -102,16 +99,13 @@ impl Search {
                     from_whole,
                 )),
                 PointSource::Drawn { .. } if proposes => {
-                    {
-                        // Coordinates are those of the box, which later rounds do not know yet.
-                        let is_first = round.number == 1;
-                        let earlier = if is_first {
-                            earlier_of_tpe(&definition)
-                        } else {
-                            Vec::new()
-                        };
-                        Some(Generations::of_tpe(round.number, size, earlier))
-                    }
+                    // Coordinates are those of the box, which later rounds do not know yet.
+                    let earlier = if round.number == 1 {
+                        earlier_of_tpe(&definition)
+                    } else {
+                        Vec::new()
+                    };
+                    Some(Generations::of_tpe(round.number, size, earlier))
                 }
                 PointSource::Drawn { .. } | PointSource::Top(_) => None,
             }
@@ -260,10 +254,6 @@ impl Search {
                 })
             }
         }
-    }
-
-    fn value_of(&self, standing: Standing) -> f64 {
-        standing.outcome.value(&self.definition.objective)
     }
 }
 
