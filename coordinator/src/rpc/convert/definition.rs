@@ -17,7 +17,7 @@ use crate::{
     versions::Versions,
 };
 
-/// Parses a whole definition: what is stored, and what is driven. Of one that is not stored yet, see [`search`] too.
+/// Parses a whole definition: what is stored, and what is driven. Of one that is not stored yet, see [`search()`] too.
 pub fn parse(definition: v1::SweepDefinition) -> Result<(NewSweep, SweepPlan), Error> {
     let stored = launched(&definition)?;
     let settled = settled::parse(definition.settled.as_ref())?;
