@@ -157,6 +157,10 @@ fn one_failure_among_good_trials_is_told_and_can_be_mended() {
         (&6.into(), &0.into())
     );
     assert_eq!(told["reason"], "the plan is done");
+    // The listing has the trial and its retry.
+    assert_eq!(hone.good(&["trials", "--json"]).lines().count(), 7);
+    let cut = hone.run(&["trials", "--json", "--limit", "6"]);
+    expect(&cut, 0, &["6 of 7 trials"]);
     hone.good(&["admin", "verify"]);
 }
 

@@ -92,6 +92,24 @@ fn what_another_version_has_begun_is_not_continued_and_says_so() {
 }
 
 #[test]
+fn what_another_arithmetic_has_trained_is_not_trained_again() {
+    let hone = left("folder");
+    for verb in [
+        &["reproduce", "1"][..],
+        &["model", "train", "folder/1"],
+        &["model", "train", "folder"],
+    ] {
+        let refused = hone.run(verb);
+        assert_eq!(refused.code, Some(2), "{verb:?}: {}", refused.err);
+        assert!(
+            refused.err.contains("trained by arithmetic 1"),
+            "{verb:?}: {}",
+            refused.err
+        );
+    }
+}
+
+#[test]
 fn a_sweep_of_another_version_is_begun_anew_with_again() {
     let hone = left("rounds");
     let row = &hone.json(&["run", "sweep.toml", "--again", "--json"])[0];

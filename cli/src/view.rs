@@ -398,12 +398,30 @@ pub struct TrialDetail {
 pub struct Recorded {
     /// `cnn`, or the name of an external program.
     pub trainer: String,
+    /// Version of the arithmetic that trained it, if it was the built-in trainer's.
+    pub arithmetic: u32,
     /// The data set that its sweep is pinned to, hex.
     pub data_hash: Option<String>,
     /// What the trainer was told.
     pub spec: hone_worker::trainer::TrialSpec,
     /// What came out.
     pub detail: TrialDetail,
+}
+
+impl Recorded {
+    /// Refuses what another arithmetic has trained: it would come to other bits here, though nothing is wrong.
+    pub fn trained_as_here(&self) -> anyhow::Result<()> {
+        let here = hone_worker::cnn::ARITHMETIC;
+        if self.trainer != "cnn" || self.arithmetic == here {
+            return Ok(());
+        }
+        let Trial { sweep, trial, .. } = &self.detail.summary;
+        Err(crate::exit::wrong(format!(
+            "{sweep}/{trial} was trained by arithmetic {}, this hone has {here}: it would come to other bits. Its history \
+             stays, and a hone of that version repeats it",
+            self.arithmetic
+        )))
+    }
 }
 
 /// One thing that happened.

@@ -31,16 +31,29 @@ impl Versions {
 
     /// Why this build does not go on with it, in words; `None`: it does.
     pub fn refusal(self, trainer: &str, arithmetic: &Arithmetic) -> Option<String> {
+        let here = self.here(trainer, arithmetic)?;
+        Some(format!(
+            "begun by another version of hone ({self}; this one has {here}), and so not continued: its history stays, and \
+             a launch with --again starts it anew"
+        ))
+    }
+
+    /// Why this build does not begin what was launched so: nothing would ever go on with it.
+    pub fn launch_refusal(self, trainer: &str, arithmetic: &Arithmetic) -> Option<String> {
+        let here = self.here(trainer, arithmetic)?;
+        Some(format!(
+            "launched by another version of hone ({self}; the coordinator has {here}), and so not begun: update the older of \
+             the two"
+        ))
+    }
+
+    /// What this build has, where that is something else.
+    fn here(self, trainer: &str, arithmetic: &Arithmetic) -> Option<Self> {
         let here = Self {
             search: search::VERSION,
             arithmetic: arithmetic.get(trainer).copied().unwrap_or(self.arithmetic),
         };
-        (self != here).then(|| {
-            format!(
-                "begun by another version of hone ({self}; this one has {here}), and so not continued: its history stays, and \
-                 a launch with --again starts it anew"
-            )
-        })
+        (self != here).then_some(here)
     }
 }
 

@@ -3,7 +3,7 @@
 mod call;
 mod convert;
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use hone_proto::v1::{self as wire, leases_client::LeasesClient};
 use tonic::{
@@ -29,6 +29,8 @@ pub(crate) struct Identity {
     pub(crate) session: [u8; 16],
     pub(crate) name: String,
     pub(crate) trainers: Vec<String>,
+    /// Versions of those that promise the same bits everywhere.
+    pub(crate) arithmetic: BTreeMap<String, u32>,
     pub(crate) slots: usize,
 }
 
@@ -77,8 +79,12 @@ impl Client {
         self.identity.session.to_vec().into()
     }
 
-    /// Announces this process and the data sets it has open. Returns the wanted time between two heartbeats.
-    pub(crate) async fn register(&self, offers: &[Offer]) -> Result<Duration, Status> {
+    /// Announces this process and the data sets it has open. Returns the wanted time between two heartbeats, and in words which
+    /// trainers get nothing there.
+    pub(crate) async fn register(
+        &self,
+        offers: &[Offer],
+    ) -> Result<(Duration, Vec<String>), Status> {
         let request = wire::RegisterRequest {
             session: self.session(),
             name: self.identity.name.clone(),
@@ -86,15 +92,16 @@ impl Client {
             slots: u32::try_from(self.identity.slots).unwrap_or(u32::MAX),
             data: offers.iter().map(Offer::to_wire).collect(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            arithmetic: self.identity.arithmetic.clone().into_iter().collect(),
         };
         let reply = self
             .leases
             .clone()
             .register(within(DEADLINE, request))
-            .await?;
-        Ok(Duration::from_millis(
-            reply.into_inner().heartbeat_ms.max(10),
-        ))
+            .await?
+            .into_inner();
+        let heartbeat = Duration::from_millis(reply.heartbeat_ms.max(10));
+        Ok((heartbeat, reply.refused))
     }
 
     /// Asks for one trial and waits up to `wait` for it.

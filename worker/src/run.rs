@@ -57,6 +57,11 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), Error> {
         session: config.session,
         name: config.name.clone(),
         trainers: config.trainers.keys().cloned().collect(),
+        arithmetic: config
+            .trainers
+            .iter()
+            .filter_map(|(name, trainer)| Some((name.clone(), trainer.arithmetic()?)))
+            .collect(),
         slots: config.slots,
     };
     let connect = || {

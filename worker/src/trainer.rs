@@ -232,6 +232,11 @@ pub trait Trainer: Send + Sync + fmt::Debug {
         stop: &Stop,
     ) -> Result<Option<BTreeMap<String, f64>>, TrainError>;
 
+    /// Version of its arithmetic, where a trial's bits are the same on every worker of that version. `None`: nothing is promised.
+    fn arithmetic(&self) -> Option<u32> {
+        None
+    }
+
     /// Looks for what is wrong before a sweep spends its budget; JSON with `passed` and `findings`.
     fn check(&self, trial: &TrialSpec, stop: &Stop) -> Result<serde_json::Value, TrainError> {
         let _ = (trial, stop);

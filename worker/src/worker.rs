@@ -33,7 +33,8 @@ pub(crate) struct Worker {
     pub(crate) outboxes: TaskTracker,
     pub(crate) runtime: Handle,
     heartbeat_ms: AtomicU64,
-    registering: Mutex<()>,
+    /// Which trainers get nothing there, as it was said the last time.
+    registering: Mutex<Vec<String>>,
 }
 
 impl Worker {
@@ -60,8 +61,12 @@ impl Worker {
     /// Announces this worker through `client` (the heartbeat has one of its own) with what it offers by now.
     pub(crate) async fn register(&self, client: &Client) -> Result<(), Status> {
         // One at a time: of two under way at once, the one that knows less could arrive last.
-        let _turn = self.registering.lock().await;
-        let interval = client.register(&self.offers.all()).await?;
+        let mut said = self.registering.lock().await;
+        let (interval, refused) = client.register(&self.offers.all()).await?;
+        for why in refused.iter().filter(|why| !said.contains(why)) {
+            tracing::warn!("the coordinator gives this worker nothing to train: {why}");
+        }
+        *said = refused;
         let interval = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX);
         self.heartbeat_ms.store(interval, Ordering::Relaxed);
         Ok(())

@@ -284,6 +284,8 @@ pub fn recorded(sweep: v1::SweepDetail, trial: v1::TrialDetail) -> Recorded {
     let summary = &detail.summary;
     Recorded {
         trainer: definition.trainer,
+        // Who wrote none knew of no version.
+        arithmetic: definition.arithmetic_version.max(1),
         data_hash: hex(&sweep.data_hash),
         spec: TrialSpec {
             id: format!("{}/{}", summary.sweep, summary.trial),

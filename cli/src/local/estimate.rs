@@ -93,8 +93,8 @@ pub fn measure(
         .data
         .fit_cost(
             Shape::new(height, width, channels),
-            sizes.images,
-            sizes.test,
+            train,
+            train + validation + sizes.test,
         )
         .map_err(|problem| wrong(problem.to_string()))?;
     let fit = cost.map(|cost| Fit {
@@ -179,8 +179,6 @@ fn steps_a_second(
 struct Sizes {
     shape: [usize; 3],
     classes: usize,
-    /// To train and validate with.
-    images: usize,
     test: usize,
     /// Trained on, and validated with.
     split: (usize, usize),
@@ -193,7 +191,6 @@ fn sizes(name: &str, config: &Config, images: &Images) -> Option<Sizes> {
         return Some(Sizes {
             shape: [set.shape.height, set.shape.width, set.shape.channels],
             classes: set.classes.len(),
-            images: set.train.len(),
             test: set.test.as_ref().map_or(0, |test| test.len()),
             split: (split.train.len(), split.validation.len()),
         });
@@ -202,7 +199,6 @@ fn sizes(name: &str, config: &Config, images: &Images) -> Option<Sizes> {
     Some(Sizes {
         shape,
         classes,
-        images,
         test: 0,
         split: config.data.counts(images),
     })

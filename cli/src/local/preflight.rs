@@ -115,6 +115,11 @@ fn split(
 ) -> Result<Split, DataError> {
     config.fits(set.shape)?;
     let split = Split::new(set, config, fold)?;
+    let (train, test) = (split.train.len(), set.test.as_ref());
+    let copies = train + split.validation.len() + test.map_or(0, |test| test.len());
+    config
+        .fit_cost(set.shape, train, copies)
+        .map_err(DataError::Config)?;
     for finding in missing(set, &split, config) {
         let text = format!("{}: {}", finding.message, finding.advice);
         match finding.severity {

@@ -1,9 +1,6 @@
 //! Asks the built-in trainer about every value that its part of the file can take.
 
-use hone_worker::{
-    cnn::{Config, ConfigError},
-    data::Shape,
-};
+use hone_worker::cnn::{Config, ConfigError};
 use serde_json::Value;
 
 use super::{
@@ -22,21 +19,6 @@ pub struct Images {
     pub shape: [usize; 3],
     /// Number of classes.
     pub classes: usize,
-    /// How many there are to train and validate with, and to test with, if their files are here.
-    pub counts: Option<(usize, usize)>,
-}
-
-impl Images {
-    /// Refuses a configuration that they cannot be trained with, or not at a price that anyone would pay.
-    fn refuse(&self, config: &Config) -> Result<(), ConfigError> {
-        config.fits(self.shape, self.classes)?;
-        if let Some((images, test)) = self.counts {
-            let [height, width, channels] = self.shape;
-            let shape = Shape::new(height, width, channels);
-            config.data.fit_cost(shape, images, test)?;
-        }
-        Ok(())
-    }
 }
 
 /// Puts `value` at a dotted path; makes the tables on its way, never list entries.
@@ -121,7 +103,7 @@ impl<'a> Space<'a> {
                 }
             }
             let result = Config::from_spec(&spec).and_then(|config| match &images {
-                Some(images) => images.refuse(&config),
+                Some(images) => config.fits(images.shape, images.classes),
                 None => Ok(()),
             });
             if let Err(error) = result {

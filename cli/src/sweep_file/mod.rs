@@ -75,18 +75,13 @@ impl SweepFile {
         spec
     }
 
-    /// Whether every net of the space fits these images, and every preprocessing can be afforded: for data sets that only
-    /// their files can tell.
+    /// Whether every net of the space fits these images: for data sets that only their files can tell.
     pub fn check_images(&self, path: &Path, set: &DataSet) -> anyhow::Result<()> {
         let (source, root) = tree_of(path)?;
         let space = cnn::Space::new(&root, &self.domains, self.written.clone());
         let images = cnn::Images {
             shape: [set.shape.height, set.shape.width, set.shape.channels],
             classes: set.classes.len(),
-            counts: Some((
-                set.train.len(),
-                set.test.as_ref().map_or(0, |test| test.len()),
-            )),
         };
         space
             .check(Some(images))

@@ -175,11 +175,8 @@ impl Reading<'_> {
         }
         let space = cnn::Space::new(self.root, &self.domains, written);
         let known = KNOWN_SETS.iter().find(|(name, ..)| *name == source);
-        let config = space.check(known.map(|&(_, shape, classes)| cnn::Images {
-            shape,
-            classes,
-            counts: None,
-        }))?;
+        let config =
+            space.check(known.map(|&(_, shape, classes)| cnn::Images { shape, classes }))?;
         let own = Path::new(".").join(&source);
         let data = Data {
             set: config.data.set_name(),

@@ -16,7 +16,7 @@ use crate::{
     },
     output::{numbers, out, progress::Progress, style::Style},
     sweep_file::{self, SweepFile},
-    view::Detail,
+    view::{Counts, Detail},
 };
 
 /// Arguments of `hone launch`.
@@ -121,21 +121,24 @@ pub fn ended(detail: &Detail) -> String {
     if detail.summary.state != "failed" {
         return format!("{name}: this very sweep has ended; --again starts it anew");
     }
-    if detail.counts.diverged == 0 {
-        return format!("{name}: this very sweep has failed; --again starts it anew");
+    let mut paths = detail.space.iter().map(|hyper| hyper.path.as_str());
+    let rate = paths.find(|path| path.ends_with("learning_rate"));
+    let (reason, advice) = (&detail.reason, advice(&detail.counts, rate));
+    format!("{name}: this very sweep has failed: {reason}{advice}")
+}
+
+/// What to do about a sweep that has failed and that a launch leaves as it is; trials that failed would have been tried again.
+fn advice(counts: &Counts, rate: Option<&str>) -> String {
+    if counts.diverged == 0 || counts.ended() > counts.diverged + counts.cancelled {
+        return "; --again starts it anew".to_owned();
     }
-    // Trials that failed would have been tried again.
-    let rate = detail
-        .space
-        .iter()
-        .find(|h| h.path.ends_with("learning_rate"));
     let change = match rate {
-        Some(hyper) => format!("lower the upper end of `{}`", hyper.path),
+        Some(path) => format!("lower the upper end of `{path}`"),
         None => "lower `train.learning_rate`".to_owned(),
     };
     format!(
-        "{name}: this very sweep has failed: its trials diverged, and the built-in trainer would repeat them to the bit, with \
-         --again too. Change the file first: {change}, or set `train.clip_norm`"
+        ". The built-in trainer would repeat them to the bit, with --again too. Change the file first: {change}, or set \
+         `train.clip_norm`"
     )
 }
 
@@ -203,4 +206,37 @@ pub async fn finish(follower: &Follower, state: &str, json: bool) -> anyhow::Res
             Exit::Interrupted
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn divergence_is_only_blamed_where_nothing_else_has_ended() {
+        let diverged = Counts {
+            diverged: 3,
+            cancelled: 2,
+            ..Counts::default()
+        };
+        let words = advice(&diverged, Some("train.learning_rate"));
+        assert!(
+            words.contains("upper end of `train.learning_rate`"),
+            "{words}"
+        );
+        let others = [
+            Counts {
+                completed: 1,
+                ..diverged
+            },
+            Counts {
+                pruned: 1,
+                ..diverged
+            },
+            Counts::default(),
+        ];
+        for counts in others {
+            assert_eq!(advice(&counts, None), "; --again starts it anew");
+        }
+    }
 }

@@ -88,6 +88,7 @@ fn check_kind(name: &TrialName, recorded: &Recorded) -> anyhow::Result<()> {
             recorded.trainer
         )));
     }
+    recorded.trained_as_here()?;
     if detail.kind != "search" {
         return Err(wrong(format!(
             "{name} is a {} trial: it trains nothing that is kept",

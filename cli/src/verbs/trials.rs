@@ -4,7 +4,7 @@ use tokio_stream::StreamExt;
 
 use crate::{
     args::Place,
-    client::{self, Sort, TrialQuery},
+    client::{self, History, Sort, TrialQuery},
     exit::{Exit, wrong},
     output::{numbers, out, report, style::Style},
     view::Detail,
@@ -66,7 +66,7 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     while let Some(trial) = rows.next().await {
         let trial = trial?;
         if args.limit == Some(count) {
-            out::note(cut(&args, &detail, count));
+            out::note(cut(&args, &history, &detail).await?);
             break;
         }
         count += 1;
@@ -93,12 +93,22 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// That a limit has left trials out, and of how many where that is known without counting.
-fn cut(args: &Args, detail: &Detail, shown: u64) -> String {
-    let shown = numbers::count(shown);
-    if args.state.is_empty() && args.round.is_none() && !args.all {
-        let trials = numbers::plural(detail.summary.trials, "trial");
-        return format!("{shown} of {trials}");
+/// That a limit has left trials out, and of how many of a whole sweep's. A sweep's own count is another: of a trial that was tried
+/// again only the newest retry is in it, and the listing has both.
+async fn cut(args: &Args, history: &History, detail: &Detail) -> anyhow::Result<String> {
+    let shown = numbers::count(args.limit.unwrap_or_default());
+    if !args.state.is_empty() || args.round.is_some() || args.all {
+        return Ok(format!("{shown} trials, and there are more of that sort"));
     }
-    format!("{shown} trials, and there are more of that sort")
+    let all = TrialQuery {
+        sweep: detail.summary.sweep.clone(),
+        ..TrialQuery::default()
+    };
+    let mut rows = history.trials(all).await?;
+    let mut count = 0;
+    while let Some(trial) = rows.next().await {
+        trial?;
+        count += 1;
+    }
+    Ok(format!("{shown} of {}", numbers::plural(count, "trial")))
 }

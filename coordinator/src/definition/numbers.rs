@@ -49,11 +49,7 @@ impl SweepDefinition {
     }
 
     /// The last number that this sweep may give out by itself: retries come after it.
-    pub fn last_reserved(&self, plan: &Plan) -> TrialNumber {
-        let rounds = plan.rounds.iter().map(|round| round.repeats);
-        let finishes = plan.extensions.iter().chain([&plan.finish]).flatten();
-        let extra = finishes.map(|finish| finish.extra).max().unwrap_or(0);
-        let most_tests = u64::from(rounds.max().unwrap_or(1) + extra) * u64::from(plan.folds);
-        TrialNumber(self.first_test(plan).0 - 1 + most_tests)
+    pub fn last_reserved(&self, search: &Search) -> TrialNumber {
+        TrialNumber(self.first_test(search.plan()).0 - 1 + search.most_trials_of_winner())
     }
 }

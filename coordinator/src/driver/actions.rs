@@ -10,7 +10,7 @@ use crate::{
     ids::TrialNumber,
     search::{
         AxisBox, Decision, Domain, EDGES, Kind, NewTrial as Proposed, Params, Plan, PointSource,
-        RoundPlan, SearchBox, Winner,
+        RoundPlan, Search, SearchBox, Winner,
     },
     store::{NewRound, NewTrial, WinnerRef, command::Action},
     trial::{TrialKind, seed},
@@ -100,7 +100,8 @@ fn search_trial(sweep: &SweepDefinition, trial: &Proposed) -> Result<NewTrial, D
 }
 
 /// What the plan amounts to, for people, and which numbers it takes.
-pub fn plan_actions(sweep: &SweepDefinition, plan: &Plan) -> Vec<Action> {
+pub fn plan_actions(sweep: &SweepDefinition, search: &Search) -> Vec<Action> {
+    let plan = search.plan();
     let whole = SearchBox::whole(&sweep.search.space);
     let mut actions: Vec<_> = plan
         .rounds
@@ -113,7 +114,7 @@ pub fn plan_actions(sweep: &SweepDefinition, plan: &Plan) -> Vec<Action> {
             ))
         })
         .collect();
-    actions.push(Action::Reserve(sweep.last_reserved(plan)));
+    actions.push(Action::Reserve(sweep.last_reserved(search)));
     actions.push(Action::Plan {
         trials: plan.trials(),
         epochs: plan.epochs,

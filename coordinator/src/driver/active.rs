@@ -148,6 +148,8 @@ impl ActiveSweep {
         }
         let before = self.running.get(&trial).copied();
         let Some(objective) = self.sweep.search.objective.fold(before, Some(value)) else {
+            // As in the store: what was before it counts no more.
+            self.running.remove(&trial);
             return;
         };
         self.running.insert(trial, objective);

@@ -56,7 +56,7 @@ impl ActiveSweep {
             self.planned = true;
             let mut check = TrialNumber(1);
             if let Some(search) = &self.search {
-                actions.extend(plan_actions(&self.sweep, search.plan()));
+                actions.extend(plan_actions(&self.sweep, search));
                 check = self.sweep.check_number(search.plan());
             }
             if !matches!(self.check, Check::Over) {
@@ -139,7 +139,7 @@ impl ActiveSweep {
         let mut actions = vec![Action::Settle {
             definition: self.stored.clone(),
         }];
-        actions.extend(plan_actions(&self.sweep, search.plan()));
+        actions.extend(plan_actions(&self.sweep, &search));
         actions.push(Action::Warn {
             key: "budget".to_owned(),
             text: words,

@@ -31,8 +31,9 @@ impl Leases for LeaseService {
         request: Request<v1::RegisterRequest>,
     ) -> Result<Response<v1::RegisterReply>, Status> {
         let (id, session) = convert::register(request.into_inner())?;
-        self.state.register(id, session)?;
-        let reply = convert::registered(self.state.timing, self.state.store.incarnation());
+        let refused = self.state.register(id, session)?;
+        let incarnation = self.state.store.incarnation();
+        let reply = convert::registered(self.state.timing, incarnation, refused);
         Ok(Response::new(reply))
     }
 

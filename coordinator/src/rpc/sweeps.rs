@@ -124,14 +124,14 @@ impl Sweeps for SweepService {
         request: Request<v1::TrialRequest>,
     ) -> Result<Response<v1::TrialReply>, Status> {
         let trial = trial("trial", request.into_inner().trial)?;
-        let new = run_to_end(
+        let (new, now) = run_to_end(
             &self.state,
             |state| async move { state.retry(&trial).await },
         )
         .await?;
         Ok(Response::new(v1::TrialReply {
             trial: Some(trial_id(&new)),
-            state: v1::TrialState::Queued.into(),
+            state: trial_state(now).into(),
         }))
     }
 }

@@ -33,7 +33,7 @@ impl Lesson {
         let levels = 0..state.rung_epochs(point).len();
         let values: Vec<Option<f64>> = levels
             .rev()
-            .map(|level| match state.standing(point, level, objective)? {
+            .map(|level| match state.outcome(point, level, objective)? {
                 PointOutcome::Value(value) => Some(value),
                 PointOutcome::Diverged => {
                     diverged = true;

@@ -194,7 +194,7 @@ impl Generations {
                 observations, fit, ..
             } => {
                 observations.extend(new.filter_map(|point| {
-                    let value = match state.standing(point, 0, &definition.objective)? {
+                    let value = match state.outcome(point, 0, &definition.objective)? {
                         PointOutcome::Value(value) => Some(value),
                         PointOutcome::Pruned(_) | PointOutcome::Diverged => None,
                         PointOutcome::Failed => return None,

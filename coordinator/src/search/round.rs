@@ -190,9 +190,8 @@ impl RoundState {
             let Some(outcome) = over.or_else(|| self.outcome(point, rung, objective)) else {
                 continue;
             };
-            let is_top = rung + 1 == self.brackets[bracket].rungs.len();
             self.on_way_to[point as usize] = THROUGH;
-            if over.is_none() && (is_top || outcome.is_over()) {
+            if over.is_none() {
                 self.diverged_points += u64::from(outcome == PointOutcome::Diverged);
             }
             let settled = self.arrive(bracket, rung, Standing { outcome, point }, objective);
@@ -288,7 +287,7 @@ impl RoundState {
     }
 
     /// How the point fares at a rung; `None` while one of its trials is still out.
-    fn outcome(&self, point: u64, rung: usize, objective: &Objective) -> Option<PointOutcome> {
+    pub fn outcome(&self, point: u64, rung: usize, objective: &Objective) -> Option<PointOutcome> {
         let values = self.trial_values(point, rung)?;
         Some(PointOutcome::of(values, objective))
     }
@@ -315,16 +314,6 @@ impl RoundState {
             Fate::Pruned if self.has_pruner => Some(TrialValue::Pruned(value)),
             _ => Some(TrialValue::Value(value)),
         }
-    }
-
-    /// How a point fares at rung `level`; `None` while it is on its way there.
-    pub fn standing(
-        &self,
-        point: u64,
-        level: usize,
-        objective: &Objective,
-    ) -> Option<PointOutcome> {
-        self.outcome(point, level, objective)
     }
 
     fn trials_of(&self, point: u64) -> std::ops::Range<u64> {

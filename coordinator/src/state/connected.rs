@@ -126,17 +126,21 @@ fn no_worker(trainer: &str, workers: &[WorkerView]) -> String {
     }
     let connected: Vec<String> = workers
         .iter()
-        .map(|worker| {
-            format!(
-                "{} ({})",
-                worker.session.name,
-                worker.session.trainers.join(", ")
-            )
-        })
+        .map(
+            |WorkerView { session, .. }| match session.refused.get(trainer) {
+                Some(why) => format!("{} ({why})", session.name),
+                None => format!("{} ({})", session.name, session.trainers.join(", ")),
+            },
+        )
         .collect();
+    let mut refused = workers.iter().map(|worker| &worker.session.refused);
+    let advice = if refused.any(|refused| refused.contains_key(trainer)) {
+        String::new()
+    } else {
+        format!("; start one with `hone worker --exec {trainer}=COMMAND`")
+    };
     format!(
-        "waiting for a worker that trains `{trainer}`: connected are {}; start one with `hone worker --exec \
-         {trainer}=COMMAND`",
+        "waiting for a worker that trains `{trainer}`: connected are {}{advice}",
         connected.join("; ")
     )
 }

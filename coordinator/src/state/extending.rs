@@ -61,14 +61,14 @@ impl State {
         };
         let definition = definition::with_extension(&detail.summary.row.sweep.definition, added)?;
         let extended = definition::parse(&definition::stored(&definition)?)?;
-        let plan = extended
-            .plan()
+        let search = extended
+            .search()
             .map_err(|error| Error::Refused(format!("{id}: {error}")))?;
         Ok(ExtendSweep {
             sweep: id.clone(),
             definition,
             first_trial: TrialNumber(detail.summary.row.next_number),
-            reserve: extended.last_reserved(&plan),
+            reserve: extended.last_reserved(&search),
             actor: crate::store::command::USER.to_owned(),
             reason: format!("{} epochs more", added.epochs),
             at: self.clock.unix_ms(),

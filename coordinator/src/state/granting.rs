@@ -41,8 +41,14 @@ pub struct Acquired {
 }
 
 impl State {
-    /// Adds a worker process, or changes what a known one offers.
-    pub(crate) fn register(&self, id: SessionId, mut session: Session) -> Result<(), Error> {
+    /// Adds a worker process, or changes what a known one offers. In words, which of its trainers get nothing.
+    pub(crate) fn register(
+        &self,
+        id: SessionId,
+        mut session: Session,
+    ) -> Result<Vec<String>, Error> {
+        session.refuse_other_arithmetic(&self.arithmetic);
+        let refused = session.refused.values().cloned().collect();
         let mut sessions = self.sessions();
         if sessions.get(id).is_none() {
             if sessions.len() >= self.limits.sessions {
@@ -61,7 +67,7 @@ impl State {
         // How many slots there are decides how many trials are kept queued.
         self.driver_inbox
             .sweeps_changed(self.live().borrow().keys());
-        Ok(())
+        Ok(refused)
     }
 
     /// A trial for this worker, waiting for one if need be.

@@ -36,6 +36,10 @@ impl State {
         mut wanted: Launch,
         definition: &SweepDefinition,
     ) -> Result<Launched, Error> {
+        let versions = versions(&stored(&wanted.sweep.definition)?);
+        if let Some(why) = versions.launch_refusal(&wanted.sweep.trainer, &self.arithmetic) {
+            return Err(Error::Refused(format!("{} was {why}", wanted.name)));
+        }
         let plan = definition.plan()?;
         let same = self.same_sweep(&wanted).await?;
         if let Some(same) = &same

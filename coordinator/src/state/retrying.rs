@@ -7,9 +7,10 @@ use crate::{
     Error, definition,
     ids::{SweepId, TrialKey, TrialNumber},
     store::{
-        StoreError, SweepRow,
+        NewSweep, StoreError, SweepRow,
         command::{RetryTrials, USER},
     },
+    trial::TrialState,
 };
 
 /// What became of a failed sweep that was launched again.
@@ -24,24 +25,18 @@ pub(crate) enum Revived {
 }
 
 impl State {
-    /// A new trial of the same point.
-    pub(crate) async fn retry(&self, trial: &TrialKey) -> Result<TrialKey, Error> {
-        let detail = self.store.read().sweep(&trial.sweep).await?;
-        self.may_go_on(&trial.sweep, &detail.summary.row.sweep)?;
-        let original = self
-            .store
-            .read()
-            .original(&trial.sweep, trial.trial)
-            .await?;
-        let hinged = self.hinge_on(&trial.sweep, original).await?;
-        let numbers = self
-            .try_again(&trial.sweep, vec![trial.trial], hinged)
-            .await?;
+    /// A new trial of the same point, or the one that there is already, and how that one stands.
+    pub(crate) async fn retry(&self, trial: &TrialKey) -> Result<(TrialKey, TrialState), Error> {
+        let (read, sweep) = (self.store.read(), trial.sweep.clone());
+        let row = read.sweep(&sweep).await?.summary.row.sweep;
+        self.may_go_on(&sweep, &row)?;
+        let original = read.original(&sweep, trial.trial).await?;
+        let hinged = hinge_on(&sweep, &row, original)?;
+        let numbers = self.try_again(&sweep, vec![trial.trial], hinged).await?;
         let number = numbers.first().copied();
-        Ok(TrialKey {
-            sweep: trial.sweep.clone(),
-            trial: number.ok_or_else(|| Error::Broken("a retry without a trial".to_owned()))?,
-        })
+        let trial = number.ok_or_else(|| Error::Broken("a retry without a trial".to_owned()))?;
+        let now = read.trial(&sweep, trial).await?.summary.row.state;
+        Ok((TrialKey { sweep, trial }, now))
     }
 
     /// A failed sweep tries again what it lacks: trials that failed, those that its failure cancelled, and with `diverged`
@@ -53,7 +48,7 @@ impl State {
         let hinged = match trials.first() {
             Some(first) => {
                 let original = read.original(sweep, *first).await?;
-                self.hinge_on(sweep, original).await?
+                hinge_on(sweep, &failed.sweep, original)?
             }
             None if failed.trials > 0 => return Ok(Revived::Same),
             None => Vec::new(),
@@ -84,22 +79,16 @@ impl State {
         self.driver_inbox.sweep_changed(sweep);
         Ok(numbers)
     }
+}
 
-    /// Numbers of the trials whose points are chosen by what this trial gives.
-    async fn hinge_on(
-        &self,
-        sweep: &SweepId,
-        trial: TrialNumber,
-    ) -> Result<Vec<Range<u64>>, Error> {
-        let detail = self.store.read().sweep(sweep).await?;
-        let definition =
-            definition::parse(&definition::stored(&detail.summary.row.sweep.definition)?)?;
-        if definition.awaits_rate() {
-            return Ok(Vec::new());
-        }
-        let search = definition
-            .search()
-            .map_err(|error| Error::Refused(format!("{sweep}: {error}")))?;
-        Ok(definition.hinge_on(&search, trial))
+/// Numbers of the trials whose points are chosen by what this trial gives.
+fn hinge_on(id: &SweepId, sweep: &NewSweep, trial: TrialNumber) -> Result<Vec<Range<u64>>, Error> {
+    let definition = definition::parse(&definition::stored(&sweep.definition)?)?;
+    if definition.awaits_rate() {
+        return Ok(Vec::new());
     }
+    let search = definition
+        .search()
+        .map_err(|error| Error::Refused(format!("{id}: {error}")))?;
+    Ok(definition.hinge_on(&search, trial))
 }

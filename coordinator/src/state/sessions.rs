@@ -1,9 +1,16 @@
 //! Worker processes that are connected, as far as memory knows: a session is a process, bound to its random id and
 //! never to its name or host.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
-use crate::{ids::SessionId, store::DataSet};
+use crate::{
+    ids::SessionId,
+    store::DataSet,
+    versions::{Arithmetic, Versions},
+};
 
 /// A data set that a worker has opened, or why it could not.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,7 +24,12 @@ pub struct Offer {
 pub struct Session {
     /// For people.
     pub name: String,
+    /// What it can train, and is to train here.
     pub trainers: Vec<String>,
+    /// By which arithmetic, where a trainer promises the same bits.
+    pub arithmetic: Arithmetic,
+    /// What it gets nothing for, and why, by trainer.
+    pub refused: BTreeMap<String, String>,
     /// How many trials at once.
     pub slots: u32,
     /// Data sets it has tried to open.
@@ -38,6 +50,21 @@ impl Session {
     /// Whether it may get another trial.
     fn takes_trials(&self) -> bool {
         !self.draining && !self.quarantined
+    }
+
+    /// Takes from it the trainers that would bring the same trial to other bits than those of this coordinator.
+    pub fn refuse_other_arithmetic(&mut self, here: &Arithmetic) {
+        for (trainer, here) in here {
+            let there = self.arithmetic.get(trainer).copied();
+            let there = there.unwrap_or(Versions::FIRST.arithmetic);
+            if there != *here && self.trainers.contains(trainer) {
+                self.trainers.retain(|other| other != trainer);
+                let why = format!(
+                    "`{trainer}` trains by arithmetic {there}, the coordinator's is {here}: update the older of the two"
+                );
+                self.refused.insert(trainer.clone(), why);
+            }
+        }
     }
 
     /// The set of that name, if it has been tried.

@@ -141,6 +141,7 @@ fn seeds() -> Vec<Vec<u8>> {
                 error: String::new(),
             }],
             version: String::new(),
+            arithmetic: [("toy".to_owned(), 1)].into(),
         }
         .encode_to_vec(),
         v1::AcquireRequest {

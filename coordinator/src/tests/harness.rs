@@ -21,6 +21,7 @@ use crate::{
     clock::{Clock, ManualClock},
     config::Timing,
     store::Finding,
+    versions::Arithmetic,
 };
 
 /// Real time that anything may take before a test fails.
@@ -105,12 +106,17 @@ impl TestCoordinator {
 
     /// Tries a trial again; the new one's number.
     pub async fn retry(&self, sweep: &str, trial: u64) -> Result<u64, Status> {
+        let reply = self.retried(sweep, trial).await?;
+        Ok(reply.trial.unwrap().trial)
+    }
+
+    pub async fn retried(&self, sweep: &str, trial: u64) -> Result<v1::TrialReply, Status> {
         let trial = Some(v1::TrialId {
             sweep: sweep.to_owned(),
             trial,
         });
         let reply = self.sweeps().retry(v1::TrialRequest { trial }).await?;
-        Ok(reply.into_inner().trial.unwrap().trial)
+        Ok(reply.into_inner())
     }
 
     /// What does not hold in its database.
@@ -219,6 +225,7 @@ async fn open(folder: &tempfile::TempDir, clock: &Clock) -> (Coordinator, Channe
     let mut config = Config::new(folder.path().join("hone.db"));
     config.timing = Timing::new(HEARTBEAT, LEASE, LEASE).unwrap();
     config.clock = clock.clone();
+    config.arithmetic = Arithmetic::from([("toy".to_owned(), 1)]);
     let coordinator = Coordinator::start(listener, config).await.unwrap();
     let channel = Endpoint::from_shared(format!("http://{}", coordinator.address()))
         .unwrap()
@@ -247,13 +254,21 @@ impl FakeWorker {
     }
 
     pub async fn offer(&self, data: Vec<v1::DataOffer>) -> v1::RegisterReply {
+        self.announce(v1::RegisterRequest {
+            data,
+            ..Default::default()
+        })
+        .await
+    }
+
+    /// Registers with the arithmetic or the data of this request.
+    pub async fn announce(&self, offered: v1::RegisterRequest) -> v1::RegisterReply {
         let request = v1::RegisterRequest {
             session: self.session.clone().into(),
             name: self.name.clone(),
             trainers: vec!["toy".to_owned()],
             slots: 1,
-            data,
-            version: String::new(),
+            ..offered
         };
         self.leases
             .clone()

@@ -10,4 +10,5 @@ mod retries;
 pub(crate) mod simulation;
 mod sizes;
 mod sweeping;
+mod versions;
 mod wire;

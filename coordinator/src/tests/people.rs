@@ -5,7 +5,10 @@ use std::time::Duration;
 use hone_proto::v1::{self, finish_request::Outcome};
 use tonic::Code;
 
-use super::harness::{TestCoordinator, toy_sweep};
+use super::{
+    harness::{TestCoordinator, toy_sweep},
+    retries::zoom,
+};
 
 fn named(sweep: &str) -> v1::SweepRequest {
     v1::SweepRequest {
@@ -306,4 +309,25 @@ async fn a_running_sweep_is_not_removed_and_an_ended_one_is() {
     };
     let gone = coordinator.history().get_sweep(request).await.unwrap_err();
     assert_eq!(gone.code(), Code::NotFound);
+}
+
+#[tokio::test]
+async fn a_sweep_that_was_stopped_before_its_first_value_is_trained_when_it_is_extended() {
+    let coordinator = TestCoordinator::start().await;
+    let sweep = coordinator.launch(zoom()).await;
+    coordinator.sweeps().stop(named(&sweep)).await.unwrap();
+    let by = v1::Budget {
+        amount: Some(v1::budget::Amount::Epochs(90)),
+    };
+    let extend = v1::ExtendRequest {
+        sweep: sweep.clone(),
+        by: Some(by),
+    };
+    coordinator.sweeps().extend(extend).await.unwrap();
+    let worker = coordinator.worker("one").await;
+    worker.work(&coordinator, &sweep).await;
+    let detail = coordinator.sweep(&sweep).await;
+    assert_eq!(detail.reason, "the plan is done");
+    assert!(detail.epochs_trained > 80 && detail.best.is_some());
+    assert_eq!(coordinator.findings().await, []);
 }

@@ -213,10 +213,22 @@ async fn a_retry_in_time_takes_its_trials_place_and_a_late_one_is_refused() {
         number(&lease),
         coordinator.retry(&sweep, number(&lease)).await.unwrap(),
     );
-    assert_eq!(coordinator.retry(&sweep, first).await.unwrap(), retried);
+    let again = coordinator.retried(&sweep, first).await.unwrap();
+    let number_of = |reply: &v1::TrialReply| reply.trial.as_ref().unwrap().trial;
+    assert_eq!(
+        (number_of(&again), again.state()),
+        (retried, v1::TrialState::Queued)
+    );
     // All of the first round, and one trial of the second.
     for _ in 0..9 {
         let lease = worker.acquire().await;
+        if number(&lease) == retried {
+            let again = coordinator.retried(&sweep, first).await.unwrap();
+            assert_eq!(
+                (number_of(&again), again.state()),
+                (retried, v1::TrialState::Running)
+            );
+        }
         worker.train(&lease).await;
     }
     let refused = coordinator.retry(&sweep, retried).await.unwrap_err();
@@ -287,7 +299,7 @@ async fn the_last_round_of_a_completed_sweep_can_be_mended() {
 }
 
 /// Three rungs, a finish, and a test of the winner.
-fn zoom() -> v1::SweepDefinition {
+pub(super) fn zoom() -> v1::SweepDefinition {
     let planned = v1::Planned {
         strategy: v1::PlannedStrategy::Zoom.into(),
         budget: Some(v1::Budget {

@@ -1,8 +1,12 @@
 //! Whole sweeps.
 
+use std::time::Duration;
+
 use hone_proto::v1::{self, finish_request::Outcome};
 
-use super::harness::{TestCoordinator, toy_sweep};
+use super::harness::{TestCoordinator, id, toy_sweep};
+
+const TICK: Duration = Duration::from_millis(100);
 
 #[tokio::test]
 async fn a_sweep_of_two_rounds_runs_to_its_winner() {
@@ -187,4 +191,76 @@ async fn the_winners_trials_are_tested_and_their_mean_kept() {
         })
         .await;
     assert_eq!(best.test_accuracy, Some(0.75));
+}
+
+#[tokio::test]
+async fn what_was_before_a_value_that_is_not_finite_saves_nothing_from_the_pruner() {
+    let coordinator = TestCoordinator::start().await;
+    let mut definition = toy_sweep("toy", 4);
+    if let Some(v1::search::Strategy::Written(written)) =
+        definition.search.as_mut().and_then(|s| s.strategy.as_mut())
+    {
+        written.rounds.truncate(1);
+        written.rounds[0].epochs = 9;
+        written.rounds[0].pruner = v1::Pruner::Asha.into();
+    }
+    coordinator.launch(definition).await;
+    let worker = coordinator.worker("one").await;
+    let (good, bad) = (worker.acquire().await, worker.acquire().await);
+    for (epoch, value) in [(1, 0.95), (2, 0.95), (3, 0.5)] {
+        worker.report(&good, epoch, value).await.unwrap();
+    }
+    for (epoch, value) in [(1, 0.99), (2, f64::NAN), (3, 0.1)] {
+        worker.report(&bad, epoch, value).await.unwrap();
+    }
+    coordinator
+        .eventually(async || (worker.directive(&bad).await == v1::Directive::Prune).then_some(()))
+        .await;
+    assert_eq!(worker.directive(&good).await, v1::Directive::Continue);
+}
+
+#[tokio::test]
+async fn as_many_tests_as_a_winner_of_few_combinations_has_trials_take_no_other_number() {
+    let coordinator = TestCoordinator::start().await;
+    let mut definition = toy_sweep("toy", 12);
+    let choice = v1::Choice {
+        values_json: vec!["0.3".to_owned(), "0.9".to_owned()],
+    };
+    definition.domains[0].kind = Some(v1::domain::Kind::Choice(choice));
+    if let Some(v1::search::Strategy::Written(written)) =
+        definition.search.as_mut().and_then(|s| s.strategy.as_mut())
+    {
+        written.rounds.truncate(1);
+    }
+    (definition.test, definition.check) = (true, true);
+    let sweep = coordinator.launch(definition).await;
+    let worker = coordinator.worker("one").await;
+    let check = worker.acquire().await;
+    worker
+        .finish_with(&check, r#"{"passed": true, "findings": []}"#)
+        .await;
+    let lost = worker.acquire().await;
+    let failed = Outcome::Failed(v1::Failed {
+        message: "no such module".to_owned(),
+        crashed: false,
+    });
+    worker.finish(&lost, failed).await.unwrap();
+    coordinator.retry(&sweep, 1).await.unwrap();
+    let mut tests = 0;
+    while coordinator.state(&sweep).await == v1::SweepState::Running {
+        let Some(lease) = worker.ask(id(), TICK).await.unwrap().lease else {
+            continue;
+        };
+        if lease.kind() == v1::TrialKind::Test {
+            tests += 1;
+            worker
+                .finish_with(&lease, r#"{"test_accuracy": 0.75}"#)
+                .await;
+        } else {
+            worker.train(&lease).await;
+        }
+    }
+    assert_eq!(coordinator.sweep(&sweep).await.reason, "the plan is done");
+    assert!(tests >= 5, "{tests} of the better one");
+    assert_eq!(coordinator.findings().await, []);
 }

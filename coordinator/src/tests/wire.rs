@@ -104,6 +104,53 @@ async fn a_sweep_that_cannot_be_searched_is_not_stored() {
 }
 
 #[tokio::test]
+async fn a_data_set_has_three_sides_and_a_class() {
+    let coordinator = TestCoordinator::start().await;
+    let sweep = v1::SweepDefinition {
+        data_source: "digits".to_owned(),
+        ..toy_sweep("toy", 4)
+    };
+    let launch = async |shape: &[u32], classes: u32| {
+        let pin = v1::DataPin {
+            hash: vec![2; 32].into(),
+            shape: shape.to_vec(),
+            classes,
+        };
+        let request = v1::LaunchRequest {
+            sweep: Some(sweep.clone()),
+            data: Some(pin),
+            request_id: id().into(),
+            ..Default::default()
+        };
+        coordinator.sweeps().launch(request).await
+    };
+    for bad in [&[8, 8][..], &[8, 8, 1, 1], &[8, 0, 1], &[8, u32::MAX, 1]] {
+        refuses(&launch(bad, 10).await.unwrap_err(), "data.shape");
+        let offer = v1::DataOffer {
+            name: "digits".to_owned(),
+            hash: vec![2; 32].into(),
+            shape: bad.to_vec(),
+            classes: 10,
+            error: String::new(),
+        };
+        let request = v1::RegisterRequest {
+            session: id().into(),
+            name: "one".to_owned(),
+            trainers: vec!["toy".to_owned()],
+            slots: 1,
+            data: vec![offer],
+            ..Default::default()
+        };
+        let refused = coordinator.leases().register(request).await.unwrap_err();
+        refuses(&refused, "data.shape");
+    }
+    for bad in [0, u32::MAX] {
+        refuses(&launch(&[8, 8, 1], bad).await.unwrap_err(), "data.classes");
+    }
+    launch(&[8, 8, 1], 10).await.unwrap();
+}
+
+#[tokio::test]
 async fn health_says_serving() {
     let coordinator = TestCoordinator::start().await;
     let channel = coordinator.channel();

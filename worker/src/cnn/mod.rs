@@ -28,7 +28,8 @@ mod tensor_file;
 /// Version of the arithmetic: raised whenever the same trial could come to other bits than before. A sweep is trained to its end
 /// by the version that it was begun with.
 ///
-/// 2: `pca` and `whiten` keep a factor of their matrix where that is smaller, and take the cheapest way to it; all else is as in 1.
+/// 2: `pca` and `whiten` keep a factor of their matrix where that is smaller, and take the cheapest way to it; a split holds out at
+/// least one image of every class of two or more, and `limit` keeps at least one of each class; all else is as in 1.
 pub const ARITHMETIC: u32 = 2;
 
 pub use architecture::Architecture;

@@ -164,21 +164,11 @@ impl SavedNet {
         })
     }
 
-    /// A data set through this network's own preprocessing; refused when its images or classes are others.
-    pub fn prepare(&self, set: Arc<DataSet>, crew: &Crew) -> Result<Prepared, TrainError> {
-        let split = Split::all(&set);
-        self.through(set, split, crew)
-    }
-
-    /// The same of the set's test part alone: its training images have not to be gone through for that.
-    pub fn prepare_test(&self, set: Arc<DataSet>, crew: &Crew) -> Result<Prepared, TrainError> {
-        self.through(set, Split::none(), crew)
-    }
-
-    fn through(
+    /// These images of a data set through this network's own preprocessing; refused when its images or classes are others.
+    pub fn prepare(
         &self,
         set: Arc<DataSet>,
-        split: Split,
+        images: &[(Part, Vec<u32>)],
         crew: &Crew,
     ) -> Result<Prepared, TrainError> {
         let shape = [set.shape.height, set.shape.width, set.shape.channels];
@@ -191,8 +181,16 @@ impl SavedNet {
                 self.about.labels.len()
             )));
         }
+        let of_training = images.iter().filter(|(part, _)| *part == Part::Train);
+        let split = Split {
+            train: of_training.flat_map(|(_, images)| images.clone()).collect(),
+            validation: Vec::new(),
+        };
         let prepared = Prepared::with(set, split, self.preprocess.clone(), crew)?;
-        Ok(prepared.with_test(crew)?)
+        if images.iter().any(|(part, _)| *part == Part::Test) {
+            return Ok(prepared.with_test(crew)?);
+        }
+        Ok(prepared)
     }
 }
 
@@ -219,7 +217,8 @@ impl SavedNet {
             labels: vec![0],
         };
         let set = DataSet::new("image", shape, self.about.labels.clone(), image, None);
-        let prepared = self.prepare(Arc::new(set), &Crew::new(1, Stop::default())?)?;
+        let crew = Crew::new(1, Stop::default())?;
+        let prepared = self.prepare(Arc::new(set), &[(Part::Train, vec![0])], &crew)?;
         let mut pixels = vec![0.0; shape.features()];
         prepared.fill(Part::Train, &[0], &mut pixels, &mut [0]);
         let mut logits = vec![0.0; self.about.labels.len()];

@@ -65,7 +65,9 @@ impl CnnTrainer {
         stop: &Stop,
     ) -> Result<CnnTraining, TrainError> {
         let config = parse(trial)?;
-        let set = self.library.open(&config.data.set_name())?;
+        let set = self
+            .library
+            .open_unless_stopped(&config.data.set_name(), stop)?;
         let split = Split::all(&set);
         let crew = self.library.crew(stop)?;
         let prepared = Arc::new(Prepared::fitted(set, split, &config.data, &crew)?);
@@ -82,6 +84,10 @@ impl CnnTrainer {
 }
 
 impl Trainer for CnnTrainer {
+    fn arithmetic(&self) -> Option<u32> {
+        Some(super::ARITHMETIC)
+    }
+
     fn start(
         &self,
         trial: &TrialSpec,
@@ -101,13 +107,16 @@ impl Trainer for CnnTrainer {
         stop: &Stop,
     ) -> Result<Option<BTreeMap<String, f64>>, TrainError> {
         let config = parse(trial)?;
-        let set = self.library.open(&config.data.set_name())?;
+        let set = self
+            .library
+            .open_unless_stopped(&config.data.set_name(), stop)?;
         let Some(test) = &set.test else {
             return Ok(None);
         };
         let images: Vec<u32> = (0..test.len() as u32).collect();
         let net = SavedNet::open(weights)?;
-        let prepared = net.prepare_test(set, &self.library.crew(stop)?)?;
+        let crew = self.library.crew(stop)?;
+        let prepared = net.prepare(set, &[(Part::Test, images.clone())], &crew)?;
         let mut executor = self.executor(&net.architecture)?;
         let weights = (&net.parameters[..], &net.statistics[..]);
         let Some(score) = evaluate(

@@ -60,7 +60,7 @@ pub(super) fn open(roots: &[PathBuf], folder: Option<&PathBuf>) -> Result<DataSe
     // A whole test batch beside a part of it would bring images twice.
     if let Some(whole) = tests
         .iter()
-        .position(|file| stem(file).is_some_and(|stem| stem == "test_batch"))
+        .position(|file| batch(file).is_some_and(|(stem, _)| stem == "test_batch"))
     {
         tests = vec![tests.swap_remove(whole)];
     }
@@ -82,14 +82,14 @@ pub(super) fn open(roots: &[PathBuf], folder: Option<&PathBuf>) -> Result<DataSe
     Ok(set)
 }
 
-/// The name of a batch without `.bin` and `.gz`, in small letters; `None` for other files.
-fn stem(path: &Path) -> Option<String> {
+/// The name of a batch without `.bin` and `.gz`, in small letters, and whether it is of the Python version, whose names have no
+/// ending; `None` for other files.
+fn batch(path: &Path) -> Option<(String, bool)> {
     let name = path.file_name()?.to_str()?.to_lowercase();
     let name = name.strip_suffix(".gz").unwrap_or(&name);
     match name.strip_suffix(".bin") {
-        Some(stem) => Some(stem.to_owned()),
-        // The Python version's names have no ending.
-        None => (!name.contains('.')).then(|| name.to_owned()),
+        Some(stem) => Some((stem.to_owned(), false)),
+        None => (!name.contains('.')).then(|| (name.to_owned(), true)),
     }
 }
 
@@ -99,8 +99,7 @@ fn batches(folder: &Path, prefix: &str) -> Vec<PathBuf> {
     let mut files: Vec<(String, bool, PathBuf)> = entries
         .filter(|path| path.is_file())
         .filter_map(|path| {
-            let stem = stem(&path).filter(|stem| stem.starts_with(prefix))?;
-            let python = !path.to_string_lossy().to_lowercase().contains(".bin");
+            let (stem, python) = batch(&path).filter(|(stem, _)| stem.starts_with(prefix))?;
             Some((stem, python, path))
         })
         .collect();

@@ -3,11 +3,13 @@
 use std::{
     collections::BTreeMap,
     path::PathBuf,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, TryLockError},
+    thread,
+    time::Duration,
 };
 
 use super::{
-    Config, Crew, DataError, DataSet, Prepared, cifar, digits, folder, idx, places::bare,
+    Config, Crew, DataError, DataSet, Prepared, Split, cifar, digits, folder, idx, places::bare,
     shared::Shared, xor,
 };
 use crate::trainer::Stop;
@@ -15,17 +17,25 @@ use crate::trainer::Stop;
 /// What preprocessed copies may take in memory, in bytes, beside those in use.
 const MAX_COPIES: usize = 2 << 30;
 
-/// What many threads may ask for and one makes.
-type Once<T> = Arc<OnceLock<Result<Arc<T>, DataError>>>;
+/// How often a fit that waits for another one looks whether it is its turn.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Opens data sets by name; shared by all slots of a worker.
 #[derive(Debug, Default)]
 pub struct Library {
+    sources: Arc<Sources>,
+    sets: Shared<DataSet>,
+    prepared: Shared<Prepared>,
+    /// Held by the one that fits: each may take all the memory that fits are allowed.
+    fits: Arc<Mutex<()>>,
+    threads: usize,
+}
+
+/// Where sets lie.
+#[derive(Debug, Default)]
+struct Sources {
     roots: Vec<PathBuf>,
     folders: BTreeMap<String, PathBuf>,
-    sets: Mutex<BTreeMap<String, Once<DataSet>>>,
-    prepared: Shared<Prepared>,
-    threads: usize,
 }
 
 impl Library {
@@ -33,15 +43,14 @@ impl Library {
     /// it wins. `folders`: folders by the last part of a sweep's `source`, or by the name of a known set.
     pub fn new(roots: Vec<PathBuf>, folders: BTreeMap<String, PathBuf>) -> Library {
         Library {
-            roots,
-            folders,
+            sources: Arc::new(Sources { roots, folders }),
             ..Library::default()
         }
     }
 
     /// The names that folders were given.
     pub fn named(&self) -> impl Iterator<Item = &str> {
-        self.folders.keys().map(String::as_str)
+        self.sources.named()
     }
 
     /// With so many threads to prepare a set for training; 1 otherwise. All slots that wait for it share them.
@@ -63,7 +72,14 @@ impl Library {
     ///
     /// A set that could not be opened is tried again at the next call: the files may have come since.
     pub fn open(&self, name: &str) -> Result<Arc<DataSet>, DataError> {
-        once(&self.sets, name, || self.read(name).map(Arc::new))
+        self.open_unless_stopped(name, &Stop::default())
+    }
+
+    /// As [`Library::open`], for as long as nobody asks for the end.
+    pub fn open_unless_stopped(&self, name: &str, stop: &Stop) -> Result<Arc<DataSet>, DataError> {
+        let (sources, wanted) = (Arc::clone(&self.sources), name.to_owned());
+        let read = move |_| sources.read(&wanted).map(Arc::new);
+        self.sets.get(name, stop, read)
     }
 
     /// The set of a trial, split, fitted and preprocessed. Trials with equal `[data]` values and folds share one, and whoever
@@ -74,20 +90,22 @@ impl Library {
         fold: u32,
         stop: &Stop,
     ) -> Result<Arc<Prepared>, DataError> {
-        let set = self.open(&config.set_name())?;
+        let set = self.open_unless_stopped(&config.set_name(), stop)?;
         // Augmentation is no part of the key, so it is checked here.
         config.fits(set.shape)?;
         let (threads, key) = (self.threads(), key(config, fold));
-        if !self.prepared.has(&key)
-            && let Some(cost) = config.fit_cost(set.shape, set.train.len(), 0)?
-        {
+        let split = Split::new(&set, config, fold)?;
+        let copies = split.train.len() + split.validation.len();
+        let cost = config.fit_cost(set.shape, split.train.len(), copies)?;
+        if let Some(cost) = cost.filter(|_| !self.prepared.has(&key)) {
             let (kind, words) = (config.preprocess.name(), cost.words(threads));
             tracing::info!("{kind} is fitted first: {words}");
         }
-        let config = config.clone();
+        let (config, fits) = (config.clone(), Arc::clone(&self.fits));
         let prepared = self.prepared.get(&key, stop, move |stop| {
+            let _turn = cost.map(|_| turn(&fits, &stop)).transpose()?;
             let crew = Crew::new(threads, stop)?;
-            Prepared::new(set, &config, fold, &crew).map(Arc::new)
+            Prepared::fitted(set, split, &config, &crew).map(Arc::new)
         })?;
         if prepared.copied() > 0 {
             self.forget_idle(&prepared);
@@ -110,6 +128,13 @@ impl Library {
             bytes -= prepared.copied();
             false
         });
+    }
+}
+
+impl Sources {
+    /// The names that folders were given.
+    fn named(&self) -> impl Iterator<Item = &str> {
+        self.folders.keys().map(String::as_str)
     }
 
     fn read(&self, name: &str) -> Result<DataSet, DataError> {
@@ -156,20 +181,17 @@ impl Library {
     }
 }
 
-/// The value under `key`, made by the first who asks; a failure is not kept.
-fn once<T>(
-    all: &Mutex<BTreeMap<String, Once<T>>>,
-    key: &str,
-    make: impl FnOnce() -> Result<Arc<T>, DataError>,
-) -> Result<Arc<T>, DataError> {
-    // The map is whole at every unlock, so a thread that panicked elsewhere leaves nothing to fear.
-    let lock = || all.lock().unwrap_or_else(PoisonError::into_inner);
-    let cell = Arc::clone(lock().entry(key.to_owned()).or_default());
-    let result = cell.get_or_init(make).clone();
-    if result.is_err() {
-        lock().retain(|_, other| !Arc::ptr_eq(other, &cell));
+/// The right to fit, once nobody else does. To wait for it is no standstill, so it counts as steps.
+fn turn<'a>(fits: &'a Mutex<()>, stop: &Stop) -> Result<MutexGuard<'a, ()>, DataError> {
+    loop {
+        match fits.try_lock() {
+            Ok(turn) => return Ok(turn),
+            // A fit that panicked leaves nothing behind.
+            Err(TryLockError::Poisoned(turn)) => return Ok(turn.into_inner()),
+            Err(TryLockError::WouldBlock) if stop.step() => return Err(DataError::Stopped),
+            Err(TryLockError::WouldBlock) => thread::sleep(LOOK),
+        }
     }
-    result
 }
 
 /// What decides how a set is split and fitted; `test` and `augment` do not.
@@ -207,5 +229,36 @@ fn unknown(name: &str, folders: &BTreeMap<String, PathBuf>) -> DataError {
             "Known are digits, xor, mnist, fashion-mnist and cifar10; a folder of images is named with --data \
              {name}=DIR, with a folder per class in DIR"
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::PreprocessKind;
+
+    #[test]
+    fn one_fit_waits_for_the_other_and_hears_a_stop_meanwhile() {
+        let library = Library::default();
+        let whiten = Config {
+            preprocess: PreprocessKind::Whiten,
+            ..Config::new("digits")
+        };
+        let stop = Stop::default();
+        let turn = library.fits.lock().unwrap();
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| library.prepare(&whiten, 0, &stop));
+            while stop.steps() == 0 {
+                thread::yield_now();
+            }
+            assert!(!waiting.is_finished());
+            let unfitted = library.prepare(&Config::new("digits"), 0, &Stop::default());
+            unfitted.expect("it has nothing to wait for");
+            stop.request();
+            let stopped = waiting.join().unwrap();
+            assert!(matches!(stopped, Err(DataError::Stopped)));
+        });
+        drop(turn);
+        library.prepare(&whiten, 0, &Stop::default()).unwrap();
     }
 }

@@ -204,12 +204,16 @@ pub(super) fn file(folder: &Path, name: &str) -> Option<PathBuf> {
     files.min_by_key(other).or_else(inner)
 }
 
-/// What is in a folder, sorted; hidden things are not.
+/// What systems leave in folders.
+const LITTER: [&str; 3] = ["__macosx", "thumbs.db", "desktop.ini"];
+
+/// What is in a folder, sorted by name, but for what is hidden and what systems leave.
 pub(super) fn sorted_entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        if !entry.file_name().to_string_lossy().starts_with('.') {
+        let name = entry.file_name().to_string_lossy().to_lowercase();
+        if !name.starts_with('.') && !LITTER.contains(&name.as_str()) {
             paths.push(entry.path());
         }
     }

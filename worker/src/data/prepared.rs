@@ -55,7 +55,7 @@ impl Prepared {
             split.train.len(),
             split.train.len() + split.validation.len(),
         );
-        config.affordable(set.shape, train, copies)?;
+        config.fit_cost(set.shape, train, copies)?;
         let preprocess = Preprocess::fit(config, &set, &split.train, crew)?;
         Prepared::with(set, split, preprocess, crew)
     }

@@ -103,14 +103,6 @@ impl Split {
         }
     }
 
-    /// Of no training image at all: for the test part alone.
-    pub fn none() -> Split {
-        Split {
-            train: Vec::new(),
-            validation: Vec::new(),
-        }
-    }
-
     /// blake3 of both lists.
     pub fn hash(&self) -> [u8; 32] {
         let mut hasher = blake3::Hasher::new_derive_key("hone split hash v1");

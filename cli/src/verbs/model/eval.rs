@@ -56,8 +56,9 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
         .library()
         .open(&name)
         .map_err(|error| wrong(error.to_string()))?;
-    let prepared = net.prepare(Arc::clone(&set), &trainer.library().crew(&Stop::default())?)?;
     let judged = judged(&net, &set, args)?;
+    let crew = trainer.library().crew(&Stop::default())?;
+    let prepared = net.prepare(Arc::clone(&set), &judged.images, &crew)?;
     let score = score(&net, &trainer, &prepared, &judged.images)?;
     let images: usize = judged.images.iter().map(|(_, images)| images.len()).sum();
     let (Some(score), plain) = (score, set.name.trim_end_matches('/')) else {

@@ -93,6 +93,7 @@ async fn of_sweep(args: &Args) -> anyhow::Result<(CnnTrainer, TrialSpec)> {
             recorded.trainer
         )));
     }
+    recorded.trained_as_here()?;
     let mut trial = recorded.spec;
     trial.to_epoch = trial.full_epochs;
     out::note(format!("params, seed and epochs of {name}"));

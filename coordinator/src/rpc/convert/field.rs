@@ -4,6 +4,7 @@ pub use crate::definition::field::{hash, read, required, sweep, text, write};
 use crate::{
     Error,
     ids::{AttemptNumber, AttemptRef, Hash, SessionId, SweepId, Token, TrialKey, TrialNumber},
+    store::DataSet,
 };
 use hone_proto::v1;
 
@@ -12,6 +13,29 @@ pub fn bytes16(field: &str, value: &[u8]) -> Result<[u8; 16], Error> {
     value
         .try_into()
         .map_err(|_| Error::input(field, format!("must be 16 bytes, not {}", value.len())))
+}
+
+/// More pixels a side, or classes, than any set of images has.
+const MOST: u32 = 1 << 20;
+
+/// A data set that somebody has opened.
+pub fn data_set(hash: &[u8], shape: Vec<u32>, classes: u32) -> Result<DataSet, Error> {
+    let within = |number: &u32| (1..=MOST).contains(number);
+    if shape.len() != 3 || !shape.iter().all(within) {
+        let problem = format!(
+            "is {shape:?}, and must be height, width and channels, each between 1 and {MOST}"
+        );
+        return Err(Error::input("data.shape", problem));
+    }
+    if !within(&classes) {
+        let problem = format!("is {classes}, and must be between 1 and {MOST}");
+        return Err(Error::input("data.classes", problem));
+    }
+    Ok(DataSet {
+        hash: self::hash("data.hash", hash)?,
+        shape,
+        classes,
+    })
 }
 
 /// A number that counts from 1.

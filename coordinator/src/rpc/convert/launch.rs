@@ -2,16 +2,13 @@
 
 use hone_proto::v1;
 
-use super::field::{bytes16, hash, required};
+use super::field::{bytes16, data_set, hash, required};
 use crate::{
     Error,
     definition::{self, SweepDefinition},
     ids::RequestId,
     state::Launch,
-    store::{
-        DataSet,
-        command::{LaunchOutcome, Launched},
-    },
+    store::command::{LaunchOutcome, Launched},
 };
 
 /// A launch, and what its definition says.
@@ -23,7 +20,10 @@ pub fn launch(request: v1::LaunchRequest) -> Result<(Launch, SweepDefinition), E
     let before = request.data_before.iter();
     let launch = Launch {
         name: sent.name,
-        data: request.data.map(pin).transpose()?,
+        data: request
+            .data
+            .map(|pin| data_set(&pin.hash, pin.shape, pin.classes))
+            .transpose()?,
         data_before: before
             .map(|found| hash("data_before", found))
             .collect::<Result<_, _>>()?,
@@ -53,14 +53,6 @@ fn check_identity(definition: &v1::SweepDefinition) -> Result<(), Error> {
         definition.identity
     );
     Err(Error::input("sweep.identity", problem))
-}
-
-fn pin(pin: v1::DataPin) -> Result<DataSet, Error> {
-    Ok(DataSet {
-        hash: hash("data.hash", &pin.hash)?,
-        shape: pin.shape,
-        classes: pin.classes,
-    })
 }
 
 pub fn launched(launched: &Launched) -> v1::LaunchReply {

@@ -1,11 +1,15 @@
 //! Messages of `Leases`, to and from values.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use hone_proto::v1;
 
 use super::field::{
-    attempt, bytes16, hash, json, optional_hash, positive, read, required, session, text, write,
+    attempt, bytes16, data_set, hash, json, optional_hash, positive, read, required, session, text,
+    write,
 };
 use crate::{
     Error,
@@ -14,7 +18,7 @@ use crate::{
     ids::{AttemptRef, Hash, RequestId, SessionId},
     state::{Acquire, Acquired, Directive, HeartbeatAnswer, Offer, Progress, Session},
     store::{
-        BlobKind, BlobRef, DataSet, Outcome,
+        BlobKind, BlobRef, Outcome,
         command::{Epoch, Finish, Granted, Lines, Log, Release, Report},
     },
     trial::TrialKind,
@@ -31,6 +35,8 @@ pub fn register(request: v1::RegisterRequest) -> Result<(SessionId, Session), Er
     let session = Session {
         name: text("name", request.name)?,
         trainers: request.trainers,
+        arithmetic: request.arithmetic.into_iter().collect(),
+        refused: BTreeMap::new(),
         slots: positive("slots", request.slots)?,
         offers: request
             .data
@@ -56,20 +62,21 @@ fn offer(offer: v1::DataOffer) -> Result<Offer, Error> {
     }
     Ok(Offer {
         name,
-        data: Ok(DataSet {
-            hash: hash("data.hash", &offer.hash)?,
-            shape: offer.shape,
-            classes: offer.classes,
-        }),
+        data: Ok(data_set(&offer.hash, offer.shape, offer.classes)?),
     })
 }
 
-pub fn registered(timing: Timing, incarnation: [u8; 16]) -> v1::RegisterReply {
+pub fn registered(
+    timing: Timing,
+    incarnation: [u8; 16],
+    refused: Vec<String>,
+) -> v1::RegisterReply {
     v1::RegisterReply {
         heartbeat_ms: milliseconds(timing.heartbeat()),
         lease_ms: milliseconds(timing.lease()),
         first_lease_ms: milliseconds(timing.first_lease()),
         incarnation: incarnation.to_vec().into(),
+        refused,
     }
 }
 

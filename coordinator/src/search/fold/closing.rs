@@ -25,9 +25,9 @@ impl Search {
             let end = self.plan.segment_end(self.segment);
             while self.is_in_rounds() && self.rounds[self.current].is_complete() {
                 self.close_round();
-                if self.has_nothing() {
+                if self.has_nothing() && self.segment == self.plan.extensions.len() {
                     // Whatever came next would be drawn blindly; and what was made of nothing could not be made anew, were
-                    // these trials tried again.
+                    // these trials tried again. What a stop has cut short says nothing of what was added after it.
                     return self.end(None);
                 }
                 if self.current < end {

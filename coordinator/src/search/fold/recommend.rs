@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Place, Search};
+use super::{Place, Search, finish::Finalist};
 use crate::search::{
     narrow,
     round::RoundState,
@@ -10,14 +10,17 @@ use crate::search::{
 };
 
 impl Search {
-    /// The best point so far by the rule that the end uses: among the finalists; before that at the highest rung reached
-    /// (written rounds: in the last round with a finished point). `None` before any value.
+    /// The best point so far by the rule that the end uses: among the finalists; before there are any, or when every one of them
+    /// diverges, at the highest rung reached (written rounds: in the last round with a finished point). `None` before any value.
     pub fn best(&self) -> Option<Winner> {
-        let candidates = match self.finalists() {
-            Some(finalists) => self.finalist_candidates(finalists),
-            None => self.early_candidates(),
-        };
-        winner::choose(&candidates, &self.definition.objective, |round, point| {
+        let of_finalists = |finalists| self.chosen(&self.finalist_candidates(finalists));
+        self.finalists()
+            .and_then(|finalists| of_finalists(finalists))
+            .or_else(|| self.chosen(&self.early_candidates()))
+    }
+
+    fn chosen(&self, candidates: &[Candidate]) -> Option<Winner> {
+        winner::choose(candidates, &self.definition.objective, |round, point| {
             self.params_of(round, point)
         })
     }
@@ -35,7 +38,7 @@ impl Search {
             .max()
             .unwrap_or(1);
         for down in 0..levels {
-            let best: Vec<Place> = if self.sets.have_repeats() {
+            let best: Vec<Place> = if self.sets.have_repeats() || self.finalists().is_some() {
                 self.with_values(0..rounds, down)
             } else {
                 let of_rounds = (0..rounds).filter_map(|round| self.best_of(round, down));
@@ -65,11 +68,15 @@ impl Search {
             .collect()
     }
 
-    /// The best sets with a value, not too many to compare them all.
+    /// The best sets with a value, not too many to compare them all; no finalists: these are asked for only once every one of them
+    /// has diverged.
     fn with_values(&self, rounds: Range<usize>, down: usize) -> Vec<Place> {
+        let finalists = self.finalists().map_or(&[][..], Vec::as_slice);
         let ranked = self.ranked(rounds, down).into_iter();
         ranked
-            .filter(|(outcome, _)| !outcome.is_over())
+            .filter(|(outcome, place)| {
+                !outcome.is_over() && !finalists.contains(&Finalist::Own(*place))
+            })
             .take(narrow::MOST_ELITES)
             .map(|(_, place)| place)
             .collect()

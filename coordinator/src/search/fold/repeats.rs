@@ -139,6 +139,17 @@ impl Search {
         self.rounds[round].points() - self.sets.repeats_of(round)
     }
 
+    /// How many trials the winner can have at the most: of a set that comes again there is no telling how often it is drawn.
+    pub fn most_trials_of_winner(&self) -> u64 {
+        if self.sets.recur() {
+            return self.plan.trials();
+        }
+        let rounds = self.plan.rounds.iter().map(|round| round.repeats);
+        let finishes = self.plan.finishes().flatten();
+        let extra = finishes.map(|finish| finish.extra).max().unwrap_or(0);
+        u64::from(rounds.max().unwrap_or(1) + extra) * u64::from(self.plan.folds)
+    }
+
     /// Whether the space has no other sets than those that points have.
     pub(super) fn has_tried_all(&self) -> bool {
         self.sets.recur()

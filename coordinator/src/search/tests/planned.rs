@@ -265,3 +265,23 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn where_every_finalist_diverges_the_best_of_the_others_wins() {
+    let finish = Some(Finish { top: 1, repeats: 3 });
+    let definition = sweep(Planned {
+        finish,
+        ..zoom(180, 9)
+    });
+    let diverges = |trial: &crate::search::NewTrial, epoch: u32| {
+        (trial.repeat != 1).then(|| curve(trial, epoch)).flatten()
+    };
+    let outcome = run(&definition, CALM, &diverges);
+    let winner = outcome.winner.as_ref().unwrap();
+    let finalist = outcome.trials.values().find(|trial| trial.repeat > 0);
+    let finalist = finalist.map(|trial| (trial.round, trial.point));
+    assert_ne!(Some((winner.round, winner.point)), finalist);
+    assert_eq!(winner.trials.len(), 1);
+    assert_eq!(outcome.reason, "the plan is done");
+    assert_eq!(outcome, run(&definition, ROUGH, &diverges));
+}

@@ -303,12 +303,13 @@ fn a_net_carries_its_components_as_a_factor_or_as_the_matrix_that_older_files_ha
         assert_eq!(net.preprocess.rotate.len(), rows * 64);
         // Through the file it judges as it did in the training.
         let set = Arc::clone(&training.prepared.set);
+        let images = &training.prepared.split.validation;
+        let crew = trainer.library().crew(&stop).unwrap();
         let through = net
-            .prepare(set, &trainer.library().crew(&stop).unwrap())
+            .prepare(set, &[(Part::Train, images.clone())], &crew)
             .unwrap();
         let mut executor = trainer.executor(&net.architecture).unwrap();
         let weights = (&net.parameters[..], &net.statistics[..]);
-        let images = &training.prepared.split.validation;
         let score = evaluate(
             &mut *executor,
             weights,

@@ -141,6 +141,21 @@ fn the_binary_version_goes_before_the_python_one() {
 }
 
 #[test]
+fn the_name_of_a_folder_says_nothing_of_the_version() {
+    let root = tempfile::tempdir().unwrap();
+    let place = root.path().join("my.binaries/cifar10");
+    write(
+        &place,
+        &[
+            ("data_batch_1", pickled(&record(2))),
+            ("data_batch_1.bin", record(1)),
+        ],
+    );
+    let set = open(&[root.path().join("my.binaries")], None).unwrap();
+    assert_eq!(set.train.labels, [1]);
+}
+
+#[test]
 fn a_pickle_that_is_no_batch_is_refused_with_its_byte() {
     let good = pickled(&[record(4), record(5)].concat());
     let refused = |bytes: Vec<u8>| {

@@ -31,22 +31,11 @@ impl Config {
         )
     }
 
-    /// What preparing a set takes for each fold, refused when it is too much; `images` and `test` are how many the set has.
+    /// What fitting to `train` images and keeping so many `copies` takes for each fold, refused when it is too much.
     ///
     /// # Errors
     /// With the arithmetic, and with what would do.
     pub fn fit_cost(
-        &self,
-        shape: Shape,
-        images: usize,
-        test: usize,
-    ) -> Result<Option<FitCost>, ConfigProblem> {
-        let (train, validation) = self.counts(images);
-        self.affordable(shape, train, train + validation + test)
-    }
-
-    /// The same once the split is known.
-    pub(in crate::data) fn affordable(
         &self,
         shape: Shape,
         train: usize,

@@ -1,5 +1,5 @@
 use super::{limit::thousands, *};
-use crate::data::PreprocessKind;
+use crate::data::{ConfigProblem, PreprocessKind};
 
 fn whiten(components: Option<u32>) -> Config {
     Config {
@@ -9,10 +9,21 @@ fn whiten(components: Option<u32>) -> Config {
     }
 }
 
+/// Of a set of so many images, a tenth of which is held out, and a test part.
+fn cost(
+    config: &Config,
+    shape: Shape,
+    images: usize,
+    test: usize,
+) -> Result<Option<FitCost>, ConfigProblem> {
+    let (train, validation) = config.counts(images);
+    config.fit_cost(shape, train, train + validation + test)
+}
+
 #[test]
 fn too_large_a_matrix_is_refused_with_the_arithmetic_and_what_would_do() {
     let shape = Shape::new(128, 128, 3);
-    let error = whiten(None).fit_cost(shape, 60_000, 0).unwrap_err();
+    let error = cost(&whiten(None), shape, 60_000, 0).unwrap_err();
     let text = error.to_string();
     for part in [
         "data.preprocess = whiten: images of 128×128×3 have 49,152 features: ",
@@ -28,16 +39,13 @@ fn too_large_a_matrix_is_refused_with_the_arithmetic_and_what_would_do() {
     // What is advised is accepted.
     let advised = text.split("size = [").nth(1).unwrap();
     let side: usize = advised.split(',').next().unwrap().parse().unwrap();
-    whiten(None)
-        .fit_cost(Shape::new(side, side, 3), 60_000, 0)
-        .unwrap();
+    cost(&whiten(None), Shape::new(side, side, 3), 60_000, 0).unwrap();
 }
 
 #[test]
 fn few_components_of_large_images_are_affordable() {
     let shape = Shape::new(128, 128, 3);
-    let text = whiten(None)
-        .fit_cost(shape, 20_000, 0)
+    let text = cost(&whiten(None), shape, 20_000, 0)
         .unwrap_err()
         .to_string();
     let advised = text
@@ -51,8 +59,7 @@ fn few_components_of_large_images_are_affordable() {
         )),
         "{text}"
     );
-    let cost = whiten(Some(count))
-        .fit_cost(shape, 20_000, 0)
+    let cost = cost(&whiten(Some(count)), shape, 20_000, 0)
         .unwrap()
         .unwrap();
     assert!(matches!(cost.way, Way::Krylov { .. }), "{cost:?}");
@@ -60,8 +67,7 @@ fn few_components_of_large_images_are_affordable() {
 
 #[test]
 fn fewer_images_than_features_are_multiplied_with_each_other() {
-    let cost = whiten(None)
-        .fit_cost(Shape::new(128, 128, 3), 500, 100)
+    let cost = cost(&whiten(None), Shape::new(128, 128, 3), 500, 100)
         .unwrap()
         .unwrap();
     assert_eq!(cost.way, Way::Images);
@@ -74,15 +80,11 @@ fn what_worked_before_is_fitted_whole_as_before() {
         (Shape::new(28, 28, 1), 60_000),
         (Shape::new(32, 32, 3), 50_000),
     ] {
-        let cost = whiten(None)
-            .fit_cost(shape, images, 10_000)
-            .unwrap()
-            .unwrap();
+        let cost = cost(&whiten(None), shape, images, 10_000).unwrap().unwrap();
         assert_eq!(cost.way, Way::Features);
     }
     assert!(
-        Config::new("mnist")
-            .fit_cost(Shape::new(28, 28, 1), 60_000, 0)
+        cost(&Config::new("mnist"), Shape::new(28, 28, 1), 60_000, 0)
             .unwrap()
             .is_none()
     );
@@ -93,7 +95,7 @@ fn no_size_of_images_overflows() {
     let huge = Shape::new(4096, 4096, 4);
     for components in [None, Some(1), Some(u32::MAX)] {
         for images in [0, 1, usize::MAX >> 20] {
-            let _ = whiten(components).fit_cost(huge, images, images);
+            let _ = cost(&whiten(components), huge, images, images);
         }
     }
 }

@@ -2,15 +2,12 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
     path::{Path, PathBuf},
 };
 
-use crate::data::{DataError, inventory::PassedOver};
+use crate::data::{DataError, inventory::PassedOver, places::sorted_entries};
 
 const KINDS: [&str; 3] = ["png", "jpg", "jpeg"];
-/// What systems leave in folders.
-const LITTER: [&str; 3] = ["__macosx", "thumbs.db", "desktop.ini"];
 /// Folders below a class are looked into so deep.
 const DEPTH: usize = 8;
 /// So many kinds of files are listed.
@@ -135,19 +132,9 @@ pub(super) fn folders(folder: &Path) -> Result<Vec<String>, DataError> {
     names.map(|path| text_name(&path)).collect()
 }
 
-/// What is in a folder, sorted by name, but for what is hidden and what systems leave.
+/// What is in a folder, as [`sorted_entries`] has it.
 pub(super) fn entries(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
-    let wrong = |error| DataError::file(folder, error);
-    let mut paths = Vec::new();
-    for entry in fs::read_dir(folder).map_err(wrong)? {
-        let entry = entry.map_err(wrong)?;
-        let name = entry.file_name().to_string_lossy().to_lowercase();
-        if !name.starts_with('.') && !LITTER.contains(&name.as_str()) {
-            paths.push(entry.path());
-        }
-    }
-    paths.sort();
-    Ok(paths)
+    sorted_entries(folder).map_err(|error| DataError::file(folder, error))
 }
 
 fn text_name(path: &Path) -> Result<String, DataError> {
