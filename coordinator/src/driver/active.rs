@@ -14,7 +14,7 @@ use super::{
 use crate::{
     definition::{self, DefinitionError, SweepDefinition, epochs_of_minutes},
     ids::{Hash, SweepId, TrialNumber},
-    search::{self, Budget, Decision, Plan, Search, Strategy, TrialEvent, Winner},
+    search::{self, Decision, Plan, Search, TrialEvent, Winner},
     store::{
         TIES, TrialResult, WinnerRef,
         command::{Action, Decide},
@@ -31,7 +31,7 @@ pub struct ActiveSweep {
     pub(super) id: SweepId,
     pub(super) sweep: SweepDefinition,
     /// Encoded, as it is stored.
-    stored: Vec<u8>,
+    pub(super) stored: Vec<u8>,
     /// `None` until a budget in minutes is known in epochs.
     pub(super) search: Option<Search>,
     /// Number of the newest applied decision.
@@ -287,14 +287,11 @@ impl ActiveSweep {
 
     /// Turns a budget in minutes into epochs, once, and plans.
     fn measure(&mut self, check: &Value, slots: u32) -> Result<Vec<Action>, String> {
-        let Strategy::Planned(planned) = &self.sweep.search.strategy else {
-            return Err("only a planned search has a budget".to_owned());
-        };
-        let Budget::Minutes(minutes) = planned.budget else {
+        let Some((minutes, parallel)) = definition::minutes(&self.sweep.search) else {
             return Err("the budget is known already".to_owned());
         };
-        let epochs = epochs_of_minutes(minutes, check, planned.parallel, slots)?;
-        let used = slots.min(planned.parallel);
+        let epochs = epochs_of_minutes(minutes, check, parallel, slots)?;
+        let used = slots.min(parallel);
         let words = format!(
             "the budget of {minutes} min is {epochs} epochs: what the check has measured, on {used} slot(s)"
         );

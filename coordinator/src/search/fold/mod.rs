@@ -104,16 +104,12 @@ impl Search {
                     from_whole,
                 )),
                 PointSource::Drawn { .. } if proposes => {
-                    {
-                        // Coordinates are those of the box, which later rounds do not know yet.
-                        let is_first = round.number == 1;
-                        let earlier = if is_first {
-                            earlier_of_tpe(&definition)
-                        } else {
-                            Vec::new()
-                        };
-                        Some(Generations::of_tpe(round.number, size, earlier))
-                    }
+                    // Coordinates are those of the box, which later rounds do not know yet.
+                    let earlier = match round.number {
+                        1 => earlier_of_tpe(&definition),
+                        _ => Vec::new(),
+                    };
+                    Some(Generations::of_tpe(round.number, size, earlier))
                 }
                 PointSource::Drawn { .. } | PointSource::Top(_) => None,
             }
