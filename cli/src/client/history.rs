@@ -122,7 +122,8 @@ impl History {
 
     /// Of a database file that was opened for reading.
     pub fn of_file(reader: hone_coordinator::store::Reader) -> Self {
-        let service = hone_coordinator::rpc::HistoryService::of_file(reader, super::arithmetic());
+        let service =
+            hone_coordinator::rpc::HistoryService::of_file(reader, crate::sweep_file::arithmetic());
         History {
             source: Source::Local(service),
             served: false,

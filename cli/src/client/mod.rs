@@ -3,11 +3,11 @@
 
 mod connect;
 mod convert;
-mod definition;
 mod history;
 
 use std::pin::Pin;
 
+use hone_coordinator::{definition::budget_message, search::Budget};
 use hone_proto::v1::{self, sweeps_client::SweepsClient};
 use tokio_stream::Stream;
 use tonic::{Code, Status, transport::Channel};
@@ -15,7 +15,6 @@ use tonic::{Code, Status, transport::Channel};
 use crate::{exit::Refusal, local::data::DataHere};
 pub use connect::{address, connect, orders, running};
 pub use convert::parse_trial_state;
-pub use definition::{arithmetic, budget, definition, definition_of_epochs};
 pub use history::{History, Sort, TrialQuery, collect};
 
 /// Rows of a listing, as they come.
@@ -188,11 +187,11 @@ impl Sweeps {
     pub async fn extend(
         &mut self,
         sweep: &str,
-        by: v1::Budget,
+        by: Budget,
     ) -> anyhow::Result<(String, &'static str)> {
         let request = v1::ExtendRequest {
             sweep: sweep.to_owned(),
-            by: Some(by),
+            by: Some(budget_message(by)),
         };
         let reply = self.0.extend(request).await.map_err(failure)?.into_inner();
         let state = convert::sweep_state(reply.state());

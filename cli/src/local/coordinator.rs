@@ -7,10 +7,7 @@ use hone_coordinator::{Config, Coordinator, Timing};
 use tokio::net::TcpListener;
 use tonic::transport::{Channel, Endpoint};
 
-use crate::{
-    args::in_a_folder,
-    client::{self, History},
-};
+use crate::{args::in_a_folder, client::History};
 
 /// A coordinator that runs until [`Running::end`].
 #[derive(Debug)]
@@ -28,7 +25,7 @@ pub async fn start(db: &Path, timing: Timing) -> anyhow::Result<Running> {
         .context("cannot listen on loopback")?;
     let mut config = Config::new(db);
     config.timing = timing;
-    config.arithmetic = client::arithmetic();
+    config.arithmetic = crate::sweep_file::arithmetic();
     let coordinator = Coordinator::start(listener, config).await?;
     let channel = Endpoint::from_shared(format!("http://{}", coordinator.address()))?
         .connect()

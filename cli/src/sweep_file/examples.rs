@@ -102,7 +102,7 @@ fn the_lectures_search_is_in_the_lectures_ranges() {
 fn every_example_goes_over_the_wire() {
     for file in examples() {
         let sweep = read(&file).unwrap();
-        let wire = crate::client::definition(&sweep, true);
+        let wire = crate::sweep_file::definition(&sweep, true);
         assert_eq!(wire.domains.len(), sweep.domains.len());
         let set = sweep.data.map(|data| data.set).unwrap_or_default();
         assert!(

@@ -87,7 +87,7 @@ fn fuzz_sweep_files() {
         match parse(&source, Path::new(".")) {
             Ok(file) => {
                 let _ = file.middle();
-                let domains = crate::client::definition(&file, true).domains;
+                let domains = crate::sweep_file::definition(&file, true).domains;
                 format!("{} domain{}", file.trainer, "s".repeat(domains.len()))
             }
             // The first line says what is wrong; the others show it.

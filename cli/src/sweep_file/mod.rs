@@ -2,12 +2,12 @@
 //!
 //! In reading order: [`source`] shows problems, [`tree`] is TOML with places, [`tables`] are hone's own keys, [`walk`]
 //! checks the tree against the types' schema and finds the [`domain`]s, [`search`] fills in `[search]`, [`cnn`] asks the
-//! trainer about every value, [`canonical`] is what makes two files the same sweep. What goes over the wire is made in
-//! `client`.
+//! trainer about every value, [`canonical`] is what makes two files the same sweep. [`definition`] is what goes over the wire.
 
 mod canonical;
 mod cnn;
 mod conditions;
+mod definition;
 pub mod domain;
 pub mod fork;
 pub mod names;
@@ -26,6 +26,7 @@ use hone_worker::data::DataSet;
 use serde_json::Value;
 
 pub use cnn::set;
+pub use definition::{arithmetic, definition, definition_of_epochs};
 use domain::Domain;
 pub use hone_worker::data::KNOWN_SETS;
 pub use schema::full as json_schema;
@@ -34,7 +35,7 @@ use source::{Problem, Source, SweepFileError};
 use tables::Objective;
 use tree::Node;
 
-use crate::{client, exit::wrong};
+use crate::exit::wrong;
 
 /// A sweep file, read and checked.
 #[derive(Clone, Debug)]
@@ -180,7 +181,7 @@ fn check(source: &Source, beside: &Path) -> Result<SweepFile, Vec<Problem>> {
 
 /// What the planner has against the file, at its place: the coordinator would refuse it with the same words.
 fn plan_problem(root: &Node, file: &SweepFile) -> Option<Problem> {
-    let error = hone_coordinator::definition::search(&client::definition(file, true)).err()?;
+    let error = hone_coordinator::definition::search(&definition(file, true)).err()?;
     let key = error.path.strip_prefix("sweep.").unwrap_or(&error.path);
     Some(Problem::at(&root.place(key), key, error.message))
 }

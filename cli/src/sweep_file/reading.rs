@@ -48,8 +48,7 @@ impl Reading<'_> {
             (space.base, written, None)
         };
         let search: tables::Search = self.table("search")?;
-        let folds = data.as_ref().map_or(1, |d| d.folds);
-        let search = match search::resolve(self.root, &search, &self.domains, folds) {
+        let search = match search::resolve(self.root, &search, &self.domains) {
             Ok(search) => search,
             Err(more) => return Err([problems, more].concat()),
         };

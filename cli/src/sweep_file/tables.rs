@@ -2,6 +2,7 @@
 //!
 //! `[data]`, `[model]` and `[train]` belong to the trainer (`hone_worker::cnn::Config`).
 
+use hone_coordinator::search::{Finish, Pruner, Sampler};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -95,7 +96,8 @@ pub enum At {
     Last,
 }
 
-/// How the space is searched: a budget from which rounds and rungs are planned, or rounds written by hand.
+/// How the space is searched: a budget from which rounds and rungs are planned, or rounds written by hand. What the planner's keys are
+/// when they are left out stands with [`hone_coordinator::search::Planned`].
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Search {
@@ -145,38 +147,6 @@ pub enum Strategy {
     EarlyCut,
 }
 
-/// Where points come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Sampler {
-    /// Independent draws.
-    Random,
-    /// Owen-scrambled Sobol points.
-    Sobol,
-    /// The product of the domains' values.
-    Grid,
-    /// Tree-structured Parzen estimators, in generations.
-    Tpe,
-}
-
-/// The best `top` points get `repeats` trials each, the one they have included.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Finish {
-    /// How many points.
-    #[serde(default = "three")]
-    #[schemars(range(min = 1))]
-    pub top: u32,
-    /// Trials of each, in all.
-    #[serde(default = "three")]
-    #[schemars(range(min = 1))]
-    pub repeats: u32,
-}
-
-fn three() -> u32 {
-    3
-}
-
 /// A round written by hand: `points` drawn anew, or the `top` of the round before.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -203,17 +173,4 @@ pub struct Round {
 
 fn one() -> u32 {
     1
-}
-
-/// Stops bad trials of a written round.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Pruner {
-    /// Every trial is trained to its end.
-    #[default]
-    None,
-    /// Below the median of the others at the same epoch.
-    Median,
-    /// Asynchronous successive halving.
-    Asha,
 }

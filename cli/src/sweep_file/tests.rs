@@ -87,7 +87,7 @@ fn a_file_is_read_with_its_space_in_order_of_path() {
 #[test]
 fn the_definition_carries_typed_domains_and_rounds() {
     use hone_proto::v1;
-    let definition = crate::client::definition(&good(DIGITS), true);
+    let definition = crate::sweep_file::definition(&good(DIGITS), true);
     let Some(v1::domain::Kind::Range(range)) = &definition.domains[2].kind else {
         panic!("a range")
     };
@@ -430,6 +430,69 @@ fn budgets_are_epochs_trainings_or_minutes_and_pay_at_least_one_training() {
         unit.contains("\"180 epochs\", \"20 trainings\" or \"30 min\""),
         "{unit}"
     );
+}
+
+/// What makes two files the same sweep must not change with the program: a sweep of an earlier one goes on.
+#[test]
+fn the_canonical_search_has_every_key_with_its_default() {
+    let at = DIGITS.find("[[search.round]]").expect("rounds");
+    let search = |keys: &str| {
+        let file = good(&format!("{}[search]\n{keys}", &DIGITS[..at]));
+        file.canonical["search"].clone()
+    };
+    assert_eq!(
+        search("budget = \"2 h\"\nfull_epochs = 9\nstart = [{ learning_rate = 0.1 }]"),
+        json!({
+            "strategy": "zoom", "budget": "120 min", "full_epochs": 9, "eta": 3, "parallel": 4, "hedge": false, "widen": false,
+            "finish": { "top": 3, "repeats": 3 }, "sampler": "sobol", "start": [{ "train.learning_rate": 0.1 }], "from": null,
+        })
+    );
+    assert_eq!(
+        search(
+            "strategy = \"early-cut\"\nbudget = \"20.5 trainings\"\nfull_epochs = 9\neta = 4\nhedge = true\nfrom = \"other\""
+        ),
+        json!({
+            "strategy": "early-cut", "budget": "20.5 trainings", "full_epochs": 9, "eta": 4, "parallel": 4, "hedge": true,
+            "widen": false, "finish": null, "sampler": "sobol", "start": [], "from": "other",
+        })
+    );
+    assert_eq!(
+        search(
+            "strategy = \"random\"\nbudget = \"1 epoch\"\nfull_epochs = 1\nfinish = { top = 2 }"
+        ),
+        json!({
+            "strategy": "random", "budget": "1 epochs", "full_epochs": 1, "eta": 3, "parallel": 4, "hedge": false, "widen": false,
+            "finish": { "top": 2, "repeats": 3 }, "sampler": "random", "start": [], "from": null,
+        })
+    );
+    assert_eq!(
+        search(
+            "sampler = \"tpe\"\n[[search.round]]\npoints = 4\nepochs = 1\npruner = \"asha\"\n[[search.round]]\ntop = 2\nepochs = 3"
+        ),
+        json!({
+            "strategy": "rounds", "sampler": "tpe", "start": [], "from": null, "round": [
+                { "points": 4, "epochs": 1, "repeats": 1, "pruner": "asha" },
+                { "top": 2, "epochs": 3, "repeats": 1, "pruner": "none" },
+            ],
+        })
+    );
+}
+
+#[test]
+fn keys_that_a_strategy_does_not_look_at_are_named() {
+    let at = DIGITS.find("[[search.round]]").expect("rounds");
+    let unused = |strategy: &str| {
+        let keys = "budget = \"20 epochs\"\nfull_epochs = 2\neta = 4\nhedge = true\nwiden = false\nparallel = 2";
+        let text = format!(
+            "{}[search]\nstrategy = \"{strategy}\"\n{keys}",
+            &DIGITS[..at]
+        );
+        good(&text).search.unused()
+    };
+    assert!(unused("zoom").is_empty());
+    let [eta, hedge] =
+        ["eta", "hedge"].map(|key| format!("search.{key} is not used: zoom alone looks at it"));
+    assert_eq!(unused("random"), [eta, hedge]);
 }
 
 #[test]

@@ -8,7 +8,6 @@ use tokio::net::TcpListener;
 
 use crate::{
     args::duration,
-    client,
     exit::{Exit, wrong},
     local::signals::Interrupts,
     output::{log, out},
@@ -72,7 +71,7 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     let address = listener.local_addr()?;
     let mut config = Config::new(&args.db);
     config.timing = timing;
-    config.arithmetic = client::arithmetic();
+    config.arithmetic = crate::sweep_file::arithmetic();
     config.limits.blob_bytes = u64::from(args.disk) << 30;
     let coordinator = Coordinator::start(listener, config).await?;
     out::note(format!(

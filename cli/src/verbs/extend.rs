@@ -1,6 +1,8 @@
 //! Gives a sweep more budget: one round more on the next box, then the finish again.
 
-use crate::{args::Place, client, exit::Exit, output::out, sweep_file::search::Budget};
+use hone_coordinator::search::Budget;
+
+use crate::{args::Place, client, exit::Exit, output::out, sweep_file::search::parse_budget};
 
 /// Arguments of `hone extend`.
 #[derive(clap::Args)]
@@ -9,7 +11,7 @@ pub struct Args {
     #[arg(default_value = "", hide_default_value = true)]
     sweep: String,
     /// How much more: "60 epochs" or "5 trainings"; "10 min" while workers are connected
-    #[arg(long, value_name = "BUDGET")]
+    #[arg(long, value_name = "BUDGET", value_parser = parse_budget)]
     by: Budget,
     #[command(flatten)]
     place: Place,
@@ -18,8 +20,7 @@ pub struct Args {
 /// Runs `hone extend`.
 pub async fn run(args: Args) -> anyhow::Result<Exit> {
     let mut orders = client::orders(&args.place).await?;
-    let budget = client::budget(args.by);
-    let taken = orders.sweeps.extend(&args.sweep, budget).await;
+    let taken = orders.sweeps.extend(&args.sweep, args.by).await;
     orders.done().await;
     let (sweep, state) = taken?;
     out::note(format!("{sweep}: {state}"));

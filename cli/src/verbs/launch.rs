@@ -70,7 +70,7 @@ pub async fn send(
     check: bool,
     again: bool,
 ) -> anyhow::Result<Launched> {
-    let definition = client::definition(file, check);
+    let definition = sweep_file::definition(file, check);
     let mut sweeps = Sweeps::new(channel.clone());
     let launched = sweeps.launch(definition, data.as_ref(), again).await?;
     match (&data, &file.data) {

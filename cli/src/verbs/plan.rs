@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use hone_coordinator::search::{Plan, PointSource, RoundPlan, Search, shares_used};
+use hone_coordinator::search::{
+    Budget, Plan, Planned, PointSource, RoundPlan, Search, shares_used,
+};
 use serde_json::json;
 
 use crate::{
     args::WorkerSetup,
-    client,
     exit::{Exit, wrong},
     local::{
         estimate::{self, Fit},
@@ -20,7 +21,7 @@ use crate::{
     },
     sweep_file::{
         self, SweepFile,
-        search::{Budget, SearchKind},
+        search::{self, SearchKind},
     },
 };
 
@@ -51,8 +52,8 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let images = preflight::images(&file, &args.file, &args.setup.data)?;
     let estimate = estimate::measure(&file, &args.setup, &images, of_one)?;
     let definition = match minutes(&file, estimate.as_ref(), slots) {
-        Some(epochs) => client::definition_of_epochs(&file, epochs),
-        None => client::definition(&file, true),
+        Some(epochs) => sweep_file::definition_of_epochs(&file, epochs),
+        None => sweep_file::definition(&file, true),
     };
     let search = hone_coordinator::definition::search(&definition)
         .map_err(|error| wrong(error.to_string()))?;
@@ -70,15 +71,13 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
 
 /// Epochs that a budget in minutes would be here; `None` for another budget, and where nothing can be measured.
 fn minutes(file: &SweepFile, estimate: Option<&estimate::Estimate>, slots: usize) -> Option<u64> {
-    let SearchKind::Planned {
-        budget: Budget::Minutes(minutes),
-        parallel,
-        ..
-    } = file.search.kind
-    else {
+    let SearchKind::Planned(planned) = &file.search.kind else {
         return None;
     };
-    let used = slots.min(parallel as usize);
+    let Budget::Minutes(minutes) = planned.budget else {
+        return None;
+    };
+    let used = slots.min(planned.parallel as usize);
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -91,13 +90,14 @@ fn minutes(file: &SweepFile, estimate: Option<&estimate::Estimate>, slots: usize
 
 /// What there is to say about a budget in minutes.
 fn about_minutes(file: &SweepFile, epochs: Option<u64>) -> Option<String> {
-    let SearchKind::Planned {
+    let SearchKind::Planned(Planned {
         budget: budget @ Budget::Minutes(_),
         ..
-    } = file.search.kind
+    }) = file.search.kind
     else {
         return None;
     };
+    let budget = search::budget_words(budget);
     Some(match epochs {
         Some(epochs) => format!(
             "{budget} are about {} here; the sweep's own check will measure it, once",

@@ -108,7 +108,7 @@ async fn sweep(
     args: &Args,
 ) -> anyhow::Result<Exit> {
     let mut sweeps = Sweeps::new(coordinator.channel());
-    let definition = client::definition(file, !args.no_check);
+    let definition = sweep_file::definition(file, !args.no_check);
     let launched = sweeps.launch(definition, data, args.again).await?;
     if let Some(data) = data {
         data.remember();

@@ -2,20 +2,21 @@
 
 use hone_proto::v1;
 use prost::Message;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{
     DefinitionError, SweepDefinition,
     field::{hash, read, required, sweep, text},
-    is_in_minutes, search_table,
-    sizes::{self, FOLDS, GRID_POINTS, SETTLED, within},
+    minutes, search_table,
+    sizes::{self, FEW, GRID_POINTS, SETTLED, within},
     spec::substitute,
 };
 use crate::{
     ids::Seed,
     search::{
-        self, Condition, Domain, EarlierPoint, Extension, Grid, Kind, Objective, Params, Range,
-        Scale, Space,
+        self, Condition, Domain, EarlierPoint, Extension, Grid, Kind, Objective, Range, Scale,
+        Space,
     },
     versions::Versions,
 };
@@ -82,7 +83,7 @@ pub fn columns(definition: &v1::SweepDefinition) -> Result<NewSweep, DefinitionE
 /// Takes a definition apart, what was settled since its launch included. Whether it can be planned is asked for apart.
 pub fn parse(definition: &v1::SweepDefinition) -> Result<SweepDefinition, DefinitionError> {
     let mut search = searched(definition)?;
-    let measures = is_in_minutes(&search);
+    let measures = minutes(&search).is_some();
     let settled = definition.settled.clone().unwrap_or_default();
     settle(&mut search, &settled)?;
     sizes::check_trials(&search)?;
@@ -95,7 +96,7 @@ pub fn parse(definition: &v1::SweepDefinition) -> Result<SweepDefinition, Defini
         earlier_data: (!data.is_empty())
             .then(|| hash("sweep.settled.earlier_data_hash", data))
             .transpose()?,
-        spec: spec(&definition.spec_json)?,
+        spec: Value::Object(object("sweep.spec_json", &definition.spec_json)?),
         test: definition.test,
         check: definition.check,
         search,
@@ -126,7 +127,7 @@ fn settle(search: &mut search::Definition, settled: &v1::Settled) -> Result<(), 
     }
     for point in &settled.earlier {
         search.earlier.push(EarlierPoint {
-            params: params("sweep.settled.earlier", &point.params_json)?,
+            params: object("sweep.settled.earlier", &point.params_json)?,
             objective: point.objective,
         });
     }
@@ -143,45 +144,29 @@ fn check_places(definition: &SweepDefinition) -> Result<(), DefinitionError> {
     substitute(&definition.spec, domains, &low).map(|_| ())
 }
 
-fn spec(json: &str) -> Result<Value, DefinitionError> {
-    sizes::check_json("sweep.spec_json", json)?;
-    match serde_json::from_str(json) {
-        Ok(spec @ Value::Object(_)) => Ok(spec),
-        Ok(_) => Err(DefinitionError::at("sweep.spec_json", "is no JSON object")),
-        Err(error) => Err(DefinitionError::at(
-            "sweep.spec_json",
-            format!("is not JSON: {error}"),
-        )),
-    }
-}
-
 fn searched(definition: &v1::SweepDefinition) -> Result<search::Definition, DefinitionError> {
-    sizes::check_json("sweep.canonical_json", &definition.canonical_json)?;
-    sizes::check_domains(&definition.domains)?;
+    sizes::check_lengths(definition)?;
     let domains = definition.domains.iter().map(domain);
     let domains = domains.collect::<Result<_, _>>()?;
     let wanted = required("sweep.search", definition.search.as_ref())?;
     sizes::check_list("search.start", &wanted.start_json)?;
-    let start = wanted
-        .start_json
-        .iter()
-        .map(|json| params("sweep.search.start_json", json))
-        .collect::<Result<_, _>>()?;
+    let start = wanted.start_json.iter();
+    let start = start.map(|json| object("sweep.search.start_json", json));
     Ok(search::Definition {
         seed: definition.seed,
         space: Space::new(domains)?,
         objective: search_table::objective(definition.objective.as_ref())?,
         strategy: search_table::strategy(wanted)?,
         sampler: search_table::sampler(wanted)?,
-        folds: within("data.folds", definition.folds, FOLDS)?,
-        start,
+        folds: within("data.folds", definition.folds, FEW)?,
+        start: start.collect::<Result<_, _>>()?,
         earlier: Vec::new(),
         extensions: Vec::new(),
     })
 }
 
-/// Values by full path.
-fn params(field: &str, json: &str) -> Result<Params, DefinitionError> {
+/// Of a spec, or values by full path.
+fn object<T: DeserializeOwned>(field: &str, json: &str) -> Result<T, DefinitionError> {
     serde_json::from_str(json)
         .map_err(|error| DefinitionError::at(field, format!("is no JSON object: {error}")))
 }

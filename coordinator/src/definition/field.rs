@@ -43,14 +43,10 @@ pub fn write<W: Copy + Into<i32>, T: PartialEq>(rows: &[(W, T)], value: T) -> i3
 
 /// The name of a sweep.
 pub fn sweep(field: &str, value: &str) -> Result<SweepId, DefinitionError> {
-    if value.is_empty() {
-        return Err(DefinitionError::at(field, "is missing"));
+    let name = text(field, value.to_owned())?;
+    if !is_valid_name(&name) {
+        let words = format!("{name:?} is no name: at most 100 letters, digits, `-` and `_`");
+        return Err(DefinitionError::at(field, words));
     }
-    if !is_valid_name(value) {
-        return Err(DefinitionError::at(
-            field,
-            format!("{value:?} is no name: at most 100 letters, digits, `-` and `_`"),
-        ));
-    }
-    Ok(SweepId::new(value))
+    Ok(SweepId::new(&name))
 }

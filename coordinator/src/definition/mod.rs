@@ -1,9 +1,10 @@
 //! PURE: what is stored of a sweep, and the plan that follows from it. The edge, the driver and `verify` read it here.
 //!
 //! In reading order: [`codec`] takes the stored message apart and [`search_table`] its `[search]`, within the bounds of [`sizes`];
-//! [`settled`] is what the coordinator adds to it later; [`numbers`] says which trial numbers are whose; [`spec`] is what a worker
+//! [`boxes`] are the rounds'; [`settled`] is what the coordinator adds to it later; [`numbers`] says which trial numbers are whose; [`spec`] is what a worker
 //! gets of a point, [`fitting`] what an earlier sweep has trained just so, [`rate`] a budget in minutes as epochs.
 
+mod boxes;
 mod codec;
 pub(crate) mod field;
 mod fitting;
@@ -24,13 +25,14 @@ use crate::{
     search::{self, Budget, Plan, Search, Strategy},
 };
 
+pub(crate) use boxes::{box_json, box_message};
 pub use codec::NewSweep;
 pub(crate) use codec::{Unreadable, columns, parse, stored, versions};
 pub(crate) use fitting::fitting;
 pub(crate) use rate::epochs_of_minutes;
 pub use search::DefinitionError;
-pub use search_table::search_message;
-pub(crate) use search_table::{budget, objective_message};
+pub(crate) use search_table::budget;
+pub use search_table::{budget_message, objective_message, search_message};
 pub(crate) use settled::{launched, with_budget, with_earlier, with_extension};
 pub(crate) use spec::substitute;
 
@@ -61,7 +63,7 @@ const STAND_IN: f64 = 20.0;
 impl SweepDefinition {
     /// Whether there is no plan before the check has measured the rate.
     pub fn awaits_rate(&self) -> bool {
-        is_in_minutes(&self.search)
+        minutes(&self.search).is_some()
     }
 
     /// Rounds, rungs and trial numbers: the costly part of a definition's check. Minutes that are not epochs yet are taken for twenty
@@ -97,9 +99,15 @@ impl SweepDefinition {
     }
 }
 
-fn is_in_minutes(definition: &search::Definition) -> bool {
-    matches!(&definition.strategy, Strategy::Planned(planned)
-        if matches!(planned.budget, Budget::Minutes(_)))
+/// Of a budget in minutes that nothing has measured yet, and how many slots it may use.
+pub(crate) fn minutes(definition: &search::Definition) -> Option<(f64, u32)> {
+    match &definition.strategy {
+        Strategy::Planned(planned) => match planned.budget {
+            Budget::Minutes(minutes) => Some((minutes, planned.parallel)),
+            Budget::Epochs(_) | Budget::Trainings(_) => None,
+        },
+        Strategy::Written(_) => None,
+    }
 }
 
 /// The search of a sweep before any result, without storing anything: its plan is what `hone plan` prints.

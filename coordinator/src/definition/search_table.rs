@@ -5,7 +5,7 @@ use hone_proto::v1;
 use super::{
     DefinitionError,
     field::{read, required, text, write},
-    sizes::{self, EPOCHS, ETA, PARALLEL, REPEATS, TOP, within},
+    sizes::{self, EPOCHS, ETA, FEW, PARALLEL, within},
 };
 use crate::search::{
     Budget, Finish, Objective, Planned, PlannedKind, Pruner, RoundPoints, Sampler, Strategy,
@@ -46,6 +46,7 @@ pub(super) fn objective(value: Option<&v1::Objective>) -> Result<Objective, Defi
     })
 }
 
+/// What points are ranked by.
 pub fn objective_message(objective: &Objective) -> v1::Objective {
     v1::Objective {
         metric: objective.metric.clone(),
@@ -72,7 +73,7 @@ pub(super) fn sampler(search: &v1::Search) -> Result<Sampler, DefinitionError> {
     read("sweep.search.sampler", &SAMPLERS, search.sampler)
 }
 
-/// `start` and `from` are left to the caller.
+/// How the space is searched; `start` and `from` are left to the caller.
 pub fn search_message(strategy: &Strategy, sampler: Sampler) -> v1::Search {
     let strategy = match strategy {
         Strategy::Planned(planned) => v1::search::Strategy::Planned(planned_message(planned)),
@@ -106,8 +107,8 @@ fn planned_of(planned: &v1::Planned) -> Result<Planned, DefinitionError> {
 
 fn finish(finish: &v1::Finish) -> Result<Finish, DefinitionError> {
     Ok(Finish {
-        top: within("search.finish.top", finish.top, TOP)?,
-        repeats: within("search.finish.repeats", finish.repeats, REPEATS)?,
+        top: within("search.finish.top", finish.top, FEW)?,
+        repeats: within("search.finish.repeats", finish.repeats, FEW)?,
     })
 }
 
@@ -139,7 +140,8 @@ pub fn budget(field: &str, budget: Option<&v1::Budget>) -> Result<Budget, Defini
     Ok(budget)
 }
 
-fn budget_message(budget: Budget) -> v1::Budget {
+/// How much is to be trained.
+pub fn budget_message(budget: Budget) -> v1::Budget {
     v1::Budget {
         amount: Some(match budget {
             Budget::Epochs(epochs) => v1::budget::Amount::Epochs(epochs),
@@ -165,7 +167,7 @@ fn written_round((i, round): (u32, &v1::WrittenRound)) -> Result<WrittenRound, D
     Ok(WrittenRound {
         points,
         epochs: within(&at("epochs"), round.epochs, EPOCHS)?,
-        repeats: within(&at("repeats"), round.repeats, REPEATS)?,
+        repeats: within(&at("repeats"), round.repeats, FEW)?,
         pruner: read(&at("pruner"), &PRUNERS, round.pruner)?,
     })
 }

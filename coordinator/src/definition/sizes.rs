@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use hone_proto::v1;
 
 use super::DefinitionError;
-use crate::search::{Budget, Definition, Grid, Kind, PlannedKind, RoundPoints, Sampler, Strategy};
+use crate::search::{Budget, Definition, Grid, Kind, RoundPoints, Sampler, Strategy, rungs};
 
 /// Each takes some 40 bytes of the search's memory for as long as its sweep lives.
 const MOST_TRIALS: u64 = 10_000_000;
@@ -16,9 +16,8 @@ const MOST_GRID_POINTS: u64 = 1_000_000;
 const MOST_EPOCHS: u64 = 1_000_000_000_000;
 const MOST_MINUTES: f64 = 1e9;
 pub const EPOCHS: RangeInclusive<u64> = 1..=10_000_000;
-pub const FOLDS: RangeInclusive<u64> = 1..=10_000;
-pub const REPEATS: RangeInclusive<u64> = 1..=10_000;
-pub const TOP: RangeInclusive<u64> = 1..=10_000;
+/// Folds, repeats, finalists.
+pub const FEW: RangeInclusive<u64> = 1..=10_000;
 pub const PARALLEL: RangeInclusive<u64> = 1..=1_000_000;
 pub const ETA: RangeInclusive<u64> = 2..=1_000_000;
 pub const GRID_POINTS: RangeInclusive<u64> = 1..=MOST_GRID_POINTS;
@@ -61,13 +60,12 @@ pub fn check_list<T>(field: &str, list: &[T]) -> Checked {
     at_most(field, list.len(), "entries", MOST_LISTED)
 }
 
-/// Checks JSON.
-pub fn check_json(field: &str, json: &str) -> Checked {
-    at_most(field, json.len(), "bytes", MOST_BYTES)
-}
-
-/// Checks how many values the space has: those of a choice are compared with each other.
-pub fn check_domains(domains: &[v1::Domain]) -> Checked {
+/// Checks JSON, and how many values the space has: those of a choice are compared with each other.
+pub fn check_lengths(definition: &v1::SweepDefinition) -> Checked {
+    let (spec, canonical) = (&definition.spec_json, &definition.canonical_json);
+    at_most("sweep.spec_json", spec.len(), "bytes", MOST_BYTES)?;
+    at_most("sweep.canonical_json", canonical.len(), "bytes", MOST_BYTES)?;
+    let domains = &definition.domains;
     check_list("sweep.domains", domains)?;
     let of_domain = |domain: &v1::Domain| {
         let choice = match &domain.kind {
@@ -122,18 +120,14 @@ pub fn check_trials(definition: &Definition) -> Checked {
         }
     };
     let full = planned.full_epochs;
-    let shortest = match planned.kind {
-        PlannedKind::Random => full,
-        PlannedKind::EarlyCut => full.div_ceil(9),
-        PlannedKind::Zoom => full.div_ceil(planned.eta.saturating_mul(planned.eta)),
-    };
+    let (rungs, _) = rungs(planned);
     let added = definition.extensions.iter().map(|added| added.epochs);
     let epochs = added.fold(
         planned.budget.epochs(full).unwrap_or(0),
         u64::saturating_add,
     );
     at_most("search.budget", epochs, "epochs", MOST_EPOCHS)?;
-    let trials = epochs / u64::from(shortest);
+    let trials = epochs / u64::from(rungs[0]);
     at_most("search.budget", trials, "trials to pay", MOST_TRIALS)
 }
 

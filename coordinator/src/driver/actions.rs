@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::nets::check_spec;
 use crate::{
-    definition::{DefinitionError, SweepDefinition, substitute},
+    definition::{DefinitionError, SweepDefinition, box_json, substitute},
     ids::TrialNumber,
     search::{
-        AxisBox, Decision, Domain, EDGES, Kind, NewTrial as Proposed, Params, Plan, PointSource,
-        RoundPlan, Search, SearchBox, Winner,
+        Decision, EDGES, NewTrial as Proposed, Params, Plan, PointSource, RoundPlan, Search,
+        SearchBox, Winner,
     },
     store::{NewRound, NewTrial, WinnerRef, command::Action},
     trial::{TrialKind, seed},
@@ -103,17 +103,11 @@ fn search_trial(sweep: &SweepDefinition, trial: &Proposed) -> Result<NewTrial, D
 pub fn plan_actions(sweep: &SweepDefinition, search: &Search) -> Vec<Action> {
     let plan = search.plan();
     let whole = SearchBox::whole(&sweep.search.space);
-    let mut actions: Vec<_> = plan
-        .rounds
-        .iter()
-        .map(|round| {
-            Action::Round(new_round(
-                sweep,
-                round,
-                (round.number == 1).then_some(&whole),
-            ))
-        })
-        .collect();
+    let planned = |round: &RoundPlan| {
+        let within = (round.number == 1).then_some(&whole);
+        Action::Round(new_round(sweep, round, within))
+    };
+    let mut actions: Vec<_> = plan.rounds.iter().map(planned).collect();
     actions.push(Action::Reserve(sweep.last_reserved(search)));
     actions.push(Action::Plan {
         trials: plan.trials(),
@@ -143,39 +137,7 @@ fn new_round(sweep: &SweepDefinition, round: &RoundPlan, within: Option<&SearchB
             PointSource::Top(top) => Some(top),
             PointSource::Drawn { .. } | PointSource::Proposed { .. } => None,
         },
-        box_json: within.map_or_else(String::new, |within| box_json(sweep, within)),
-    }
-}
-
-/// The box as `hone.v1.AxisBox` has it, one object an axis.
-fn box_json(sweep: &SweepDefinition, within: &SearchBox) -> String {
-    let domains = sweep.search.space.domains().iter();
-    let axes: Vec<_> = domains
-        .zip(within.axes())
-        .map(|(domain, axis)| axis_json(domain, axis))
-        .collect();
-    json!(axes).to_string()
-}
-
-fn axis_json(domain: &Domain, axis: &AxisBox) -> Value {
-    match (axis, &domain.kind) {
-        (AxisBox::Choice { kept }, Kind::Choice(values)) => {
-            let values: Vec<_> = kept.iter().filter_map(|index| values.get(*index)).collect();
-            json!({"path": domain.path, "low_share": 0.0, "high_share": 1.0, "values": values})
-        }
-        (AxisBox::Range { low, high }, _) => {
-            let ends = axis.ends(domain);
-            json!({
-                "path": domain.path,
-                "low": ends.map(|(low, _)| low),
-                "high": ends.map(|(_, high)| high),
-                "low_share": low,
-                "high_share": high,
-            })
-        }
-        (AxisBox::Choice { .. }, Kind::Range(_)) => {
-            json!({"path": domain.path, "low_share": 0.0, "high_share": 1.0})
-        }
+        box_json: within.map_or_else(String::new, |within| box_json(&sweep.search.space, within)),
     }
 }
 

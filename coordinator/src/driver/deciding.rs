@@ -10,7 +10,7 @@ use super::{
 use crate::{
     definition::{self, DefinitionError, epochs_of_minutes},
     ids::{Hash, TrialNumber},
-    search::{Budget, Decision, Search, Strategy, Winner},
+    search::{Decision, Search, Winner},
     store::{
         TIES, WinnerRef,
         command::{Action, Decide},
@@ -117,14 +117,11 @@ impl ActiveSweep {
 
     /// Turns a budget in minutes into epochs, once, and plans.
     fn measure(&mut self, check: &Value, slots: u32) -> Result<Vec<Action>, String> {
-        let Strategy::Planned(planned) = &self.sweep.search.strategy else {
-            return Err("only a planned search has a budget".to_owned());
-        };
-        let Budget::Minutes(minutes) = planned.budget else {
+        let Some((minutes, parallel)) = definition::minutes(&self.sweep.search) else {
             return Err("the budget is known already".to_owned());
         };
-        let epochs = epochs_of_minutes(minutes, check, planned.parallel, slots)?;
-        let used = slots.min(planned.parallel);
+        let epochs = epochs_of_minutes(minutes, check, parallel, slots)?;
+        let used = slots.min(parallel);
         let words = format!(
             "the budget of {minutes} min is {epochs} epochs: what the check has measured, on {used} slot(s)"
         );

@@ -11,9 +11,6 @@ use crate::{
     trial::{TrialKind, TrialState},
 };
 
-/// Trials read at once.
-const PAGE: u64 = 1000;
-
 /// Makes the sweep as it was left; its results, which are given beside it, are still to be taken in.
 pub async fn load(state: &State, row: &SweepRow) -> Result<(ActiveSweep, Vec<TrialResult>), Error> {
     let id = &row.id;
@@ -51,13 +48,12 @@ pub async fn load(state: &State, row: &SweepRow) -> Result<(ActiveSweep, Vec<Tri
     }
     give_up(state, id, &mut sweep).await?;
     if sweep.reports().is_some() {
-        for_each_trial(state, id, TrialFilter::default(), async |trial| {
-            if trial.row.kind == TrialKind::Search {
+        let mut filter = TrialFilter::default();
+        while let Some(page) = state.store.read().next_trials(id, &mut filter).await? {
+            for trial in page.iter().filter(|t| t.row.kind == TrialKind::Search) {
                 take_curve(state, id, &mut sweep, trial.row.number).await?;
             }
-            Ok(())
-        })
-        .await?;
+        }
     }
     tracing::info!(sweep = %id, state = row.state.as_str(), "sweep loaded");
     Ok((sweep, results))
@@ -66,16 +62,14 @@ pub async fn load(state: &State, row: &SweepRow) -> Result<(ActiveSweep, Vec<Tri
 /// Queued and running trials of every kind.
 async fn open_trials(state: &State, id: &SweepId) -> Result<Vec<TrialSummary>, StoreError> {
     let mut open = Vec::new();
-    let filter = TrialFilter {
+    let mut filter = TrialFilter {
         states: vec![TrialState::Queued, TrialState::Running],
         all_kinds: true,
         ..TrialFilter::default()
     };
-    for_each_trial(state, id, filter, async |trial| {
-        open.push(trial.clone());
-        Ok(())
-    })
-    .await?;
+    while let Some(page) = state.store.read().next_trials(id, &mut filter).await? {
+        open.extend(page);
+    }
     Ok(open)
 }
 
@@ -85,11 +79,12 @@ async fn give_up(state: &State, id: &SweepId, sweep: &mut ActiveSweep) -> Result
     if missing.is_empty() {
         return Ok(());
     }
-    for_each_trial(state, id, TrialFilter::default(), async |trial| {
-        missing.remove(&trial.row.number);
-        Ok(())
-    })
-    .await?;
+    let mut filter = TrialFilter::default();
+    while let Some(page) = state.store.read().next_trials(id, &mut filter).await? {
+        for trial in page {
+            missing.remove(&trial.row.number);
+        }
+    }
     for number in missing {
         sweep.give_up(number);
     }
@@ -111,23 +106,4 @@ async fn take_curve(
         }
     }
     Ok(())
-}
-
-async fn for_each_trial(
-    state: &State,
-    id: &SweepId,
-    mut filter: TrialFilter,
-    mut each: impl AsyncFnMut(&TrialSummary) -> Result<(), StoreError>,
-) -> Result<(), StoreError> {
-    filter.limit = Some(PAGE);
-    loop {
-        let page = state.store.read().trials(id, &filter).await?;
-        for trial in &page {
-            each(trial).await?;
-            filter.after = trial.row.number.0;
-        }
-        if (page.len() as u64) < PAGE {
-            return Ok(());
-        }
-    }
 }

@@ -29,9 +29,6 @@ enum Input {
 /// A search that is given the stored results in their order. With every retry it is made anew, as the driver does.
 #[derive(Debug)]
 pub struct Replay {
-    id: SweepId,
-    definition: SweepDefinition,
-    stored: Vec<u8>,
     sweep: ActiveSweep,
     retries: Retries,
     inputs: Vec<Input>,
@@ -77,11 +74,8 @@ impl Replay {
         }
         let definition = definition::parse(&message)?;
         Ok(Some(Self {
-            sweep: make(&id, &definition, stored, Retries::default())?,
             ends_early: definition.search.objective.target.is_some(),
-            id,
-            definition,
-            stored: stored.to_vec(),
+            sweep: make(id, definition, stored, Retries::default())?,
             retries: Retries::default(),
             inputs: Vec::new(),
             stale: false,
@@ -173,9 +167,9 @@ impl Replay {
         if !std::mem::take(&mut self.stale) {
             return;
         }
+        let (was, retries) = (&self.sweep, self.retries.clone());
         // It was made once of the same definition.
-        let retries = self.retries.clone();
-        let Ok(sweep) = make(&self.id, &self.definition, &self.stored, retries) else {
+        let Ok(sweep) = make(was.id.clone(), was.sweep.clone(), &was.stored, retries) else {
             return;
         };
         self.sweep = sweep;
@@ -240,13 +234,13 @@ impl Decided {
 }
 
 fn make(
-    id: &SweepId,
-    definition: &SweepDefinition,
+    id: SweepId,
+    definition: SweepDefinition,
     stored: &[u8],
     retries: Retries,
 ) -> Result<ActiveSweep, Error> {
-    let (definition, stored, checked) = (definition.clone(), stored.to_vec(), !definition.check);
-    ActiveSweep::new(id.clone(), definition, None, stored, 0, checked, retries)
+    let checked = !definition.check;
+    ActiveSweep::new(id, definition, None, stored.to_vec(), 0, checked, retries)
         .map_err(|error| Error::Broken(error.to_string()))
 }
 

@@ -107,7 +107,7 @@ impl Sweeps for SweepService {
         request: Request<v1::TrialRequest>,
     ) -> Result<Response<v1::TrialReply>, Status> {
         let trial = trial("trial", request.into_inner().trial)?;
-        let id = trial_id(&trial);
+        let id = trial_id(&trial.sweep, trial.trial);
         let now = run_to_end(
             &self.state,
             |state| async move { state.cancel(&trial).await },
@@ -130,7 +130,7 @@ impl Sweeps for SweepService {
         )
         .await?;
         Ok(Response::new(v1::TrialReply {
-            trial: Some(trial_id(&new)),
+            trial: Some(trial_id(&new.sweep, new.trial)),
             state: trial_state(now).into(),
         }))
     }

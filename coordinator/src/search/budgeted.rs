@@ -32,20 +32,24 @@ const HEDGE_PERCENT_OF_FULL: u64 = 40;
 pub(super) fn plan(definition: &Definition, planned: &Planned) -> Result<Plan, DefinitionError> {
     let budget = checked_budget(definition, planned)?;
     match planned.kind {
-        PlannedKind::Random => one_round(definition, planned, budget, &[planned.full_epochs]),
-        PlannedKind::EarlyCut => {
-            let (rungs, _) = early_cut_rungs(planned.full_epochs);
-            one_round(definition, planned, budget, &rungs)
-        }
+        PlannedKind::Random | PlannedKind::EarlyCut => one_round(definition, planned, budget),
         PlannedKind::Zoom => zoom(definition, planned, budget),
     }
 }
 
-/// Rungs of the early cut (one, where a full training is one epoch), and one in how many goes on.
-pub(super) fn early_cut_rungs(full_epochs: u32) -> (Vec<u32>, u32) {
-    let mut rungs = vec![full_epochs.div_ceil(9), full_epochs];
+/// Rungs of a round of halving, ascending and without repeats of a number, and one in how many goes on.
+pub(crate) fn rungs(planned: &Planned) -> (Vec<u32>, u32) {
+    let (full, eta) = (planned.full_epochs, planned.eta);
+    let (mut rungs, eta) = match planned.kind {
+        PlannedKind::Random => (vec![full], eta),
+        PlannedKind::EarlyCut => (vec![full.div_ceil(9), full], 9),
+        PlannedKind::Zoom => {
+            let first = full.div_ceil(eta.saturating_mul(eta));
+            (vec![first, full.div_ceil(eta), full], eta)
+        }
+    };
     rungs.dedup();
-    (rungs, 9)
+    (rungs, eta)
 }
 
 fn checked_budget(definition: &Definition, planned: &Planned) -> Result<u64, DefinitionError> {
@@ -72,7 +76,7 @@ fn checked_budget(definition: &Definition, planned: &Planned) -> Result<u64, Def
         return refuse(
             "budget",
             format!(
-                "{budget} epochs do not pay one full training: \"{least} epochs\" ({} epochs × {} folds) is the least",
+                "{budget} epochs do not pay one full training ({} epochs × {} folds): the smallest that works is \"{least} epochs\"",
                 planned.full_epochs, definition.folds
             ),
         );
@@ -84,27 +88,19 @@ fn one_round(
     definition: &Definition,
     planned: &Planned,
     budget: u64,
-    rungs: &[u32],
 ) -> Result<Plan, DefinitionError> {
     let finish = affordable_finish(definition, planned, budget);
     let left = budget - finish_cost(definition, planned, finish);
-    let eta = if rungs.len() > 1 {
-        early_cut_rungs(planned.full_epochs).1
-    } else {
-        planned.eta
-    };
-    let mut bracket = widest_bracket(rungs, eta, left / u64::from(definition.folds));
+    let (rungs, eta) = rungs(planned);
+    let mut bracket = widest_bracket(&rungs, eta, left / u64::from(definition.folds));
     if definition.sampler == Sampler::Grid {
         let product = sampler::grid_points(&sampler::grid(&definition.space)?);
         if product > bracket.points() {
-            return Err(DefinitionError::at(
-                "search.budget",
-                format!(
-                    "the grid has {product} points, but {budget} epochs pay only {}: \"{} epochs\" would be enough",
-                    bracket.points(),
-                    product * u64::from(planned.full_epochs) * u64::from(definition.folds),
-                ),
-            ));
+            let cost = product * u64::from(planned.full_epochs) * u64::from(definition.folds);
+            let words = format!(
+                "the grid has {product} points and costs {cost} epochs, the budget is {budget}: give \"{cost} epochs\", or fewer values"
+            );
+            return Err(DefinitionError::at("search.budget", words));
         }
         bracket.rungs[0].points = product;
     }
@@ -190,7 +186,7 @@ fn halving_round(
     hedge: bool,
 ) -> Vec<Bracket> {
     let share = epochs / u64::from(definition.folds);
-    let levels = rung_epochs(planned.full_epochs, planned.eta);
+    let (levels, _) = rungs(planned);
     let late = share * HEDGE_PERCENT / 100;
     if !hedge || levels.len() < 3 || late < u64::from(planned.full_epochs) {
         return vec![widest_bracket(&levels, planned.eta, share)];
@@ -199,17 +195,6 @@ fn halving_round(
     let mut second = widest_bracket(&levels[1..], planned.eta, late);
     second.first_point = first.points();
     vec![first, second]
-}
-
-/// ⌈R/eta²⌉, ⌈R/eta⌉, R, without repeats.
-fn rung_epochs(full_epochs: u32, eta: u32) -> Vec<u32> {
-    let mut epochs = vec![
-        full_epochs.div_ceil(eta.saturating_mul(eta)),
-        full_epochs.div_ceil(eta),
-        full_epochs,
-    ];
-    epochs.dedup();
-    epochs
 }
 
 /// The bracket with the most points that `epochs` pay, and at least one.
@@ -375,10 +360,11 @@ mod tests {
 
     #[test]
     fn rungs_without_repeats_of_a_number() {
-        assert_eq!(rung_epochs(9, 3), [1, 3, 9]);
-        assert_eq!(rung_epochs(2, 3), [1, 2]);
-        assert_eq!(rung_epochs(1, 3), [1]);
-        assert_eq!(rung_epochs(10, 3), [2, 4, 10]);
+        let of = |full_epochs| rungs(&zoom(0, full_epochs)).0;
+        assert_eq!(of(9), [1, 3, 9]);
+        assert_eq!(of(2), [1, 2]);
+        assert_eq!(of(1), [1]);
+        assert_eq!(of(10), [2, 4, 10]);
     }
 
     #[test]

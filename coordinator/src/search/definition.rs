@@ -1,5 +1,8 @@
 //! What a search is asked to do, and what is wrong with it.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use super::{
     objective::Objective,
     space::{Params, Space},
@@ -56,31 +59,38 @@ pub enum Strategy {
     Written(Vec<WrittenRound>),
 }
 
-/// A budget and how to spend it.
-#[derive(Clone, Debug, PartialEq)]
+/// A budget and how to spend it. The names are the keys of `[search]`, and what may be left out there has its default here.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Planned {
     /// The algorithm.
+    #[serde(rename = "strategy", default)]
     pub kind: PlannedKind,
     /// In all, finish included.
     pub budget: Budget,
     /// Epochs of one full training (R).
     pub full_epochs: u32,
     /// Each rung takes one in `eta` points of the rung before.
+    #[serde(default = "three")]
     pub eta: u32,
     /// How many trials the plan should be able to keep busy.
+    #[serde(default = "usual_parallel")]
     pub parallel: u32,
     /// For slow starters: two fifths of the full trainings are drawn from the whole space.
+    #[serde(default)]
     pub hedge: bool,
     /// A range whose end is best grows.
+    #[serde(default)]
     pub widen: bool,
     /// Repeats of the best points at the end.
     pub finish: Option<Finish>,
 }
 
 /// The algorithms that make rounds out of a budget.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum PlannedKind {
     /// A wide round of halving, then full trainings that a model proposes, from a box that narrows.
+    #[default]
     Zoom,
     /// Full trainings of as many points as the budget pays.
     Random,
@@ -89,7 +99,7 @@ pub enum PlannedKind {
 }
 
 /// How much may be trained.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 pub enum Budget {
     /// Epochs in all.
     Epochs(u64),
@@ -99,13 +109,22 @@ pub enum Budget {
     Minutes(f64),
 }
 
-/// The best points are trained again with other seeds before one is recommended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The best `top` points get `repeats` trials each, the one they have included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Finish {
     /// How many points.
+    #[serde(default = "three")]
+    #[schemars(range(min = 1))]
     pub top: u32,
-    /// Trials each, the one that it has included.
+    /// Trials of each, in all.
+    #[serde(default = "three")]
+    #[schemars(range(min = 1))]
     pub repeats: u32,
+}
+
+fn three() -> u32 {
+    3
 }
 
 /// A round written by hand.
@@ -130,32 +149,37 @@ pub enum RoundPoints {
     Top(u32),
 }
 
-/// What proposes points.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Where points come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Sampler {
     /// Independent draws.
     Random,
     /// Owen-scrambled Sobol points.
     Sobol,
-    /// The whole product of the domains' grid values.
+    /// The product of the domains' values.
     Grid,
-    /// Tree-structured Parzen estimator, multivariate, in generations.
+    /// Tree-structured Parzen estimators, in generations.
     Tpe,
 }
 
-/// What ends bad trials of a written round. Those other than `None` depend on the order in which reports arrive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Stops bad trials of a written round. Those other than `none` depend on the order in which reports arrive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Pruner {
-    /// Nothing.
+    /// Every trial is trained to its end.
+    #[default]
     None,
     /// Below the median of the others at the same epoch.
     Median,
-    /// Not among the best third of those that reached the rung so far.
+    /// Asynchronous successive halving: not among the best third of those that reached the rung so far.
     Asha,
 }
 
-/// Points of a TPE generation where no budget says how many trials run at once.
-const USUAL_PARALLEL: u32 = 4;
+/// How many trials run at once where nothing says so.
+fn usual_parallel() -> u32 {
+    4
+}
 
 impl Definition {
     /// Whether a range whose end is best grows.
@@ -167,7 +191,7 @@ impl Definition {
     pub(super) fn parallel(&self) -> u32 {
         match &self.strategy {
             Strategy::Planned(planned) => planned.parallel.max(1),
-            Strategy::Written(_) => USUAL_PARALLEL,
+            Strategy::Written(_) => usual_parallel(),
         }
     }
 

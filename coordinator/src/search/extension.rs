@@ -1,7 +1,7 @@
 //! What `hone extend` adds to a plan: one round more, then the finish again.
 
 use super::{
-    budgeted::{early_cut_rungs, widest_bracket},
+    budgeted::{rungs, widest_bracket},
     definition::{Definition, Extension, Planned, PlannedKind, Pruner, Sampler, Strategy},
     definition_error::DefinitionError,
     plan::{FinishPlan, Plan, PointSource, RoundPlan},
@@ -30,21 +30,17 @@ pub(super) fn extend(
     let paid = (added.epochs / 2).checked_div(each).unwrap_or(0);
     let extra = u64::from(wanted).min(paid) as u32;
     let left = (added.epochs - u64::from(extra) * each) / u64::from(definition.folds);
-    let drawn = PointSource::Drawn { from_whole: 0 };
-    let (source, bracket) = match (planned.kind, definition.sampler) {
-        (PlannedKind::Zoom, _) | (PlannedKind::Random, Sampler::Tpe) => (
-            PointSource::Proposed { from_whole: 0 },
-            widest_bracket(&[planned.full_epochs], planned.eta, left),
-        ),
-        (PlannedKind::Random, _) => (
-            drawn,
-            widest_bracket(&[planned.full_epochs], planned.eta, left),
-        ),
-        (PlannedKind::EarlyCut, _) => {
-            let (rungs, eta) = early_cut_rungs(planned.full_epochs);
-            (drawn, widest_bracket(&rungs, eta, left))
+    let source = match (planned.kind, definition.sampler) {
+        (PlannedKind::Zoom, _) | (PlannedKind::Random, Sampler::Tpe) => {
+            PointSource::Proposed { from_whole: 0 }
         }
+        _ => PointSource::Drawn { from_whole: 0 },
     };
+    let (rungs, eta) = match planned.kind {
+        PlannedKind::Zoom => (vec![planned.full_epochs], planned.eta),
+        PlannedKind::Random | PlannedKind::EarlyCut => rungs(planned),
+    };
+    let bracket = widest_bracket(&rungs, eta, left);
     plan.epochs += bracket.epochs() * u64::from(definition.folds) + u64::from(extra) * each;
     let round = RoundPlan {
         number: plan.rounds.len() as u32 + 1,

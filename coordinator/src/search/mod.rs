@@ -52,6 +52,7 @@ mod worth;
 /// 2: what a sampler gives again is a repeat of the first point with these params; sets of params are ranked by all their trainings.
 pub const VERSION: u32 = 2;
 
+pub(crate) use budgeted::rungs;
 pub use combinations::combinations;
 pub use decision::{Decision, NewTrial, Promotion, TrialEvent, TrialResult};
 pub use definition::{

@@ -20,15 +20,9 @@ type Queued = (u8, u64, u32, u32, bool);
 ///
 /// Who wins is drawn at random; nothing diverges. A plan of more than 4,000 points is taken to keep everybody busy (1.0).
 pub fn shares_used(search: &Search, counts: &[u32]) -> Vec<(u32, f64)> {
-    counts
-        .iter()
-        .map(|&workers| {
-            (
-                workers,
-                share_used(search.definition(), search.plan(), workers),
-            )
-        })
-        .collect()
+    let (definition, plan) = (search.definition(), search.plan());
+    let share = |&workers: &u32| (workers, share_used(definition, plan, workers));
+    counts.iter().map(share).collect()
 }
 
 /// The same for one number of workers.

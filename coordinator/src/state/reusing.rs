@@ -12,9 +12,6 @@ use crate::{
     trial::TrialState,
 };
 
-/// Trials read at once.
-const PAGE: u64 = 1000;
-
 impl State {
     /// The definition with those points of the sweep `from` in it that a worker would train just so for this one.
     pub(crate) async fn with_earlier(
@@ -54,21 +51,14 @@ impl State {
             .plan()
             .map_err(|error| Error::Broken(error.to_string()))?;
         let mut filter = TrialFilter {
-            limit: Some(PAGE),
             states: vec![TrialState::Completed, TrialState::Diverged],
             ..TrialFilter::default()
         };
         let mut points = BTreeMap::<WinnerRef, Vec<TrialSummary>>::new();
-        loop {
-            let sweep = &parent.summary.row.id;
-            let page = self.store.read().trials(sweep, &filter).await?;
-            let is_last = (page.len() as u64) < PAGE;
+        let (read, sweep) = (self.store.read(), &parent.summary.row.id);
+        while let Some(page) = read.next_trials(sweep, &mut filter).await? {
             for trial in page {
-                filter.after = trial.row.number.0;
                 points.entry(trial.row.place).or_default().push(trial);
-            }
-            if is_last {
-                break;
             }
         }
         Ok(points

@@ -192,6 +192,20 @@ impl Reader {
             .await
     }
 
+    /// The next page of the trials that a filter takes, which is moved on; `None` after the last.
+    pub(crate) async fn next_trials(
+        &self,
+        sweep: &SweepId,
+        filter: &mut TrialFilter,
+    ) -> Result<Option<Vec<TrialSummary>>, StoreError> {
+        let page = self.trials(sweep, filter).await?;
+        let Some(last) = page.last() else {
+            return Ok(None);
+        };
+        filter.after = last.row.number.0;
+        Ok(Some(page))
+    }
+
     /// Everything about one trial.
     pub async fn trial(
         &self,

@@ -80,82 +80,111 @@ fn chain(sweep: &mut v1::SweepDefinition, domains: usize, values: usize) {
 /// A sweep's change, and how the refusal begins.
 const HOSTILE: &[(&str, Edit)] = &[
     ("search.budget: 0.0 epochs", |s| {
-        planned(s).budget = budget(Amount::Epochs(0))
+        planned(s).budget = budget(Amount::Epochs(0));
     }),
     ("search.budget: 1431655765 trials to pay", |s| {
-        planned(s).budget = budget(Amount::Epochs(1 << 32))
+        planned(s).budget = budget(Amount::Epochs(1 << 32));
     }),
     ("search.budget: 1.8446744073709552e19 epochs", |s| {
-        planned(s).budget = budget(Amount::Epochs(u64::MAX))
+        planned(s).budget = budget(Amount::Epochs(u64::MAX));
     }),
     ("search.budget: 0.0", |s| {
-        planned(s).budget = budget(Amount::Trainings(0.0))
+        planned(s).budget = budget(Amount::Trainings(0.0));
     }),
     ("search.budget: NaN", |s| {
-        planned(s).budget = budget(Amount::Trainings(f64::NAN))
+        planned(s).budget = budget(Amount::Trainings(f64::NAN));
     }),
     ("search.budget: 1e308", |s| {
-        planned(s).budget = budget(Amount::Trainings(1e308))
+        planned(s).budget = budget(Amount::Trainings(1e308));
     }),
     ("search.budget: 0.0", |s| {
-        planned(s).budget = budget(Amount::Minutes(0.0))
+        planned(s).budget = budget(Amount::Minutes(0.0));
     }),
     ("search.budget: -1.0", |s| {
-        planned(s).budget = budget(Amount::Minutes(-1.0))
+        planned(s).budget = budget(Amount::Minutes(-1.0));
     }),
     ("search.budget: 1e308", |s| {
-        planned(s).budget = budget(Amount::Minutes(1e308))
+        planned(s).budget = budget(Amount::Minutes(1e308));
     }),
     ("search.budget: inf", |s| {
-        planned(s).budget = budget(Amount::Minutes(f64::INFINITY))
+        planned(s).budget = budget(Amount::Minutes(f64::INFINITY));
     }),
-    ("search.full_epochs: 0", |s| planned(s).full_epochs = 0),
+    ("search.full_epochs: 0", |s| {
+        planned(s).full_epochs = 0;
+    }),
     ("search.full_epochs: 4294967295", |s| {
-        planned(s).full_epochs = MANY
+        planned(s).full_epochs = MANY;
     }),
-    ("search.eta: 0", |s| planned(s).eta = 0),
-    ("search.eta: 1 must be at least 2", |s| planned(s).eta = 1),
-    ("search.eta: 4294967295", |s| planned(s).eta = MANY),
-    ("search.parallel: 0", |s| planned(s).parallel = 0),
+    ("search.eta: 0", |s| {
+        planned(s).eta = 0;
+    }),
+    ("search.eta: 1 must be at least 2", |s| {
+        planned(s).eta = 1;
+    }),
+    ("search.eta: 4294967295", |s| {
+        planned(s).eta = MANY;
+    }),
+    ("search.parallel: 0", |s| {
+        planned(s).parallel = 0;
+    }),
     ("search.parallel: 4294967295", |s| {
-        planned(s).parallel = MANY
+        planned(s).parallel = MANY;
     }),
-    ("search.finish.top: 0", |s| finish(s).top = 0),
-    ("search.finish.top: 4294967295", |s| finish(s).top = MANY),
-    ("search.finish.repeats: 0", |s| finish(s).repeats = 0),
+    ("search.finish.top: 0", |s| {
+        finish(s).top = 0;
+    }),
+    ("search.finish.top: 4294967295", |s| {
+        finish(s).top = MANY;
+    }),
+    ("search.finish.repeats: 0", |s| {
+        finish(s).repeats = 0;
+    }),
     ("search.finish.repeats: 4294967295", |s| {
-        finish(s).repeats = MANY
+        finish(s).repeats = MANY;
     }),
-    ("data.folds: 0", |s| s.folds = 0),
-    ("data.folds: 4294967295", |s| s.folds = MANY),
-    ("search.round.0.points", |s| rounds(s)[0].points = Some(0)),
+    ("data.folds: 0", |s| {
+        s.folds = 0;
+    }),
+    ("data.folds: 4294967295", |s| {
+        s.folds = MANY;
+    }),
+    ("search.round.0.points", |s| {
+        rounds(s)[0].points = Some(0);
+    }),
     ("search.round: 4294967298 trials", |s| {
-        rounds(s)[0].points = Some(1 << 32)
+        rounds(s)[0].points = Some(1 << 32);
     }),
     ("search.round: 18446744073709551615 trials", |s| {
-        rounds(s)[1].points = Some(u64::MAX)
+        rounds(s)[1].points = Some(u64::MAX);
     }),
-    ("search.round.1.top", |s| {
-        (rounds(s)[1].points, rounds(s)[1].top) = (None, Some(0))
+    ("search.round.1.top: must", |s| {
+        let round = &mut rounds(s)[1];
+        (round.points, round.top) = (None, Some(0));
     }),
-    ("search.round.0.epochs: 0", |s| rounds(s)[0].epochs = 0),
+    ("search.round.0.epochs: 0", |s| {
+        rounds(s)[0].epochs = 0;
+    }),
     ("search.round.0.epochs: 4294967295", |s| {
-        rounds(s)[0].epochs = MANY
+        rounds(s)[0].epochs = MANY;
     }),
-    ("search.round.1.repeats: 0", |s| rounds(s)[1].repeats = 0),
+    ("search.round.1.repeats: 0", |s| {
+        rounds(s)[1].repeats = 0;
+    }),
     ("search.round.1.repeats: 4294967295", |s| {
-        rounds(s)[1].repeats = MANY
+        rounds(s)[1].repeats = MANY;
     }),
     ("search.round: 100000 entries", |s| {
         let round = rounds(s)[0];
         rounds(s).resize(100_000, round);
     }),
     ("search.start: 100000 entries", |s| {
-        search(s).start_json = vec!["{}".to_owned(); 100_000]
+        search(s).start_json = vec!["{}".to_owned(); 100_000];
     }),
-    ("params.x.points: 0", |s| s.domains[0].grid_points = Some(0)),
+    ("params.x.points: 0", |s| {
+        s.domains[0].grid_points = Some(0);
+    }),
     ("params.x.points: 4294967295", |s| {
-        s.domains[0].grid_points = Some(MANY)
+        s.domains[0].grid_points = Some(MANY);
     }),
     ("search.sampler: 1000000000000 points", |s| {
         search(s).sampler = v1::Sampler::Grid.into();
@@ -165,23 +194,31 @@ const HOSTILE: &[(&str, Edit)] = &[
             ..s.domains[0].clone()
         });
     }),
-    ("sweep.domains: 5000 entries", |s| chain(s, 5_000, 1)),
-    ("sweep.domains: 100000 values", |s| chain(s, 1, 100_000)),
+    ("sweep.domains: 5000 entries", |s| {
+        chain(s, 5_000, 1);
+    }),
+    ("sweep.domains: 100000 values", |s| {
+        chain(s, 1, 100_000);
+    }),
     // As large as may be, and wrong for another reason: how long that takes to find is bounded, too.
     ("model.x0000: there is no such place", |s| {
-        chain(s, 1_000, 8)
+        chain(s, 1_000, 8);
     }),
     ("sweep.spec_json: 2000002 bytes", |s| {
-        s.spec_json = format!("\"{}\"", "x".repeat(2_000_000))
+        s.spec_json = format!("\"{}\"", "x".repeat(2_000_000));
     }),
     ("sweep.settled", |s| {
-        s.settled = Some(v1::Settled::default())
+        s.settled = Some(v1::Settled::default());
     }),
 ];
 
 /// Until when the answer must be there: a debug build on a busy machine.
 const AT_ONCE: Duration = Duration::from_secs(5);
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long it takes is the question"
+)]
 #[tokio::test]
 async fn a_launch_of_a_hostile_size_is_refused_at_once() {
     let coordinator = TestCoordinator::start().await;
@@ -213,6 +250,10 @@ async fn a_launch_of_a_hostile_size_is_refused_at_once() {
     );
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long it takes is the question"
+)]
 #[tokio::test]
 async fn an_extension_of_a_hostile_size_is_refused_at_once() {
     let coordinator = TestCoordinator::start().await;

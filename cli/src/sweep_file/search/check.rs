@@ -1,35 +1,32 @@
 //! Checks `[search]` and fills it in.
 
-use serde_json::json;
+use hone_coordinator::search::Sampler;
+use serde_json::{Value, json};
 
 use super::{
     super::{
         domain::{Domain, Grid, Values},
         source::Problem,
-        tables::{Finish, Sampler, Search, Strategy},
+        tables::{Search, Strategy},
         tree::Node,
     },
-    Budget, SearchKind, SearchPlan,
+    SearchKind, SearchPlan, parse_budget,
 };
-
-/// The most points that a grid may have.
-const MOST_POINTS: u64 = 1_000_000;
 
 /// Checks `[search]` and fills it in; `root` is the whole file, for places.
 pub fn resolve(
     root: &Node,
     search: &Search,
     domains: &[Domain],
-    folds: u32,
 ) -> Result<SearchPlan, Vec<Problem>> {
     let mut check = Check {
         root,
         problems: Vec::new(),
     };
-    let sampler = check.sampler(search);
+    let sampler = search.sampler.unwrap_or_else(|| usual_sampler(search));
     let grid = (sampler == Sampler::Grid).then(|| check.grid_points(domains));
     let kind = if search.round.is_empty() && search.strategy != Some(Strategy::Rounds) {
-        check.planned(search, folds, grid)
+        check.planned(search)
     } else {
         check.rounds(search, grid)
     };
@@ -56,8 +53,7 @@ impl Check<'_> {
         self.problems.push(problem);
     }
 
-    /// A budget; `grid`: the points of a grid.
-    fn planned(&mut self, search: &Search, folds: u32, grid: Option<u64>) -> Option<SearchKind> {
+    fn planned(&mut self, search: &Search) -> Option<SearchKind> {
         let strategy = search.strategy.unwrap_or(Strategy::Zoom);
         let both = "write budget = \"180 epochs\" and full_epochs = 9 for the planner, or [[search.round]] tables";
         for (key, missing) in [
@@ -68,84 +64,27 @@ impl Check<'_> {
                 self.wrong(key, "this key is required", both);
             }
         }
-        let (budget, full_epochs) = (search.budget.as_ref()?, search.full_epochs?);
-        let budget: Budget = match budget.parse() {
+        let budget = match parse_budget(search.budget.as_ref()?) {
             Ok(budget) => budget,
             Err(message) => {
-                self.wrong(
-                    "search.budget",
-                    message,
-                    "all rounds and the finish are paid from it",
-                );
+                let help = "all rounds and the finish are paid from it";
+                self.wrong("search.budget", message, help);
                 return None;
             }
         };
-        let smallest = u64::from(full_epochs) * u64::from(folds);
-        if budget
-            .epochs(full_epochs)
-            .is_some_and(|epochs| epochs < smallest)
-        {
-            let per_fold = if folds > 1 {
-                format!(" × {folds} folds")
-            } else {
-                String::new()
-            };
-            let message = format!(
-                "a budget of {budget} does not pay one full training: {full_epochs} epochs{per_fold}"
-            );
-            self.wrong(
-                "search.budget",
-                message,
-                format!("the smallest that works is \"{smallest} epochs\""),
-            );
+        search.full_epochs?;
+        let mut keys = super::written(search);
+        keys.insert("budget".into(), json!(budget));
+        if strategy == Strategy::Zoom {
+            keys.entry("finish").or_insert_with(|| json!({}));
         }
-        if let (Some(points), Some(epochs)) = (grid, budget.epochs(full_epochs)) {
-            let cost = points.saturating_mul(smallest);
-            if cost > epochs {
-                let message = format!(
-                    "the grid has {points} points and costs {cost} epochs, the budget is {epochs}"
-                );
-                let help = format!("give \"{cost} epochs\", or fewer values");
-                self.wrong("search.budget", message, help);
+        match serde_json::from_value(Value::Object(keys)) {
+            Ok(planned) => Some(SearchKind::Planned(planned)),
+            Err(error) => {
+                self.wrong("search", error.to_string(), both);
+                None
             }
         }
-        let finish = match (strategy, search.finish) {
-            (_, Some(finish)) => Some(finish),
-            (Strategy::Zoom, None) => Some(Finish { top: 3, repeats: 3 }),
-            _ => None,
-        };
-        Some(SearchKind::Planned {
-            strategy,
-            budget,
-            full_epochs,
-            eta: search.eta.unwrap_or(3),
-            parallel: search.parallel.unwrap_or(4),
-            hedge: search.hedge.unwrap_or(false),
-            widen: search.widen.unwrap_or(false),
-            finish,
-        })
-    }
-
-    fn sampler(&mut self, search: &Search) -> Sampler {
-        let planned = search.round.is_empty();
-        let strategy = search.strategy.unwrap_or(Strategy::Zoom);
-        let default = if planned && strategy == Strategy::Random {
-            Sampler::Random
-        } else {
-            Sampler::Sobol
-        };
-        let sampler = search.sampler.unwrap_or(default);
-        let halving = matches!(strategy, Strategy::Zoom | Strategy::EarlyCut);
-        if planned && halving && matches!(sampler, Sampler::Grid | Sampler::Tpe) {
-            let message = format!(
-                "the strategy {} does not take the sampler {}",
-                json!(strategy),
-                json!(sampler)
-            );
-            let help = "it takes \"sobol\" or \"random\"; grid and tpe go with strategy = \"random\" and with written rounds";
-            self.wrong("search.sampler", message, help);
-        }
-        sampler
     }
 
     /// How many points the whole product has.
@@ -166,10 +105,13 @@ impl Check<'_> {
             };
             product = product.saturating_mul(n);
         }
-        if product > MOST_POINTS {
-            let message = format!("the grid has {product} points");
-            self.wrong("search.sampler", message, format!("at most {MOST_POINTS}"));
-        }
         product
+    }
+}
+
+fn usual_sampler(search: &Search) -> Sampler {
+    match search.strategy {
+        Some(Strategy::Random) if search.round.is_empty() => Sampler::Random,
+        _ => Sampler::Sobol,
     }
 }

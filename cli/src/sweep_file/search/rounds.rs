@@ -1,10 +1,11 @@
 //! Rounds written by hand.
 
+use hone_coordinator::search::Pruner;
 use serde_json::json;
 
 use super::{
-    super::tables::{Pruner, Round, Search, Strategy},
-    SearchKind,
+    super::tables::{Round, Search, Strategy},
+    OF_BOTH, SearchKind,
     check::Check,
 };
 
@@ -28,16 +29,8 @@ impl Check<'_> {
                 "leave out either the strategy or the [[search.round]] tables",
             );
         }
-        for (key, present) in [
-            ("budget", search.budget.is_some()),
-            ("full_epochs", search.full_epochs.is_some()),
-            ("eta", search.eta.is_some()),
-            ("parallel", search.parallel.is_some()),
-            ("hedge", search.hedge.is_some()),
-            ("widen", search.widen.is_some()),
-            ("finish", search.finish.is_some()),
-        ] {
-            if present {
+        for key in super::written(search).keys() {
+            if !OF_BOTH.contains(&key.as_str()) {
                 let message =
                     "this key is the planner's; it has no place beside rounds written by hand";
                 self.wrong(

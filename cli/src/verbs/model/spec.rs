@@ -65,7 +65,7 @@ pub fn set_hyperparameter(file: &SweepFile, spec: &mut Value, text: &str) -> any
 /// Epochs of the longest training that the file plans.
 pub fn epochs(file: &SweepFile) -> u32 {
     match &file.search.kind {
-        SearchKind::Planned { full_epochs, .. } => *full_epochs,
+        SearchKind::Planned(planned) => planned.full_epochs,
         SearchKind::Rounds(rounds) => rounds.iter().map(|round| round.epochs).max().unwrap_or(1),
     }
 }

@@ -3,17 +3,16 @@
 use std::collections::HashMap;
 
 use hone_proto::v1;
-use serde_json::Value;
 
 use super::{
     field::sweep_or_latest,
     leases::{blob, kind},
-    model::{sweep_state, trial_state, wanted_state},
+    model::{bytes, sweep_state, trial_id, trial_state, wanted_state},
 };
 use crate::{
     Error,
-    definition::{self, objective_message},
-    ids::{Hash, SweepId},
+    definition::{self, box_message, objective_message},
+    ids::SweepId,
     state::{ConnectedTo, LastHeard, WorkerView},
     store::{
         Best, EventRow, LogRow, ReportRow, RoundDetail, SweepDetail, SweepSummary, TrialDetail,
@@ -123,36 +122,11 @@ fn round(round: &RoundDetail) -> Result<v1::RoundSummary, Error> {
         rungs,
         repeats: planned.repeats,
         top: planned.top,
-        r#box: boxes(&planned.box_json)?,
+        r#box: box_message(&planned.box_json)
+            .map_err(|error| Error::Broken(format!("a stored box cannot be read: {error}")))?,
         best: round.best,
         rung_points,
     })
-}
-
-fn boxes(json: &str) -> Result<Vec<v1::AxisBox>, Error> {
-    if json.is_empty() {
-        return Ok(Vec::new());
-    }
-    let axes: Vec<Value> = serde_json::from_str(json)
-        .map_err(|error| Error::Broken(format!("a stored box cannot be read: {error}")))?;
-    Ok(axes.iter().map(axis).collect())
-}
-
-fn axis(axis: &Value) -> v1::AxisBox {
-    let number = |key: &str| axis.get(key).and_then(Value::as_f64);
-    let values = axis.get("values").and_then(Value::as_array);
-    v1::AxisBox {
-        path: axis
-            .get("path")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned(),
-        low: number("low"),
-        high: number("high"),
-        low_share: number("low_share").unwrap_or(0.0),
-        high_share: number("high_share").unwrap_or(1.0),
-        values_json: values.into_iter().flatten().map(Value::to_string).collect(),
-    }
 }
 
 pub fn best(best: Best, metric: &str) -> v1::Best {
@@ -221,10 +195,7 @@ pub fn trial_summary(
     v1::TrialSummary {
         last_heard_ms: heard.as_ref().map(ago_ms),
         silent: heard.is_some_and(|heard| heard.silent),
-        trial: Some(v1::TrialId {
-            sweep: sweep.to_string(),
-            trial: trial.number.0,
-        }),
+        trial: Some(trial_id(sweep, trial.number)),
         kind: kind(trial.kind).into(),
         point: trial.place.point,
         round: trial.place.round,
@@ -243,10 +214,6 @@ pub fn trial_summary(
         reason: trial.reason,
         images: trial.images,
     }
-}
-
-fn bytes(hash: Option<Hash>) -> prost::bytes::Bytes {
-    hash.map(|hash| hash.0.to_vec().into()).unwrap_or_default()
 }
 
 pub fn trial_detail(

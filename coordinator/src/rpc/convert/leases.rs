@@ -11,6 +11,7 @@ use super::field::{
     attempt, bytes16, data_set, hash, json, optional_hash, positive, read, required, session, text,
     write,
 };
+use super::model::{bytes, trial_id};
 use crate::{
     Error,
     config::Timing,
@@ -121,10 +122,7 @@ fn lease(granted: Granted, timing: Timing) -> v1::Lease {
         keep_weights: granted.keep_weights,
         weights: granted.weights.map(blob),
         data_source: granted.data_source.unwrap_or_default(),
-        data_hash: granted
-            .data
-            .map(|data| data.hash.0.to_vec().into())
-            .unwrap_or_default(),
+        data_hash: bytes(granted.data.map(|data| data.hash)),
         lease_ms: milliseconds(timing.lease()),
         waits_at_end: granted.waits_at_end,
     }
@@ -132,10 +130,7 @@ fn lease(granted: Granted, timing: Timing) -> v1::Lease {
 
 fn attempt_ref(attempt: &AttemptRef) -> v1::AttemptRef {
     v1::AttemptRef {
-        trial: Some(v1::TrialId {
-            sweep: attempt.sweep.to_string(),
-            trial: attempt.trial.0,
-        }),
+        trial: Some(trial_id(&attempt.sweep, attempt.trial)),
         attempt: attempt.attempt.0,
         token: attempt.token.0.to_vec().into(),
     }
@@ -206,10 +201,7 @@ pub fn heartbeat_answer(
         .iter()
         .zip(&answer.directives)
         .map(|(progress, wanted)| v1::AttemptDirective {
-            trial: Some(v1::TrialId {
-                sweep: progress.attempt.sweep.to_string(),
-                trial: progress.attempt.trial.0,
-            }),
+            trial: Some(trial_id(&progress.attempt.sweep, progress.attempt.trial)),
             attempt: progress.attempt.attempt.0,
             directive: directive(*wanted).into(),
         })

@@ -5,7 +5,7 @@ use hone_proto::v1;
 use super::field::{read, write};
 use crate::{
     Error,
-    ids::{SweepId, TrialKey},
+    ids::{Hash, SweepId, TrialNumber},
     sweep::SweepState,
     trial::TrialState,
 };
@@ -41,10 +41,10 @@ pub fn wanted_state(field: &str, value: i32) -> Result<TrialState, Error> {
     Ok(read(field, &TRIAL_STATES, value)?)
 }
 
-pub fn trial_id(trial: &TrialKey) -> v1::TrialId {
+pub fn trial_id(sweep: &SweepId, trial: TrialNumber) -> v1::TrialId {
     v1::TrialId {
-        sweep: trial.sweep.to_string(),
-        trial: trial.trial.0,
+        sweep: sweep.to_string(),
+        trial: trial.0,
     }
 }
 
@@ -53,4 +53,9 @@ pub fn sweep_reply(sweep: &SweepId, state: SweepState) -> v1::SweepReply {
         sweep: sweep.to_string(),
         state: sweep_state(state).into(),
     }
+}
+
+/// Empty for none.
+pub fn bytes(hash: Option<Hash>) -> prost::bytes::Bytes {
+    hash.map(|hash| hash.0.to_vec().into()).unwrap_or_default()
 }

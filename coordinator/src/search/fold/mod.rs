@@ -95,10 +95,9 @@ impl Search {
                 )),
                 PointSource::Drawn { .. } if proposes => {
                     // Coordinates are those of the box, which later rounds do not know yet.
-                    let earlier = if round.number == 1 {
-                        earlier_of_tpe(&definition)
-                    } else {
-                        Vec::new()
+                    let earlier = match round.number {
+                        1 => earlier_of_tpe(&definition),
+                        _ => Vec::new(),
                     };
                     Some(Generations::of_tpe(round.number, size, earlier))
                 }

@@ -1,14 +1,13 @@
 //! A sweep file as it goes over the wire.
 
-use hone_coordinator::versions::Arithmetic;
+use hone_coordinator::{definition, search, versions::Arithmetic};
 use hone_proto::v1;
 use serde_json::Value;
 
-use crate::sweep_file::{
+use super::{
     SweepFile,
     domain::{Domain, Grid, Values},
-    search::{Budget, SearchKind},
-    tables::{At, Direction, Finish, Pruner, Round, Sampler, Strategy},
+    tables::{At, Direction},
 };
 
 /// The same as if a budget in minutes had been turned into so many epochs: for a plan.
@@ -36,19 +35,13 @@ pub fn definition(file: &SweepFile, check: bool) -> v1::SweepDefinition {
             .zip(&file.defaults)
             .map(|(d, v)| domain(d, v.as_ref()))
             .collect(),
-        objective: Some(v1::Objective {
+        objective: Some(definition::objective_message(&search::Objective {
             metric: file.objective.metric.clone(),
-            direction: match file.objective.direction {
-                Some(Direction::Minimize) => v1::Direction::Minimize.into(),
-                _ => v1::Direction::Maximize.into(),
-            },
-            at: match file.objective.at {
-                At::Best => v1::At::Best.into(),
-                At::Last => v1::At::Last.into(),
-            },
+            maximize: file.objective.direction != Some(Direction::Minimize),
+            at_best: file.objective.at == At::Best,
             target: file.objective.target,
-        }),
-        search: Some(search(file)),
+        })),
+        search: Some(search_of(file)),
         data_source: file
             .data
             .as_ref()
@@ -110,77 +103,12 @@ fn domain(domain: &Domain, default: Option<&Value>) -> v1::Domain {
     }
 }
 
-fn search(file: &SweepFile) -> v1::Search {
+fn search_of(file: &SweepFile) -> v1::Search {
     let search = &file.search;
-    let strategy = match &search.kind {
-        SearchKind::Rounds(rounds) => v1::search::Strategy::Written(v1::Written {
-            rounds: rounds.iter().map(round).collect(),
-        }),
-        SearchKind::Planned {
-            strategy,
-            budget: amount,
-            full_epochs,
-            eta,
-            parallel,
-            hedge,
-            widen,
-            finish,
-        } => v1::search::Strategy::Planned(v1::Planned {
-            strategy: match strategy {
-                Strategy::Random => v1::PlannedStrategy::Random,
-                Strategy::EarlyCut => v1::PlannedStrategy::EarlyCut,
-                Strategy::Zoom | Strategy::Rounds => v1::PlannedStrategy::Zoom,
-            }
-            .into(),
-            budget: Some(budget(*amount)),
-            full_epochs: *full_epochs,
-            eta: *eta,
-            parallel: *parallel,
-            hedge: *hedge,
-            widen: *widen,
-            finish: finish.map(|Finish { top, repeats }| v1::Finish { top, repeats }),
-        }),
-    };
+    let start = search.start.iter().cloned().map(Value::Object);
     v1::Search {
-        strategy: Some(strategy),
-        sampler: match search.sampler {
-            Sampler::Random => v1::Sampler::Random,
-            Sampler::Sobol => v1::Sampler::Sobol,
-            Sampler::Grid => v1::Sampler::Grid,
-            Sampler::Tpe => v1::Sampler::Tpe,
-        }
-        .into(),
-        start_json: search
-            .start
-            .iter()
-            .map(|p| Value::Object(p.clone()).to_string())
-            .collect(),
+        start_json: start.map(|point| point.to_string()).collect(),
         from: search.from.clone(),
-    }
-}
-
-/// A budget on the wire.
-pub fn budget(budget: Budget) -> v1::Budget {
-    v1::Budget {
-        amount: Some(match budget {
-            Budget::Epochs(n) => v1::budget::Amount::Epochs(n),
-            Budget::Trainings(n) => v1::budget::Amount::Trainings(n),
-            Budget::Minutes(n) => v1::budget::Amount::Minutes(n),
-        }),
-    }
-}
-
-fn round(round: &Round) -> v1::WrittenRound {
-    v1::WrittenRound {
-        points: round.points,
-        top: round.top,
-        epochs: round.epochs,
-        repeats: round.repeats,
-        pruner: match round.pruner {
-            Pruner::None => v1::Pruner::None,
-            Pruner::Median => v1::Pruner::Median,
-            Pruner::Asha => v1::Pruner::Asha,
-        }
-        .into(),
+        ..definition::search_message(&search.strategy(), search.sampler)
     }
 }
