@@ -180,8 +180,7 @@ impl Coordinator {
         excused: bool,
         reason: &str,
     ) -> Result<usize, Error> {
-        let returned = self
-            .state
+        let returned = Arc::clone(&self.state)
             .leave(SessionId(session), crashed, excused, reason.to_owned())
             .await?;
         Ok(returned.len())

@@ -75,7 +75,7 @@ impl Follower {
     pub async fn look(&mut self) -> anyhow::Result<Detail> {
         let detail = self.history.sweep(&self.sweep).await?;
         let ended = self.ended_since().await?;
-        let running = if detail.counts.running > 0 {
+        let running = if detail.counts.running > 0 && self.progress.is_live() {
             self.running().await?
         } else {
             Vec::new()

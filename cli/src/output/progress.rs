@@ -57,6 +57,11 @@ impl Progress {
         }
     }
 
+    /// Whether there is a picture, which shows running trials one by one.
+    pub fn is_live(&self) -> bool {
+        self.live.is_some()
+    }
+
     /// So many trials ended before: the count of the others goes on from there.
     pub fn skip(&mut self, trials: u64) {
         self.before = trials;

@@ -8,16 +8,19 @@ use tokio::sync::mpsc::{Sender, channel};
 use tokio_stream::{Stream, wrappers::ReceiverStream};
 use tonic::{Request, Response, Status};
 
-use super::convert::{
-    field::{sweep_or_latest, trial},
-    history as convert,
+use super::{
+    Answer,
+    convert::{
+        field::{sweep_or_latest, trial},
+        history as convert,
+    },
 };
 use crate::{
     Error,
     clock::Clock,
     ids::{SweepId, TrialKey, TrialNumber},
     state::{LastHeard, State},
-    store::{Reader, TrialFilter, TrialSummary},
+    store::{Reader, StoreError, TrialFilter, TrialSummary},
     trial::TrialState,
     versions::Arithmetic,
 };
@@ -111,10 +114,15 @@ fn rows<T: Send + 'static>(rows: Vec<T>) -> Response<Rows<T>> {
 fn streamed<T, Work>(produce: impl FnOnce(Sender<Result<T, Status>>) -> Work) -> Response<Rows<T>>
 where
     T: Send + 'static,
-    Work: Future<Output = ()> + Send + 'static,
+    Work: Future<Output = Result<(), StoreError>> + Send + 'static,
 {
     let (send, receive) = channel(64);
-    tokio::spawn(produce(send));
+    let rows = produce(send.clone());
+    tokio::spawn(async move {
+        if let Err(error) = rows.await {
+            let _ = send.send(Err(error.into())).await;
+        }
+    });
     Response::new(Box::pin(ReceiverStream::new(receive)))
 }
 
@@ -133,28 +141,23 @@ async fn send_trials(
     sweep: SweepId,
     mut filter: TrialFilter,
     send: Sender<Result<v1::TrialSummary, Status>>,
-) {
+) -> Result<(), StoreError> {
     let mut left = filter.limit.unwrap_or(u64::MAX);
     while left > 0 {
         let want = left.min(PAGE);
         filter.limit = Some(want);
-        let page = match history.reader.trials(&sweep, &filter).await {
-            Ok(page) => page,
-            Err(error) => {
-                let _ = send.send(Err(Error::from(error).into())).await;
-                return;
-            }
-        };
+        let page = history.reader.trials(&sweep, &filter).await?;
         let full = page.len() as u64 == want;
         filter.past = page.last().map(|trial| trial.row.listed());
         let rows = page
             .into_iter()
             .map(|trial| history.source.trial(&sweep, trial));
         if !send_all(&send, rows).await || !full {
-            return;
+            break;
         }
         left -= want;
     }
+    Ok(())
 }
 
 async fn send_events(
@@ -164,23 +167,18 @@ async fn send_events(
     mut after: u64,
     mut left: u64,
     send: Sender<Result<v1::Event, Status>>,
-) {
+) -> Result<(), StoreError> {
     while left > 0 {
         let want = left.min(PAGE);
-        let page = match reader.events(&sweep, trial, after, want).await {
-            Ok(page) => page,
-            Err(error) => {
-                let _ = send.send(Err(Error::from(error).into())).await;
-                return;
-            }
-        };
+        let page = reader.events(&sweep, trial, after, want).await?;
         let full = page.len() as u64 == want;
         after = page.last().map_or(after, |event| event.seq);
         if !send_all(&send, page.into_iter().map(convert::event)).await || !full {
-            return;
+            break;
         }
         left -= want;
     }
+    Ok(())
 }
 
 #[tonic::async_trait]
@@ -194,26 +192,23 @@ impl History for HistoryService {
     async fn list_sweeps(
         &self,
         _request: Request<v1::ListSweepsRequest>,
-    ) -> Result<Response<Self::ListSweepsStream>, Status> {
-        let sweeps = self.reader.sweeps().await.map_err(Error::from)?;
+    ) -> Answer<Self::ListSweepsStream> {
+        let sweeps = self.reader.sweeps().await?;
         let heard = self.source.live().map(State::last_heard_of_sweeps);
         let heard = heard.unwrap_or_default();
         let row = |sweep| convert::sweep_summary(sweep, &heard);
         Ok(rows(sweeps.iter().map(row).collect()))
     }
 
-    async fn get_sweep(
-        &self,
-        request: Request<v1::GetSweepRequest>,
-    ) -> Result<Response<v1::SweepDetail>, Status> {
+    async fn get_sweep(&self, request: Request<v1::GetSweepRequest>) -> Answer<v1::SweepDetail> {
         let request = request.into_inner();
         let sweep = sweep_or_latest("sweep", &request.sweep)?;
         let sweep = self.find(sweep).await?;
         let trained = match request.trained {
-            true => Some(self.reader.trained_ms(&sweep).await.map_err(Error::from)?),
+            true => Some(self.reader.trained_ms(&sweep).await?),
             false => None,
         };
-        let detail = self.reader.sweep(&sweep).await.map_err(Error::from)?;
+        let detail = self.reader.sweep(&sweep).await?;
         let connected = self.source.live().map(|state| state.connected(&detail));
         let detail = convert::sweep_detail(
             detail,
@@ -227,23 +222,16 @@ impl History for HistoryService {
     async fn list_trials(
         &self,
         request: Request<v1::ListTrialsRequest>,
-    ) -> Result<Response<Self::ListTrialsStream>, Status> {
+    ) -> Answer<Self::ListTrialsStream> {
         let (sweep, filter) = convert::trial_filter(&request.into_inner())?;
         let sweep = self.find(sweep).await?;
         let history = self.clone();
         Ok(streamed(|send| send_trials(history, sweep, filter, send)))
     }
 
-    async fn get_trial(
-        &self,
-        request: Request<v1::GetTrialRequest>,
-    ) -> Result<Response<v1::TrialDetail>, Status> {
+    async fn get_trial(&self, request: Request<v1::GetTrialRequest>) -> Answer<v1::TrialDetail> {
         let trial = trial("trial", request.into_inner().trial)?;
-        let detail = self
-            .reader
-            .trial(&trial.sweep, trial.trial)
-            .await
-            .map_err(Error::from)?;
+        let detail = self.reader.trial(&trial.sweep, trial.trial).await?;
         let heard = self.source.last_heard(&trial.sweep, &detail.summary);
         Ok(Response::new(convert::trial_detail(
             &trial.sweep,
@@ -252,13 +240,10 @@ impl History for HistoryService {
         )))
     }
 
-    async fn get_best(
-        &self,
-        request: Request<v1::GetSweepRequest>,
-    ) -> Result<Response<v1::Best>, Status> {
+    async fn get_best(&self, request: Request<v1::GetSweepRequest>) -> Answer<v1::Best> {
         let sweep = sweep_or_latest("sweep", &request.into_inner().sweep)?;
         let sweep = self.find(sweep).await?;
-        let detail = self.reader.sweep(&sweep).await.map_err(Error::from)?;
+        let detail = self.reader.sweep(&sweep).await?;
         let best = detail.best.ok_or_else(|| {
             Error::NotFound(format!("sweep `{sweep}` has no trial with a value yet"))
         })?;
@@ -269,7 +254,7 @@ impl History for HistoryService {
     async fn list_events(
         &self,
         request: Request<v1::ListEventsRequest>,
-    ) -> Result<Response<Self::ListEventsStream>, Status> {
+    ) -> Answer<Self::ListEventsStream> {
         let request = request.into_inner();
         let sweep = sweep_or_latest("sweep", &request.sweep)?;
         let sweep = self.find(sweep).await?;
@@ -281,23 +266,16 @@ impl History for HistoryService {
         }))
     }
 
-    async fn get_logs(
-        &self,
-        request: Request<v1::GetTrialRequest>,
-    ) -> Result<Response<Self::GetLogsStream>, Status> {
+    async fn get_logs(&self, request: Request<v1::GetTrialRequest>) -> Answer<Self::GetLogsStream> {
         let trial = trial("trial", request.into_inner().trial)?;
-        let lines = self
-            .reader
-            .logs(&trial.sweep, trial.trial)
-            .await
-            .map_err(Error::from)?;
+        let lines = self.reader.logs(&trial.sweep, trial.trial).await?;
         Ok(rows(lines.into_iter().map(convert::log_line).collect()))
     }
 
     async fn list_workers(
         &self,
         _request: Request<v1::ListWorkersRequest>,
-    ) -> Result<Response<Self::ListWorkersStream>, Status> {
+    ) -> Answer<Self::ListWorkersStream> {
         let workers = self.source.live().map(State::workers).unwrap_or_default();
         Ok(rows(workers.into_iter().map(convert::worker).collect()))
     }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use hone_proto::v1::{self, leases_server::Leases};
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response};
 
-use super::{convert::leases as convert, run_to_end};
-use crate::state::State;
+use super::{Answer, convert::leases as convert};
+use crate::state::{State, detached};
 
 /// Serves workers.
 #[derive(Clone, Debug)]
@@ -19,6 +19,10 @@ impl LeaseService {
         Self { state }
     }
 
+    fn state(&self) -> Arc<State> {
+        Arc::clone(&self.state)
+    }
+
     fn at(&self) -> i64 {
         self.state.clock.unix_ms()
     }
@@ -26,10 +30,7 @@ impl LeaseService {
 
 #[tonic::async_trait]
 impl Leases for LeaseService {
-    async fn register(
-        &self,
-        request: Request<v1::RegisterRequest>,
-    ) -> Result<Response<v1::RegisterReply>, Status> {
+    async fn register(&self, request: Request<v1::RegisterRequest>) -> Answer<v1::RegisterReply> {
         let (id, session) = convert::register(request.into_inner())?;
         let refused = self.state.register(id, session)?;
         let incarnation = self.state.store.incarnation();
@@ -37,10 +38,7 @@ impl Leases for LeaseService {
         Ok(Response::new(reply))
     }
 
-    async fn acquire(
-        &self,
-        request: Request<v1::AcquireRequest>,
-    ) -> Result<Response<v1::AcquireReply>, Status> {
+    async fn acquire(&self, request: Request<v1::AcquireRequest>) -> Answer<v1::AcquireReply> {
         let acquire = convert::acquire(&request.into_inner())?;
         let acquired = self.state.acquire(acquire).await?;
         Ok(Response::new(convert::acquired(
@@ -52,7 +50,7 @@ impl Leases for LeaseService {
     async fn heartbeat(
         &self,
         request: Request<v1::HeartbeatRequest>,
-    ) -> Result<Response<v1::HeartbeatReply>, Status> {
+    ) -> Answer<v1::HeartbeatReply> {
         let (session, draining, attempts) = convert::heartbeat(request.into_inner())?;
         let answer = self.state.heartbeat(session, draining, &attempts).await?;
         Ok(Response::new(convert::heartbeat_answer(
@@ -62,69 +60,42 @@ impl Leases for LeaseService {
         )))
     }
 
-    async fn report(
-        &self,
-        request: Request<v1::ReportRequest>,
-    ) -> Result<Response<v1::ReportReply>, Status> {
+    async fn report(&self, request: Request<v1::ReportRequest>) -> Answer<v1::ReportReply> {
         let report = convert::report(request.into_inner(), self.at())?;
-        let wanted = run_to_end(
-            &self.state,
-            |state| async move { state.report(report).await },
-        )
-        .await?;
+        let wanted = detached(self.state().report(report)).await?;
         Ok(Response::new(v1::ReportReply {
             directive: convert::directive(wanted).into(),
         }))
     }
 
-    async fn finish(
-        &self,
-        request: Request<v1::FinishRequest>,
-    ) -> Result<Response<v1::FinishReply>, Status> {
+    async fn finish(&self, request: Request<v1::FinishRequest>) -> Answer<v1::FinishReply> {
         let others_connected = |attempt: &_| self.state.others_connected(attempt);
         let finish = convert::finish(request.into_inner(), others_connected, self.at())?;
-        run_to_end(
-            &self.state,
-            |state| async move { state.finish(finish).await },
-        )
-        .await?;
+        detached(self.state().finish(finish)).await?;
         Ok(Response::new(v1::FinishReply {}))
     }
 
-    async fn release(
-        &self,
-        request: Request<v1::ReleaseRequest>,
-    ) -> Result<Response<v1::ReleaseReply>, Status> {
+    async fn release(&self, request: Request<v1::ReleaseRequest>) -> Answer<v1::ReleaseReply> {
         let release = convert::release(request.into_inner(), self.at())?;
-        run_to_end(
-            &self.state,
-            |state| async move { state.release(release).await },
-        )
-        .await?;
+        detached(self.state().release(release)).await?;
         Ok(Response::new(v1::ReleaseReply {}))
     }
 
-    async fn put_piece(
-        &self,
-        request: Request<v1::PutPieceRequest>,
-    ) -> Result<Response<v1::PutPieceReply>, Status> {
+    async fn put_piece(&self, request: Request<v1::PutPieceRequest>) -> Answer<v1::PutPieceReply> {
         let piece = convert::piece(request.into_inner())?;
-        let received = run_to_end(&self.state, |state| async move {
-            state
-                .put_piece(piece.attempt, piece.blob, piece.offset, piece.data)
-                .await
-        })
-        .await?;
+        let received =
+            detached(
+                self.state()
+                    .put_piece(piece.attempt, piece.blob, piece.offset, piece.data),
+            )
+            .await?;
         Ok(Response::new(v1::PutPieceReply {
             received: received.bytes,
             committed: received.complete,
         }))
     }
 
-    async fn get_piece(
-        &self,
-        request: Request<v1::GetPieceRequest>,
-    ) -> Result<Response<v1::GetPieceReply>, Status> {
+    async fn get_piece(&self, request: Request<v1::GetPieceRequest>) -> Answer<v1::GetPieceReply> {
         let (attempt, hash, offset) = convert::wanted_piece(request.into_inner())?;
         let (size, data) = self.state.get_piece(&attempt, hash, offset).await?;
         Ok(Response::new(v1::GetPieceReply {
@@ -133,29 +104,19 @@ impl Leases for LeaseService {
         }))
     }
 
-    async fn log(
-        &self,
-        request: Request<v1::LogRequest>,
-    ) -> Result<Response<v1::LogReply>, Status> {
+    async fn log(&self, request: Request<v1::LogRequest>) -> Answer<v1::LogReply> {
         let log = convert::log(request.into_inner())?;
-        run_to_end(&self.state, |state| async move {
-            Ok(state.store.apply(log).await?)
-        })
-        .await?;
+        detached(self.state().log(log)).await?;
         Ok(Response::new(v1::LogReply {}))
     }
 
-    async fn leave(
-        &self,
-        request: Request<v1::LeaveRequest>,
-    ) -> Result<Response<v1::LeaveReply>, Status> {
+    async fn leave(&self, request: Request<v1::LeaveRequest>) -> Answer<v1::LeaveReply> {
         let request = request.into_inner();
         let session = super::convert::field::session("session", &request.session)?;
-        run_to_end(&self.state, |state| async move {
-            state
-                .leave(session, request.crashed, false, request.reason)
-                .await
-        })
+        detached(
+            self.state()
+                .leave(session, request.crashed, false, request.reason),
+        )
         .await?;
         Ok(Response::new(v1::LeaveReply {}))
     }

@@ -11,23 +11,15 @@ pub use history::HistoryService;
 pub use leases::LeaseService;
 pub use sweeps::SweepService;
 
-use std::sync::Arc;
+use tonic::{Response, Status};
 
-use tonic::Status;
+use crate::{Error, store::StoreError};
 
-use crate::{
-    Error,
-    state::{State, detached},
-};
+/// What a handler gives back.
+type Answer<T> = Result<Response<T>, Status>;
 
-/// Runs to its end, whatever becomes of the request.
-async fn run_to_end<T, Work>(
-    state: &Arc<State>,
-    work: impl FnOnce(Arc<State>) -> Work,
-) -> Result<T, Status>
-where
-    T: Send + 'static,
-    Work: Future<Output = Result<T, Error>> + Send + 'static,
-{
-    Ok(detached(work(Arc::clone(state))).await?)
+impl From<StoreError> for Status {
+    fn from(error: StoreError) -> Self {
+        Error::from(error).into()
+    }
 }

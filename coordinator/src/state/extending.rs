@@ -1,5 +1,7 @@
 //! `hone extend`: an ended sweep gets one round more.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::shared::State;
@@ -18,7 +20,7 @@ const TRIES: usize = 5;
 impl State {
     /// Gives a completed or stopped sweep more budget.
     pub(crate) async fn extend(
-        &self,
+        self: Arc<Self>,
         sweep: Option<SweepId>,
         by: Budget,
     ) -> Result<(SweepId, SweepState), Error> {

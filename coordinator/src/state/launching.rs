@@ -1,5 +1,7 @@
 //! Launching a file: a new sweep, or the same one goes on.
 
+use std::sync::Arc;
+
 use super::{retrying::Revived, shared::State};
 use crate::{
     Error,
@@ -32,9 +34,9 @@ pub(crate) struct Launch {
 impl State {
     /// Stores a sweep and starts it, or goes on with the same one. One that has failed tries again what it lacks.
     pub(crate) async fn launch(
-        &self,
+        self: Arc<Self>,
         mut wanted: Launch,
-        definition: &SweepDefinition,
+        definition: SweepDefinition,
     ) -> Result<Launched, Error> {
         let versions = versions(&stored(&wanted.sweep.definition)?);
         if let Some(why) = versions.launch_refusal(&wanted.sweep.trainer, &self.arithmetic) {
@@ -63,7 +65,7 @@ impl State {
         }
         if let (Some(from), true) = (&definition.from, same.is_none() || wanted.again) {
             let stored = &wanted.sweep.definition;
-            wanted.sweep.definition = self.with_earlier(stored, definition, from).await?;
+            wanted.sweep.definition = self.with_earlier(stored, &definition, from).await?;
         }
         self.driver_inbox.leave_plan(&wanted.sweep.definition, plan);
         let launch = LaunchSweep {

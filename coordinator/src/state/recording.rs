@@ -1,5 +1,7 @@
 //! What a worker says about an attempt, and what it is told in return.
 
+use std::sync::Arc;
+
 use super::{
     driver_inbox::EpochValue,
     lease_times::{Directive, Renewal},
@@ -11,8 +13,8 @@ use crate::{
     store::{
         Outcome, StoreError,
         command::{
-            Ended, Epoch, Finish, Release, Report, Reported, ReturnSession, Returned, TakeBack,
-            TakenBack,
+            Ended, Epoch, Finish, Log, Release, Report, Reported, ReturnSession, Returned,
+            TakeBack, TakenBack,
         },
     },
     trial::{StopRequest, TrialState},
@@ -105,7 +107,7 @@ impl State {
     }
 
     /// Records epochs.
-    pub(crate) async fn report(&self, report: Report) -> Result<Directive, Error> {
+    pub(crate) async fn report(self: Arc<Self>, report: Report) -> Result<Directive, Error> {
         let Report {
             attempt, epochs, ..
         } = report.clone();
@@ -157,7 +159,7 @@ impl State {
     }
 
     /// Records how an attempt ended.
-    pub(crate) async fn finish(&self, mut finish: Finish) -> Result<(), Error> {
+    pub(crate) async fn finish(self: Arc<Self>, mut finish: Finish) -> Result<(), Error> {
         let attempt = finish.attempt.clone();
         if self.compared_metric(&attempt.sweep).is_some() && !finish.epochs.is_empty() {
             // Such a search must hear of a trial's epochs before its end.
@@ -166,7 +168,7 @@ impl State {
                 epochs: std::mem::take(&mut finish.epochs),
                 at: finish.at,
             };
-            self.report(report).await?;
+            Arc::clone(&self).report(report).await?;
         }
         let outcome = finish.outcome.clone();
         let ended: Ended = self.store.apply(finish).await?;
@@ -183,11 +185,16 @@ impl State {
     }
 
     /// Takes an attempt back into the queue, with its checkpoint.
-    pub(crate) async fn release(&self, release: Release) -> Result<(), Error> {
+    pub(crate) async fn release(self: Arc<Self>, release: Release) -> Result<(), Error> {
         let attempt = release.attempt.clone();
         let ended = self.store.apply(release).await?;
         self.attempt_ended(&attempt, &ended, "released");
         Ok(())
+    }
+
+    /// Records what a worker wrote about an attempt.
+    pub(crate) async fn log(self: Arc<Self>, log: Log) -> Result<(), Error> {
+        Ok(self.store.apply(log).await?)
     }
 
     /// The attempt is over in the store: forget its time, and tell who waits for that.
@@ -220,7 +227,7 @@ impl State {
 
     /// A worker process left or died: what it held goes back.
     pub(crate) async fn leave(
-        &self,
+        self: Arc<Self>,
         session: SessionId,
         crashed: bool,
         excused: bool,

@@ -1,6 +1,6 @@
 //! Trying trials again: one that a person names, or all that a failed sweep lacks.
 
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
 use super::shared::State;
 use crate::{
@@ -26,8 +26,11 @@ pub(crate) enum Revived {
 
 impl State {
     /// A new trial of the same point, or the one that there is already, and how that one stands.
-    pub(crate) async fn retry(&self, trial: &TrialKey) -> Result<(TrialKey, TrialState), Error> {
-        let (read, sweep) = (self.store.read(), trial.sweep.clone());
+    pub(crate) async fn retry(
+        self: Arc<Self>,
+        trial: TrialKey,
+    ) -> Result<(TrialKey, TrialState), Error> {
+        let (read, sweep) = (self.store.read(), trial.sweep);
         let row = read.sweep(&sweep).await?.summary.row.sweep;
         self.may_go_on(&sweep, &row)?;
         let original = read.original(&sweep, trial.trial).await?;

@@ -1,5 +1,7 @@
 //! What people do with sweeps and trials that are there: pause, resume, stop, remove, cancel.
 
+use std::sync::Arc;
+
 use super::{lease_times::Directive, shared::State};
 use crate::{
     Error,
@@ -12,7 +14,7 @@ use crate::{
 impl State {
     /// Pauses, resumes or stops a sweep.
     pub(crate) async fn change(
-        &self,
+        self: Arc<Self>,
         sweep: Option<SweepId>,
         change: SweepChange,
     ) -> Result<(SweepId, SweepState), Error> {
@@ -37,7 +39,7 @@ impl State {
 
     /// Removes an ended sweep and its blobs.
     pub(crate) async fn remove(
-        &self,
+        self: Arc<Self>,
         sweep: Option<SweepId>,
     ) -> Result<(SweepId, SweepState), Error> {
         let sweep = self.find(sweep).await?;
@@ -55,7 +57,7 @@ impl State {
     }
 
     /// Cancels a trial: a request, when it runs.
-    pub(crate) async fn cancel(&self, trial: &TrialKey) -> Result<TrialState, Error> {
+    pub(crate) async fn cancel(self: Arc<Self>, trial: TrialKey) -> Result<TrialState, Error> {
         let command = CancelTrial {
             sweep: trial.sweep.clone(),
             trial: trial.trial,
@@ -63,7 +65,7 @@ impl State {
             at: self.clock.unix_ms(),
         };
         let state = self.store.apply(command).await?;
-        self.leases().direct(trial, Directive::Stop);
+        self.leases().direct(&trial, Directive::Stop);
         self.driver_inbox.sweep_changed(&trial.sweep);
         Ok(state)
     }

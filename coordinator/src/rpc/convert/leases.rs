@@ -7,11 +7,13 @@ use std::{
 
 use hone_proto::v1;
 
-use super::field::{
-    attempt, bytes16, data_set, hash, json, optional_hash, positive, read, required, session, text,
-    write,
+use super::{
+    field::{
+        attempt, bytes16, data_set, hash, json, optional_hash, positive, read, required, session,
+        text, write,
+    },
+    model::{bytes, trial_id},
 };
-use super::model::{bytes, trial_id};
 use crate::{
     Error,
     config::Timing,
