@@ -49,7 +49,7 @@ pub async fn fill(database: &Path, name: &str, trials: u64, ends: bool) {
         number += 1;
         let new = wave.clone().map(trial).collect();
         decide(&store, &sweep, number, vec![Action::Enqueue(new)]).await;
-        run(&store, wave).await;
+        run(&store, &sweep, wave).await;
     }
     if ends {
         let stop = ChangeSweep {
@@ -102,8 +102,8 @@ async fn decide(store: &Store, sweep: &SweepId, number: u64, actions: Vec<Action
 }
 
 /// Grants, reports and finishes a wave, all of its calls of one kind in one group.
-async fn run(store: &Arc<Store>, wave: std::ops::Range<u64>) {
-    let grants = wave.map(grant);
+async fn run(store: &Arc<Store>, sweep: &SweepId, wave: std::ops::Range<u64>) {
+    let grants = wave.map(|number| grant(sweep, number));
     let granted = all(store, grants).await.into_iter().flatten();
     let attempts: Vec<_> = granted.map(|granted| granted.attempt).collect();
     for epoch in 1..=EPOCHS {
@@ -147,7 +147,7 @@ async fn all<O: Operation + Send + 'static>(
     under_way.join_all().await
 }
 
-fn grant(number: u64) -> Grant {
+fn grant(sweep: &SweepId, number: u64) -> Grant {
     Grant {
         session: SessionId(bytes(1)),
         worker: "filler".to_owned(),
@@ -156,7 +156,7 @@ fn grant(number: u64) -> Grant {
         trainers: vec!["toy".to_owned()],
         data: Vec::new(),
         local_checkpoints: Vec::new(),
-        only_sweep: None,
+        sweeps: vec![sweep.clone()],
         at: 1,
     }
 }

@@ -30,6 +30,10 @@ pub fn is_valid_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= 100 && name.chars().all(fits)
 }
 
+/// A sweep's key in the file: grows, so the newest has the greatest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SweepKey(pub i64);
+
 /// A sweep's seed: 64 bits, all of which are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seed(pub u64);

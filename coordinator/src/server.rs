@@ -147,7 +147,8 @@ impl Coordinator {
         let mut live = self.state.live().subscribe();
         loop {
             let state = self.state.store.read().sweep(&id).await?.summary.row.state;
-            if state.has_ended() {
+            // The driver first takes in what came with the end.
+            if state.has_ended() && !live.borrow_and_update().contains_key(&id) {
                 return Ok(state);
             }
             let gone = live.wait_for(|live| !live.contains_key(&id));

@@ -42,6 +42,17 @@ impl ActiveSweep {
                 reason: error.to_string(),
             }]
         });
+        self.decision(actions, at)
+    }
+
+    /// Which point is the best, where that has changed, while nothing is to be done.
+    pub fn decide_best(&mut self, at: i64) -> Option<Decide> {
+        let mut actions = Vec::new();
+        self.take_best(&mut actions);
+        self.decision(actions, at)
+    }
+
+    fn decision(&self, actions: Vec<Action>, at: i64) -> Option<Decide> {
         (!actions.is_empty()).then(|| Decide {
             sweep: self.id.clone(),
             number: self.decisions + 1,

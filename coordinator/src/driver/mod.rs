@@ -95,14 +95,13 @@ impl Driver {
             Err(error) => return Err(error.into()),
         };
         if row.state.has_ended() {
+            let known = self.active.remove(id);
+            if let Some(mut sweep) = known.filter(|sweep| sweep.decisions() == row.decisions) {
+                // The last results of a sweep that was stopped come with its end.
+                self.step(&mut sweep, &row, &results).await?;
+            }
             self.forget(id);
             self.collect(id).await;
-            return Ok(());
-        }
-        if row.state == SweepState::Stopping {
-            // Nothing is decided any more: the store ends it with its last running trial, whose end tells of it.
-            self.active.remove(id);
-            self.publish(&row, None);
             return Ok(());
         }
         // One that another decision came before knows something that is so no more: a trial was tried again.
@@ -112,6 +111,10 @@ impl Driver {
             None => {
                 if let Some(why) = self.state.not_continued(&row.sweep)? {
                     tracing::warn!(sweep = %id, why, "sweep not continued");
+                    if row.state == SweepState::Stopping {
+                        // It is waited for until its last trial has ended.
+                        self.publish(&row, None);
+                    }
                     return Ok(());
                 }
                 let (sweep, all) = load::load(&self.state, &row).await?;
@@ -141,8 +144,13 @@ impl Driver {
         for result in results {
             sweep.apply(result);
         }
+        let now = self.state.clock.unix_ms();
         if !row.state.grants() {
-            return Ok(None);
+            // Nothing is wanted any more, or not now. What has come counts all the same.
+            return match sweep.decide_best(now) {
+                Some(decide) => self.carry_out(sweep, decide).await.map(Some),
+                None => Ok(None),
+            };
         }
         let slots = self.state.sessions().slots();
         let window = LEAST_QUEUED.max(QUEUED_PER_SLOT * u64::from(slots));
@@ -152,7 +160,7 @@ impl Driver {
             slots,
             data: row.data.as_ref().map(|data| data.hash),
         };
-        match sweep.decide(given, self.state.clock.unix_ms()) {
+        match sweep.decide(given, now) {
             Some(decide) => self.carry_out(sweep, decide).await.map(Some),
             None => Ok(None),
         }

@@ -94,7 +94,7 @@ impl Sweeps for SweepService {
         let (new, now) = detached(self.state().retry(trial)).await?;
         Ok(Response::new(v1::TrialReply {
             trial: Some(trial_id(&new.sweep, new.trial)),
-            state: trial_state(now).into(),
+            state: trial_state(now),
         }))
     }
 }

@@ -1,5 +1,7 @@
 //! The planner: rounds and rungs out of a budget.
 
+use serde_json::json;
+
 use super::{
     definition::{Definition, Finish, Planned, PlannedKind, Pruner, Sampler},
     definition_error::DefinitionError,
@@ -60,10 +62,12 @@ fn checked_budget(definition: &Definition, planned: &Planned) -> Result<u64, Def
         PlannedKind::Zoom | PlannedKind::EarlyCut => &[Sampler::Random, Sampler::Sobol],
     };
     if !allowed.contains(&definition.sampler) {
-        return refuse(
-            "sampler",
-            "this strategy takes random or sobol; grid and tpe go with strategy = \"random\" or written rounds".into(),
+        let words = format!(
+            "the strategy {} does not take the sampler {}: it takes \"sobol\" or \"random\"; grid and tpe go with strategy = \"random\" and with written rounds",
+            json!(planned.kind),
+            json!(definition.sampler)
         );
+        return refuse("sampler", words);
     }
     let Some(budget) = planned.budget.epochs(planned.full_epochs) else {
         return refuse(

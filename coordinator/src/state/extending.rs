@@ -57,9 +57,13 @@ impl State {
         }
         self.may_go_on(id, &detail.summary.row.sweep)?;
         let now = definition::parse(&definition::stored(&detail.summary.row.sweep.definition)?)?;
+        let planned = now.search()?;
+        // One that was stopped before it was planned has reserved nothing yet.
+        let next = detail.summary.row.next_number;
+        let first = next.max(now.last_reserved(&planned).0 + 1);
         let added = Extension {
             epochs: self.epochs_of(&now, by, &detail.summary.row.check_json)?,
-            first_trial: now.search_number(detail.summary.row.next_number),
+            first_trial: now.search_number(first),
         };
         let definition = definition::with_extension(&detail.summary.row.sweep.definition, added)?;
         let extended = definition::parse(&definition::stored(&definition)?)?;
@@ -69,7 +73,7 @@ impl State {
         Ok(ExtendSweep {
             sweep: id.clone(),
             definition,
-            first_trial: TrialNumber(detail.summary.row.next_number),
+            first_trial: TrialNumber(next),
             reserve: extended.last_reserved(&search),
             actor: crate::store::command::USER.to_owned(),
             reason: format!("{} epochs more", added.epochs),

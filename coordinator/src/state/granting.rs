@@ -4,11 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     sessions::Session,
-    shared::{State, detached},
+    shared::{LiveSweep, State, detached},
 };
 use crate::{
     Error,
-    ids::{Hash, RequestId, SessionId},
+    ids::{Hash, RequestId, SessionId, SweepId},
     store::{
         OfferedData,
         command::{Grant, Granted},
@@ -117,7 +117,8 @@ impl State {
             }));
         }
         let wanted_data = self.wanted_data(&session);
-        if session.quarantined || !self.anything_for(&session) {
+        let sweeps = self.sweeps_for(&session);
+        if session.quarantined || sweeps.is_empty() {
             return Ok(wanted(wanted_data));
         }
         let grant = Grant {
@@ -128,7 +129,7 @@ impl State {
             trainers: session.trainers.clone(),
             data: offered(&session),
             local_checkpoints: acquire.local_checkpoints.clone(),
-            only_sweep: self.only_sweep(),
+            sweeps,
             at: self.clock.unix_ms(),
         };
         let Some(granted) = detached(Arc::clone(self).grant(grant)).await? else {
@@ -179,19 +180,21 @@ impl State {
         names
     }
 
-    /// Whether asking the store makes sense: some live sweep grants, and this worker could train it.
-    fn anything_for(&self, session: &Session) -> bool {
+    /// Sweeps that are driven here, grant, and could be trained by this worker: asking the store makes sense.
+    fn sweeps_for(&self, session: &Session) -> Vec<SweepId> {
         let only = self.only_sweep();
         let live = self.live().borrow();
-        live.iter().any(|(id, sweep)| {
+        let fits = |(id, sweep): &(&SweepId, &LiveSweep)| {
             sweep.state.grants()
-                && only.as_ref().is_none_or(|only| only == id)
+                && only.as_ref().is_none_or(|only| only == *id)
                 && session.trainers.contains(&sweep.trainer)
                 && sweep
                     .data_source
                     .as_ref()
                     .is_none_or(|name| session.offer(name).is_some_and(|offer| offer.data.is_ok()))
-        })
+        };
+        let fitting = live.iter().filter(fits);
+        fitting.map(|(id, _)| id.clone()).collect()
     }
 }
 

@@ -2,10 +2,10 @@
 
 use super::{
     Db, cells::params, command::Millis, database::Database as _, error::Rows,
-    statement::statements, stream::Stream, sweeps::SweepKey, table::table,
+    statement::statements, stream::Stream, table::table,
 };
 use crate::{
-    ids::{AttemptNumber, Hash, RequestId, SessionId, Token, TrialNumber},
+    ids::{AttemptNumber, Hash, RequestId, SessionId, SweepKey, Token, TrialNumber},
     trial::AttemptState,
 };
 

@@ -8,11 +8,10 @@ use super::{
     error::Rows,
     statement::statements,
     stream::Stream,
-    sweeps::SweepKey,
     table::{Stored as _, table},
     values::BlobRef,
 };
-use crate::ids::{AttemptNumber, Hash, TrialNumber};
+use crate::ids::{AttemptNumber, Hash, SweepKey, TrialNumber};
 
 table! { "blobs":
     /// A committed checkpoint or weights.

@@ -10,8 +10,8 @@ use super::{
     table::{Column, Role, Stored},
 };
 use crate::{
-    ids::{AttemptNumber, Hash, RequestId, Seed, SessionId, SweepId, Token, TrialNumber},
-    store::{sweeps::SweepKey, values::BlobKind},
+    ids::{AttemptNumber, Hash, RequestId, Seed, SessionId, SweepId, SweepKey, Token, TrialNumber},
+    store::values::BlobKind,
     sweep::SweepState,
     trial::{AttemptState, StopRequest, TrialKind, TrialState},
 };

@@ -9,12 +9,11 @@ use super::{
     history::TrialResult,
     statement::statements,
     stream::Stream,
-    sweeps::SweepKey,
     table::{Column, Role, Stored, columns, table},
     values::Wish,
 };
 use crate::{
-    ids::{AttemptNumber, TrialNumber},
+    ids::{AttemptNumber, SweepKey, TrialNumber},
     store::cells::Value,
     trial::{TrialKind, TrialState},
 };

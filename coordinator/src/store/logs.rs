@@ -7,10 +7,9 @@ use super::{
     database::Database as _,
     error::Rows,
     statement::statements,
-    sweeps::SweepKey,
     table::{Stored as _, table},
 };
-use crate::ids::{AttemptNumber, TrialNumber};
+use crate::ids::{AttemptNumber, SweepKey, TrialNumber};
 
 /// Lines of log kept of an attempt.
 const LINES_KEPT: u64 = 200;

@@ -39,6 +39,7 @@ mod writer;
 use std::sync::Mutex;
 use std::{path::Path, sync::Arc};
 
+pub use crate::ids::SweepKey;
 pub use attempts::AttemptRow;
 pub use command::{Command, Operation, Reply};
 pub use error::{OpenError, StoreError};
@@ -52,7 +53,7 @@ pub use reports::ReportRow;
 pub use rounds::RoundRow;
 use sqlite::Db;
 pub use sqlite::{backup, restore};
-pub use sweeps::{SweepKey, SweepRow};
+pub use sweeps::SweepRow;
 pub use trials::TrialRow;
 pub use values::*;
 pub use verify::{Checked, Files, Finding, verify};
@@ -119,7 +120,11 @@ impl Store {
         let reply = match &self.disk {
             Disk::File(file) => file.0.send(command).await,
             #[cfg(test)]
-            Disk::Simulated(set) => set.lock().unwrap().apply_group(&[command]).remove(0),
+            Disk::Simulated(set) => set
+                .lock()
+                .unwrap()
+                .apply_group(&[command], apply::apply)
+                .remove(0),
         };
         // A writer that mixed up its answers would be a bug of this module.
         O::answer(reply?).ok_or(StoreError::Closed)

@@ -7,10 +7,10 @@ use super::{
     error::Rows,
     statement::statements,
     stream::Stream,
-    sweeps::SweepKey,
     table::{columns, table},
     values::WinnerRef,
 };
+use crate::ids::SweepKey;
 
 table! { "points":
     /// A point and what its trials gave.

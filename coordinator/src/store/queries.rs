@@ -13,13 +13,13 @@ use super::{
     },
     points::{self, PointRow},
     reports, rounds,
-    sweeps::{self, SweepKey, SweepRow},
+    sweeps::{self, SweepRow},
     trials::{self, TrialRow},
     values::WinnerRef,
     warnings,
 };
 use crate::{
-    ids::{SweepId, TrialNumber},
+    ids::{SweepId, SweepKey, TrialNumber},
     sweep::SweepState,
     trial::{TrialEvent, TrialKind, TrialState},
 };

@@ -2,9 +2,9 @@
 
 use super::{
     Db, attempts::AttemptKey, cells::params, command::Millis, database::Database as _, error::Rows,
-    statement::statements, stream::Stream, sweeps::SweepKey, table::table,
+    statement::statements, stream::Stream, table::table,
 };
-use crate::ids::{AttemptNumber, Hash, TrialNumber};
+use crate::ids::{AttemptNumber, Hash, SweepKey, TrialNumber};
 
 table! { "reports":
     /// One epoch of one attempt.

@@ -6,10 +6,10 @@ use super::{
     database::Database as _,
     error::Rows,
     statement::statements,
-    sweeps::SweepKey,
     table::{Stored as _, table},
     values::NewRound,
 };
+use crate::ids::SweepKey;
 
 table! { "rounds":
     /// A planned round.

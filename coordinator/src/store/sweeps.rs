@@ -12,14 +12,10 @@ use super::{
     values::{DataSet, NewSweep, Objective, WinnerRef},
 };
 use crate::{
-    ids::{Hash, RequestId, Seed, SweepId},
+    ids::{Hash, RequestId, Seed, SweepId, SweepKey},
     store::command::Millis,
     sweep::SweepState,
 };
-
-/// A sweep's key in the file: grows, so the newest has the greatest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SweepKey(pub i64);
 
 table! { "sweeps":
     /// A sweep and its counters, so that no request has to count trials.

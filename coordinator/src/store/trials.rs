@@ -13,12 +13,11 @@ use super::{
     history::{TrialFilter, TrialPlace, TrialSort},
     statement::{Statement, statements},
     stream::Stream,
-    sweeps::SweepKey,
     table::table,
     values::{NewTrial, WinnerRef},
 };
 use crate::{
-    ids::{AttemptNumber, Hash, Token, TrialNumber},
+    ids::{AttemptNumber, Hash, SweepKey, Token, TrialNumber},
     trial::{AttemptState, StopRequest, TRIAL_STATES, TrialKind, TrialState},
 };
 

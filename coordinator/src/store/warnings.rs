@@ -1,9 +1,7 @@
 //! `warnings`.
 
-use super::{
-    Db, cells::params, database::Database as _, error::Rows, statement::statements,
-    sweeps::SweepKey,
-};
+use super::{Db, cells::params, database::Database as _, error::Rows, statement::statements};
+use crate::ids::SweepKey;
 
 statements! {
     OF_SWEEP = Statement::plain("warnings", "SELECT key, text FROM warnings WHERE sweep = ?1 ORDER BY nth");

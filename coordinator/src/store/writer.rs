@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 
 use super::{
     StoreError,
+    apply::apply,
     command::{Command, Reply},
     error::Rows,
     working::WorkingSet,
@@ -113,7 +114,7 @@ impl Drop for Writer {
 
 fn run(mut set: WorkingSet, queue: &Queue) {
     while let Some((commands, answers)) = next_group(queue) {
-        let replies = set.apply_group(&commands);
+        let replies = set.apply_group(&commands, apply);
         tell_of_failure(&replies);
         for (answer, reply) in answers.into_iter().zip(replies) {
             // Whoever asked may have gone; what it asked for is stored all the same.

@@ -53,7 +53,7 @@ fn candidates(store: &WorkingSet, ask: &Grant) -> Vec<SweepRow> {
     let fits = |sweep: &SweepRow| {
         sweep.state.grants()
             && sweep.queued > 0
-            && ask.only_sweep.as_ref().is_none_or(|only| *only == sweep.id)
+            && ask.sweeps.contains(&sweep.id)
             && ask.trainers.contains(&sweep.sweep.trainer)
             && (sweep.sweep.data_source.is_none() || offered(sweep, ask).is_some())
     };

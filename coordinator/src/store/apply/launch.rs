@@ -7,12 +7,12 @@ use super::{
     sweep::{move_on, record},
 };
 use crate::{
-    ids::{Hash, SweepId, is_valid_name},
+    ids::{Hash, SweepId, SweepKey, is_valid_name},
     store::{
         Db, StoreError,
         command::{LaunchOutcome, LaunchSweep, Launched, USER},
         error::Rows,
-        sweeps::{self, SweepKey, SweepRow},
+        sweeps::{self, SweepRow},
         working::WorkingSet,
     },
     sweep::{SweepEvent, SweepState},

@@ -1,12 +1,12 @@
 //! What people do with one trial, and what they should find about a worker.
 
 use super::step::{Cause, find_sweep, find_trial, step};
+use crate::ids::SweepKey;
 use crate::{
     store::{
         command::{CancelTrial, RecordWorker},
         error::Rows,
         events::EventRow,
-        sweeps::SweepKey,
         working::WorkingSet,
     },
     trial::{TrialEvent, TrialState},

@@ -26,8 +26,8 @@ pub struct Grant {
     pub data: Vec<OfferedData>,
     /// Checkpoints on its disk: their trials are preferred.
     pub local_checkpoints: Vec<Hash>,
-    /// Grant trials of this sweep alone.
-    pub only_sweep: Option<SweepId>,
+    /// Of one of these: what the coordinator drives, and this worker can train.
+    pub sweeps: Vec<SweepId>,
     /// When.
     pub at: Millis,
 }

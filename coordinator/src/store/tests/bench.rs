@@ -81,7 +81,7 @@ impl Bench {
             self.set.forget();
         }
         self.set
-            .apply_group(std::slice::from_ref(command))
+            .apply_group(std::slice::from_ref(command), crate::store::apply::apply)
             .remove(0)
     }
 
@@ -159,6 +159,11 @@ impl Bench {
         self.apply(ask).unwrap().map(|granted| *granted)
     }
 
+    fn sweeps(&self) -> Vec<SweepId> {
+        let sweeps = queries::sweeps(self.read()).unwrap();
+        sweeps.into_iter().map(|sweep| sweep.row.id).collect()
+    }
+
     pub(super) fn ask(&mut self, worker: u8) -> Grant {
         self.requests += 1;
         Grant {
@@ -172,7 +177,7 @@ impl Bench {
                 set: digits(7),
             }],
             local_checkpoints: Vec::new(),
-            only_sweep: None,
+            sweeps: self.sweeps(),
             at: self.tick(),
         }
     }

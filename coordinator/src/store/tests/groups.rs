@@ -18,7 +18,7 @@ fn sqlite(trials: u64) -> Bench {
 }
 
 fn together(b: &mut Bench, commands: &[Command]) -> Vec<Rows<Reply>> {
-    b.set.apply_group(commands)
+    b.set.apply_group(commands, crate::store::apply::apply)
 }
 
 /// What somebody else does to the file while the writer has it.

@@ -269,7 +269,10 @@ struct Behind {
 
 impl Behind {
     fn commit(&mut self) -> Result<(), TestCaseError> {
-        let found = self.grouped.set.apply_group(&self.commands);
+        let found = self
+            .grouped
+            .set
+            .apply_group(&self.commands, crate::store::apply::apply);
         let expected = std::mem::take(&mut self.expected);
         let commands = std::mem::take(&mut self.commands);
         for ((command, expected), found) in commands.iter().zip(expected).zip(found) {

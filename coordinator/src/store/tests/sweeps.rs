@@ -333,7 +333,7 @@ fn a_free_slot_goes_to_the_sweep_with_the_fewest_running_trials() {
         }
         assert_eq!(got, ["s", "t", "s", "t"]);
         let mut only = b.ask(9);
-        only.only_sweep = Some(SweepId::new("t"));
+        only.sweeps = vec![SweepId::new("t")];
         assert_eq!(b.apply(only).unwrap().unwrap().attempt.sweep.as_str(), "t");
     });
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{queue::Queue, shelf::Shelf};
 use crate::{
-    ids::{AttemptNumber, RequestId, SessionId, Token, TrialNumber},
+    ids::{AttemptNumber, RequestId, SessionId, SweepKey, Token, TrialNumber},
     store::{
         attempts::{AttemptKey, AttemptRow},
         blobs::BlobRow,
@@ -15,7 +15,7 @@ use crate::{
         logs::LogRow,
         points::PointRow,
         reports::ReportRow,
-        sweeps::{SweepKey, SweepRow},
+        sweeps::SweepRow,
         trials::{TrialKey, TrialRow},
         values::WinnerRef,
     },

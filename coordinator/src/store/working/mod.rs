@@ -10,7 +10,7 @@ mod shelf;
 use std::cell::{RefCell, RefMut};
 
 use super::{
-    Db, StoreError, apply, attempts,
+    Db, StoreError, attempts,
     command::{Command, Reply},
     database::Database as _,
     error::Rows,
@@ -36,6 +36,9 @@ pub(crate) struct WorkingSet {
     /// False after a rollback: then the file is what counts.
     loaded: bool,
 }
+
+/// What carries out one command on the rows.
+type Apply = fn(&mut WorkingSet, &Command) -> Rows<Reply>;
 
 /// Why a group is not stored.
 enum Failed {
@@ -67,15 +70,16 @@ impl WorkingSet {
     /// Applies commands in order, each whole or not at all.
     ///
     /// Commands check before they write, so that one which is refused has hardly ever written: only a call with several
-    /// epochs, of which a later one is refused. Where one has, or where SQLite does not take what a command left, the group is rolled back and done once more in two halves, until
-    /// that command stands alone: its transaction is rolled back, and the others never meet it.
-    pub(super) fn apply_group(&mut self, commands: &[Command]) -> Vec<Rows<Reply>> {
-        match self.try_group(commands) {
+    /// epochs, of which a later one is refused. Where one has, or where SQLite does not take what a command left, the group
+    /// is rolled back and done once more in two halves, until that command stands alone: its transaction is rolled back, and
+    /// the others never meet it.
+    pub(super) fn apply_group(&mut self, commands: &[Command], apply: Apply) -> Vec<Rows<Reply>> {
+        match self.try_group(commands, apply) {
             Ok(replies) => replies,
             Err(Failed::Some(_)) if commands.len() > 1 => {
                 let (first, second) = commands.split_at(commands.len() / 2);
-                let mut replies = self.apply_group(first);
-                replies.extend(self.apply_group(second));
+                let mut replies = self.apply_group(first, apply);
+                replies.extend(self.apply_group(second, apply));
                 replies
             }
             Err(Failed::Some(error) | Failed::All(error)) => {
@@ -84,10 +88,14 @@ impl WorkingSet {
         }
     }
 
-    fn try_group(&mut self, commands: &[Command]) -> Result<Vec<Rows<Reply>>, Failed> {
+    fn try_group(
+        &mut self,
+        commands: &[Command],
+        apply: Apply,
+    ) -> Result<Vec<Rows<Reply>>, Failed> {
         self.load().map_err(Failed::All)?;
         self.run(&BEGIN).map_err(Failed::All)?;
-        let done = self.in_transaction(commands);
+        let done = self.in_transaction(commands, apply);
         if done.is_ok() {
             self.working().end_group();
         } else {
@@ -99,11 +107,15 @@ impl WorkingSet {
         done
     }
 
-    fn in_transaction(&mut self, commands: &[Command]) -> Result<Vec<Rows<Reply>>, Failed> {
+    fn in_transaction(
+        &mut self,
+        commands: &[Command],
+        apply: Apply,
+    ) -> Result<Vec<Rows<Reply>>, Failed> {
         let mut replies = Vec::with_capacity(commands.len());
         for command in commands {
             let writes = self.working().writes;
-            let reply = apply::apply(self, command);
+            let reply = apply(self, command);
             if let Err(error) = &reply {
                 let wrote = self.working().writes != writes;
                 if wrote || matches!(error, StoreError::DiskFull(_)) {

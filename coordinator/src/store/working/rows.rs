@@ -7,7 +7,7 @@ use super::{
     queue::{Position, Queue, READ},
 };
 use crate::{
-    ids::{AttemptNumber, RequestId, SessionId, Token, TrialNumber},
+    ids::{AttemptNumber, RequestId, SessionId, SweepKey, Token, TrialNumber},
     store::{
         attempts::{self, AttemptKey, AttemptRow},
         blobs::{self, BlobRow},
@@ -16,7 +16,7 @@ use crate::{
         logs::LogRow,
         points::{self, PointRow, PointValue},
         reports::ReportRow,
-        sweeps::{self, SweepKey, SweepRow},
+        sweeps::{self, SweepRow},
         trials::{self, TrialKey, TrialRow},
         values::{BlobRef, WinnerRef},
     },

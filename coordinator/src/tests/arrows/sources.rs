@@ -151,7 +151,7 @@ fn read_folder(folder: &Path, module: &[String], files: &mut BTreeMap<Module, So
         let path = entry.unwrap().path();
         let stem = path.file_stem().unwrap().to_str().unwrap().to_owned();
         let inner = [module, std::slice::from_ref(&stem)].concat();
-        if matches!(stem.as_str(), "tests" | "of_memory") {
+        if stem == "tests" {
             continue;
         }
         if path.is_dir() {
