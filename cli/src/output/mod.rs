@@ -10,4 +10,5 @@ pub mod progress;
 pub mod report;
 pub mod style;
 pub mod table;
+pub mod told;
 pub mod totals;
