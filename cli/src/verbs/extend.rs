@@ -1,5 +1,6 @@
 //! Gives a sweep more budget: one round more on the next box, then the finish again.
 
+use super::orders::UNSERVED;
 use crate::{args::Place, client, exit::Exit, output::out, sweep_file::search::Budget};
 
 /// Arguments of `hone extend`.
@@ -18,10 +19,11 @@ pub struct Args {
 /// Runs `hone extend`.
 pub async fn run(args: Args) -> anyhow::Result<Exit> {
     let mut orders = client::orders(&args.place).await?;
+    let next = if orders.is_served() { "" } else { UNSERVED };
     let budget = client::budget(args.by);
     let taken = orders.sweeps.extend(&args.sweep, budget).await;
     orders.done().await;
     let (sweep, state) = taken?;
-    out::note(format!("{sweep}: {state}"));
+    out::note(format!("{sweep}: {state}{next}"));
     Ok(Exit::Done)
 }
