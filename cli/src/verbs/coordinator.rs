@@ -10,7 +10,7 @@ use hone_coordinator::{
 use tokio::net::TcpListener;
 
 use crate::{
-    args::duration,
+    args::{duration, in_a_folder},
     client,
     exit::{Exit, wrong},
     local::signals::Interrupts,
@@ -61,6 +61,7 @@ impl TimingArgs {
 pub async fn run(args: Args) -> anyhow::Result<Exit> {
     log::init("info");
     let timing = args.timing.timing()?;
+    in_a_folder("--db", &args.db)?;
     let address = resolve(&args.listen).await?;
     if !address.ip().is_loopback() && !args.insecure {
         return Err(wrong(format!(

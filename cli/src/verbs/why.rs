@@ -68,7 +68,12 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     if let (Some(queued), Some(start)) = (queued, first) {
         out::print(&queued.line(start, style))?;
     }
-    if first.is_none() && !args.json {
+    if first.is_none() {
+        if let Some(trial) = trial {
+            let sweep = sweep.clone();
+            // Nothing happens to a trial that is not there, either.
+            history.trial(&TrialName { sweep, trial }).await?;
+        }
         out::note("nothing has happened yet");
     }
     if !args.json {
