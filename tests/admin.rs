@@ -26,7 +26,7 @@ fn a_database_is_verified_copied_and_brought_back() {
     hone.good(&["admin", "backup", "copy.db"]);
     assert_eq!(blobs(&hone, "copy.db.blobs").len() as u64, kept);
     let again = hone.run(&["admin", "backup", "copy.db"]);
-    assert_eq!(again.code, Some(1), "{}", again.err);
+    assert_eq!(again.code, Some(2), "{}", again.err);
     assert!(
         again.err.contains("copy.db: it is there already"),
         "{}",
@@ -86,7 +86,7 @@ fn a_file_of_another_sort_is_named_as_what_it_is() {
     let hone = Hone::with(TINY);
     let refused = |name: &str, part: &str| {
         let ended = hone.run(&["admin", "verify", "--db", name]);
-        assert_eq!(ended.code, Some(1), "{name}: {}", ended.err);
+        assert_eq!(ended.code, Some(2), "{name}: {}", ended.err);
         let words = format!("{name}: {part}");
         assert!(ended.err.contains(&words), "{words}: {}", ended.err);
         assert!(ended.out.is_empty(), "{name}: {}", ended.out);
@@ -210,7 +210,7 @@ fn a_served_database_is_checked_and_copied_and_never_replaced() {
     assert_eq!(coordinator.wait().code, Some(0));
     // Not served any more, and still not overwritten.
     let refused = hone.run(&["admin", "restore", "copy.db"]);
-    assert_eq!(refused.code, Some(1), "{}", refused.err);
+    assert_eq!(refused.code, Some(2), "{}", refused.err);
     assert!(
         refused.err.contains("it is there already"),
         "{}",
@@ -223,7 +223,7 @@ fn what_is_no_database_is_no_backup() {
     let hone = Hone::with(TINY);
     let wrong = |arguments: &[&str], part: &str| {
         let ended = hone.run(arguments);
-        assert_eq!(ended.code, Some(1), "{arguments:?}: {}", ended.err);
+        assert_eq!(ended.code, Some(2), "{arguments:?}: {}", ended.err);
         assert!(ended.err.contains(part), "{arguments:?}: {}", ended.err);
         assert!(!hone.path().join("hone.db").exists(), "{arguments:?}");
     };

@@ -178,14 +178,14 @@ fn a_database_that_cannot_be_written() {
     refused(
         &hone,
         &["run", "sweep.toml", "--db", "no/such/folder/hone.db"],
-        1,
+        2,
         &["no/such/folder"],
     );
     hone.write("file", "");
     refused(
         &hone,
         &["run", "sweep.toml", "--db", "file/hone.db"],
-        1,
+        2,
         &["file"],
     );
 }
@@ -268,6 +268,6 @@ fn a_database_of_a_newer_version() {
     bytes[60..64].copy_from_slice(&99_u32.to_be_bytes());
     std::fs::write(&path, bytes).expect("written");
     let parts = ["new.db", "newer hone", "version 99", "update hone"];
-    refused(&hone, &["run", "sweep.toml", "--db", "new.db"], 1, &parts);
-    refused(&hone, &["trials", "--db", "new.db"], 1, &parts);
+    refused(&hone, &["run", "sweep.toml", "--db", "new.db"], 2, &parts);
+    refused(&hone, &["trials", "--db", "new.db"], 2, &parts);
 }

@@ -96,7 +96,7 @@ fn plan_refuses_what_run_refuses() {
         ],
     );
     fs::remove_dir_all(hone.path().join("photos/a")).expect("removed");
-    both_refuse(&hone, "", "", &["1 folders in it"]);
+    both_refuse(&hone, "", "", &["1 folder in it"]);
 }
 
 #[test]

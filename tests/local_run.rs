@@ -16,7 +16,7 @@ fn a_sweep_runs_prints_a_line_a_trial_and_a_report() {
         .collect();
     assert_eq!(lines.len(), 14, "{}", run.err);
     assert!(
-        lines[0].contains("learning_rate: ") && lines[0].ends_with("( 0 / 14)"),
+        lines[0].contains("learning_rate: ") && lines[0].ends_with("( 1 / 14)"),
         "{}",
         lines[0]
     );
@@ -114,7 +114,14 @@ fn an_interrupted_sweep_goes_on_and_ends_with_the_same_results() {
 #[test]
 fn max_time_pauses() {
     let hone = Hone::with(&TINY.replace("epochs = 1\n", "epochs = 9000\n"));
-    let run = hone.run(&["run", "sweep.toml", "--max-time", "1s", "--json"]);
+    let arguments = ["run", "sweep.toml", "--max-time", "1s", "--json", "--again"];
+    let run = hone.run(&arguments);
     assert_eq!(run.code, Some(3), "{}", run.err);
+    for words in [
+        "what they train; Ctrl-C ends at once",
+        "the same command without --again goes on",
+    ] {
+        assert!(run.err.contains(words), "{words}: {}", run.err);
+    }
     assert_eq!(hone.json(&["sweeps", "--json"])[0]["state"], "paused");
 }

@@ -189,7 +189,7 @@ fn a_sweeps_network_goes_out_is_evaluated_and_names_images() {
         "{line}"
     );
     let broken = hone.run(&["model", "predict", "net.safetensors", "sweep.toml"]);
-    assert_eq!(broken.code, Some(1), "{}", broken.out);
+    assert_eq!(broken.code, Some(2), "{}", broken.out);
     assert!(broken.err.contains("sweep.toml"), "{}", broken.err);
 
     // Trained again with the winner's params and seed, it is the very same file.
@@ -259,10 +259,10 @@ fn a_training_of_a_file_takes_the_middle_unless_told() {
         (&["model", "train", "nothing.toml"], 2, "nothing.toml"),
         (
             &["model", "train", "sweep.toml", "-o", "no/where.safetensors"],
-            1,
+            2,
             "there is no folder no",
         ),
-        (&["model", "eval", "sweep.toml"], 1, "sweep.toml"),
+        (&["model", "eval", "sweep.toml"], 2, "sweep.toml"),
     ] {
         let ended = hone.run(arguments);
         assert_eq!(ended.code, Some(code), "{arguments:?}: {}", ended.err);

@@ -65,6 +65,13 @@ fn a_program_that_fails_fails_its_sweep_and_the_same_command_mends_it() {
     hone.write("broken", "");
     let why = "ended with exit code 1: ModuleNotFoundError: No module named 'torch'";
     expect(&run(&hone, &[]), 1, &["own failed", why, "hone logs own/"]);
+    // It is no wrong name.
+    let best = hone.run(&["best", "own"]);
+    expect(
+        &best,
+        1,
+        &["own has failed, and none of its trials has a value"],
+    );
     let told = hone.good(&["sweeps"]);
     assert!(
         told.contains("failed") && told.contains("trials failed"),
@@ -195,4 +202,27 @@ epochs = 1
     expect(&again, 1, &words);
     assert_eq!(object(&again)["counts"]["diverged"], 2);
     assert_eq!(hone.json(&["sweeps", "--json"]).len(), 1);
+}
+
+#[test]
+fn what_a_program_says_steers_no_terminal() {
+    let hone = own();
+    hone.write(
+        "train.sh",
+        "printf '\\033]0;mine\\007\\033[31mred\\033[0m\\n' >&2\nexit 1\n",
+    );
+    let ended = run(&hone, &["--json"]);
+    expect(&ended, 1, &["\\u{1b}[31mred", "WARN trial{trial=own/"]);
+    let reason = object(&ended)["reason"].to_string();
+    assert!(reason.contains("\\u001b[31mred"), "whole: {reason}");
+    let mut told = ended.err;
+    for verb in ["show", "sweeps", "why", "logs own/1", "show own/1", "best"] {
+        let ended = hone.run(&verb.split(' ').collect::<Vec<_>>());
+        told += &(ended.out + &ended.err);
+    }
+    assert!(told.contains("red"), "{told}");
+    assert!(
+        !told.contains(|c: char| c.is_control() && c != '\n'),
+        "{told:?}"
+    );
 }

@@ -12,7 +12,11 @@ fn signal(pid: u32, name: &str) {
 #[test]
 fn an_attempt_has_a_log() {
     let hone = Hone::with(TINY);
-    hone.good(&["run", "sweep.toml"]);
+    let ran = hone.run(&["run", "sweep.toml"]);
+    let counted = ran.err.lines().filter(|line| line.ends_with(" / 14)"));
+    let counted: Vec<&str> = counted.collect();
+    assert!(counted[0].ends_with("( 1 / 14)"), "{}", ran.err);
+    assert!(counted[13].ends_with("(14 / 14)"), "{}", ran.err);
     let log = hone.good(&["logs", "tiny/14"]);
     let lines: Vec<&str> = log.lines().collect();
     assert_eq!(lines[0], "--- attempt 1", "{log}");
@@ -28,6 +32,52 @@ fn an_attempt_has_a_log() {
         );
     }
     assert_eq!(lines.len(), 4, "{log}");
+    what_is_not_there_ends_with_2(&hone);
+}
+
+/// Whoever notices it: the command, the coordinator, or the store in the command's process.
+fn what_is_not_there_ends_with_2(hone: &Hone) {
+    hone.write("other.db", &"no database ".repeat(100));
+    std::fs::create_dir(hone.path().join("folder")).expect("a folder");
+    for (command, words) in [
+        ("logs tiny/500", "no trial `tiny/500`"),
+        ("logs tiny/0", "they count from 1"),
+        ("show tiny/0", "they count from 1"),
+        ("why tiny/500", "no trial `tiny/500`"),
+        ("model export tiny/500", "no trial `tiny/500`"),
+        (
+            "model export tiny -o nowhere/net",
+            "there is no folder nowhere",
+        ),
+        (
+            "model eval tiny",
+            "hone model export tiny -o net.safetensors",
+        ),
+        (
+            "model eval n.safetensors",
+            "hone model export SWEEP -o n.safetensors",
+        ),
+        ("model eval folder", "folder is a folder"),
+        ("model eval other.db", "other.db is no network"),
+        ("model predict nothing x.png", "nothing is no file"),
+        ("admin verify --db none.db", "none.db: there is no database"),
+        ("admin verify --db other.db", "not an SQLite database"),
+        ("sweeps --db other.db", "not an SQLite database"),
+        ("run sweep.toml --db other.db", "not an SQLite database"),
+        (
+            "run sweep.toml --db nowhere/h.db",
+            "there is no folder nowhere",
+        ),
+        ("run sweep.toml --db folder", "it is a folder"),
+        (
+            "coordinator --listen 127.0.0.1:0 --db nowhere/h.db",
+            "there is no folder nowhere",
+        ),
+    ] {
+        let ended = hone.run(&command.split(' ').collect::<Vec<_>>());
+        assert_eq!(ended.code, Some(2), "{command}: {}", ended.err);
+        assert!(ended.err.contains(words), "{command}: {}", ended.err);
+    }
 }
 
 #[test]
@@ -92,7 +142,10 @@ fn orders_say_what_became_of_them() {
     assert_eq!(paused.code, Some(3), "{}", paused.err);
     for (arguments, words) in [
         (&["cancel", "6"][..], "tiny/6: cancelled"),
-        (&["retry", "tiny/6"], ": queued; tiny/6 again"),
+        (
+            &["retry", "tiny/6"],
+            ": queued; tiny/6 again, but no coordinator runs",
+        ),
         (&["resume"], "tiny: running, but no coordinator runs"),
         (&["pause", "tiny"], "tiny: paused"),
         (&["stop"], "tiny: stopped"),

@@ -7,7 +7,7 @@ use std::{
 
 use clap::Args;
 
-use crate::output::style::environment;
+use crate::{exit::wrong, output::style::environment};
 
 /// Where history is, and who takes orders.
 #[derive(Args, Clone, Debug)]
@@ -82,13 +82,14 @@ pub fn name_value(text: &str) -> Option<(&str, &str)> {
     (!name.is_empty() && !value.is_empty() && name.chars().all(word)).then_some((name, value))
 }
 
-/// Refuses a file to be made in a folder that is not there; `argument` is how it was named.
+/// Refuses a file that cannot be made: it is a folder, or would be in one that is not there; `argument` is how it was named.
 pub fn in_a_folder(argument: &str, file: &Path) -> anyhow::Result<()> {
-    match file.parent() {
+    let problem = match file.parent() {
+        _ if file.is_dir() => "it is a folder; name a file in it".to_owned(),
         Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
-            let (file, folder) = (file.display(), folder.display());
-            anyhow::bail!("{argument} {file}: there is no folder {folder}")
+            format!("there is no folder {}", folder.display())
         }
-        _ => Ok(()),
-    }
+        _ => return Ok(()),
+    };
+    Err(wrong(format!("{argument} {}: {problem}", file.display())))
 }

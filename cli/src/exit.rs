@@ -2,8 +2,13 @@
 
 use std::process::ExitCode;
 
+use hone_coordinator::{
+    StartError,
+    store::{OpenError, StoreError},
+};
+
 use crate::{
-    output::{out, style::Style},
+    output::{out, style::Style, told::short},
     sweep_file::source::SweepFileError,
 };
 
@@ -53,7 +58,7 @@ pub fn code(result: anyhow::Result<Exit>) -> ExitCode {
         if error.downcast_ref::<SweepFileError>().is_some() {
             out::note(format!("{error}"));
         } else {
-            out::note(format!("{label} {}", words(&error)));
+            out::note(format!("{label} {}", short(&words(&error))));
         }
         kind(&error)
     });
@@ -74,10 +79,26 @@ fn words(error: &anyhow::Error) -> String {
 }
 
 fn kind(error: &anyhow::Error) -> Exit {
-    let wrong = error.chain().any(|cause| {
-        cause.is::<WrongUse>()
-            || cause.is::<SweepFileError>()
-            || matches!(cause.downcast_ref(), Some(Refusal::Wrong(_)))
-    });
-    if wrong { Exit::Wrong } else { Exit::Failed }
+    if error.chain().any(asked_wrongly) {
+        Exit::Wrong
+    } else {
+        Exit::Failed
+    }
+}
+
+/// What was asked for is not there or is something else, whoever noticed it: this command, the coordinator, or the store in
+/// this process.
+fn asked_wrongly(cause: &(dyn std::error::Error + 'static)) -> bool {
+    let database = match cause.downcast_ref() {
+        Some(StartError::Open(error)) => Some(error),
+        _ => cause.downcast_ref(),
+    };
+    cause.is::<WrongUse>()
+        || cause.is::<SweepFileError>()
+        || matches!(cause.downcast_ref(), Some(Refusal::Wrong(_)))
+        || matches!(cause.downcast_ref(), Some(StoreError::NotFound { .. }))
+        || matches!(
+            database,
+            Some(OpenError::Missing { .. } | OpenError::Foreign { .. })
+        )
 }

@@ -4,7 +4,10 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::{output::numbers, sweep_file::names};
+use crate::{
+    output::{numbers, told::Told},
+    sweep_file::names,
+};
 
 /// One sweep in a listing.
 #[derive(Clone, Debug, Serialize)]
@@ -27,7 +30,7 @@ pub struct Sweep {
     /// Best mean of a point so far.
     pub best: Option<f64>,
     /// Why it ended; may be empty.
-    pub reason: String,
+    pub reason: Told,
     /// What `best` is.
     #[serde(skip)]
     pub metric: String,
@@ -129,7 +132,7 @@ pub struct Trial {
     /// Leases it has had.
     pub attempts: u32,
     /// Who has or had the last one; null before the first.
-    pub worker: Option<String>,
+    pub worker: Option<Told>,
     /// In epochs, over all attempts.
     pub seconds: f64,
     /// While it runs: since its worker was last heard; without a coordinator, since what it reported last.
@@ -148,7 +151,7 @@ pub struct Trial {
     pub retry_of: Option<u64>,
     /// Why it ended so; empty for a plain end.
     #[serde(skip)]
-    pub reason: String,
+    pub reason: Told,
 }
 
 impl Trial {
@@ -244,9 +247,9 @@ pub struct Detail {
     /// The round under way.
     pub round: u32,
     /// In words.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Told>,
     /// Why it failed or stopped.
-    pub reason: String,
+    pub reason: Told,
     /// Each (trial, epoch) once.
     pub epochs_trained: u64,
     /// As far as known.
@@ -262,7 +265,7 @@ pub struct Detail {
     /// Time in epochs, summed over all slots.
     pub slot_seconds: f64,
     /// What nothing runs for.
-    pub waiting_for: String,
+    pub waiting_for: Told,
     /// The check's result.
     pub check: Option<Value>,
     /// The recommended point so far.
@@ -350,7 +353,7 @@ pub struct Attempt {
     /// From 1.
     pub attempt: u32,
     /// Who had it.
-    pub worker: String,
+    pub worker: Told,
     /// `running finished lost released crashed`.
     pub state: String,
     /// Unix milliseconds.
@@ -358,7 +361,7 @@ pub struct Attempt {
     /// Unix milliseconds.
     pub ended_ms: Option<i64>,
     /// Why it ended so.
-    pub reason: String,
+    pub reason: Told,
 }
 
 /// Everything about one trial.
@@ -378,7 +381,7 @@ pub struct TrialDetail {
     /// The metric it is ranked by.
     pub metric: String,
     /// Why it ended so; empty for a plain end.
-    pub reason: String,
+    pub reason: Told,
     /// The trial that this one does again.
     pub retry_of: Option<u64>,
     /// Epoch by epoch.
@@ -436,15 +439,15 @@ pub struct Event {
     /// The attempt, if it is about one.
     pub attempt: Option<u32>,
     /// Who did it.
-    pub actor: String,
+    pub actor: Told,
     /// What.
-    pub event: String,
+    pub event: Told,
     /// State before.
     pub from: String,
     /// State after.
     pub to: String,
     /// Why.
-    pub reason: String,
+    pub reason: Told,
 }
 
 /// A line that a trial's worker wrote.

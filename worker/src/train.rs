@@ -31,7 +31,8 @@ pub(crate) fn lease(worker: &Arc<Worker>, lease: &Lease, next: &Arc<Next>) {
         attempt.direct(Directive::Release);
     }
     let outbox = Outbox::open(worker, &attempt);
-    let span = tracing::info_span!("trial", trial = %attempt.id, attempt = attempt.id.attempt);
+    // Of the highest level: a warning says which trial it is about, however little else is logged.
+    let span = tracing::error_span!("trial", trial = %attempt.id, attempt = attempt.id.attempt);
     span.in_scope(|| {
         logs::on_behalf_of(&attempt, || {
             let run = Run {

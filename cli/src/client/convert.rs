@@ -82,7 +82,7 @@ pub fn sweep(s: v1::SweepSummary) -> Sweep {
         points: s.points,
         trials: s.trials,
         best: s.best,
-        reason: s.reason,
+        reason: s.reason.into(),
         metric: s.metric,
         created_ms: s.created_ms,
         ended_ms: s.ended_ms,
@@ -140,14 +140,14 @@ pub fn trial(t: v1::TrialSummary) -> Trial {
         weights_hash: hex(&t.weights_hash),
         params: object(&t.params_json),
         attempts: t.attempts,
-        worker: (!t.worker.is_empty()).then_some(t.worker),
+        worker: (!t.worker.is_empty()).then(|| t.worker.into()),
         seconds: t.seconds,
         last_heard_seconds: t.last_heard_ms.map(seconds),
         silent: t.silent,
         kind,
         to_epoch: t.to_epoch,
         retry_of: t.retry_of,
-        reason: t.reason,
+        reason: t.reason.into(),
     }
 }
 
@@ -232,8 +232,8 @@ pub fn detail(d: v1::SweepDetail) -> Detail {
         },
         round: under_way(&d.rounds).unwrap_or(d.round),
         rounds: d.rounds.into_iter().map(round).collect(),
-        warnings: d.warnings,
-        reason: d.reason,
+        warnings: d.warnings.into_iter().map(Into::into).collect(),
+        reason: d.reason.into(),
         epochs_trained: d.epochs_trained,
         epochs_planned: d.epochs_planned,
         trials_planned: d.trials_planned,
@@ -241,7 +241,7 @@ pub fn detail(d: v1::SweepDetail) -> Detail {
         wall_seconds,
         trained_seconds: d.trained_ms.map(seconds),
         slot_seconds: d.training_seconds,
-        waiting_for: d.waiting_for,
+        waiting_for: d.waiting_for.into(),
         check: json(&d.check_json),
         best: d.best.map(best),
     }
@@ -324,11 +324,11 @@ fn curve_point(c: v1::CurvePoint) -> CurvePoint {
 fn attempt(a: v1::Attempt) -> Attempt {
     Attempt {
         attempt: a.attempt,
-        worker: a.worker,
+        worker: a.worker.into(),
         state: a.state,
         started_ms: a.started_ms,
         ended_ms: a.ended_ms,
-        reason: a.reason,
+        reason: a.reason.into(),
     }
 }
 
@@ -339,11 +339,11 @@ pub fn event(e: v1::Event) -> Event {
         at_ms: e.at_ms,
         trial: e.trial,
         attempt: e.attempt,
-        actor: e.actor,
-        event: e.event,
+        actor: e.actor.into(),
+        event: e.event.into(),
         from: e.from_state,
         to: e.to_state,
-        reason: e.reason,
+        reason: e.reason.into(),
     }
 }
 

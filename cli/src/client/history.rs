@@ -1,11 +1,15 @@
 //! Reading: the same questions to a coordinator over the network, and in process to a database file or a coordinator.
 
+use anyhow::bail;
 use hone_proto::v1::{self, history_client::HistoryClient, history_server::History as Service};
 use tokio_stream::{Stream, StreamExt};
 use tonic::{Request, Status, transport::Channel};
 
 use super::{Rows, TrialName, convert, failure};
-use crate::view::{Best, Detail, Event, LogLine, Recorded, Sweep, Trial, TrialDetail};
+use crate::{
+    exit::wrong,
+    view::{Best, Detail, Event, LogLine, Recorded, Sweep, Trial, TrialDetail},
+};
 
 /// Where history is read.
 #[derive(Clone, Debug)]
@@ -180,13 +184,24 @@ impl History {
         Ok(convert::hex(&ask!(self, get_sweep, request).data_hash))
     }
 
-    /// Its recommended point.
-    pub async fn best(&self, sweep: &str) -> anyhow::Result<Best> {
-        let request = v1::GetSweepRequest {
-            sweep: sweep.to_owned(),
-            ..Default::default()
-        };
-        Ok(convert::best(ask!(self, get_best, request)))
+    /// A sweep with its recommended point. Before there is one it is asked for too early; a sweep that has ended without has failed.
+    pub async fn best(&self, sweep: &str) -> anyhow::Result<(Detail, Best)> {
+        let detail = self.sweep(sweep).await?;
+        let Sweep { sweep, state, .. } = &detail.summary;
+        match &detail.best {
+            Some(best) => {
+                let best = best.clone();
+                Ok((detail, best))
+            }
+            None if detail.summary.ended() => {
+                let why = match &*detail.reason {
+                    "" => String::new(),
+                    _ => format!(": {}", detail.reason),
+                };
+                bail!("{sweep} has {state}, and none of its trials has a value{why}")
+            }
+            None => Err(wrong(format!("{sweep} has no trial with a value yet"))),
+        }
     }
 
     /// Trials of a sweep.

@@ -12,7 +12,10 @@ use hone_proto::v1::{self, sweeps_client::SweepsClient};
 use tokio_stream::Stream;
 use tonic::{Code, Status, transport::Channel};
 
-use crate::{exit::Refusal, local::data::DataHere};
+use crate::{
+    exit::{Refusal, wrong},
+    local::data::DataHere,
+};
 pub use connect::{address, connect, orders, running};
 pub use convert::parse_trial_state;
 pub use history::{History, Sort, TrialQuery, collect};
@@ -37,6 +40,9 @@ impl std::str::FromStr for TrialName {
         let trial = number.parse().map_err(|_| {
             format!("{text:?} names no trial: write SWEEP/17, or 17 for the latest sweep")
         })?;
+        if trial == 0 {
+            return Err(format!("{text:?} names no trial: they count from 1"));
+        }
         Ok(TrialName {
             sweep: sweep.to_owned(),
             trial,
@@ -51,6 +57,16 @@ impl std::fmt::Display for TrialName {
 }
 
 impl TrialName {
+    /// The trial that a text names; `None`: it is a sweep's name, or the latest sweep's for an empty one.
+    pub fn unless_sweep(text: &str) -> anyhow::Result<Option<TrialName>> {
+        let number = !text.is_empty() && text.bytes().all(|c| c.is_ascii_digit());
+        if number || text.contains('/') {
+            text.parse().map(Some).map_err(wrong)
+        } else {
+            Ok(None)
+        }
+    }
+
     fn id(&self) -> v1::TrialId {
         v1::TrialId {
             sweep: self.sweep.clone(),

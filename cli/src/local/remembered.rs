@@ -3,13 +3,13 @@
 
 use std::{
     fs::{self, File},
-    io::{Read, Write},
+    io::{Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize};
 
-use crate::output::style::environment;
+use crate::output::{out, style::environment};
 
 /// Lines beyond this are forgotten, the oldest first.
 const MOST: usize = 4096;
@@ -43,6 +43,15 @@ impl Remembered {
 
     fn read_from(file: Option<PathBuf>) -> Self {
         let mut text = Vec::new();
+        // What is no file, such as a pipe, would be waited for without end.
+        let is_file = |path: &PathBuf| path.is_file() || fs::symlink_metadata(path).is_err();
+        if let Some(other) = file.as_ref().filter(|path| !is_file(path)) {
+            let other = other.display();
+            out::note(format!(
+                "{other} is no file: nothing is remembered of where data sets lie"
+            ));
+            return Self::default();
+        }
         if let Some(file) = file.as_ref().and_then(|path| File::open(path).ok()) {
             // What cannot be read is not remembered: that costs a hint, and no sweep.
             let _ = file.take(MOST_BYTES).read_to_end(&mut text);
@@ -98,13 +107,22 @@ impl Remembered {
     }
 }
 
-/// One write, so that two commands at once leave two whole lines.
+/// One write, so that two commands at once leave two whole lines. A last line that was torn keeps to itself.
 fn append(file: &Path, new: &[Sighting]) -> anyhow::Result<()> {
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder)?;
     }
-    let mut to = File::options().create(true).append(true).open(file)?;
-    Ok(to.write_all(lines(new)?.as_bytes())?)
+    let mut to = File::options()
+        .create(true)
+        .append(true)
+        .read(true)
+        .open(file)?;
+    let mut last = [b'\n'];
+    if to.seek(SeekFrom::End(-1)).is_ok() {
+        to.read_exact(&mut last)?;
+    }
+    let torn = if last == *b"\n" { "" } else { "\n" };
+    Ok(to.write_all((torn.to_owned() + &lines(new)?).as_bytes())?)
 }
 
 fn rewrite(file: &Path, all: &[Sighting]) -> anyhow::Result<()> {
@@ -166,6 +184,24 @@ mod tests {
         );
         fs::remove_dir(&place).expect("removed");
         assert_eq!(next.folder_of(&seen("a", &place, 1).hash), None);
+    }
+
+    #[test]
+    fn a_torn_line_takes_no_other_with_it() {
+        let home = tempfile::tempdir().expect("a folder");
+        let (file, place) = (home.path().join("data.jsonl"), home.path());
+        let at = place.display().to_string();
+        for torn in ["", "{\"file\":\"a\",\"pla", "no line of ours\n"] {
+            fs::write(&file, torn).expect("written");
+            Remembered::read_from(Some(file.clone())).note(seen("a", place, 1));
+            Remembered::read_from(Some(file.clone())).note(seen("a", place, 2));
+            let next = Remembered::read_from(Some(file.clone()));
+            assert_eq!(next.hashes("a", &at), [[1; 32], [2; 32]], "{torn:?}");
+        }
+        // A folder, or a pipe, is nothing to read or write.
+        let mut none = Remembered::read_from(Some(place.to_owned()));
+        none.note(seen("a", place, 1));
+        assert_eq!(none.sightings, []);
     }
 
     #[test]

@@ -21,8 +21,12 @@ pub fn init(level: &str) {
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(Style::stderr().color)
-        .with_target(false)
-        .with_filter(filter);
+        .with_target(false);
+    // Warnings alone stand among what a command says itself.
+    let lines = match level {
+        "warn" => lines.without_time().with_filter(filter).boxed(),
+        _ => lines.with_filter(filter).boxed(),
+    };
     // A second start is a no-op: the first one's lines go on.
     let _ = tracing_subscriber::registry()
         .with(lines)

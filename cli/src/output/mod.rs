@@ -11,4 +11,5 @@ pub mod progress;
 pub mod report;
 pub mod style;
 pub mod table;
+pub mod told;
 pub mod totals;

@@ -11,6 +11,7 @@ use super::{
     picture,
     style::Style,
     table::cut,
+    told::{Told, harmless},
 };
 use crate::view::{Detail, Hyper, Round, Trial};
 
@@ -29,7 +30,7 @@ pub struct Progress {
     best: Option<f64>,
     rounds: usize,
     /// What the sweep waits for, since when, and whether that was said.
-    waiting: (String, f64, bool),
+    waiting: (Told, f64, bool),
     warned: usize,
 }
 
@@ -52,7 +53,7 @@ impl Progress {
             before: 0,
             best: None,
             rounds: 0,
-            waiting: (String::new(), 0.0, false),
+            waiting: (Told::default(), 0.0, false),
             warned: 0,
         }
     }
@@ -70,7 +71,7 @@ impl Progress {
     /// A line that stays.
     pub fn say(&self, text: impl std::fmt::Display) {
         match &self.live {
-            Some(bar) => bar.println(text.to_string()),
+            Some(bar) => bar.println(harmless(&text.to_string(), self.style.color)),
             None => out::note(text),
         }
     }
@@ -101,12 +102,13 @@ impl Progress {
         }
         self.changes(detail, seconds);
         if let Some(bar) = &self.live {
-            bar.set_message(picture::draw(detail, running, seconds, before, self.style));
+            let picture = picture::draw(detail, running, seconds, before, self.style);
+            bar.set_message(harmless(&picture, self.style.color).into_owned());
         }
     }
 
     fn trial(&mut self, detail: &Detail, trial: &Trial) {
-        let done = self.before + self.shown.len() as u64 - 1;
+        let done = self.before + self.shown.len() as u64;
         if self.live.is_none() {
             out::note(lecture_line(detail, trial, done));
             return;
@@ -164,8 +166,11 @@ fn round_line(round: &Round, detail: &Detail, style: Style) -> String {
         None => numbers::plural(round.points, "point"),
     };
     let rungs: Vec<String> = round.rungs.iter().map(u32::to_string).collect();
-    let epochs = rungs.join(if style.unicode { " → " } else { " -> " });
-    let mut line = style.bold(format!("round {}  {what}, {epochs} epochs", round.round));
+    let epochs = match round.rungs[..] {
+        [only] => numbers::plural(u64::from(only), "epoch"),
+        _ => rungs.join(if style.unicode { " → " } else { " -> " }) + " epochs",
+    };
+    let mut line = style.bold(format!("round {}  {what}, {epochs}", round.round));
     for axis in &round.axes {
         let short = detail
             .space
@@ -186,7 +191,7 @@ fn round_line(round: &Round, detail: &Detail, style: Style) -> String {
     line
 }
 
-/// `val_acc: 0.527000, lr: 5.340517e-04, reg: 4.097824e-01, (0 / 100)`, with this sweep's names.
+/// `val_acc: 0.527000, lr: 5.340517e-04, reg: 4.097824e-01, (1 / 100)`, with this sweep's names.
 pub fn lecture_line(detail: &Detail, trial: &Trial, done: u64) -> String {
     let metric = detail.summary.metric.replace("accuracy", "acc");
     let value = match (trial.state, trial.objective) {

@@ -7,6 +7,7 @@ use super::{
     params::short_value,
     style::Style,
     table::{Align, Table},
+    told::Told,
     totals,
 };
 use crate::view::{Best, Detail, Hyper, Point, Trial};
@@ -34,7 +35,7 @@ pub fn render(detail: &Detail, top: &[Trial], style: Style) -> String {
         section(&mut out, "top trials", style);
         out.push_str(&trials(&detail.space, &ranked, style, 2, true));
         if let Some(best) = &detail.best
-            && let Some(why) = not_the_first(detail, best, &ranked[0])
+            && let Some(why) = not_the_first(detail.maximize, best, &ranked[0])
         {
             out.push_str(&format!("  {}\n", style.dim(why)));
         }
@@ -71,16 +72,16 @@ fn headline(detail: &Detail, style: Style) -> String {
     let state = style.state_but(detail.summary.state, detail.summary.but());
     // That the plan is done needs no words; what it lacks all the same does.
     let reason = match detail.reason.strip_prefix("the plan is done") {
-        Some(lacks) => lacks.trim_start_matches("; "),
-        None => &detail.reason,
+        Some(lacks) => Told::from(lacks.trim_start_matches("; ").to_owned()),
+        None => detail.reason.clone(),
     };
-    let reason = match reason {
+    let reason = match &*reason {
         "" => String::new(),
-        reason => format!(": {reason}"),
+        _ => format!(": {reason}"),
     };
-    let waits = match detail.waiting_for.as_str() {
+    let waits = match &*detail.waiting_for {
         "" => String::new(),
-        why => format!("  {} {why}\n", style.yellow("!")),
+        _ => format!("  {} {}\n", style.yellow("!"), detail.waiting_for),
     };
     format!("{name} {state}{reason}\n{waits}")
 }
@@ -120,16 +121,17 @@ pub fn ties(best: &Best) -> Option<String> {
         0 => String::new(),
         more => format!("; {more} more"),
     };
-    Some(format!(
-        "cannot be told from it (95 %): {}{more}",
-        shown.join("; ")
-    ))
+    let cannot = match best.half_width {
+        Some(_) => "cannot be told from it (95 %)",
+        None => "one training cannot tell it from",
+    };
+    Some(format!("{cannot}: {}{more}", shown.join("; ")))
 }
 
 /// Why the best trial is not what is recommended, where it looks better.
-fn not_the_first(detail: &Detail, best: &Best, first: &Trial) -> Option<String> {
+fn not_the_first(maximize: bool, best: &Best, first: &Trial) -> Option<String> {
     let value = first.objective?;
-    let looks_better = if detail.maximize {
+    let looks_better = if maximize {
         value > best.objective
     } else {
         value < best.objective
@@ -145,13 +147,29 @@ fn not_the_first(detail: &Detail, best: &Best, first: &Trial) -> Option<String> 
             best.trials.len()
         ));
     }
+    let single = best.trials.len() == 1;
+    if matches!(first.state, "queued" | "running" | "waiting") {
+        let (epoch, to) = (first.epoch, first.to_epoch);
+        return Some(format!(
+            "trial {}'s {shown} is not its last word: epoch {epoch} of {to}",
+            first.trial
+        ));
+    }
+    if single && first.epoch == best.epochs {
+        return (first.round != best.round).then(|| {
+            format!(
+                "trial {}'s {shown} is of round {}; what is recommended is the best of round {}",
+                first.trial, first.round, best.round
+            )
+        });
+    }
     let epochs = numbers::plural(u64::from(first.epoch), "epoch");
     Some(format!(
         "trial {}'s {shown} is one training of {epochs}; what is recommended goes by {}",
         first.trial,
-        match best.trials.len() {
-            1 => trainings(best),
-            _ => format!("the mean over {}", trainings(best)),
+        match single {
+            true => trainings(best),
+            false => format!("the mean over {}", trainings(best)),
         }
     ))
 }
@@ -288,6 +306,87 @@ fn warnings(detail: &Detail, style: Style) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn best(round: u32, objective: f64) -> Best {
+        Best {
+            sweep: "own".into(),
+            point: 0,
+            round,
+            objective,
+            metric: "val_accuracy".into(),
+            spread: None,
+            half_width: None,
+            repeats: 1,
+            trials: vec![9],
+            params: Map::new(),
+            epochs: 3,
+            test_accuracy: None,
+            tied: Vec::new(),
+        }
+    }
+
+    fn trial(state: &'static str, epoch: u32) -> Trial {
+        Trial {
+            sweep: "own".into(),
+            trial: 4,
+            point: 1,
+            round: 1,
+            repeat: 0,
+            fold: 0,
+            state,
+            objective: Some(0.8),
+            epoch,
+            weights_hash: None,
+            params: Map::new(),
+            attempts: 1,
+            worker: None,
+            seconds: 0.0,
+            last_heard_seconds: None,
+            silent: false,
+            kind: "search",
+            to_epoch: 3,
+            retry_of: None,
+            reason: Told::default(),
+        }
+    }
+
+    #[test]
+    fn a_better_first_row_is_explained_by_what_differs() {
+        let said = |round, of: &Trial| not_the_first(true, &best(round, 0.7), of);
+        assert_eq!(said(1, &trial("completed", 3)), None);
+        for (round, of, words) in [
+            (
+                1,
+                trial("running", 2),
+                "trial 4's 0.8000 is not its last word: epoch 2 of 3",
+            ),
+            (
+                2,
+                trial("completed", 3),
+                "trial 4's 0.8000 is of round 1; what is recommended is the best of round 2",
+            ),
+            (
+                2,
+                trial("pruned", 1),
+                "trial 4's 0.8000 is one training of 1 epoch; what is recommended goes by 1 trial of 3 epochs",
+            ),
+        ] {
+            assert_eq!(said(round, &of).as_deref(), Some(words));
+        }
+    }
+
+    #[test]
+    fn a_tie_after_one_training_has_no_confidence() {
+        let mut best = best(1, 0.7);
+        best.tied = vec![Point { round: 1, point: 2 }];
+        let of = |best: &Best| ties(best).expect("a tie");
+        assert_eq!(
+            of(&best),
+            "one training cannot tell it from: round 1, point 2"
+        );
+        best.half_width = Some(0.1);
+        assert_eq!(of(&best), "cannot be told from it (95 %): round 1, point 2");
+    }
 
     #[test]
     fn many_trials_are_listed_in_runs() {

@@ -43,7 +43,7 @@ impl Table {
 
     fn push(&mut self, name: &str, align: Align) {
         self.columns.push(Column {
-            name: name.to_owned(),
+            name: one_line(name),
             align,
             spare: false,
         });
@@ -58,7 +58,8 @@ impl Table {
 
     /// One more row.
     pub fn row(&mut self, cells: Vec<String>) {
-        self.rows.push(cells);
+        self.rows
+            .push(cells.iter().map(|cell| one_line(cell)).collect());
     }
 
     /// As text, two spaces between columns, indented. On a terminal that is too narrow, names are broken at `_` and `.`, spare
@@ -106,6 +107,11 @@ impl Table {
         }
         line
     }
+}
+
+/// A program may name its metrics as it likes, and a row is a line.
+fn one_line(text: &str) -> String {
+    text.replace('\n', " ")
 }
 
 /// Which columns are shown, and how wide.

@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use hone_worker::data::DataSet;
 use serde_json::Value;
 
-pub use cnn::set;
+pub use cnn::{get, set};
 pub use definition::{arithmetic, definition, definition_of_epochs};
 use domain::Domain;
 pub use hone_worker::data::KNOWN_SETS;

@@ -240,7 +240,11 @@ fn folder_name(source: &str, folder: &Path) -> String {
     match plain_name(source).as_str() {
         "" | ".." => {
             let last = folder.file_name().unwrap_or_default();
-            plain_name(&format!("{}/", last.to_string_lossy()))
+            match plain_name(&format!("{}/", last.to_string_lossy())) {
+                // The root of the file system has no name.
+                name if name.is_empty() => "root".to_owned(),
+                name => name,
+            }
         }
         name => name.to_owned(),
     }

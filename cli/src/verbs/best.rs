@@ -23,13 +23,12 @@ pub struct Args {
 /// Runs `hone best`.
 pub async fn run(args: Args) -> anyhow::Result<Exit> {
     let history = client::connect(&args.place).await?;
-    let best = history.best(&args.sweep).await?;
+    let (detail, best) = history.best(&args.sweep).await?;
     if args.json {
         out::json(&best)?;
         return Ok(Exit::Done);
     }
     let style = Style::stdout();
-    let detail = history.sweep(&best.sweep).await?;
     let mut text = format!(
         "{}  {}\n",
         style.bold(&best.sweep),

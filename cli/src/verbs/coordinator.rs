@@ -7,7 +7,7 @@ use hone_coordinator::{Config, Coordinator, Timing};
 use tokio::net::TcpListener;
 
 use crate::{
-    args::duration,
+    args::{duration, in_a_folder},
     exit::{Exit, wrong},
     local::signals::Interrupts,
     output::{log, out},
@@ -57,6 +57,7 @@ impl TimingArgs {
 pub async fn run(args: Args) -> anyhow::Result<Exit> {
     log::init("info");
     let timing = args.timing.timing()?;
+    in_a_folder("--db", &args.db)?;
     let address = resolve(&args.listen).await?;
     if !address.ip().is_loopback() && !args.insecure {
         return Err(wrong(format!(

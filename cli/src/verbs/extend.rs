@@ -2,6 +2,7 @@
 
 use hone_coordinator::search::Budget;
 
+use super::orders::UNSERVED;
 use crate::{args::Place, client, exit::Exit, output::out, sweep_file::search::parse_budget};
 
 /// Arguments of `hone extend`.
@@ -20,9 +21,10 @@ pub struct Args {
 /// Runs `hone extend`.
 pub async fn run(args: Args) -> anyhow::Result<Exit> {
     let mut orders = client::orders(&args.place).await?;
+    let next = if orders.is_served() { "" } else { UNSERVED };
     let taken = orders.sweeps.extend(&args.sweep, args.by).await;
     orders.done().await;
     let (sweep, state) = taken?;
-    out::note(format!("{sweep}: {state}"));
+    out::note(format!("{sweep}: {state}{next}"));
     Ok(Exit::Done)
 }

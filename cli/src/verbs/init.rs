@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use hone_worker::data::{Inventory, SizeCount, survey};
+use hone_worker::data::{Inventory, MAX_SIDE, SizeCount, survey};
 
 use crate::{
     exit::{Exit, wrong},
@@ -29,6 +29,8 @@ struct Start {
     name: String,
     about: String,
     validation: &'static str,
+    /// It has a test part.
+    tested: bool,
     size: String,
     augment: &'static str,
     conv: &'static str,
@@ -43,6 +45,7 @@ fn start(data: &str) -> anyhow::Result<Start> {
         name: data.to_owned(),
         about: String::new(),
         validation: "5000",
+        tested: true,
         size: String::new(),
         augment: "",
         conv: "[{ filters = 16, pool = 2 }, { filters = { choice = [16, 32, 64] }, pool = 2 }]",
@@ -108,11 +111,13 @@ fn folder_start(folder: &str, base: Start) -> anyhow::Result<Start> {
     };
     let given = found.parts.iter().any(|part| part.name == "validation");
     let (smaller_side, size) = size(&found);
-    let augment = "augment = { flip = true, shift = 2 }   # on training images only\n";
+    let augment = "augment = { flip = true, shift = 2 }   # on training images only; take flip out where left and right mean something, \
+                   as in digits and letters\n";
     Ok(Start {
         name,
         about: about(&found),
         validation: if given { "" } else { "0.2" },
+        tested: found.parts.iter().any(|part| part.name == "test"),
         size,
         augment: if smaller_side > 2 { augment } else { "" },
         conv: if smaller_side < 4 { "[]" } else { base.conv },
@@ -137,12 +142,13 @@ fn size(found: &Inventory) -> (usize, String) {
     let [height, width, _] = found.shape;
     if height > 0 {
         let [small_height, small_width] = shrunk(height, width);
+        let size = format!("size = [{small_height}, {small_width}]          #");
         let line = if (small_height, small_width) == (height, width) {
             String::new()
+        } else if height.max(width) > MAX_SIDE as usize {
+            format!("{size} a net takes at most {MAX_SIDE} pixels a side: this resizes them\n")
         } else {
-            format!(
-                "# size = [{small_height}, {small_width}]          # large images train slowly: this would resize them\n"
-            )
+            format!("# {size} large images train slowly: this would resize them\n")
         };
         return (height.min(width), line);
     }
@@ -186,10 +192,15 @@ pub fn start_file(data: &str) -> anyhow::Result<String> {
     let source = toml::Value::String(data.to_owned());
     let flat = data == "xor";
     let preprocess = if flat { "none" } else { "mean-image" };
+    let test = if s.tested {
+        "; the test part waits until the end"
+    } else {
+        ""
+    };
     let validation = match s.validation {
         "" => "# no `validation`: the folder brings its own validation part\n".to_owned(),
         held => format!(
-            "validation = {held:<15}  # so many training images are held out to compare nets (below 1: a share); the test part waits until the end\n"
+            "validation = {held:<15}  # so many training images are held out to compare nets (below 1: a share){test}\n"
         ),
     };
     Ok(format!(

@@ -182,7 +182,7 @@ async fn watch(history: History, sweep: String, how: How, json: bool) -> anyhow:
         }
     };
     follower.progress().end();
-    finish(&follower, state, json).await
+    finish(&follower, state, json, "the same command").await
 }
 
 /// A coordinator that is away may come back, and workers train on meanwhile.
@@ -190,8 +190,13 @@ fn is_away(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(Refusal::Away(_)))
 }
 
-/// Prints what a sweep that has come to rest has to say.
-pub async fn finish(follower: &Follower, state: &str, json: bool) -> anyhow::Result<Exit> {
+/// Prints what a sweep that has come to rest has to say; `next`: what goes on with one that was interrupted.
+pub async fn finish(
+    follower: &Follower,
+    state: &str,
+    json: bool,
+    next: &str,
+) -> anyhow::Result<Exit> {
     if json {
         out::json(&follower.json().await?)?;
         out::note(follower.report(Style::stderr()).await?);
@@ -202,7 +207,7 @@ pub async fn finish(follower: &Follower, state: &str, json: bool) -> anyhow::Res
         "failed" => Exit::Failed,
         "completed" | "stopped" => Exit::Done,
         _ => {
-            out::note("the same command goes on");
+            out::note(format!("{next} goes on"));
             Exit::Interrupted
         }
     })

@@ -25,7 +25,8 @@ pub struct Args {
 /// Runs `hone logs`.
 pub async fn run(args: Args) -> anyhow::Result<Exit> {
     let history = client::connect(&args.place).await?;
-    let mut lines = history.logs(&history.full_name(&args.trial).await?).await?;
+    let name = history.full_name(&args.trial).await?;
+    let mut lines = history.logs(&name).await?;
     let mut attempt = 0;
     let mut none = true;
     while let Some(row) = lines.next().await {
@@ -46,6 +47,8 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
         out::print(&format!("{}\n", row.line))?;
     }
     if none {
+        // Nothing is written of a trial that is not there, either.
+        history.trial(&name).await?;
         out::note("nothing was written about this trial");
     }
     Ok(Exit::Done)

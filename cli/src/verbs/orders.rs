@@ -6,7 +6,7 @@ use crate::{
     args::Place,
     client::{self, History, Order, TrialName, TrialOrder, TrialQuery},
     exit::Exit,
-    output::{numbers, out},
+    output::{numbers, out, told::Told},
     view::Trial,
 };
 
@@ -30,6 +30,9 @@ pub struct TrialArgs {
     place: Place,
 }
 
+/// What is said of something that is to be trained, where the order's own coordinator was the only one.
+pub const UNSERVED: &str = ", but no coordinator runs: give `hone run` its file again, or start `hone coordinator` and `hone worker`";
+
 /// Tells a sweep to do something.
 pub async fn sweep(order: Order, args: SweepArgs) -> anyhow::Result<Exit> {
     let mut orders = client::orders(&args.place).await?;
@@ -46,10 +49,7 @@ pub async fn sweep(order: Order, args: SweepArgs) -> anyhow::Result<Exit> {
         (Order::Pause | Order::Stop, "paused" | "stopping") => {
             format!("{sweep}: {state}{}", to_come(order, &running, served))
         }
-        (Order::Resume, state) if !served => format!(
-            "{sweep}: {state}, but no coordinator runs: give `hone run` its file again, or start `hone coordinator` and \
-             `hone worker`"
-        ),
+        (Order::Resume, state) if !served => format!("{sweep}: {state}{UNSERVED}"),
         (_, state) => format!("{sweep}: {state}"),
     });
     Ok(Exit::Done)
@@ -91,7 +91,10 @@ fn to_come(order: Order, running: &[Trial], served: bool) -> String {
         words.push_str(&format!(
             "; trial {} ends with its lease, {} was {}",
             trial.trial,
-            trial.worker.as_deref().unwrap_or("its worker"),
+            trial
+                .worker
+                .as_ref()
+                .map_or("its worker".to_owned(), Told::to_string),
             trial.but().unwrap_or_default()
         ));
     }
@@ -101,13 +104,14 @@ fn to_come(order: Order, running: &[Trial], served: bool) -> String {
 /// Does something to a trial.
 pub async fn trial(order: TrialOrder, args: TrialArgs) -> anyhow::Result<Exit> {
     let mut orders = client::orders(&args.place).await?;
+    let next = if orders.is_served() { "" } else { UNSERVED };
     let taken = orders.order(order, &args.trial).await;
     orders.done().await;
     let (asked, (trial, state)) = taken?;
     out::note(match (order, state) {
         (TrialOrder::Cancel, "running") => format!("{trial}: ends at its next epoch"),
         (TrialOrder::Cancel, state) => format!("{trial}: {state}"),
-        (TrialOrder::Retry, state) => format!("{trial}: {state}; {asked} again"),
+        (TrialOrder::Retry, state) => format!("{trial}: {state}; {asked} again{next}"),
     });
     Ok(Exit::Done)
 }

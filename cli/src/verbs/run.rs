@@ -125,7 +125,7 @@ async fn sweep(
     if launched.how == How::Ended {
         let detail = follower.look_quietly().await?;
         out::note(launch::ended(&detail));
-        return launch::finish(&follower, detail.summary.state, args.json).await;
+        return launch::finish(&follower, detail.summary.state, args.json, next(args)).await;
     }
     if launched.how != How::Started {
         follower.skip_past().await?;
@@ -161,7 +161,16 @@ async fn sweep(
             .await?;
     }
     follower.progress().end();
-    launch::finish(&follower, state?, args.json).await
+    launch::finish(&follower, state?, args.json, next(args)).await
+}
+
+/// What goes on with a sweep that was interrupted: with `--again` it would begin once more.
+fn next(args: &Args) -> &'static str {
+    if args.again {
+        "the same command without --again"
+    } else {
+        "the same command"
+    }
 }
 
 fn tell(launched: &Launched) {
@@ -222,7 +231,7 @@ async fn watch(
         }
     };
     tokio::pin!(limit);
-    loop {
+    let again = loop {
         tokio::select! {
             _ = tick.tick() => {
                 let detail = follower.look().await?;
@@ -234,25 +243,26 @@ async fn watch(
                 workers.tend().await?;
             }
             Some(line) = said.recv() => follower.progress().say(line),
-            _ = interrupts.recv() => break,
+            _ = interrupts.recv() => break "once more Ctrl-C",
             () = &mut limit => {
                 follower.progress().say("the time given with --max-time is over");
-                break;
+                break "Ctrl-C";
             }
         }
-    }
+    };
     order(sweeps, Order::Pause, follower).await?;
     let doing = match follower.look_quietly().await?.summary.state {
         "paused" => "pausing",
         other => other,
     };
     follower.progress().say(format!(
-        "{doing}: workers hand back what they train; once more Ctrl-C ends at once"
+        "{doing}: workers hand back what they train; {again} ends at once"
     ));
     workers.drain();
     tokio::select! {
         () = workers.join(DRAIN) => {}
         _ = interrupts.recv() => workers.kill().await,
     }
-    Ok(follower.look_quietly().await?.summary.state)
+    // Some of what was trained ended meanwhile.
+    Ok(follower.look().await?.summary.state)
 }

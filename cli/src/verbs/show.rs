@@ -7,7 +7,12 @@ use crate::{
     client::{self, History, Sort, TrialName, TrialQuery},
     exit::Exit,
     local::preflight,
-    output::{curve, numbers, out, report, style::Style, totals},
+    output::{
+        curve, numbers, out, report,
+        style::Style,
+        told::{Told, short},
+        totals,
+    },
     view::TrialDetail,
 };
 
@@ -31,9 +36,9 @@ pub struct Args {
 /// Runs `hone show`.
 pub async fn run(args: Args) -> anyhow::Result<Exit> {
     let history = client::connect(&args.place).await?;
-    match args.of.parse::<TrialName>() {
-        Ok(name) => show_trial(&history, &name, args.json).await,
-        Err(_) => show_sweep(&history, &args.of, args.json).await,
+    match TrialName::unless_sweep(&args.of)? {
+        Some(name) => show_trial(&history, &name, args.json).await,
+        None => show_sweep(&history, &args.of, args.json).await,
     }
 }
 
@@ -106,7 +111,12 @@ async fn show_trial(history: &History, name: &TrialName, as_json: bool) -> anyho
     }
     text.push_str(&diagnosis(&trial, style));
     if let Some(result) = &trial.result {
-        text.push_str(&format!("\n{}\n  {result}\n", style.bold("result")));
+        let result = result.to_string();
+        text.push_str(&format!(
+            "\n{}\n  {}\n",
+            style.bold("result"),
+            short(&result)
+        ));
     }
     text.push_str(&leases(&trial, style));
     out::print(&text)?;
@@ -190,17 +200,18 @@ fn diagnosis(trial: &TrialDetail, style: Style) -> String {
     let one = std::slice::from_ref(diagnosis);
     for finding in diagnosis.as_array().map_or(one, Vec::as_slice) {
         let field = |key| finding.get(key).and_then(Value::as_str);
+        let told = |key| field(key).map(|words| Told::from(words.to_owned()));
         let Some(state) = field("state") else {
-            text.push_str(&format!("  {finding}\n"));
+            text.push_str(&format!("  {}\n", short(&finding.to_string())));
             continue;
         };
         let name = match state {
             "healthy" => style.green(state),
-            sick => style.yellow(sick.replace('-', " ")),
+            sick => style.yellow(short(&sick.replace(['-', '\n'], " "))),
         };
-        let evidence = field("evidence").map(|e| format!(": {e}"));
+        let evidence = told("evidence").map(|e| format!(": {e}"));
         text.push_str(&format!("  {name}{}\n", evidence.unwrap_or_default()));
-        if let Some(advice) = field("advice").filter(|_| state != "healthy") {
+        if let Some(advice) = told("advice").filter(|_| state != "healthy") {
             text.push_str(&format!("    try: {advice}\n"));
         }
     }

@@ -81,7 +81,8 @@ fn why(sweep: &Sweep) -> String {
     if sweep.state != "failed" {
         return String::new();
     }
-    let mut words: String = sweep.reason.chars().take(MOST).collect();
+    let line = sweep.reason.lines().next().unwrap_or_default();
+    let mut words: String = line.chars().take(MOST).collect();
     if words.len() < sweep.reason.len() {
         words.push('…');
     }

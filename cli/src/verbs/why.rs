@@ -30,8 +30,7 @@ pub struct Args {
 /// Runs `hone why`.
 pub async fn run(args: Args) -> anyhow::Result<Exit> {
     let history = client::connect(&args.place).await?;
-    let name: Option<TrialName> = args.of.parse().ok();
-    let (sweep, trial) = match name {
+    let (sweep, trial) = match TrialName::unless_sweep(&args.of)? {
         Some(name) => (name.sweep, Some(name.trial)),
         None => (args.of, None),
     };
@@ -69,7 +68,12 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     if let (Some(queued), Some(start)) = (queued, first) {
         out::print(&queued.line(start, style))?;
     }
-    if first.is_none() && !args.json {
+    if first.is_none() {
+        if let Some(trial) = trial {
+            let sweep = sweep.clone();
+            // Nothing happens to a trial that is not there, either.
+            history.trial(&TrialName { sweep, trial }).await?;
+        }
         out::note("nothing has happened yet");
     }
     if !args.json {
@@ -148,12 +152,12 @@ fn line(event: &Event, start: i64, who: Option<String>, style: Style) -> String 
     let after = numbers::duration((event.at_ms - start) as f64 / 1e3);
     let arrow = if style.unicode { "→" } else { "->" };
     let change = match (event.from.as_str(), event.to.as_str()) {
-        ("", "") => event.event.clone(),
+        ("", "") => event.event.to_string(),
         // Some events are called by the state that they lead to.
-        ("", to) if event.event == to => style.state(to),
+        ("", to) if &*event.event == to => style.state(to),
         ("", to) => format!("{} {}", event.event, style.state(to)),
         (from, to) if from == to => format!("{} ({})", event.event, style.state(to)),
-        (from, to) if event.event == to => format!("{from} {arrow} {}", style.state(to)),
+        (from, to) if &*event.event == to => format!("{from} {arrow} {}", style.state(to)),
         (from, to) => format!("{} ({from} {arrow} {})", event.event, style.state(to)),
     };
     let mut text = format!("{:>14}  ", style.dim(format!("+{after:>9}")));
@@ -185,11 +189,11 @@ mod tests {
             at_ms: 0,
             trial: Some(trial),
             attempt: None,
-            actor: "coordinator".to_owned(),
-            event: "queued".to_owned(),
+            actor: "coordinator".to_owned().into(),
+            event: "queued".to_owned().into(),
             from: String::new(),
             to: "queued".to_owned(),
-            reason: reason.to_owned(),
+            reason: reason.to_owned().into(),
         }
     }
 

@@ -1,5 +1,7 @@
 //! One hyperparameter: its domain and the map between a share of its axis and its values.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use super::definition_error::DefinitionError;
@@ -157,11 +159,13 @@ pub(super) fn same(a: &Value, b: &Value) -> bool {
 }
 
 fn repeated(values: &[Value]) -> Option<&Value> {
-    values
+    let mut seen = HashSet::new();
+    // A sum with 0.0 makes one zero of both.
+    let key = |value: &Value| value.as_f64().map(|x| (x + 0.0).to_bits());
+    let mut repeated = values
         .iter()
-        .enumerate()
-        .find(|(i, v)| values[..*i].iter().any(|w| same(v, w)))
-        .map(|(_, v)| v)
+        .filter(|&value| !seen.insert(key(value).ok_or(value)));
+    repeated.next()
 }
 
 impl Range {

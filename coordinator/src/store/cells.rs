@@ -4,15 +4,9 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{
-    StoreError,
-    error::Rows,
-    table::{Column, Role, Stored},
-};
+use super::{StoreError, error::Rows};
 use crate::{
     ids::{AttemptNumber, Hash, RequestId, Seed, SessionId, SweepId, SweepKey, Token, TrialNumber},
-    store::values::BlobKind,
-    sweep::SweepState,
     trial::{AttemptState, StopRequest, TrialKind, TrialState},
 };
 
@@ -66,24 +60,6 @@ pub(super) trait Cell: Bind + Sized {
 
     /// What a cell says, or what is wrong with it.
     fn from_value(value: Value) -> Result<Self, String>;
-}
-
-impl<T: Cell> Stored for T {
-    fn columns(field: &'static str, role: Role, all: &mut Vec<Column>) {
-        all.push(Column {
-            name: field,
-            kind: T::KIND,
-            role,
-        });
-    }
-
-    fn bind(&self, values: &mut Vec<Value>) {
-        values.push(self.value());
-    }
-
-    fn read(cells: &mut Cells<'_>) -> Rows<Self> {
-        cells.next()
-    }
 }
 
 /// A row's cells, read from left to right.
@@ -190,7 +166,6 @@ cell! {
     TrialKind: Text(word) => known(&word, Self::parse), of => of.as_str().to_owned();
     StopRequest: Text(word) => known(&word, Self::parse), of => of.as_str().to_owned();
     AttemptState: Text(word) => known(&word, Self::parse), of => of.as_str().to_owned();
-    BlobKind: Text(word) => known(&word, Self::parse), of => of.as_str().to_owned();
     // As JSON.
     [u64; 8]: Text(text) => json_of(&text), of => json!(of).to_string();
     Vec<u32>: Text(text) => json_of(&text), of => json!(of).to_string();
@@ -207,7 +182,7 @@ fn sized<const N: usize>(bytes: Vec<u8>) -> Result<[u8; N], String> {
     bytes.try_into().map_err(|_| "unexpected blob".to_owned())
 }
 
-fn known<T>(word: &str, parse: impl Fn(&str) -> Option<T>) -> Result<T, String> {
+pub(super) fn known<T>(word: &str, parse: impl Fn(&str) -> Option<T>) -> Result<T, String> {
     parse(word).ok_or_else(|| format!("`{word}` is no such thing"))
 }
 
@@ -270,40 +245,5 @@ impl Bind for &str {
 impl Bind for &[u8] {
     fn value(&self) -> Value {
         Value::Blob(self.to_vec())
-    }
-}
-
-/// A state in two columns: a sweep that is to stop has the word of a live one, and `stopping` beside it.
-impl Stored for SweepState {
-    fn columns(field: &'static str, role: Role, all: &mut Vec<Column>) {
-        String::columns(field, role, all);
-        bool::columns("stopping", role, all);
-    }
-
-    fn bind(&self, values: &mut Vec<Value>) {
-        let (state, stopping) = self.stored();
-        values.extend(params![state.as_str(), stopping]);
-    }
-
-    fn read(cells: &mut Cells<'_>) -> Rows<Self> {
-        let LiveOrEnded(state) = cells.next()?;
-        Ok(Self::of_stored(state, cells.next()?))
-    }
-}
-
-/// The word of a sweep's state.
-struct LiveOrEnded(SweepState);
-
-impl Bind for LiveOrEnded {
-    fn value(&self) -> Value {
-        self.0.as_str().value()
-    }
-}
-
-impl Cell for LiveOrEnded {
-    const KIND: Kind = Kind::Text;
-
-    fn from_value(value: Value) -> Result<Self, String> {
-        known(&String::from_value(value)?, SweepState::parse).map(Self)
     }
 }

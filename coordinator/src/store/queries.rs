@@ -8,9 +8,9 @@ use super::{
     error::Rows,
     events,
     history::{
-        Best, OpenAttempt, RoundDetail, SweepDetail, SweepSummary, TrialDetail, TrialFilter,
-        TrialSummary,
+        Best, OpenAttempt, RoundDetail, SweepDetail, SweepSummary, TrialDetail, TrialSummary,
     },
+    listing::TrialFilter,
     points::{self, PointRow},
     reports, rounds,
     sweeps::{self, SweepRow},

@@ -14,9 +14,9 @@ use super::{
     error::Rows,
     events::{self, EventRow},
     history::{
-        Best, OpenAttempt, SweepDetail, SweepSummary, TrialDetail, TrialFilter, TrialResult,
-        TrialSummary,
+        Best, OpenAttempt, SweepDetail, SweepSummary, TrialDetail, TrialResult, TrialSummary,
     },
+    listing::TrialFilter,
     lock,
     logs::{self, LogRow},
     queries,

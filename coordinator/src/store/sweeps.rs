@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     Db, StoreError,
-    cells::{Cells, Value, params},
+    cells::{Bind, Cell, Cells, Kind, Value, known, params},
     database::Database as _,
     error::Rows,
     statement::statements,
@@ -157,6 +157,41 @@ impl Stored for Option<WinnerRef> {
         let (round, point): (Option<u32>, Option<u64>) = (cells.next()?, cells.next()?);
         let place = round.zip(point);
         Ok(place.map(|(round, point)| WinnerRef { round, point }))
+    }
+}
+
+/// A state in two columns: a sweep that is to stop has the word of a live one, and `stopping` beside it.
+impl Stored for SweepState {
+    fn columns(field: &'static str, role: Role, all: &mut Vec<Column>) {
+        String::columns(field, role, all);
+        bool::columns("stopping", role, all);
+    }
+
+    fn bind(&self, values: &mut Vec<Value>) {
+        let (state, stopping) = self.stored();
+        values.extend(params![state.as_str(), stopping]);
+    }
+
+    fn read(cells: &mut Cells<'_>) -> Rows<Self> {
+        let LiveOrEnded(state) = cells.next()?;
+        Ok(Self::of_stored(state, cells.next()?))
+    }
+}
+
+/// The word of a sweep's state.
+struct LiveOrEnded(SweepState);
+
+impl Bind for LiveOrEnded {
+    fn value(&self) -> Value {
+        self.0.as_str().value()
+    }
+}
+
+impl Cell for LiveOrEnded {
+    const KIND: Kind = Kind::Text;
+
+    fn from_value(value: Value) -> Result<Self, String> {
+        known(&String::from_value(value)?, SweepState::parse).map(Self)
     }
 }
 

@@ -3,7 +3,7 @@
 //! about parameters gets its statements from the same description.
 
 use super::{
-    cells::{Cells, Kind, Value},
+    cells::{Cell, Cells, Kind, Value},
     error::Rows,
 };
 
@@ -150,6 +150,24 @@ macro_rules! column {
     };
 }
 pub(super) use column;
+
+impl<T: Cell> Stored for T {
+    fn columns(field: &'static str, role: Role, all: &mut Vec<Column>) {
+        all.push(Column {
+            name: field,
+            kind: T::KIND,
+            role,
+        });
+    }
+
+    fn bind(&self, values: &mut Vec<Value>) {
+        values.push(self.value());
+    }
+
+    fn read(cells: &mut Cells<'_>) -> Rows<Self> {
+        cells.next()
+    }
+}
 
 impl<A: Stored, B: Stored> Stored for (A, B) {
     fn columns(field: &'static str, role: Role, all: &mut Vec<Column>) {

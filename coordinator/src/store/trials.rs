@@ -10,7 +10,7 @@ use super::{
     command::Millis,
     database::Database as _,
     error::Rows,
-    history::{TrialFilter, TrialPlace, TrialSort},
+    listing::{TrialFilter, TrialPlace, TrialSort},
     statement::{Statement, statements},
     stream::Stream,
     table::table,

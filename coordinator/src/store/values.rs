@@ -1,6 +1,9 @@
 //! What commands and reads are made of.
 
-use super::table::columns;
+use super::{
+    cells::{Bind, Cell, Kind, Value, known},
+    table::columns,
+};
 pub use crate::{definition::NewSweep, search::Objective};
 use crate::{
     ids::{Hash, TrialNumber},
@@ -127,6 +130,20 @@ impl BlobKind {
         [Self::Checkpoint, Self::Weights]
             .into_iter()
             .find(|kind| kind.as_str() == name)
+    }
+}
+
+impl Bind for BlobKind {
+    fn value(&self) -> Value {
+        self.as_str().value()
+    }
+}
+
+impl Cell for BlobKind {
+    const KIND: Kind = Kind::Text;
+
+    fn from_value(value: Value) -> Result<Self, String> {
+        known(&String::from_value(value)?, Self::parse)
     }
 }
 

@@ -201,6 +201,8 @@ pub struct Prediction {
     pub label: String,
     /// Its softmax probability.
     pub probability: f64,
+    /// What was done to the image so that it fits the network, and what of its file was not looked at.
+    pub changed: Vec<String>,
 }
 
 impl SavedNet {
@@ -212,8 +214,9 @@ impl SavedNet {
     ) -> Result<Prediction, TrainError> {
         let [height, width, channels] = self.about.shape;
         let shape = crate::data::Shape::new(height, width, channels);
+        let (pixels, changed) = read_image(image, shape)?;
         let image = Images {
-            pixels: read_image(image, shape)?,
+            pixels,
             labels: vec![0],
         };
         let set = DataSet::new("image", shape, self.about.labels.clone(), image, None);
@@ -236,6 +239,7 @@ impl SavedNet {
         Ok(Prediction {
             label: self.about.labels.get(top).cloned().unwrap_or_default(),
             probability: 1.0 / total,
+            changed,
         })
     }
 }

@@ -3,8 +3,8 @@
 mod limit;
 
 use super::{Config, Shape, krylov, zca};
-pub(super) use limit::copies_fit;
-use limit::{size, time};
+use limit::time;
+pub(super) use limit::{copies_fit, size};
 
 /// Nanoseconds of one thread of a recent machine for a multiplication of each sort. They decide which way is taken, so a
 /// change of theirs is another arithmetic.

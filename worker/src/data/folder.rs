@@ -11,14 +11,15 @@ use std::path::{Path, PathBuf};
 use image::{DynamicImage, imageops::FilterType};
 
 use super::{
-    DataError, DataSet, Images, Inventory, MAX_SIDE, Shape, inventory::PartCount, set::Parts,
+    DataError, DataSet, Images, Inventory, MAX_SIDE, Shape, fit_cost::size as bytes,
+    inventory::PartCount, set::Parts,
 };
 use layout::Layout;
 use listing::Passed;
 use tally::{Tally, Twins};
 
 /// What all images together may take in memory.
-const MAX_BYTES: usize = 1 << 33;
+const MAX_BYTES: u64 = 1 << 33;
 /// Below so many features two equal images are nothing strange.
 const FEW_FEATURES: usize = 16;
 
@@ -70,6 +71,8 @@ struct Reading {
     layout: Layout,
     tally: Tally,
     parts: [Images; 3],
+    /// Files of each part.
+    files: [usize; 3],
     colour: bool,
     /// Height and width of what is in `parts`.
     size: (u32, u32),
@@ -83,11 +86,20 @@ impl Reading {
             layout: Layout::of(folder)?,
             tally: Tally::default(),
             parts: Default::default(),
+            files: [0; 3],
             colour: false,
             size: (0, 0),
         };
+        for (path, reason) in std::mem::take(&mut reading.layout.bad) {
+            reading.tally.bad(&path, reason);
+        }
         let mut passed = Passed::default();
         let files = reading.list(folder, &mut passed)?;
+        reading.files = files.each_ref().map(Vec::len);
+        let mut headers = files.iter().flatten();
+        if let Some((path, shape)) = headers.find_map(|file| picture::shape(&file.path)) {
+            reading.afford(path, shape)?;
+        }
         for (part, files) in files.iter().enumerate() {
             for file in files {
                 reading.read(part, file)?;
@@ -172,26 +184,58 @@ impl Reading {
         self.keep(part, file, image)
     }
 
+    /// Refuses what one image, read or only looked at, says of the memory that all of them would take.
+    fn afford(&self, path: &Path, [height, width, channels]: [u32; 3]) -> Result<(), DataError> {
+        let [height, width] = match self.wanted {
+            Wanted::AnySize => return Ok(()),
+            Wanted::Size(size) => size,
+            Wanted::OneSize => [height, width],
+        };
+        if height.max(width) > MAX_SIDE {
+            let message = format!(
+                "{height}×{width} pixels, and a net takes at most {MAX_SIDE} a side: size = [height, width] below [data] resizes them"
+            );
+            return Err(DataError::file(path, message));
+        }
+        let one = u64::from(height) * u64::from(width) * u64::from(channels);
+        let files = self.files.iter().sum::<usize>() as u64;
+        let all = one.saturating_mul(files);
+        if all <= MAX_BYTES {
+            return Ok(());
+        }
+        let message = format!(
+            "{height}×{width}×{channels} bytes of each image × {files} images = {} in memory, and at most {} are taken: a smaller \
+             size = [height, width] below [data] resizes them",
+            bytes(all),
+            bytes(MAX_BYTES)
+        );
+        Err(DataError::file(path, message))
+    }
+
     fn keep(&mut self, part: usize, file: &Listed, image: DynamicImage) -> Result<(), DataError> {
-        if image.color().has_color() && !self.colour {
+        let (height, width) = self.size;
+        let colour = image.color().has_color();
+        if colour && !self.colour {
+            self.afford(&file.path, [height, width, 3])?;
             self.colour = true;
             for images in &mut self.parts {
-                images.pixels = images.pixels.iter().flat_map(|&grey| [grey; 3]).collect();
+                let mut pixels = Vec::with_capacity(3 * images.pixels.capacity());
+                pixels.extend(images.pixels.iter().flat_map(|&grey| [grey; 3]));
+                images.pixels = pixels;
             }
         }
         let images = &mut self.parts[part];
+        if images.labels.is_empty() {
+            // At once: a vector that grows takes up to three times as much on the way.
+            let one = height as usize * width as usize * if self.colour { 3 } else { 1 };
+            images.pixels.reserve_exact(one * self.files[part]);
+        }
         images.labels.push(file.label);
         images.pixels.extend(if self.colour {
             image.into_rgb8().into_raw()
         } else {
             image.into_luma8().into_raw()
         });
-        let bytes: usize = self.parts.iter().map(|images| images.pixels.len()).sum();
-        if bytes > MAX_BYTES {
-            let message =
-                "with this image the set takes more than 8 GiB of memory: resize with `size`";
-            return Err(DataError::file(&file.path, message));
-        }
         Ok(())
     }
 
@@ -231,18 +275,28 @@ impl Reading {
     }
 }
 
-/// Reads one image of any size as bytes `[height, width, channel]` of this shape, resized and made grey or coloured.
-pub fn read_image(path: &Path, shape: Shape) -> Result<Vec<u8>, DataError> {
+/// Reads one image of any size as bytes `[height, width, channel]` of this shape, resized and made grey or coloured; and what of
+/// that was done.
+pub fn read_image(path: &Path, shape: Shape) -> Result<(Vec<u8>, Vec<String>), DataError> {
     let side = |side: usize| u32::try_from(side).map_err(|error| DataError::file(path, error));
     let (height, width) = (side(shape.height)?, side(shape.width)?);
     let picture = picture::open(path).map_err(|reason| DataError::file(path, reason))?;
     let mut image = picture.image;
+    let mut changed = Vec::new();
     if (image.height(), image.width()) != (height, width) {
+        let (h, w) = (image.height(), image.width());
+        changed.push(format!("resized from {h}×{w} to {height}×{width}"));
         image = image.resize_exact(width, height, FilterType::Triangle);
     }
+    match (shape.channels, image.color().has_color()) {
+        (1, true) => changed.push("made grey, as the network takes it".into()),
+        (3, false) => changed.push("grey, given as three equal channels".into()),
+        _ => {}
+    }
+    changed.extend(picture.facts.lost().map(|lost| lost.of_one().to_owned()));
     match shape.channels {
-        1 => Ok(image.into_luma8().into_raw()),
-        3 => Ok(image.into_rgb8().into_raw()),
+        1 => Ok((image.into_luma8().into_raw(), changed)),
+        3 => Ok((image.into_rgb8().into_raw(), changed)),
         other => Err(DataError::file(
             path,
             format!("the network takes {other} channels; an image gives 1 or 3"),

@@ -231,6 +231,11 @@ pub fn same(a: &Value, b: &Value) -> bool {
     }
 }
 
+/// What two values share if they are the [`same`], and only then.
+fn key(value: Value) -> Result<u64, Value> {
+    value.as_f64().map(f64::to_bits).ok_or(value)
+}
+
 /// Whether a table has the shape of a domain.
 pub fn is_domain(table: &Table) -> bool {
     table.0.iter().any(|e| FORMS.contains(&e.key.as_str()))

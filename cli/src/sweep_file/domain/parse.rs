@@ -1,11 +1,13 @@
 //! From TOML to a domain: its form and its ends.
 
+use std::collections::HashSet;
+
 use super::{
     super::{
         source::{Problem, Span, nearest},
         tree::{Entry, Kind, Node, Table, number},
     },
-    Domain, FORMS, Form, Values, beside, is_domain, same,
+    Domain, FORMS, Form, Values, beside, is_domain, key,
 };
 
 /// Reads a domain; a table that [`is_domain`].
@@ -83,11 +85,9 @@ fn choice(path: &str, node: &Node, problems: &mut Vec<Problem>) -> Option<Values
         );
         return None;
     }
-    for (i, item) in items.iter().enumerate() {
-        if items[..i]
-            .iter()
-            .any(|earlier| same(&earlier.to_json(), &item.to_json()))
-        {
+    let mut seen = HashSet::new();
+    for item in items {
+        if !seen.insert(key(item.to_json())) {
             problems.push(Problem::at(
                 &item.span,
                 path,

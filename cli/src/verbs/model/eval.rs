@@ -13,7 +13,7 @@ use hone_worker::{
 };
 use serde_json::json;
 
-use super::trainer_over;
+use super::{open_net, trainer_over};
 use crate::{
     args::WorkerSetup,
     exit::{Exit, wrong},
@@ -50,7 +50,7 @@ struct Judged {
 /// Evaluates it: on the test part where the set has one; else, of the set that it was trained on, on what was held out; of any
 /// other folder on all its images.
 pub fn run(args: &Args) -> anyhow::Result<Exit> {
-    let net = SavedNet::open(&args.net)?;
+    let net = open_net(&args.net)?;
     let (trainer, name) = trainer(args, &net)?;
     let set = trainer
         .library()

@@ -43,38 +43,36 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     }
     in_a_folder("--output", &args.output)?;
     let history = client::connect(&args.place).await?;
-    let name = match args.of.parse::<TrialName>() {
-        Ok(name) if name.sweep.is_empty() => TrialName {
-            sweep: history.sweep("").await?.summary.sweep,
-            ..name
-        },
-        Ok(name) => name,
-        Err(_) => winner(&history, &args.of).await?,
+    let name = match TrialName::unless_sweep(&args.of)? {
+        Some(name) => history.full_name(&name).await?,
+        None => winner(&history, &args.of).await?,
     };
     let reader = Reader::open(args.place.db()).await?;
     let trial = reader
         .trial(&SweepId::new(&name.sweep), TrialNumber(name.trial))
         .await?;
+    let recorded = history.recorded(&name).await?;
+    if recorded.trainer != "cnn" {
+        return Err(wrong(format!(
+            "{name} was trained by the program {:?}, and hone keeps no weights of such programs: they are where it wrote them",
+            recorded.trainer
+        )));
+    }
     let kept = trial
         .blobs
         .iter()
         .filter(|blob| blob.kind == BlobKind::Weights && blob.stored)
         .max_by_key(|blob| blob.epoch)
         .with_context(|| {
-            format!(
-                "{}/{} has no kept weights: only the last round's finalists keep them",
-                name.sweep, name.trial
-            )
+            format!("{name} has no kept weights: only the last round's finalists keep them")
         })?;
     let blob = blob_folder_of(args.place.db()).join(kept.hash.to_string());
     // Opened, and not copied blindly: a damaged file is told here and not at its first use.
     let net = SavedNet::open(&blob)?;
     net.save(&args.output)?;
     out::note(format!(
-        "wrote {}: {}/{}, epoch {}, {} parameters",
+        "wrote {}: {name}, epoch {}, {} parameters",
         args.output.display(),
-        name.sweep,
-        name.trial,
         net.about.epoch,
         net.architecture.parameter_count
     ));
@@ -83,8 +81,7 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
 
 /// Of the winner's trials the one with the best objective; the lower number of equals.
 pub(super) async fn winner(history: &History, sweep: &str) -> anyhow::Result<TrialName> {
-    let detail = history.sweep(sweep).await?;
-    let best = history.best(sweep).await?;
+    let (detail, best) = history.best(sweep).await?;
     let mut found: Option<(f64, u64)> = None;
     for &trial in &best.trials {
         let name = TrialName {

@@ -14,8 +14,8 @@ use std::{path::Path, sync::Arc};
 
 use clap::Subcommand;
 use hone_worker::{
-    cnn::{CnnTrainer, Config},
-    trainer::{Objective, TrialSpec},
+    cnn::{CnnTrainer, Config, SavedNet},
+    trainer::{Objective, TrainError, TrialSpec},
 };
 use serde_json::Value;
 
@@ -98,6 +98,31 @@ fn trainer_over(data: &[String], setup: &WorkerSetup) -> anyhow::Result<CnnTrain
     let threads = usize::from(setup.threads);
     let library = setup::library(data)?.with_threads(threads);
     Ok(CnnTrainer::new(Arc::new(library), threads))
+}
+
+/// Reads a trained network; of what is none, says how one is made.
+fn open_net(path: &Path) -> anyhow::Result<SavedNet> {
+    let shown = path.display();
+    let first = match path.extension() {
+        Some(_) => format!("write one first: hone model export SWEEP -o {shown}"),
+        None => format!("write it first: hone model export {shown} -o net.safetensors"),
+    };
+    if !path.is_file() {
+        let problem = if path.is_dir() {
+            "is a folder"
+        } else {
+            "is no file"
+        };
+        return Err(wrong(format!(
+            "{shown} {problem}, and a network is one; {first}"
+        )));
+    }
+    SavedNet::open(path).map_err(|error| match error {
+        TrainError::Checkpoint { reason, .. } => wrong(format!(
+            "{shown} is no network of hone's ({reason}); {first}"
+        )),
+        error => error.into(),
+    })
 }
 
 /// A trial outside any sweep.

@@ -2,11 +2,14 @@
 
 use std::path::PathBuf;
 
-use hone_worker::cnn::SavedNet;
 use serde_json::json;
 
-use super::trainer_over;
-use crate::{args::WorkerSetup, exit::Exit, output::out};
+use super::{open_net, trainer_over};
+use crate::{
+    args::WorkerSetup,
+    exit::{Exit, wrong},
+    output::out,
+};
 
 /// Arguments of `hone model predict`.
 #[derive(clap::Args)]
@@ -26,11 +29,22 @@ pub struct Args {
 
 /// Runs `hone model predict`.
 pub fn run(args: &Args) -> anyhow::Result<Exit> {
-    let net = SavedNet::open(&args.net)?;
+    let net = open_net(&args.net)?;
     let mut executor = trainer_over(&args.setup.data, &args.setup)?.executor(&net.architecture)?;
     for path in &args.images {
-        let prediction = net.predict(&mut *executor, path)?;
         let file = path.display().to_string();
+        if path.is_dir() {
+            return Err(wrong(format!(
+                "{file} is a folder: name its images, as in {}",
+                path.join("*.png").display()
+            )));
+        }
+        let prediction = net
+            .predict(&mut *executor, path)
+            .map_err(|error| wrong(error.to_string()))?;
+        if !prediction.changed.is_empty() {
+            out::note(format!("{file}: {}", prediction.changed.join(", ")));
+        }
         if args.json {
             out::json(
                 &json!({"image": file, "label": prediction.label, "probability": prediction.probability}),

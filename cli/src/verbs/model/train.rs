@@ -17,6 +17,7 @@ use crate::{
         numbers::{self, hex},
         out,
     },
+    sweep_file,
 };
 
 /// Arguments of `hone model train`.
@@ -70,6 +71,14 @@ fn of_file(path: &Path, args: &Args) -> anyhow::Result<(CnnTrainer, TrialSpec)> 
     for text in &args.set {
         spec::set_hyperparameter(&file, &mut values, text)?;
     }
+    let params = file.domains.iter().filter_map(|domain| {
+        let value = sweep_file::get(&values, &domain.path)?;
+        Some(format!("{} = {}", domain.path, numbers::value(value)))
+    });
+    let params: Vec<String> = params.collect();
+    if !params.is_empty() {
+        out::note(format!("with {}", params.join(", ")));
+    }
     let trial = trial(&file, values, spec::epochs(&file));
     Ok((trainer(&file, &args.setup)?, trial))
 }
@@ -82,9 +91,9 @@ async fn of_sweep(args: &Args) -> anyhow::Result<(CnnTrainer, TrialSpec)> {
         ));
     }
     let history = client::connect(&args.place).await?;
-    let name = match args.of.parse::<TrialName>() {
-        Ok(name) => history.full_name(&name).await?,
-        Err(_) => export::winner(&history, &args.of).await?,
+    let name = match TrialName::unless_sweep(&args.of)? {
+        Some(name) => history.full_name(&name).await?,
+        None => export::winner(&history, &args.of).await?,
     };
     let recorded = history.recorded(&name).await?;
     if recorded.trainer != "cnn" {
@@ -96,7 +105,13 @@ async fn of_sweep(args: &Args) -> anyhow::Result<(CnnTrainer, TrialSpec)> {
     recorded.trained_as_here()?;
     let mut trial = recorded.spec;
     trial.to_epoch = trial.full_epochs;
-    out::note(format!("params, seed and epochs of {name}"));
+    let params = recorded.detail.summary.params.iter();
+    let params = params.map(|(path, value)| format!("{path} = {}", numbers::value(value)));
+    let params: Vec<String> = params.collect();
+    out::note(format!(
+        "params, seed and epochs of {name}: {}",
+        params.join(", ")
+    ));
     let data = Config::from_spec(&trial.spec)?.data;
     let pinned = recorded.data_hash.as_deref();
     let named = find_again(&args.setup.data, &data.source, pinned);

@@ -162,7 +162,7 @@ fn square(side: usize) -> u64 {
 }
 
 /// Bytes in words: `19 GB`.
-pub(super) fn size(bytes: u64) -> String {
+pub(in crate::data) fn size(bytes: u64) -> String {
     let bytes = bytes as f64;
     match bytes {
         0.0..1e6 => format!("{:.0} kB", (bytes / 1e3).ceil()),

@@ -8,15 +8,29 @@ use zune_jpeg::JpegDecoder;
 
 use super::picture::{self, Facts, Picture};
 
+/// Headers are taken as they come: stray bytes between them do no harm.
+fn lenient() -> DecoderOptions {
+    DecoderOptions::default()
+        .set_strict_mode(false)
+        .set_max_width(usize::MAX)
+        .set_max_height(usize::MAX)
+}
+
+/// Height, width and channels of a file's header.
+pub(super) fn shape(bytes: &[u8]) -> Option<[u32; 3]> {
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), lenient());
+    decoder.decode_headers().ok()?;
+    let (width, height) = decoder.dimensions()?;
+    let grey = decoder.input_colorspace()? == ColorSpace::Luma;
+    let side = |side: usize| u32::try_from(side).ok();
+    Some([side(height)?, side(width)?, if grey { 1 } else { 3 }])
+}
+
 /// Decodes a file's bytes, grey or in three channels.
 pub(super) fn decode(bytes: &[u8]) -> Result<Picture, String> {
     let wrong =
         |error: zune_jpeg::errors::DecodeErrors| format!("{}: {error}", picture::UNREADABLE);
-    // Headers are taken as they come: stray bytes between them do no harm.
-    let lenient = DecoderOptions::default()
-        .set_strict_mode(false)
-        .set_max_width(usize::MAX)
-        .set_max_height(usize::MAX);
+    let lenient = lenient();
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), lenient);
     decoder.decode_headers().map_err(wrong)?;
     let (Some((width, height)), Some(space)) = (decoder.dimensions(), decoder.input_colorspace())

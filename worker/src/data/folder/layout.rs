@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::listing::{entries, folders, is_image};
+use super::listing::{entries, folders, is_image, unusable};
 use crate::data::DataError;
 
 /// Names of the parts, capitals apart: training, validation, test.
@@ -23,6 +23,8 @@ pub(super) struct Layout {
     pub(super) parted: bool,
     pub(super) notes: Vec<String>,
     pub(super) warnings: Vec<String>,
+    /// What may have been meant as a class or a part, and why it cannot be one.
+    pub(super) bad: Vec<(PathBuf, String)>,
 }
 
 impl Layout {
@@ -55,6 +57,10 @@ impl Layout {
             layout.beside(folder, &names);
         } else {
             layout.unparted(folder, &flat)?;
+        }
+        let parts = layout.parts.iter().flatten().map(PathBuf::as_path);
+        for place in parts.chain([folder].into_iter().filter(|_| layout.parted)) {
+            layout.bad.extend(unusable(place)?);
         }
         layout.classes(folder)?;
         Ok(layout)
@@ -106,11 +112,16 @@ impl Layout {
         let train = self.parts[0].as_deref().unwrap_or(folder);
         self.classes = folders(train)?;
         if self.classes.len() < 2 {
-            let message = format!(
-                "{} folders in it: a folder of images needs one for each class, at least 2{}",
-                self.classes.len(),
-                nested(train, &self.classes)
-            );
+            if let Some((path, reason)) = self.bad.first() {
+                return Err(DataError::file(path, reason));
+            }
+            let there = match self.classes.len() {
+                0 => "no folder in it",
+                _ => "1 folder in it",
+            };
+            let nested = nested(train, &self.classes);
+            let message =
+                format!("{there}: a folder of images needs one for each class, at least 2{nested}");
             return Err(DataError::file(train, message));
         }
         for part in self.parts.iter().skip(1).flatten() {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fs,
     path::{Path, PathBuf},
 };
 
@@ -108,7 +109,8 @@ pub(super) fn below(root: &Path, path: &Path) -> String {
         .replace(char::is_control, "\u{fffd}")
 }
 
-fn extension(path: &Path) -> String {
+/// The ending of a name, in small letters.
+pub(super) fn extension(path: &Path) -> String {
     path.extension()
         .unwrap_or_default()
         .to_string_lossy()
@@ -126,10 +128,25 @@ fn kind(path: &Path) -> String {
     }
 }
 
-/// Names of the folders in a folder, sorted; hidden ones do not count.
+/// Names of the folders in a folder, sorted; hidden ones do not count, nor [`unusable`] ones.
 pub(super) fn folders(folder: &Path) -> Result<Vec<String>, DataError> {
     let names = entries(folder)?.into_iter().filter(|path| path.is_dir());
-    names.map(|path| text_name(&path)).collect()
+    Ok(names.filter_map(|path| text_name(&path)).collect())
+}
+
+/// What may have been meant as a folder of a class or a part, and why it is none.
+pub(super) fn unusable(folder: &Path) -> Result<Vec<(PathBuf, String)>, DataError> {
+    let reason = |path: &PathBuf| match fs::metadata(path) {
+        Err(error) if path.is_symlink() => Some(format!("a link to what is not there: {error}")),
+        Ok(about) if about.is_dir() && text_name(path).is_none() => {
+            Some("the name of a class must be valid UTF-8".to_owned())
+        }
+        _ => None,
+    };
+    let paths = entries(folder)?.into_iter();
+    Ok(paths
+        .filter_map(|path| reason(&path).map(|why| (path, why)))
+        .collect())
 }
 
 /// What is in a folder, as [`sorted_entries`] has it.
@@ -137,8 +154,6 @@ pub(super) fn entries(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
     sorted_entries(folder).map_err(|error| DataError::file(folder, error))
 }
 
-fn text_name(path: &Path) -> Result<String, DataError> {
-    let name = path.file_name().and_then(|name| name.to_str());
-    name.map(str::to_owned)
-        .ok_or_else(|| DataError::file(path, "the name of a class must be valid UTF-8"))
+fn text_name(path: &Path) -> Option<String> {
+    path.file_name()?.to_str().map(str::to_owned)
 }

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{BufRead, Cursor, Read, Seek},
+    io::{BufRead, BufReader, Cursor, Read, Seek},
     path::Path,
 };
 
@@ -11,7 +11,7 @@ use image::{
     codecs::png::PngDecoder, metadata::Orientation,
 };
 
-use super::{MAX_SIDE, jpeg};
+use super::{MAX_SIDE, jpeg, listing::extension};
 
 /// What the decoder may take for one image, and a file have.
 const MAX_DECODED: u64 = 1 << 29;
@@ -40,6 +40,35 @@ pub(super) struct Facts {
     pub(super) animated: bool,
     /// Four colours of print.
     pub(super) cmyk: bool,
+    /// A JPEG that is called `.png`, or the other way round.
+    pub(super) misnamed: bool,
+}
+
+/// Height, width and channels as a file's header has them, without decoding the rest; `None` where it cannot be read.
+pub(super) fn shape(path: &Path) -> Option<(&Path, [u32; 3])> {
+    if !path.is_file() {
+        return None;
+    }
+    let mut file = BufReader::new(File::open(path).ok()?);
+    let kind = image::guess_format(file.fill_buf().ok()?).ok()?;
+    let shape = if kind == ImageFormat::Png {
+        let decoder = PngDecoder::new(file).ok()?;
+        let (width, height) = decoder.dimensions();
+        [
+            height,
+            width,
+            if decoder.color_type().has_color() {
+                3
+            } else {
+                1
+            },
+        ]
+    } else {
+        let mut bytes = Vec::new();
+        file.take(MAX_DECODED).read_to_end(&mut bytes).ok()?;
+        jpeg::shape(&bytes)?
+    };
+    Some((path, shape))
 }
 
 /// Reads an image, or says in a sentence why it cannot be trained on.
@@ -51,7 +80,7 @@ pub(super) fn open(path: &Path) -> Result<Picture, String> {
     })?;
     // A pipe would never end, nor begin.
     if !about.is_file() {
-        return Err("no file".into());
+        return Err("no file but a pipe, a socket or a device".into());
     }
     if about.len() > MAX_DECODED {
         return Err(format!("{} bytes, more than 512 MiB", about.len()));
@@ -61,7 +90,12 @@ pub(super) fn open(path: &Path) -> Result<Picture, String> {
     file.take(MAX_DECODED)
         .read_to_end(&mut bytes)
         .map_err(wrong)?;
-    decode(&bytes)
+    let mut picture = decode(&bytes)?;
+    picture.facts.misnamed = match image::guess_format(&bytes) {
+        Ok(ImageFormat::Png) => matches!(extension(path).as_str(), "jpg" | "jpeg"),
+        _ => extension(path) == "png",
+    };
+    Ok(picture)
 }
 
 fn decode(bytes: &[u8]) -> Result<Picture, String> {

@@ -31,15 +31,44 @@ pub(super) struct Tally {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Lost {
+pub(super) enum Lost {
     Turn,
     Transparency,
     Depth,
     Animation,
     Print,
+    Name,
+}
+
+impl Facts {
+    /// What the image has no longer.
+    pub(super) fn lost(&self) -> impl Iterator<Item = Lost> {
+        let all = [
+            (Lost::Turn, self.turned),
+            (Lost::Transparency, self.transparent),
+            (Lost::Depth, self.deep.is_some()),
+            (Lost::Animation, self.animated),
+            (Lost::Print, self.cmyk),
+            (Lost::Name, self.misnamed),
+        ];
+        all.into_iter()
+            .filter_map(|(lost, there)| there.then_some(lost))
+    }
 }
 
 impl Lost {
+    /// The same of a single image.
+    pub(super) fn of_one(self) -> &'static str {
+        match self {
+            Lost::Turn => "it asks to be turned (EXIF), which was not done",
+            Lost::Transparency => "its transparency was dropped",
+            Lost::Depth => "8 of its 16 bits a channel were kept",
+            Lost::Animation => "its first picture was read",
+            Lost::Print => "CMYK was turned into red, green and blue",
+            Lost::Name => "read by what it holds, not by its name",
+        }
+    }
+
     fn words(self) -> (&'static str, bool) {
         match self {
             Lost::Turn => (
@@ -53,6 +82,10 @@ impl Lost {
             Lost::Depth => ("have 16 bits a channel, of which 8 are kept", false),
             Lost::Animation => ("are animated: their first picture is read", false),
             Lost::Print => ("are CMYK, turned into red, green and blue", false),
+            Lost::Name => (
+                "are JPEG called .png or PNG called .jpg: they are read by what they hold",
+                false,
+            ),
         }
     }
 }
@@ -75,16 +108,8 @@ impl Tally {
         if size.1.len() < NAMED {
             size.1.push(path.to_owned());
         }
-        for (lost, there) in [
-            (Lost::Turn, facts.turned),
-            (Lost::Transparency, facts.transparent),
-            (Lost::Depth, facts.deep.is_some()),
-            (Lost::Animation, facts.animated),
-            (Lost::Print, facts.cmyk),
-        ] {
-            if there {
-                self.lost.entry(lost).or_insert((0, path.to_owned())).0 += 1;
-            }
+        for lost in facts.lost() {
+            self.lost.entry(lost).or_insert((0, path.to_owned())).0 += 1;
         }
         if let Some((low, high)) = facts.deep {
             let (lowest, highest) = self.deep.unwrap_or((low, high));

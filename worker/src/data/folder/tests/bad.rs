@@ -186,7 +186,7 @@ fn what_is_no_regular_file_is_never_opened() {
         0,
     )
     .unwrap();
-    assert!(refused(root.path()).contains("a/pipe.png: no file"));
+    assert!(refused(root.path()).contains("a/pipe.png: no file but a pipe"));
     fs::remove_file(&pipe).unwrap();
     fs::create_dir(root.path().join("a/folder.png")).unwrap();
     let set = open("set", root.path(), None).unwrap();
@@ -202,6 +202,64 @@ fn names_need_not_be_text_but_those_of_classes() {
     assert_eq!(open("set", root.path(), None).unwrap().train.len(), 3);
     fs::create_dir(root.path().join(odd)).unwrap();
     assert!(refused(root.path()).contains("must be valid UTF-8"));
+    // And no other bad file is hidden by it.
+    fs::write(root.path().join("b/empty.png"), "").unwrap();
+    let error = refused(root.path());
+    for says in ["2 images or classes", "b/empty.png", "valid UTF-8"] {
+        assert!(error.contains(says), "{says}: {error}");
+    }
+}
+
+#[test]
+fn a_link_to_nothing_is_no_missing_class() {
+    let root = sound(4, 4);
+    symlink("gone", root.path().join("c")).unwrap();
+    assert!(refused(root.path()).contains("/c: a link to what is not there"));
+    // Where it leaves one class alone, it is what is said.
+    fs::remove_dir_all(root.path().join("b")).unwrap();
+    assert!(refused(root.path()).contains("/c: a link to what is not there"));
+    fs::remove_file(root.path().join("c")).unwrap();
+    assert!(refused(root.path()).contains(": 1 folder in it"));
+}
+
+#[test]
+fn what_no_memory_holds_is_refused_by_the_first_header() {
+    let root = sound(5000, 2);
+    // Nothing behind the header is looked at.
+    let path = root.path().join("a/0.png");
+    let whole = fs::read(&path).unwrap();
+    fs::write(&path, &whole[..whole.len() - 14]).unwrap();
+    let error = refused(root.path());
+    assert!(
+        error.contains("a/0.png: 2×5000 pixels, and a net takes at most 4096 a side"),
+        "{error}"
+    );
+    assert_eq!(
+        open("set", sound(5000, 2).path(), Some([2, 50]))
+            .unwrap()
+            .train
+            .len(),
+        2
+    );
+    let mut reading = Reading {
+        wanted: Wanted::OneSize,
+        layout: Layout::of(root.path()).unwrap(),
+        tally: Tally::default(),
+        parts: Default::default(),
+        files: [500, 12, 0],
+        colour: false,
+        size: (0, 0),
+    };
+    reading.afford(&path, [4096, 4096, 1]).unwrap();
+    let error = reading.afford(&path, [4096, 4096, 3]).unwrap_err();
+    assert!(
+        error.to_string().contains(
+            "4096×4096×3 bytes of each image × 512 images = 26 GB in memory, and at most 8.6 GB are taken"
+        ),
+        "{error}"
+    );
+    reading.wanted = Wanted::Size([8, 8]);
+    reading.afford(&path, [4096, 4096, 3]).unwrap();
 }
 
 #[test]

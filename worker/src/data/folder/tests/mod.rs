@@ -128,7 +128,7 @@ fn jpegs_are_read() {
 fn what_is_no_set_is_refused() {
     let root = tempfile::tempdir().unwrap();
     let open = || open("set", root.path(), None).unwrap_err().to_string();
-    assert!(open().contains("0 folders in it"), "{}", open());
+    assert!(open().contains("no folder in it"), "{}", open());
     fs::create_dir_all(root.path().join("a")).unwrap();
     fs::create_dir_all(root.path().join("b")).unwrap();
     assert!(open().contains("no PNG or JPEG image"), "{}", open());

@@ -164,7 +164,7 @@ fn a_class_that_only_a_part_has_is_refused_with_its_spelling() {
 fn a_folder_in_a_folder_is_asked_about() {
     let error = read(&["flowers/rose/1.png", "flowers/tulip/1.png"]).unwrap_err();
     assert!(
-        error.contains("1 folders in it")
+        error.contains("1 folder in it")
             && error.contains("flowers/ has 2 folders: is that the one?"),
         "{error}"
     );

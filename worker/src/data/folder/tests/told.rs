@@ -218,3 +218,37 @@ fn a_survey_takes_any_size() {
         "files of 2 sizes: 6×8 (2), 6×12 (1), resized to 3×3"
     );
 }
+
+#[test]
+fn a_jpeg_by_another_name_is_read_and_said() {
+    let found = told(|root| {
+        let picture = GrayImage::from_fn(4, 4, |x, y| Luma([(x * 60 + y) as u8]));
+        picture
+            .save_with_format(root.join("a/photo.png"), image::ImageFormat::Jpeg)
+            .unwrap();
+    });
+    assert_eq!(
+        found.notes,
+        [
+            "1 of 5 images are JPEG called .png or PNG called .jpg: they are read by what they hold (a/photo.png)"
+        ]
+    );
+}
+
+#[test]
+fn what_is_done_to_a_single_image_is_said() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("one.png");
+    grey(&path, 4, 2, 9);
+    let (pixels, changed) = read_image(&path, Shape::new(2, 4, 1)).unwrap();
+    assert_eq!((pixels.len(), changed.len()), (8, 0));
+    let (pixels, changed) = read_image(&path, Shape::new(3, 3, 3)).unwrap();
+    assert_eq!(pixels.len(), 27);
+    assert_eq!(
+        changed,
+        [
+            "resized from 2×4 to 3×3",
+            "grey, given as three equal channels"
+        ]
+    );
+}
