@@ -56,14 +56,16 @@ impl State {
             }
         }
         self.may_go_on(id, &detail.summary.row.sweep)?;
+        if detail.summary.row.trials == 0 {
+            return Err(Error::Refused(format!(
+                "{id} was stopped before its first trial: there is nothing to extend, `--again` starts it anew"
+            )));
+        }
         let now = definition::parse(&definition::stored(&detail.summary.row.sweep.definition)?)?;
-        let planned = now.search()?;
-        // One that was stopped before it was planned has reserved nothing yet.
         let next = detail.summary.row.next_number;
-        let first = next.max(now.last_reserved(&planned).0 + 1);
         let added = Extension {
             epochs: self.epochs_of(&now, by, &detail.summary.row.check_json)?,
-            first_trial: now.search_number(first),
+            first_trial: now.search_number(next),
         };
         let definition = definition::with_extension(&detail.summary.row.sweep.definition, added)?;
         let extended = definition::parse(&definition::stored(&definition)?)?;

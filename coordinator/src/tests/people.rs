@@ -315,6 +315,9 @@ async fn a_running_sweep_is_not_removed_and_an_ended_one_is() {
 async fn a_sweep_that_was_stopped_before_its_first_value_is_trained_when_it_is_extended() {
     let coordinator = TestCoordinator::start().await;
     let sweep = coordinator.launch(zoom()).await;
+    while coordinator.sweep(&sweep).await.trials.unwrap().queued == 0 {
+        tokio::task::yield_now().await;
+    }
     coordinator.sweeps().stop(named(&sweep)).await.unwrap();
     let by = v1::Budget {
         amount: Some(v1::budget::Amount::Epochs(90)),
