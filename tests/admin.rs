@@ -25,6 +25,10 @@ fn a_database_is_verified_copied_and_brought_back() {
 
     hone.good(&["admin", "backup", "copy.db"]);
     assert_eq!(blobs(&hone, "copy.db.blobs").len() as u64, kept);
+    // A backup is whole as it lies there, with its own files.
+    let copied = &hone.json(&["admin", "verify", "--json", "--db", "copy.db"])[0];
+    assert_eq!(copied["whole"], true, "{copied}");
+    assert_eq!(copied["blobs"], kept);
     let again = hone.run(&["admin", "backup", "copy.db"]);
     assert_eq!(again.code, Some(2), "{}", again.err);
     assert!(

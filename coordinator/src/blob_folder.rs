@@ -28,6 +28,13 @@ pub fn blob_folder_of(database: &Path) -> PathBuf {
     database.with_file_name("blobs").join(name)
 }
 
+/// Where a backup keeps the blobs that it names.
+pub fn backup_folder_of(backup: &Path) -> PathBuf {
+    let mut name = backup.file_name().unwrap_or_default().to_owned();
+    name.push(".blobs");
+    backup.with_file_name(name)
+}
+
 /// Why a piece was not taken or given.
 #[derive(Debug, thiserror::Error)]
 pub enum BlobError {

@@ -21,7 +21,7 @@ mod sweep;
 pub mod trial;
 pub mod versions;
 
-pub use blob_folder::blob_folder_of;
+pub use blob_folder::{backup_folder_of, blob_folder_of};
 pub use config::{Config, Timing};
 pub use error::Error;
 pub use server::{Coordinator, StartError, run};

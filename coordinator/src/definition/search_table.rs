@@ -38,6 +38,10 @@ pub(super) fn objective(value: Option<&v1::Objective>) -> Result<Objective, Defi
     let field = "sweep.objective";
     let value = required(field, value)?;
     let maximize = read(&format!("{field}.direction"), &MAXIMIZE, value.direction)?;
+    if let Some(target) = value.target.filter(|target| !target.is_finite()) {
+        let problem = format!("is {target}, and must be a number that can be reached");
+        return Err(DefinitionError::at(format!("{field}.target"), problem));
+    }
     Ok(Objective {
         maximize,
         at_best: read(&format!("{field}.at"), &AT_BEST, value.at)?,

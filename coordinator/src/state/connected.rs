@@ -115,7 +115,7 @@ fn waiting_for(sweep: &SweepDetail, workers: &[WorkerView]) -> String {
     });
     format!(
         "waiting for a worker with the data set `{name}`{hash}: {}; start one with `hone worker --data DIR`, \
-         DIR holding it",
+         DIR holding it, or `--data {name}=FOLDER`",
         found.join("; ")
     )
 }

@@ -127,6 +127,41 @@ async fn a_sweep_that_stops_is_not_begun_again_by_anybody() {
 }
 
 #[tokio::test]
+async fn what_completes_while_a_sweep_stops_or_is_paused_counts() {
+    for pauses in [false, true] {
+        let coordinator = TestCoordinator::start().await;
+        let sweep = coordinator.launch(toy_sweep("toy", 4)).await;
+        let worker = coordinator.worker("one").await;
+        let (early, late) = (worker.acquire().await, worker.acquire().await);
+        let completes = async |lease: &v1::Lease, score| {
+            worker.report(lease, 1, score).await.unwrap();
+            let completed = Outcome::Completed(v1::Completed {});
+            worker.finish(lease, completed).await.unwrap();
+            coordinator
+                .eventually(async || {
+                    let best = coordinator.sweep(&sweep).await.best?.objective;
+                    (best == score).then_some(())
+                })
+                .await;
+        };
+        completes(&early, 0.5).await;
+        let mut sweeps = coordinator.sweeps();
+        match pauses {
+            true => sweeps.pause(named(&sweep)).await.unwrap(),
+            false => sweeps.stop(named(&sweep)).await.unwrap(),
+        };
+        completes(&late, 0.9).await;
+        let state = coordinator.state(&sweep).await;
+        let right = match pauses {
+            true => v1::SweepState::Paused,
+            false => v1::SweepState::Stopped,
+        };
+        assert_eq!(state, right);
+        assert_eq!(coordinator.findings().await, []);
+    }
+}
+
+#[tokio::test]
 async fn a_trial_that_was_cancelled_is_not_told_to_go_on_when_its_sweep_does() {
     let coordinator = TestCoordinator::start().await;
     let sweep = coordinator.launch(toy_sweep("toy", 4)).await;

@@ -91,6 +91,12 @@ async fn a_sweep_that_cannot_be_searched_is_not_stored() {
     let mut another = toy_sweep("toy", 4);
     another.identity = toy_sweep("toy", 5).identity;
     refuses(&launch(another).await, "sweep.identity");
+    let mut endless = toy_sweep("toy", 4);
+    endless.objective.as_mut().unwrap().target = Some(f64::NAN);
+    refuses(&launch(endless).await, "sweep.objective.target");
+    let mut textual = toy_sweep("toy", 4);
+    textual.canonical_json = "{".to_owned();
+    refuses(&launch(textual).await, "sweep.canonical_json");
     let mut rows = coordinator
         .history()
         .list_sweeps(v1::ListSweepsRequest {})

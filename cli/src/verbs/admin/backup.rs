@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::Context;
 use hone_coordinator::{
-    blob_folder_of,
+    backup_folder_of, blob_folder_of,
     store::{self, Reader},
 };
 
@@ -44,7 +44,12 @@ pub struct RestoreArgs {
 pub async fn backup(args: BackupArgs) -> anyhow::Result<Exit> {
     in_a_folder("FILE", &args.to)?;
     store::backup(&args.db, &args.to)?;
-    let copied = copy_blobs(&args.to, &blob_folder_of(&args.db), &backed_up(&args.to)).await?;
+    let copied = copy_blobs(
+        &args.to,
+        &blob_folder_of(&args.db),
+        &backup_folder_of(&args.to),
+    )
+    .await?;
     tell(&args.to, copied);
     Ok(Exit::Done)
 }
@@ -53,7 +58,12 @@ pub async fn backup(args: BackupArgs) -> anyhow::Result<Exit> {
 pub async fn restore(args: RestoreArgs) -> anyhow::Result<Exit> {
     in_a_folder("--db", &args.db)?;
     store::restore(&args.from, &args.db)?;
-    let copied = copy_blobs(&args.db, &backed_up(&args.from), &blob_folder_of(&args.db)).await?;
+    let copied = copy_blobs(
+        &args.db,
+        &backup_folder_of(&args.from),
+        &blob_folder_of(&args.db),
+    )
+    .await?;
     tell(&args.db, copied);
     Ok(Exit::Done)
 }
@@ -64,13 +74,6 @@ fn tell(made: &Path, blobs: u64) {
         made.display(),
         numbers::plural(blobs, "file")
     ));
-}
-
-/// Where the blobs of a backup are.
-fn backed_up(backup: &Path) -> PathBuf {
-    let mut name = backup.file_name().unwrap_or_default().to_owned();
-    name.push(".blobs");
-    backup.with_file_name(name)
 }
 
 /// Copies those that `database` names and `to` does not have yet; how many.

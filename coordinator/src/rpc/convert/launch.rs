@@ -44,13 +44,20 @@ pub fn launch(request: v1::LaunchRequest) -> Result<(Launch, SweepDefinition), E
 /// What makes two files the same sweep is made of the file itself: another identity would join sweeps that are not the same, and
 /// the checker would accuse the row.
 fn check_identity(definition: &v1::SweepDefinition) -> Result<(), Error> {
+    let canonical = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(
+        &definition.canonical_json,
+    );
+    if let Err(error) = canonical {
+        let problem = format!("is no JSON object: {error}");
+        return Err(Error::input("sweep.canonical_json", problem));
+    }
     let hash = blake3::hash(definition.canonical_json.as_bytes()).to_hex();
     if definition.identity == *hash.as_str() {
         return Ok(());
     }
     let problem = format!(
-        "is {:?}, and must be the blake3 hash of canonical_json, {hash}",
-        definition.identity
+        "must be the blake3 hash of canonical_json, {hash}; it has {} characters and is another",
+        definition.identity.chars().count()
     );
     Err(Error::input("sweep.identity", problem))
 }

@@ -252,7 +252,14 @@ fn epochs(said: Vec<v1::Epoch>) -> Result<Vec<Epoch>, Error> {
     said.into_iter().map(epoch).collect()
 }
 
+/// No epoch has so many images; more would not fit into what is summed up of them.
+const IMAGES: u64 = 1 << 40;
+
 fn epoch(said: v1::Epoch) -> Result<Epoch, Error> {
+    if said.images > IMAGES {
+        let problem = format!("is {}, and can be {IMAGES} at the most", said.images);
+        return Err(Error::input("epochs.images", problem));
+    }
     Ok(Epoch {
         epoch: positive("epochs.epoch", said.epoch)?,
         metrics: metrics(said.metrics)?,

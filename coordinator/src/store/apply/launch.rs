@@ -119,9 +119,12 @@ fn refuse_changed_data(launch: &LaunchSweep, others: &[SweepRow]) -> Rows<()> {
         return Ok(());
     };
     let from = pinned(row).map(Hash::short).unwrap_or_default();
+    let back = match row.state.has_ended() {
+        true => "put them back to read its report",
+        false => "put them back and it goes on",
+    };
     Err(StoreError::Refused(format!(
-        "{}: its images have changed since it was begun, from {from} to {}: put them back and it goes on, or start anew \
-         with --again",
+        "{}: its images have changed since it was begun, from {from} to {}: {back}, or start anew with --again",
         row.id,
         now.hash.short()
     )))

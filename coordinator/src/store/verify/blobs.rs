@@ -8,7 +8,7 @@ use std::{
 
 use super::finding::{At, Findings, Names};
 use crate::{
-    blob_folder::{blob_folder_of, is_ours},
+    blob_folder::{backup_folder_of, blob_folder_of, is_ours},
     ids::Hash,
     store::{
         Db,
@@ -27,7 +27,10 @@ pub struct Files {
 
 /// Reads the file of every stored blob.
 pub(super) fn check(db: &Db, database: &Path, names: &Names, findings: &mut Findings) -> Files {
-    let folder = blob_folder_of(database);
+    let (own, of_backup) = (blob_folder_of(database), backup_folder_of(database));
+    // A file that is no restored database, but a backup.
+    let is_backup = !own.is_dir() && of_backup.is_dir();
+    let folder = if is_backup { of_backup } else { own };
     let stored = match table::stored_once(db) {
         Ok(stored) => stored,
         Err(error) => {
