@@ -232,7 +232,7 @@ impl Cluster {
     pub fn verify(&self) {
         let database = self.hone.path().join("hone.db");
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-        let verified = runtime.block_on(hone_coordinator::store::verify(&database));
+        let verified = runtime.block_on(hone_coordinator::verify::verify(&database));
         let checked = verified.expect("a database");
         let findings = checked.findings;
         assert!(checked.trials > 0 && findings.is_empty(), "{findings:#?}");

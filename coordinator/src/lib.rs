@@ -2,7 +2,8 @@
 //!
 //! In reading order: [`search`] proposes and ranks points, [`definition`] is what is stored of a sweep, [`trial`] and [`sweep`] are the
 //! state machines, [`store`] keeps everything, `driver` turns results into decisions, `state` is what workers and people may do to a
-//! running coordinator and what takes time away, and [`rpc`] is the edge where messages become values.
+//! running coordinator and what takes time away, [`rpc`] is the edge where messages become values, and [`verify`] tells of a
+//! database what does not hold.
 
 mod blob_folder;
 pub mod clock;
@@ -19,6 +20,7 @@ mod state;
 pub mod store;
 mod sweep;
 pub mod trial;
+pub mod verify;
 pub mod versions;
 
 pub use blob_folder::{backup_folder_of, blob_folder_of};

@@ -104,7 +104,7 @@ pub(super) fn open(db: &Db) -> Rows<Vec<AttemptRow>> {
 }
 
 /// All attempts, by sweep and trial.
-pub(super) fn in_order(db: &Db) -> Stream<'_, AttemptRow> {
+pub(crate) fn in_order(db: &Db) -> Stream<'_, AttemptRow> {
     Stream::new(db, &IN_ORDER, 3)
 }
 

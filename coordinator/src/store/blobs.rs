@@ -61,7 +61,7 @@ pub(super) fn of_sweep(db: &Db, sweep: SweepKey) -> Rows<Vec<BlobRow>> {
 }
 
 /// All blobs, by sweep and trial.
-pub(super) fn in_order(db: &Db) -> Stream<'_, BlobRow> {
+pub(crate) fn in_order(db: &Db) -> Stream<'_, BlobRow> {
     Stream::new(db, &IN_ORDER, 3)
 }
 
@@ -71,7 +71,7 @@ pub(super) fn stored(db: &Db) -> Rows<Vec<Hash>> {
 }
 
 /// All blobs that the coordinator has, once each.
-pub(super) fn stored_once(db: &Db) -> Rows<Vec<BlobRow>> {
+pub(crate) fn stored_once(db: &Db) -> Rows<Vec<BlobRow>> {
     db.all(&STORED_ONCE, params![])
 }
 

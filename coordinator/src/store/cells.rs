@@ -1,6 +1,6 @@
 //! Cells: what values are in a database, and back. What is read from a file may be damaged, and then says where.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use serde_json::json;
 
@@ -12,7 +12,7 @@ use crate::{
 
 /// A cell's value, or a parameter's.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Value {
+pub(crate) enum Value {
     Null,
     Integer(i64),
     Real(f64),
@@ -42,6 +42,20 @@ impl Value {
     }
 }
 
+/// As findings show it.
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("null"),
+            Self::Integer(n) => write!(f, "{n}"),
+            Self::Real(x) => write!(f, "{x}"),
+            Self::Text(text) if text.is_empty() => f.write_str("empty"),
+            Self::Text(text) => f.write_str(text),
+            Self::Blob(bytes) => bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}")),
+        }
+    }
+}
+
 /// Parameters of a statement, in order: `params![sweep, trial, token]`.
 macro_rules! params {
     ($($value:expr),* $(,)?) => { vec![$($crate::store::cells::Bind::value(&$value)),*] };
@@ -49,7 +63,7 @@ macro_rules! params {
 pub(super) use params;
 
 /// What can be a parameter.
-pub(super) trait Bind {
+pub(crate) trait Bind {
     fn value(&self) -> Value;
 }
 

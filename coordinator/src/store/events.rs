@@ -107,7 +107,7 @@ statements! {
 columns! {
     /// What a result says of its trial, beside its event.
     #[derive(Clone, Debug)]
-    pub(in crate::store) struct ResultOf {
+    pub(crate) struct ResultOf {
         pub kind: TrialKind,
         pub round: u32,
         pub point: u64,
@@ -122,7 +122,7 @@ columns! {
 columns! {
     /// A trial as the search proposed it.
     #[derive(Clone, Debug)]
-    pub(in crate::store) struct StepTrial {
+    pub(crate) struct StepTrial {
         pub of: ResultOf,
         pub seed: u64,
         pub full_epochs: u32,
@@ -139,7 +139,7 @@ columns! {
 columns! {
     /// An event as a search is replayed from it.
     #[derive(Clone, Debug)]
-    pub(in crate::store) struct Step {
+    pub(crate) struct Step {
         /// The event.
         pub event: EventRow,
         /// Its trial, where it has one that is there.
@@ -188,7 +188,7 @@ pub(super) fn results(db: &Db, sweep: SweepKey, after: u64) -> Rows<Vec<TrialRes
 }
 
 /// What an event tells the search: a trial that reached a rung or ended.
-pub(super) fn result(event: &EventRow, of: &ResultOf) -> Option<TrialResult> {
+pub(crate) fn result(event: &EventRow, of: &ResultOf) -> Option<TrialResult> {
     let state = TrialState::parse(&event.to)?;
     let is_one = event.from != event.to && (state.is_terminal() || state == TrialState::Waiting);
     is_one.then(|| TrialResult {
@@ -211,22 +211,22 @@ pub(super) fn result(event: &EventRow, of: &ResultOf) -> Option<TrialResult> {
 }
 
 /// All events, by sweep and number.
-pub(super) fn in_order(db: &Db) -> Stream<'_, EventRow> {
+pub(crate) fn in_order(db: &Db) -> Stream<'_, EventRow> {
     Stream::new(db, &IN_ORDER, 2)
 }
 
 /// All events of trials, by sweep and trial.
-pub(super) fn by_trial(db: &Db) -> Stream<'_, EventRow> {
+pub(crate) fn by_trial(db: &Db) -> Stream<'_, EventRow> {
     Stream::new(db, &BY_TRIAL, 3)
 }
 
 /// A sweep's events as its search is replayed from them.
-pub(super) fn steps(db: &Db, sweep: SweepKey) -> Stream<'_, Step> {
+pub(crate) fn steps(db: &Db, sweep: SweepKey) -> Stream<'_, Step> {
     Stream::new(db, &FOR_REPLAY, 2).from(sweep.0)
 }
 
 /// Number of the event that extended the sweep last; 0: none did.
-pub(super) fn extended(db: &Db, sweep: SweepKey) -> Rows<u64> {
+pub(crate) fn extended(db: &Db, sweep: SweepKey) -> Rows<u64> {
     Ok(db.first(&EXTENDED, params![sweep])?.unwrap_or(0))
 }
 

@@ -6,32 +6,31 @@
 //! columns and its queries. Reads run on read-only connections, through [`Store::read`].
 
 mod apply;
-mod attempts;
-mod blobs;
+pub(crate) mod attempts;
+pub(crate) mod blobs;
 mod cells;
 pub mod command;
 mod database;
 mod error;
-mod events;
+pub(crate) mod events;
 mod history;
 mod listing;
 mod lock;
 mod logs;
-mod points;
+pub(crate) mod points;
 mod queries;
 mod reader;
-mod reports;
-mod rounds;
+pub(crate) mod reports;
+pub(crate) mod rounds;
 mod sqlite;
 mod statement;
 mod stream;
-mod sweeps;
+pub(crate) mod sweeps;
 mod table;
 #[cfg(test)]
 pub(crate) mod tests;
-mod trials;
+pub(crate) mod trials;
 mod values;
-mod verify;
 mod warnings;
 mod working;
 mod writer;
@@ -41,8 +40,11 @@ use std::sync::Mutex;
 use std::{path::Path, sync::Arc};
 
 pub use crate::ids::SweepKey;
+pub(crate) use apply::{attempt_ends, curve, point_value};
 pub use attempts::AttemptRow;
+pub(crate) use cells::Bind;
 pub use command::{Command, Operation, Reply};
+pub(crate) use error::Rows;
 pub use error::{OpenError, StoreError};
 pub use events::EventRow;
 pub use history::*;
@@ -53,12 +55,12 @@ pub use points::{PointRow, PointValue};
 pub use reader::Reader;
 pub use reports::ReportRow;
 pub use rounds::RoundRow;
-use sqlite::Db;
+pub(crate) use sqlite::{Broken, Db, RULES, Rule, open_for_reading, problems, schema_differences};
 pub use sqlite::{backup, restore};
+pub(crate) use stream::Stream;
 pub use sweeps::SweepRow;
 pub use trials::TrialRow;
 pub use values::*;
-pub use verify::{Checked, Files, Finding, verify};
 pub(crate) use working::WorkingSet;
 
 /// The store of a running coordinator. Cheap to clone.

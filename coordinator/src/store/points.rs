@@ -70,7 +70,7 @@ pub(super) fn select(db: &Db, sweep: SweepKey, place: WinnerRef) -> Rows<Option<
 }
 
 /// All points, by sweep; what is in them is left out.
-pub(super) fn in_order(db: &Db) -> Stream<'_, PointRow> {
+pub(crate) fn in_order(db: &Db) -> Stream<'_, PointRow> {
     Stream::new(db, &IN_ORDER, 3)
 }
 

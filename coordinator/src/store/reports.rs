@@ -49,12 +49,12 @@ statements! {
 }
 
 /// By attempt and epoch.
-pub(super) fn of_trial(db: &Db, sweep: SweepKey, trial: TrialNumber) -> Rows<Vec<ReportRow>> {
+pub(crate) fn of_trial(db: &Db, sweep: SweepKey, trial: TrialNumber) -> Rows<Vec<ReportRow>> {
     db.all(&OF_TRIAL, params![sweep, trial])
 }
 
 /// All reports, by sweep, trial and attempt; their layers are left out.
-pub(super) fn in_order(db: &Db) -> Stream<'_, ReportRow> {
+pub(crate) fn in_order(db: &Db) -> Stream<'_, ReportRow> {
     Stream::new(db, &IN_ORDER, 4)
 }
 

@@ -35,7 +35,7 @@ statements! {
 }
 
 /// Ascending.
-pub(super) fn of_sweep(db: &Db, sweep: SweepKey) -> Rows<Vec<RoundRow>> {
+pub(crate) fn of_sweep(db: &Db, sweep: SweepKey) -> Rows<Vec<RoundRow>> {
     db.all(&OF_SWEEP, params![sweep])
 }
 

@@ -16,9 +16,10 @@ use super::{
 type Key = Vec<i64>;
 
 /// The rows of one statement. Its first `width` cells are the row's key, and it asks for the rows behind such a key.
-pub(super) struct Stream<'a, T> {
+pub(crate) struct Stream<'a, T> {
     db: &'a Db,
     statement: &'static Statement,
+    read: fn(&mut Cells<'_>) -> Rows<T>,
     width: usize,
     after: Vec<Value>,
     page: VecDeque<(Key, Rows<T>)>,
@@ -27,11 +28,15 @@ pub(super) struct Stream<'a, T> {
     problems: Vec<StoreError>,
 }
 
-impl<'a, T: Stored> Stream<'a, T> {
-    pub(super) fn new(db: &'a Db, statement: &'static Statement, width: usize) -> Self {
+impl<'a, T> Stream<'a, T> {
+    pub(super) fn new(db: &'a Db, statement: &'static Statement, width: usize) -> Self
+    where
+        T: Stored,
+    {
         Self {
             db,
             statement,
+            read: T::read,
             width,
             after: vec![Value::Integer(i64::MIN); width],
             page: VecDeque::new(),
@@ -52,7 +57,7 @@ impl<'a, T: Stored> Stream<'a, T> {
     /// The next row whose key begins with these numbers; what stands before them is passed over. `None`: no more of them.
     /// A row that cannot be read is the error that says so; where the file itself cannot be read any further, nothing
     /// more comes.
-    pub(super) fn next_of(&mut self, of: &[i64]) -> Option<(Key, Rows<T>)> {
+    pub(crate) fn next_of(&mut self, of: &[i64]) -> Option<(Key, Rows<T>)> {
         loop {
             if self.page.is_empty() {
                 self.fill();
@@ -67,7 +72,7 @@ impl<'a, T: Stored> Stream<'a, T> {
     }
 
     /// All rows whose key begins with these numbers; `None` when one of them cannot be read, or whether there are more.
-    pub(super) fn group(&mut self, of: &[i64]) -> Option<Vec<T>> {
+    pub(crate) fn group(&mut self, of: &[i64]) -> Option<Vec<T>> {
         let mut rows = Vec::new();
         let mut whole = true;
         while let Some((_, row)) = self.next_of(of) {
@@ -83,12 +88,12 @@ impl<'a, T: Stored> Stream<'a, T> {
     }
 
     /// Whether the file could not be read to its end.
-    pub(super) fn is_broken(&self) -> bool {
+    pub(crate) fn is_broken(&self) -> bool {
         self.broken
     }
 
     /// What could not be read since the last time.
-    pub(super) fn take_problems(&mut self) -> Vec<StoreError> {
+    pub(crate) fn take_problems(&mut self) -> Vec<StoreError> {
         std::mem::take(&mut self.problems)
     }
 
@@ -108,7 +113,7 @@ impl<'a, T: Stored> Stream<'a, T> {
                         Value::Integer(n) => Some(*n),
                         _ => None,
                     });
-                    let read = T::read(&mut Cells::of(row, self.statement.table(), self.width));
+                    let read = (self.read)(&mut Cells::of(row, self.statement.table(), self.width));
                     self.page.push_back((numbers.collect(), read));
                     self.after = cells;
                 }

@@ -238,7 +238,7 @@ pub(super) fn of_identity(db: &Db, identity: &str) -> Rows<Vec<SweepRow>> {
 }
 
 /// Oldest first.
-pub(super) fn keys(db: &Db) -> Rows<Vec<SweepKey>> {
+pub(crate) fn keys(db: &Db) -> Rows<Vec<SweepKey>> {
     db.all(&KEYS, params![])
 }
 
@@ -248,7 +248,7 @@ pub(super) fn live_keys(db: &Db) -> Rows<Vec<SweepKey>> {
 }
 
 /// Names by key.
-pub(super) fn names(db: &Db) -> Rows<Vec<(SweepKey, String)>> {
+pub(crate) fn names(db: &Db) -> Rows<Vec<(SweepKey, String)>> {
     db.all(&NAMES, params![])
 }
 
@@ -262,7 +262,7 @@ pub(super) fn newest(db: &Db) -> Rows<Option<SweepKey>> {
 }
 
 /// One sweep; damaged when it is not there.
-pub(super) fn select(db: &Db, sweep: SweepKey) -> Rows<SweepRow> {
+pub(crate) fn select(db: &Db, sweep: SweepKey) -> Rows<SweepRow> {
     db.first(&SELECT, params![sweep])?
         .ok_or_else(|| StoreError::Damaged {
             table: "sweeps",

@@ -243,7 +243,7 @@ pub(super) struct Update<'a> {
     pub speaker: Option<(AttemptNumber, Token, Option<AttemptState>)>,
 }
 
-pub(super) fn select(db: &Db, (sweep, trial): TrialKey) -> Rows<Option<TrialRow>> {
+pub(crate) fn select(db: &Db, (sweep, trial): TrialKey) -> Rows<Option<TrialRow>> {
     db.first(&SELECT, params![sweep, trial])
 }
 
@@ -304,12 +304,12 @@ pub(super) fn held(db: &Db, sweep: SweepKey, checkpoints: &[Hash]) -> Rows<Optio
 }
 
 /// All trials, by sweep and number.
-pub(super) fn in_order(db: &Db) -> Stream<'_, TrialRow> {
+pub(crate) fn in_order(db: &Db) -> Stream<'_, TrialRow> {
     Stream::new(db, &IN_ORDER, 2)
 }
 
 /// All trials, by sweep and point.
-pub(super) fn by_point(db: &Db) -> Stream<'_, TrialRow> {
+pub(crate) fn by_point(db: &Db) -> Stream<'_, TrialRow> {
     Stream::new(db, &BY_POINT, 4)
 }
 

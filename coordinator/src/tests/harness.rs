@@ -20,7 +20,7 @@ use crate::{
     blob_folder::blob_folder_of,
     clock::{Clock, ManualClock},
     config::Timing,
-    store::Finding,
+    verify::Finding,
     versions::Arithmetic,
 };
 
@@ -122,7 +122,7 @@ impl TestCoordinator {
     /// What does not hold in its database.
     pub async fn findings(&self) -> Vec<Finding> {
         let database = self.folder.path().join("hone.db");
-        crate::store::verify(&database).await.unwrap().findings
+        crate::verify::verify(&database).await.unwrap().findings
     }
 
     /// A worker that trains `toy`, registered.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use hone_coordinator::store::{Checked, Finding, verify};
+use hone_coordinator::verify::{Checked, Finding, verify};
 use serde_json::{Value, json};
 
 use crate::{

@@ -16,8 +16,9 @@ mod sweep;
 mod worker;
 
 pub(super) use launch::{Same, same_sweep};
-pub(super) use point::{curve, gone_on, value as point_value, valued, worth};
-pub(super) use worker::attempt_ends;
+pub(crate) use point::{curve, value as point_value};
+pub(super) use point::{gone_on, valued, worth};
+pub(crate) use worker::attempt_ends;
 
 use super::{
     command::{Command, Reply, operations},

@@ -26,7 +26,7 @@ use crate::store::{
 };
 
 /// A connection.
-pub(in crate::store) struct Db {
+pub(crate) struct Db {
     connection: RefCell<SqliteConnection>,
     /// Its schema is of this build.
     current: bool,
@@ -64,6 +64,14 @@ impl Db {
         answer
     }
 
+    /// Looks at the file as of one moment; where even that fails, what is looked at says why.
+    pub(crate) fn at_one_moment<T>(&self, look: impl FnOnce(&Self) -> T) -> T {
+        self.script("BEGIN").ok();
+        let seen = look(self);
+        self.script("COMMIT").ok();
+        seen
+    }
+
     /// Runs a script of several statements without parameters.
     pub(in crate::store) fn script(&self, sql: &'static str) -> Rows<()> {
         wait_for(sqlx::raw_sql(sql).execute(&mut *self.connection.borrow_mut()))?;
@@ -71,7 +79,7 @@ impl Db {
     }
 
     /// Closes the file, so that whoever comes next finds its log folded in.
-    pub(in crate::store) fn close(self) {
+    pub(crate) fn close(self) {
         wait_for(self.connection.into_inner().close()).ok();
     }
 

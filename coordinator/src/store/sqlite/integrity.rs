@@ -12,14 +12,14 @@ statements! {
 }
 
 /// What SQLite finds wrong, in its words: pages, the order of keys, indexes beside their tables, types, CHECKs.
-pub(in crate::store) fn problems(db: &Db) -> Rows<Vec<String>> {
+pub(crate) fn problems(db: &Db) -> Rows<Vec<String>> {
     let mut lines: Vec<String> = db.all(&CHECK, Vec::new())?;
     lines.retain(|line| line != "ok");
     Ok(lines)
 }
 
 /// A table or an index that is not as the migrations make it.
-pub(in crate::store) struct Difference {
+pub(crate) struct Difference {
     /// `index trials_queue`.
     pub name: String,
     /// How the file has it.
@@ -29,7 +29,7 @@ pub(in crate::store) struct Difference {
 }
 
 /// Compares the file's tables and indexes with those of the migrations.
-pub(in crate::store) fn schema_differences(db: &Db) -> Rows<Vec<Difference>> {
+pub(crate) fn schema_differences(db: &Db) -> Rows<Vec<Difference>> {
     let (mut found, right) = (schema(db)?, schema(&in_memory_as(db)?)?);
     let mut differences = Vec::new();
     for (name, sql) in right {

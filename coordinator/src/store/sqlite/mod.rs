@@ -7,10 +7,11 @@ mod integrity;
 mod rules;
 
 pub use backup::{backup, restore};
-pub(super) use db::Db;
-pub(super) use file::{incarnation, open_for_reading, open_for_writing};
-pub(super) use integrity::{problems, schema_differences};
-pub(super) use rules::{Broken, RULES, Rule};
+pub(crate) use db::Db;
+pub(crate) use file::open_for_reading;
+pub(super) use file::{incarnation, open_for_writing};
+pub(crate) use integrity::{problems, schema_differences};
+pub(crate) use rules::{Broken, RULES, Rule};
 
 #[cfg(test)]
 pub(super) use {backup::copy as copy_to, db::parameters};

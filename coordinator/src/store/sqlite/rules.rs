@@ -10,7 +10,7 @@ use crate::store::{
 };
 
 /// A rule, and the statement that finds what breaks it.
-pub(in crate::store) struct Rule {
+pub(crate) struct Rule {
     /// Whose rows it is about.
     pub table: &'static str,
     /// Which of their columns.
@@ -23,7 +23,7 @@ pub(in crate::store) struct Rule {
 columns! {
     /// A row that breaks a rule.
     #[derive(Debug)]
-    pub(in crate::store) struct Broken {
+    pub(crate) struct Broken {
         /// Its sweep's key, where it has one.
         pub sweep: Option<i64>,
         /// Its trial, where it has one.
@@ -159,7 +159,7 @@ macro_rules! trial {
 
 /// All rules.
 #[rustfmt::skip]
-pub(in crate::store) static RULES: &[Rule] = &[
+pub(crate) static RULES: &[Rule] = &[
     rule!("meta", "value", "the file has an incarnation",
         "SELECT NULL, NULL, 'incarnation', coalesce((SELECT typeof(value) || ' of ' || length(value) || ' bytes' FROM meta \
          WHERE key = 'incarnation'), 'no row'), 'a blob of 16 bytes' WHERE NOT EXISTS (SELECT 1 FROM meta WHERE key = \
@@ -312,7 +312,7 @@ pub(in crate::store) static RULES: &[Rule] = &[
 
 impl Rule {
     /// The rows that break it.
-    pub(in crate::store) fn broken(&self, db: &Db) -> Rows<Vec<Broken>> {
+    pub(crate) fn broken(&self, db: &Db) -> Rows<Vec<Broken>> {
         let rows = db.rows(self.sql, Vec::new())?;
         rows.iter()
             .map(|row| Broken::read(&mut Cells::of(row, self.table, 0)))

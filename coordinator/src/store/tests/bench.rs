@@ -13,10 +13,10 @@ use crate::{
         events,
         history::{SweepDetail, TrialDetail},
         queries, sqlite,
-        verify::{Finding, check_open},
         working::WorkingSet,
     },
     trial::{TrialKind, TrialState},
+    verify::{Finding, check_open},
 };
 
 /// What applies commands, a clock, and a sweep called `s`.

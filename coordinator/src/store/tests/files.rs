@@ -5,8 +5,9 @@ use std::{fs, path::Path};
 use sqlx::{ConnectOptions as _, Connection as _, sqlite::SqliteConnectOptions};
 
 use super::bench::{Bench, id};
-use crate::store::{
-    OpenError, Reader, Store, StoreError, backup, restore, serving_address, verify::verify,
+use crate::{
+    store::{OpenError, Reader, Store, StoreError, backup, restore, serving_address},
+    verify::verify,
 };
 
 async fn open(path: &Path) -> Result<Store, OpenError> {

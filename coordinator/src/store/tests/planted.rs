@@ -11,10 +11,7 @@ use std::{fs, path::Path};
 use base::{BASES, Base};
 use faults::{FAULTS, Fault};
 
-use super::super::{
-    sqlite::open_for_writing,
-    verify::{Finding, check_file, check_open},
-};
+use super::super::sqlite::open_for_writing;
 use super::bench::{Bench, both, checkpoint, id, sweep, trial};
 use crate::{
     store::{
@@ -22,6 +19,7 @@ use crate::{
         command::{Action, ChangeSweep, SweepChange},
     },
     trial::{TrialKind, TrialState},
+    verify::{Finding, check_file, check_open},
 };
 
 /// What the checker finds in a copy of the file after this script.

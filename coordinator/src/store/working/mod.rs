@@ -205,8 +205,8 @@ impl WorkingSet {
     }
 
     /// What the checker finds: the number of trials, and what does not hold.
-    pub(crate) fn checked(&self) -> (u64, Vec<super::Finding>) {
-        super::verify::check_open(&self.db, true)
+    pub(crate) fn checked(&self) -> (u64, Vec<crate::verify::Finding>) {
+        crate::verify::check_open(&self.db, true)
     }
 
     /// Copies it to a new file.

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use sqlx::{ConnectOptions as _, Connection as _, Row as _, sqlite::SqliteConnectOptions};
 
 use super::base::{Base, by_hand, simulated};
-use crate::store::verify::{Checked, verify};
+use crate::verify::{Checked, verify};
 
 /// A file that is all in use, and where its tables and indexes begin.
 async fn packed(base: &Base, folder: &Path, script: &'static str) -> (Vec<u8>, Vec<(String, i64)>) {
@@ -81,7 +81,7 @@ async fn a_broken_table_does_not_hide_a_fault_in_another() {
         let page = usize::try_from(page).unwrap();
         let checked = overwritten(&file, folder.path(), page, 0xA5).await.unwrap();
         for (of, column) in [("sweeps", "points"), ("points", "mean")] {
-            let is = |f: &crate::store::Finding| f.table == of && f.column == column;
+            let is = |f: &crate::verify::Finding| f.table == of && f.column == column;
             let findings = &checked.findings;
             assert!(
                 findings.iter().any(is),

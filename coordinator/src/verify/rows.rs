@@ -2,13 +2,13 @@
 
 use super::{
     attempts,
-    finding::{Findings, Names},
+    finding::{At, Findings, Names},
     reports, sweeps, trials,
 };
 use crate::{
     store::{
-        self, AttemptRow, Db, EventRow, ReportRow, StoreError, SweepKey, SweepRow, TrialRow,
-        blobs::BlobRow, stream::Stream,
+        self, AttemptRow, Db, EventRow, ReportRow, Stream, SweepKey, SweepRow, TrialRow,
+        blobs::BlobRow,
     },
     trial::{TrialKind, TrialState},
 };
@@ -29,13 +29,45 @@ pub(super) struct Whole<'a> {
     pub blobs: Option<Vec<BlobRow>>,
 }
 
+impl Whole<'_> {
+    /// Its row, for findings about it.
+    pub(super) fn at(&self) -> At<'_> {
+        self.at_row("trials", self.key.clone())
+    }
+
+    /// The row of this attempt of it.
+    pub(super) fn at_attempt(&self, attempt: u32) -> At<'_> {
+        self.at_row("attempts", format!("{}, {attempt}", self.key))
+    }
+
+    /// The row of this report of it.
+    pub(super) fn at_report(&self, report: &ReportRow) -> At<'_> {
+        let (attempt, epoch) = (report.attempt, report.epoch);
+        self.at_row("reports", format!("{}, {attempt}, {epoch}", self.key))
+    }
+
+    /// The row of this event of it.
+    pub(super) fn at_event(&self, event: &EventRow) -> At<'_> {
+        let (sweep, seq) = (self.trial.sweep.0, event.seq);
+        self.at_row("events", format!("{sweep}, {seq}"))
+    }
+
+    fn at_row(&self, table: &'static str, key: String) -> At<'_> {
+        At {
+            of: &self.name,
+            table,
+            key,
+        }
+    }
+}
+
 /// What the trials of a sweep add up to.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Totals {
     /// Trials of every kind.
     pub seen: u64,
-    /// Whether all rows could be read.
-    pub whole: bool,
+    /// A row could not be read.
+    pub is_broken: bool,
     pub queued: u64,
     pub running: u64,
     pub counts: [u64; 8],
@@ -99,7 +131,7 @@ pub(super) fn check(db: &Db, keys: &[SweepKey], names: &Names, findings: &mut Fi
 
 impl Tables<'_> {
     fn walk(&mut self, sweep: Of<'_>, names: &Names, findings: &mut Findings) -> Totals {
-        let mut totals = Totals::new();
+        let mut totals = Totals::default();
         while let Some((_, row)) = self.trials.next_of(&[sweep.key.0]) {
             totals.seen += 1;
             match row {
@@ -112,17 +144,13 @@ impl Tables<'_> {
                 }
                 Err(error) => {
                     findings.unreadable(names, error);
-                    totals.whole = false;
+                    totals.is_broken = true;
                 }
             }
-            for problem in self.problems() {
-                findings.unreadable(names, problem);
-            }
+            self.tell_problems(names, findings);
         }
-        for problem in self.problems() {
-            findings.unreadable(names, problem);
-        }
-        totals.whole &= !self.trials.is_broken();
+        self.tell_problems(names, findings);
+        totals.is_broken |= self.trials.is_broken();
         totals
     }
 
@@ -143,38 +171,22 @@ impl Tables<'_> {
         }
     }
 
-    fn problems(&mut self) -> Vec<StoreError> {
-        let mut problems = self.trials.take_problems();
-        problems.extend(self.attempts.take_problems());
-        problems.extend(self.reports.take_problems());
-        problems.extend(self.events.take_problems());
-        problems.extend(self.blobs.take_problems());
-        problems
+    fn tell_problems(&mut self, names: &Names, findings: &mut Findings) {
+        findings.all_unreadable(names, self.trials.take_problems());
+        findings.all_unreadable(names, self.attempts.take_problems());
+        findings.all_unreadable(names, self.reports.take_problems());
+        findings.all_unreadable(names, self.events.take_problems());
+        findings.all_unreadable(names, self.blobs.take_problems());
     }
 }
 
 impl Totals {
-    fn new() -> Self {
-        Self {
-            seen: 0,
-            whole: true,
-            queued: 0,
-            running: 0,
-            counts: [0; 8],
-            trials: 0,
-            epochs: 0,
-            images: 0,
-            seconds: 0.0,
-            last_end: None,
-        }
-    }
-
     fn add(&mut self, whole: &Whole<'_>) {
         let trial = &whole.trial;
         self.queued += u64::from(trial.state == TrialState::Queued);
         self.running += u64::from(trial.state == TrialState::Running);
         let (Some(attempts), Some(reports)) = (&whole.attempts, &whole.reports) else {
-            self.whole = false;
+            self.is_broken = true;
             return;
         };
         let ends = attempts.iter().filter_map(|attempt| attempt.ended);

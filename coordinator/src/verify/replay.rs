@@ -2,19 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use super::finding::{At, Findings, Names, Shown as _};
+use super::finding::{Against, At, Findings, Names};
 use crate::{
     definition::stored,
     driver::replay::{Decided, Replay},
     ids::TrialNumber,
     store::{
-        Db, EventRow, StoreError, SweepKey, SweepRow,
-        apply::curve,
-        error::Rows,
+        Db, EventRow, Rows, SweepKey, SweepRow, TrialResult, WinnerRef, Wish, curve,
         events::{self, Step, StepTrial, result},
-        history::TrialResult,
         reports, rounds, sweeps, trials,
-        values::{NewTrial, Wish},
     },
     sweep::SweepState,
     trial::TrialKind,
@@ -40,8 +36,8 @@ pub(super) fn check(db: &Db, key: SweepKey, names: &Names, findings: &mut Findin
         Ok(None) => return,
         Err(error) => {
             let at = at(&sweep, "sweeps", key.0.to_string());
-            let right = "one that makes a search";
-            return findings.wrong(&at, "definition", PROPOSES, error.to_string(), right);
+            let mut proposes = findings.against(at, PROPOSES);
+            return proposes.wrong("definition", error, "one that makes a search");
         }
     };
     let course = Course {
@@ -158,59 +154,36 @@ impl Course<'_> {
 
     fn check_proposal(&mut self, number: TrialNumber, told: &EventRow, trial: &StepTrial) {
         let name = format!("{}/{number}", self.sweep.id);
+        let of = name.as_str();
         let key = self.sweep.key.0;
-        let at = At {
-            of: &name,
-            table: "trials",
-            key: format!("{key}, {number}"),
-        };
+        let at = |table, key| At { of, table, key };
         let findings = &mut *self.findings;
+        let mut row = findings.against(at("trials", format!("{key}, {number}")), PROPOSES);
         let Some(right) = self.replay.proposal(number) else {
-            return findings.wrong(&at, "number", PROPOSES, number.0.to_string(), "no trial");
+            return row.wrong("number", number, "no trial");
         };
-        findings.same(
-            &at,
-            "kind",
-            PROPOSES,
-            &trial.of.kind.as_str(),
-            &right.kind.as_str(),
-        );
-        findings.same(&at, "round", PROPOSES, &trial.of.round, &right.round);
-        findings.same(&at, "point", PROPOSES, &trial.of.point, &right.point);
-        findings.same(&at, "repeat", PROPOSES, &trial.of.repeat, &right.repeat);
-        findings.same(&at, "fold", PROPOSES, &trial.of.fold, &right.fold);
-        findings.same(&at, "seed", PROPOSES, &trial.seed, &right.seed);
-        findings.same(
-            &at,
-            "full_epochs",
-            PROPOSES,
-            &trial.full_epochs,
-            &right.full_epochs,
-        );
-        let of = |number: Option<TrialNumber>| number.map(|number| number.0);
-        let (stored, again) = (of(trial.weights_of), of(right.weights_of));
-        findings.same(&at, "weights_of", PROPOSES, &stored, &again);
+        row.same("kind", &trial.of.kind, &right.kind);
+        row.same("round", &trial.of.round, &right.round);
+        row.same("point", &trial.of.point, &right.point);
+        row.same("repeat", &trial.of.repeat, &right.repeat);
+        row.same("fold", &trial.of.fold, &right.fold);
+        row.same("seed", &trial.seed, &right.seed);
+        row.same("full_epochs", &trial.full_epochs, &right.full_epochs);
+        row.same("weights_of", &trial.weights_of, &right.weights_of);
         if trial.to_epoch == right.to_epoch {
             let wish = Wish {
                 queue_order: right.queue_order,
                 waits_at_end: right.waits_at_end,
                 keep_weights: right.keep_weights,
             };
-            check_wish(&at, trial.wish, wish, PROPOSES, findings);
+            check_wish(row, trial.wish, wish);
         }
-        let at = At {
-            of: &name,
-            table: "events",
-            key: format!("{key}, {}", told.seq),
-        };
-        findings.same(
-            &at,
-            "to_epoch",
-            PROPOSES,
-            &told.to_epoch,
-            &Some(right.to_epoch),
-        );
-        check_point(&name, key, trial, right, findings);
+        let mut event = findings.against(at("events", format!("{key}, {}", told.seq)), PROPOSES);
+        event.same("to_epoch", &told.to_epoch, &Some(right.to_epoch));
+        let place = format!("{key}, {}, {}", trial.of.round, trial.of.point);
+        let mut point = findings.against(at("points", place), PROPOSES);
+        point.same("params_json", &trial.params_json, &Some(right.params_json));
+        point.same("spec_json", &trial.spec_json, &Some(right.spec_json));
     }
 
     /// Every promotion that was made must follow from the results; of a completed sweep, everything that follows was done.
@@ -238,12 +211,12 @@ impl Course<'_> {
                 let at = at(sweep, "events", format!("{key}, {}", made.seq));
                 let stored = format!("`promoted` of {number} to epoch {}", made.epoch);
                 let right = "none: the results do not earn it";
-                findings.wrong(&at, "event", PROMOTES, stored, right);
+                findings.against(at, PROMOTES).wrong("event", stored, right);
                 continue;
             };
             if let Some(stored) = made.wish {
                 let at = at(sweep, "trials", format!("{key}, {number}"));
-                check_wish(&at, stored, *wish, PROMOTES, findings);
+                check_wish(findings.against(at, PROMOTES), stored, *wish);
             }
             made_places.insert(place);
         }
@@ -253,86 +226,48 @@ impl Course<'_> {
         let unmade = again.promoted.keys().filter(|p| !made_places.contains(p));
         for (number, epoch) in unmade {
             let at = at(sweep, "trials", format!("{}, {number}", sweep.key.0));
+            let mut promotes = findings.against(at, PROMOTES);
             let right = format!("{epoch}: the results earn it");
-            findings.wrong(&at, "to_epoch", PROMOTES, "not promoted", right);
+            promotes.wrong("to_epoch", "not promoted", right);
         }
         compare_sweep(sweep, &again, findings);
         compare_rounds(db, sweep, &again, findings)
     }
 }
 
-fn check_wish(
-    at: &At<'_>,
-    stored: Wish,
-    right: Wish,
-    invariant: &'static str,
-    findings: &mut Findings,
-) {
-    let (found, again) = (&stored.queue_order, &right.queue_order);
-    findings.same(at, "queue_order", invariant, found, again);
-    let (found, again) = (&stored.waits_at_end, &right.waits_at_end);
-    findings.same(at, "waits_at_end", invariant, found, again);
-    let (found, again) = (&stored.keep_weights, &right.keep_weights);
-    findings.same(at, "keep_weights", invariant, found, again);
-}
-
-fn check_point(
-    name: &str,
-    sweep: i64,
-    trial: &StepTrial,
-    right: NewTrial,
-    findings: &mut Findings,
-) {
-    let at = At {
-        of: name,
-        table: "points",
-        key: format!("{sweep}, {}, {}", trial.of.round, trial.of.point),
-    };
-    let (params, spec) = (Some(right.params_json), Some(right.spec_json));
-    findings.same(&at, "params_json", PROPOSES, &trial.params_json, &params);
-    findings.same(&at, "spec_json", PROPOSES, &trial.spec_json, &spec);
+fn check_wish(mut trial: Against<'_>, stored: Wish, right: Wish) {
+    trial.same("queue_order", &stored.queue_order, &right.queue_order);
+    trial.same("waits_at_end", &stored.waits_at_end, &right.waits_at_end);
+    trial.same("keep_weights", &stored.keep_weights, &right.keep_weights);
 }
 
 fn compare_sweep(sweep: &SweepRow, again: &Decided, findings: &mut Findings) {
-    let at = at(sweep, "sweeps", sweep.key.0.to_string());
+    let at = || at(sweep, "sweeps", sweep.key.0.to_string());
     if let Some((trials, epochs)) = again.plan {
-        findings.same(&at, "trials_planned", PLANS, &sweep.trials_planned, &trials);
-        findings.same(&at, "epochs_planned", PLANS, &sweep.epochs_planned, &epochs);
+        let mut plans = findings.against(at(), PLANS);
+        plans.same("trials_planned", &sweep.trials_planned, &trials);
+        plans.same("epochs_planned", &sweep.epochs_planned, &epochs);
     }
-    if sweep.best != again.best {
-        let shown = |best: Option<crate::store::WinnerRef>| {
-            best.map(|best| format!("{}, {}", best.round, best.point))
-                .shown()
-        };
-        let (stored, right) = (shown(sweep.best), shown(again.best));
-        findings.wrong(&at, "best_point", WINS, stored, right);
-    }
+    let shown = |best: Option<WinnerRef>| best.map(|at| format!("{}, {}", at.round, at.point));
+    let mut wins = findings.against(at(), WINS);
+    wins.same("best_point", &shown(sweep.best), &shown(again.best));
 }
 
-fn compare_rounds(
-    db: &Db,
-    sweep: &SweepRow,
-    again: &Decided,
-    findings: &mut Findings,
-) -> Result<(), StoreError> {
+fn compare_rounds(db: &Db, sweep: &SweepRow, again: &Decided, findings: &mut Findings) -> Rows<()> {
     for round in rounds::of_sweep(db, sweep.key)? {
         let planned = round.planned;
         let number = planned.round;
         let at = at(sweep, "rounds", format!("{}, {number}", sweep.key.0));
+        let mut plans = findings.against(at, PLANS);
         let Some(right) = again.rounds.get(&number) else {
-            findings.wrong(&at, "round", PLANS, number.to_string(), "no round");
+            plans.wrong("round", number, "no round");
             continue;
         };
-        findings.same(&at, "points", PLANS, &planned.points, &right.points);
-        findings.same(&at, "repeats", PLANS, &planned.repeats, &right.repeats);
-        findings.same(&at, "top", PLANS, &planned.top, &right.top);
-        let rungs = |rungs: &[(u32, u64)]| {
-            let (epochs, points): (Vec<u32>, Vec<u64>) = rungs.iter().copied().unzip();
-            format!("{epochs:?} epochs, {points:?} points")
-        };
-        let (stored, again) = (rungs(&planned.rungs), rungs(&right.rungs));
-        findings.same(&at, "rungs_json", PLANS, &stored, &again);
-        findings.same(&at, "box_json", PLANS, &planned.box_json, &right.box_json);
+        plans.same("points", &planned.points, &right.points);
+        plans.same("rungs_json", &planned.rungs, &right.rungs);
+        plans.same("repeats", &planned.repeats, &right.repeats);
+        plans.same("top", &planned.top, &right.top);
+        plans.same("box_json", &planned.box_json, &right.box_json);
     }
     Ok(())
 }

@@ -1,67 +1,45 @@
 //! What attempts may say.
 
-use super::{
-    finding::{At, Findings},
-    rows::Whole,
-    trials::Lease,
-};
+use super::{finding::Findings, rows::Whole, trials::Lease};
 use crate::{
-    store::{AttemptRow, BlobKind, BlobRef, apply::attempt_ends},
+    store::{AttemptRow, BlobKind, BlobRef, attempt_ends},
     trial::{CRASH_LIMIT, TrialState, crashes_in_a_row},
 };
 
-fn at<'a>(whole: &'a Whole<'_>, attempt: u32) -> At<'a> {
-    At {
-        of: &whole.name,
-        table: "attempts",
-        key: format!("{}, {attempt}", whole.key),
-    }
-}
+const TELL: &str = "events tell the attempts, 1 to n without reuse";
 
 /// Each attempt is one that was granted, and stands as the events say.
 pub(super) fn check_leases(whole: &Whole<'_>, leases: &[Lease], findings: &mut Findings) {
     let Some(attempts) = &whole.attempts else {
         return;
     };
-    const TELL: &str = "events tell the attempts, 1 to n without reuse";
-    for i in 0..leases.len().max(attempts.len()) {
-        match (attempts.get(i), leases.get(i)) {
-            (Some(attempt), Some(lease)) => check_lease(whole, attempt, lease, findings),
-            (Some(attempt), None) => {
-                let at = at(whole, attempt.attempt.0);
-                findings.wrong(&at, "", TELL, "there", "not there: it was never granted");
-            }
-            (None, Some(lease)) => {
-                let at = at(whole, lease.attempt);
-                let right = format!("there, {}", lease.state.as_str());
-                findings.wrong(&at, "", TELL, "not there", right);
-            }
-            (None, None) => {}
-        }
+    for (attempt, lease) in attempts.iter().zip(leases) {
+        check_lease(whole, attempt, lease, findings);
+    }
+    for more in attempts.iter().skip(leases.len()) {
+        let mut tell = findings.against(whole.at_attempt(more.attempt.0), TELL);
+        tell.wrong("", "there", "not there: it was never granted");
+    }
+    for lost in leases.iter().skip(attempts.len()) {
+        let mut tell = findings.against(whole.at_attempt(lost.attempt), TELL);
+        let right = format!("there, {}", lost.state.as_str());
+        tell.wrong("", "not there", right);
     }
 }
 
 fn check_lease(whole: &Whole<'_>, attempt: &AttemptRow, lease: &Lease, findings: &mut Findings) {
-    const TELL: &str = "events tell the attempts, 1 to n without reuse";
-    let at = at(whole, attempt.attempt.0);
-    let (stored, right) = (attempt.state.as_str(), lease.state.as_str());
-    findings.same(&at, "attempt", TELL, &attempt.attempt.0, &lease.attempt);
-    findings.same(&at, "state", TELL, &stored, &right);
-    findings.same(&at, "worker", TELL, &attempt.worker, &lease.worker);
-    findings.same(&at, "started_ms", TELL, &attempt.started, &lease.started);
-    findings.same(&at, "ended_ms", TELL, &attempt.ended, &lease.ended);
-    findings.same(&at, "reason", TELL, &attempt.reason, &lease.reason);
-    findings.same(&at, "to_epoch", TELL, &attempt.to_epoch, &lease.to_epoch);
+    let mut tell = findings.against(whole.at_attempt(attempt.attempt.0), TELL);
+    tell.same("attempt", &attempt.attempt.0, &lease.attempt);
+    tell.same("state", &attempt.state, &lease.state);
+    tell.same("worker", &attempt.worker, &lease.worker);
+    tell.same("started_ms", &attempt.started, &lease.started);
+    tell.same("ended_ms", &attempt.ended, &lease.ended);
+    tell.same("reason", &attempt.reason, &lease.reason);
+    tell.same("to_epoch", &attempt.to_epoch, &lease.to_epoch);
     // A worker that could not use its checkpoint began before it.
     if attempt.from_epoch > lease.from_epoch {
         let right = format!("at most {}", lease.from_epoch);
-        findings.wrong(
-            &at,
-            "from_epoch",
-            TELL,
-            attempt.from_epoch.to_string(),
-            right,
-        );
+        tell.wrong("from_epoch", attempt.from_epoch, right);
     }
 }
 
@@ -87,9 +65,9 @@ fn check_known(whole: &Whole<'_>, attempts: &[AttemptRow], findings: &mut Findin
         while let Some(earlier) = reports.next_if(|report| report.attempt < attempt.attempt) {
             most = most.max(earlier.epoch);
         }
-        let at = at(whole, attempt.attempt.0);
-        let known = "a grant knows the epochs before it";
-        findings.same(&at, "known_epochs", known, &attempt.known_epochs, &most);
+        let at = whole.at_attempt(attempt.attempt.0);
+        let mut knows = findings.against(at, "a grant knows the epochs before it");
+        knows.same("known_epochs", &attempt.known_epochs, &most);
     }
 }
 
@@ -101,29 +79,19 @@ fn check_poisoned(whole: &Whole<'_>, attempts: &[AttemptRow], findings: &mut Fin
     }
     let crashes = crashes_in_a_row(&attempt_ends(attempts, trial.most_epochs), false);
     if crashes < CRASH_LIMIT {
-        let at = At {
-            of: &whole.name,
-            table: "trials",
-            key: whole.key.clone(),
-        };
         let right = format!("another: {crashes} attempts in a row crashed");
-        findings.wrong(
-            &at,
-            "reason",
-            "releases are no crashes",
-            trial.reason.clone(),
-            right,
-        );
+        let mut releases = findings.against(whole.at(), "releases are no crashes");
+        releases.wrong("reason", &trial.reason, right);
     }
 }
 
 /// A resume starts from a committed checkpoint of the same trial (while it is kept).
 fn check_resumes(whole: &Whole<'_>, attempts: &[AttemptRow], findings: &mut Findings) {
-    const RESUMES: &str = "a resume has a checkpoint";
     for attempt in attempts {
-        let at = at(whole, attempt.attempt.0);
+        let at = whole.at_attempt(attempt.attempt.0);
+        let mut resumes = findings.against(at, "a resume has a checkpoint");
         let Some(hash) = attempt.resume else {
-            findings.same(&at, "from_epoch", RESUMES, &attempt.from_epoch, &0);
+            resumes.same("from_epoch", &attempt.from_epoch, &0);
             continue;
         };
         let mut blobs = whole.blobs.iter().flatten().map(|row| row.blob);
@@ -137,7 +105,7 @@ fn check_resumes(whole: &Whole<'_>, attempts: &[AttemptRow], findings: &mut Find
                 kept.kind.as_str(),
                 kept.epoch
             );
-            findings.wrong(&at, "resume", RESUMES, hash.to_string(), right);
+            resumes.wrong("resume", hash, right);
         }
     }
 }
@@ -155,17 +123,7 @@ fn check_checkpoint(whole: &Whole<'_>, findings: &mut Findings) {
         None => whole.trial.state.is_terminal() || blobs.any(is_one),
     };
     if !fits {
-        let at = At {
-            of: &whole.name,
-            table: "trials",
-            key: whole.key.clone(),
-        };
-        findings.wrong(
-            &at,
-            "checkpoint",
-            "a trial's checkpoint is in blobs",
-            hash.to_string(),
-            "a checkpoint in blobs, or null",
-        );
+        let mut is_in = findings.against(whole.at(), "a trial's checkpoint is in blobs");
+        is_in.wrong("checkpoint", hash, "a checkpoint in blobs, or null");
     }
 }

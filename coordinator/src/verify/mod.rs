@@ -1,7 +1,7 @@
 //! The checker: asserts the invariants of `docs/storage.md` over everything that a database holds.
 //!
 //! It reads every table and every index. What SQLite can say it is asked ([`file`]), what one statement can find is a rule
-//! (`sqlite/rules.rs`), and what takes the code that wrote it is recomputed by that code ([`rows`]). A table that cannot be
+//! (`store/sqlite/rules.rs`), and what takes the code that wrote it is recomputed by that code ([`rows`]). A table that cannot be
 //! read hides nothing that stands in the others. Memory grows with a trial and a page of rows, never with the trials.
 
 mod attempts;
@@ -21,7 +21,7 @@ pub use blobs::Files;
 pub use finding::Finding;
 use finding::{Findings, Names};
 
-use super::{Db, OpenError, lock, sqlite, sweeps as table};
+use crate::store::{Db, OpenError, RULES, open_for_reading, serving_address, sweeps as table};
 
 /// What a check has found.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -53,33 +53,35 @@ pub async fn verify(database: &Path) -> Result<Checked, OpenError> {
 }
 
 fn check_all(database: &Path) -> Result<Checked, OpenError> {
-    let db = sqlite::open_for_reading(database)?;
-    let served = lock::serving_address(database);
-    let mut findings = Findings::default();
-    // As of one moment; where even that fails, the checks say why.
-    db.script("BEGIN").ok();
-    file::check(&db, &mut findings);
-    let names = Names::read(&db, &mut findings);
-    let trials = check(&db, &names, true, &mut findings);
-    let files = match served {
-        Some(_) => None,
-        None => Some(blobs::check(&db, database, &names, &mut findings)),
+    let mut checked = Checked {
+        served: serving_address(database),
+        ..Checked::default()
     };
-    db.script("COMMIT").ok();
-    db.close();
-    let (findings, left_out) = findings.told();
-    Ok(Checked {
-        trials,
-        files,
-        served,
-        findings,
-        left_out,
-    })
+    let mut findings = Findings::default();
+    let file = open_for_reading(database)?;
+    file.at_one_moment(|db| {
+        file::check(db, &mut findings);
+        checked.look(db, database, &mut findings);
+    });
+    file.close();
+    (checked.findings, checked.left_out) = findings.told();
+    Ok(checked)
+}
+
+impl Checked {
+    /// Looks at all rows, and at the files that they name.
+    fn look(&mut self, db: &Db, database: &Path, findings: &mut Findings) {
+        let names = Names::read(db, findings);
+        self.trials = check(db, &names, true, findings);
+        if self.served.is_none() {
+            self.files = Some(blobs::check(db, database, &names, findings));
+        }
+    }
 }
 
 /// What rows say; with `searches`, and whether their searches decide the same again.
 fn check(db: &Db, names: &Names, searches: bool, findings: &mut Findings) -> u64 {
-    for rule in sqlite::RULES {
+    for rule in RULES {
         match rule.broken(db) {
             Ok(broken) => broken.into_iter().for_each(|row| {
                 findings.broken(rule, row, names);

@@ -1,9 +1,6 @@
 //! What the events of a trial say of it: they are replayed by the same state machine that made them.
 
-use super::{
-    finding::{At, Findings},
-    rows::Whole,
-};
+use super::{finding::Findings, rows::Whole};
 use crate::{
     store::{EventRow, command::Millis},
     trial::{
@@ -38,54 +35,40 @@ pub(super) fn check(whole: &Whole<'_>, findings: &mut Findings) {
     let Some(events) = &whole.events else { return };
     let story = story(whole, events, findings);
     let trial = &whole.trial;
-    let at = At {
-        of: &whole.name,
-        table: "trials",
-        key: whole.key.clone(),
-    };
-    const TELL: &str = "events tell the trial";
-    let state = story.state.map(TrialState::as_str);
-    findings.same(&at, "state", TELL, &Some(trial.state.as_str()), &state);
-    let asked = |asked: Option<StopRequest>| asked.map(StopRequest::as_str);
-    findings.same(&at, "asked", TELL, &asked(trial.asked), &asked(story.asked));
+    let mut tell = findings.against(whole.at(), "events tell the trial");
+    tell.same("state", &Some(trial.state), &story.state);
+    tell.same("asked", &trial.asked, &story.asked);
     let granted = story.leases.len() as u32;
-    findings.same(&at, "attempts", TELL, &trial.attempts, &granted);
+    tell.same("attempts", &trial.attempts, &granted);
     let worker = story.leases.last().map(|lease| lease.worker.clone());
-    let worker = worker.unwrap_or_default();
-    findings.same(&at, "worker", TELL, &trial.worker, &worker);
+    tell.same("worker", &trial.worker, &worker.unwrap_or_default());
     if let Some(last) = events.last() {
-        check_last(whole, &at, last, findings);
+        check_last(whole, last, findings);
     }
     super::attempts::check_leases(whole, &story.leases, findings);
 }
 
 /// The newest event repeats what its trial was then; a trial that waits or has ended is still so.
-fn check_last(whole: &Whole<'_>, at: &At<'_>, last: &EventRow, findings: &mut Findings) {
-    const TELL: &str = "the newest event tells the trial";
+fn check_last(whole: &Whole<'_>, last: &EventRow, findings: &mut Findings) {
     let trial = &whole.trial;
-    findings.same(at, "to_epoch", TELL, &Some(trial.to_epoch), &last.to_epoch);
-    let rests = trial.state.is_terminal() || trial.state == TrialState::Waiting;
-    if rests {
-        findings.same(at, "epoch", TELL, &Some(trial.epoch), &last.epoch);
-        findings.same(at, "objective", TELL, &trial.objective, &last.objective);
+    let mut tells = findings.against(whole.at(), "the newest event tells the trial");
+    tells.same("to_epoch", &Some(trial.to_epoch), &last.to_epoch);
+    let ended = trial.state.is_terminal();
+    if ended || trial.state == TrialState::Waiting {
+        tells.same("epoch", &Some(trial.epoch), &last.epoch);
+        tells.same("objective", &trial.objective, &last.objective);
     }
-    let reason_fits = if trial.state.is_terminal() {
-        trial.reason.ends_with(&last.reason)
-    } else {
-        trial.reason.is_empty()
-    };
-    if !reason_fits {
-        let right = match trial.state.is_terminal() {
-            true => last.reason.clone(),
-            false => "empty: it has not ended".to_owned(),
-        };
-        findings.wrong(at, "reason", TELL, trial.reason.clone(), right);
+    if ended && !trial.reason.ends_with(&last.reason) {
+        tells.wrong("reason", &trial.reason, &last.reason);
+    }
+    if !ended && !trial.reason.is_empty() {
+        tells.wrong("reason", &trial.reason, "empty: it has not ended");
     }
     let completes = last.event == "completed" && trial.kind == TrialKind::Search;
     if completes && trial.epoch != trial.to_epoch {
         let right = format!("to_epoch, {}", trial.to_epoch);
-        let whole = "a completed trial is trained to its end";
-        findings.wrong(at, "epoch", whole, trial.epoch.to_string(), right);
+        let mut ends = findings.against(whole.at(), "a completed trial is trained to its end");
+        ends.wrong("epoch", trial.epoch, right);
     }
     let Some(reports) = &whole.reports else {
         return;
@@ -97,42 +80,33 @@ fn check_last(whole: &Whole<'_>, at: &At<'_>, last: &EventRow, findings: &mut Fi
             None => last.at.to_string(),
         };
         let newest = "a trial changes with its events and reports";
-        findings.wrong(at, "changed_ms", newest, trial.changed.to_string(), right);
+        let mut newest = findings.against(whole.at(), newest);
+        newest.wrong("changed_ms", trial.changed, right);
     }
 }
 
 /// Follows the events, one after the other.
 fn story(whole: &Whole<'_>, events: &[EventRow], findings: &mut Findings) -> Story {
     let mut story = Story::default();
-    for told in events {
-        let event = told;
-        let sweep = whole.key.split(',').next().unwrap_or_default();
-        let at = At {
-            of: &whole.name,
-            table: "events",
-            key: format!("{sweep}, {}", event.seq),
-        };
+    for event in events {
+        let mut join = findings.against(whole.at_event(event), "events join");
         let from = story.state.map_or("", TrialState::as_str);
-        let stored = event.from.as_str();
-        findings.same(&at, "from_state", "events join", &stored, &from);
+        join.same("from_state", &event.from.as_str(), &from);
         let to = TrialState::parse(&event.to);
-        let Some(nexts) = nexts(&story, &event.event) else {
+        let mut follow = findings.against(whole.at_event(event), "events follow the states");
+        if let Some(nexts) = nexts(&story, &event.event) {
+            let fits = nexts.iter().find(|next| leads_to(next, story.state) == to);
+            let next = fits.or(nexts.first());
+            if fits.is_none() {
+                let right = next.and_then(|next| leads_to(next, story.state));
+                let right = right.map_or("", TrialState::as_str);
+                follow.same("to_state", &event.to.as_str(), &right);
+            }
+            story.take(event, next);
+        } else {
             let right = format!("an event of a trial that is `{from}`");
-            let stored = format!("`{}`", event.event);
-            findings.wrong(&at, "event", "events follow the states", stored, right);
-            story.state = to;
-            continue;
-        };
-        let fits = nexts.iter().find(|next| leads_to(next, story.state) == to);
-        if fits.is_none() {
-            let right = nexts
-                .first()
-                .and_then(|next| leads_to(next, story.state))
-                .map_or("", TrialState::as_str);
-            let stored = event.to.as_str();
-            findings.same(&at, "to_state", "events follow the states", &stored, &right);
+            follow.wrong("event", format!("`{}`", event.event), right);
         }
-        story.take(told, fits.or(nexts.first()));
         story.state = to;
     }
     story
@@ -187,21 +161,20 @@ fn leads_to(next: &Next, from: Option<TrialState>) -> Option<TrialState> {
 }
 
 impl Story {
-    fn take(&mut self, told: &EventRow, next: Option<&Next>) {
+    fn take(&mut self, event: &EventRow, next: Option<&Next>) {
         match next {
             Some(Next::Asks(request)) => self.asked = Some(*request),
             Some(Next::Goes { attempt, .. }) => {
                 self.asked = None;
                 if let Some(state) = attempt {
-                    self.lease(told, *state);
+                    self.lease(event, *state);
                 }
             }
             None => self.asked = None,
         }
     }
 
-    fn lease(&mut self, told: &EventRow, state: AttemptState) {
-        let event = told;
+    fn lease(&mut self, event: &EventRow, state: AttemptState) {
         if event.event == "granted" {
             self.leases.push(Lease {
                 attempt: event.attempt.map_or(0, |attempt| attempt.0),
@@ -210,18 +183,14 @@ impl Story {
                 started: event.at,
                 ended: None,
                 reason: String::new(),
-                from_epoch: told.epoch.unwrap_or(0),
-                to_epoch: told.to_epoch.unwrap_or(0),
+                from_epoch: event.epoch.unwrap_or(0),
+                to_epoch: event.to_epoch.unwrap_or(0),
             });
         } else if let Some(lease) = self.leases.last_mut() {
-            let ended = state != AttemptState::Running;
+            let end = (state != AttemptState::Running).then_some(event);
             lease.state = state;
-            lease.ended = ended.then_some(event.at);
-            lease.reason = if ended {
-                event.reason.clone()
-            } else {
-                String::new()
-            };
+            lease.ended = end.map(|end| end.at);
+            lease.reason = end.map(|end| end.reason.clone()).unwrap_or_default();
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     ids::Hash,
     store::{
         Db,
-        blobs::{self as table, BlobRow},
+        blobs::{BlobRow, stored_once},
     },
 };
 
@@ -31,20 +31,16 @@ pub(super) fn check(db: &Db, database: &Path, names: &Names, findings: &mut Find
     // A file that is no restored database, but a backup.
     let is_backup = !own.is_dir() && of_backup.is_dir();
     let folder = if is_backup { of_backup } else { own };
-    let stored = match table::stored_once(db) {
+    let stored = match stored_once(db) {
         Ok(stored) => stored,
         Err(error) => {
             findings.unreadable(names, error);
             return Files::default();
         }
     };
-    for blob in &stored {
-        check_file(
-            &folder.join(blob.blob.hash.to_string()),
-            blob,
-            names,
-            findings,
-        );
+    for row in &stored {
+        let path = folder.join(row.blob.hash.to_string());
+        check_file(&path, row, names, findings);
     }
     let named: BTreeSet<String> = stored.iter().map(|row| row.blob.hash.to_string()).collect();
     Files {
@@ -54,7 +50,6 @@ pub(super) fn check(db: &Db, database: &Path, names: &Names, findings: &mut Find
 }
 
 fn check_file(path: &Path, row: &BlobRow, names: &Names, findings: &mut Findings) {
-    const WHOLE: &str = "a stored blob is whole";
     let (sweep, trial, blob) = (row.sweep.0, row.trial.0, row.blob);
     let of = names.of(Some(sweep), i64::try_from(trial).ok());
     let at = At {
@@ -62,16 +57,14 @@ fn check_file(path: &Path, row: &BlobRow, names: &Names, findings: &mut Findings
         table: "blobs",
         key: format!("{sweep}, {trial}, {}", blob.hash),
     };
+    let mut whole = findings.against(at, "a stored blob is whole");
     match read(path) {
         Ok((_, hash)) if hash != blob.hash => {
             let found = format!("{hash} in {}", path.display());
-            findings.wrong(&at, "hash", WHOLE, blob.hash.to_string(), found);
+            whole.wrong("hash", blob.hash, found);
         }
-        Ok((size, _)) => findings.same(&at, "size", WHOLE, &blob.size, &size),
-        Err(error) => {
-            let right = format!("0: {}: {error}", path.display());
-            findings.wrong(&at, "stored", WHOLE, "1", right);
-        }
+        Ok((size, _)) => whole.same("size", &blob.size, &size),
+        Err(error) => whole.wrong("stored", 1, format!("0: {}: {error}", path.display())),
     }
 }
 

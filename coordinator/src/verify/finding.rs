@@ -5,11 +5,7 @@ use std::{
     fmt,
 };
 
-use crate::store::{
-    Db, StoreError,
-    sqlite::{Broken, Rule},
-    sweeps,
-};
+use crate::store::{Bind, Broken, Db, Rule, StoreError, sweeps};
 
 /// So many are told; more of them say no more.
 const MOST: usize = 100_000;
@@ -54,11 +50,51 @@ impl fmt::Display for Finding {
 }
 
 /// A row of a table, for findings about it.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct At<'a> {
     pub of: &'a str,
     pub table: &'static str,
     pub key: String,
+}
+
+/// One row, held against one invariant.
+pub(super) struct Against<'a> {
+    findings: &'a mut Findings,
+    at: At<'a>,
+    invariant: &'static str,
+}
+
+impl Against<'_> {
+    /// Notes a column that is not what it ought to be.
+    pub(super) fn wrong(&mut self, column: &str, stored: impl ToString, right: impl ToString) {
+        self.findings.add(Finding {
+            of: self.at.of.to_owned(),
+            invariant: self.invariant,
+            table: self.at.table.to_owned(),
+            key: self.at.key.clone(),
+            column: column.to_owned(),
+            stored: stored.to_string(),
+            right: right.to_string(),
+        });
+    }
+
+    /// Compares a column with what it ought to be.
+    pub(super) fn same<T: Bind + PartialEq>(&mut self, column: &str, stored: &T, right: &T) {
+        if stored != right {
+            self.wrong(column, stored.value(), right.value());
+        }
+    }
+
+    /// Compares a sum or a mean: another order of its parts may change its last bits.
+    pub(super) fn close(&mut self, column: &str, stored: Option<f64>, right: Option<f64>) {
+        let same = match (stored, right) {
+            (Some(a), Some(b)) => a == b || (a - b).abs() <= 1e-9 * a.abs().max(b.abs()).max(1e-9),
+            (a, b) => a.is_none() && b.is_none(),
+        };
+        if !same {
+            self.wrong(column, stored.value(), right.value());
+        }
+    }
 }
 
 /// Names of sweeps by key.
@@ -111,55 +147,12 @@ impl Findings {
         }
     }
 
-    /// Notes a column that is not what it ought to be.
-    pub(super) fn wrong(
-        &mut self,
-        at: &At<'_>,
-        column: &str,
-        invariant: &'static str,
-        stored: impl Into<String>,
-        right: impl Into<String>,
-    ) {
-        self.add(Finding {
-            of: at.of.to_owned(),
+    /// Holds a row against an invariant.
+    pub(super) fn against<'a>(&'a mut self, at: At<'a>, invariant: &'static str) -> Against<'a> {
+        Against {
+            findings: self,
+            at,
             invariant,
-            table: at.table.to_owned(),
-            key: at.key.clone(),
-            column: column.to_owned(),
-            stored: stored.into(),
-            right: right.into(),
-        });
-    }
-
-    /// Compares a column with what it ought to be.
-    pub(super) fn same<T: PartialEq + Shown>(
-        &mut self,
-        at: &At<'_>,
-        column: &str,
-        invariant: &'static str,
-        stored: &T,
-        right: &T,
-    ) {
-        if stored != right {
-            self.wrong(at, column, invariant, stored.shown(), right.shown());
-        }
-    }
-
-    /// Compares a sum or a mean: another order of its parts may change its last bits.
-    pub(super) fn close(
-        &mut self,
-        at: &At<'_>,
-        column: &str,
-        invariant: &'static str,
-        stored: Option<f64>,
-        right: Option<f64>,
-    ) {
-        let same = match (stored, right) {
-            (Some(a), Some(b)) => a == b || (a - b).abs() <= 1e-9 * a.abs().max(b.abs()).max(1e-9),
-            (a, b) => a.is_none() && b.is_none(),
-        };
-        if !same {
-            self.wrong(at, column, invariant, stored.shown(), right.shown());
         }
     }
 
@@ -202,46 +195,15 @@ impl Findings {
         });
     }
 
+    /// Notes rows that cannot be read.
+    pub(super) fn all_unreadable(&mut self, names: &Names, errors: Vec<StoreError>) {
+        errors
+            .into_iter()
+            .for_each(|error| self.unreadable(names, error));
+    }
+
     /// All that was found, and how many more.
     pub(super) fn told(self) -> (Vec<Finding>, u64) {
         (self.found, self.left_out)
-    }
-}
-
-/// A value as findings show it.
-pub(super) trait Shown {
-    /// In words.
-    fn shown(&self) -> String;
-}
-
-macro_rules! shown {
-    ($($kind:ty),*) => {$(
-        impl Shown for $kind {
-            fn shown(&self) -> String {
-                self.to_string()
-            }
-        }
-    )*};
-}
-shown!(u32, u64, i64, f64, bool, crate::ids::Hash);
-
-impl Shown for &str {
-    fn shown(&self) -> String {
-        match *self {
-            "" => "empty".to_owned(),
-            text => text.to_owned(),
-        }
-    }
-}
-
-impl Shown for String {
-    fn shown(&self) -> String {
-        self.as_str().shown()
-    }
-}
-
-impl<T: Shown> Shown for Option<T> {
-    fn shown(&self) -> String {
-        self.as_ref().map_or_else(|| "null".to_owned(), T::shown)
     }
 }

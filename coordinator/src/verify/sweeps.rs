@@ -3,13 +3,13 @@
 use hone_proto::v1;
 
 use super::{
-    finding::{At, Findings, Names, Shown as _},
+    finding::{At, Findings, Names},
     rows::Totals,
 };
 use crate::{
     definition::{columns, stored, versions},
     ids::is_valid_name,
-    store::{Db, EventRow, SweepRow, command::Millis, stream::Stream, trials},
+    store::{Bind as _, Db, EventRow, Stream, SweepRow, command::Millis, trials},
     sweep::SweepState,
     trial::TrialKind,
 };
@@ -30,83 +30,76 @@ pub(super) fn is_ours(sweep: &SweepRow) -> bool {
 
 /// Compares the row with what its trials add up to and with its definition.
 pub(super) fn check(sweep: &SweepRow, totals: &Totals, findings: &mut Findings) {
-    if totals.whole {
+    if !totals.is_broken {
         check_counters(sweep, totals, findings);
     }
     match stored(&sweep.sweep.definition) {
         Ok(definition) => check_definition(sweep, &definition, findings),
         Err(error) => {
-            let can = "a definition can be read";
             let right = "an encoded hone.v1.SweepDefinition";
-            findings.wrong(&at(sweep), "definition", can, error.to_string(), right);
+            let mut can = findings.against(at(sweep), "a definition can be read");
+            can.wrong("definition", error, right);
         }
     }
 }
 
 fn check_counters(sweep: &SweepRow, totals: &Totals, findings: &mut Findings) {
-    const COUNT: &str = "counters count";
-    let at = at(sweep);
-    findings.same(&at, "queued", COUNT, &sweep.queued, &totals.queued);
-    findings.same(&at, "running", COUNT, &sweep.running, &totals.running);
-    let counts = |counts: [u64; 8]| format!("{counts:?}");
-    let (stored, right) = (counts(sweep.counts), counts(totals.counts));
-    findings.same(&at, "counts_json", COUNT, &stored, &right);
-    findings.same(&at, "trials", COUNT, &sweep.trials, &totals.trials);
-    let (stored, right) = (&sweep.epochs_trained, &totals.epochs);
-    findings.same(&at, "epochs_trained", COUNT, stored, right);
-    let (stored, right) = (&sweep.images_trained, &totals.images);
-    findings.same(&at, "images_trained", COUNT, stored, right);
-    let (stored, right) = (Some(sweep.training_seconds), Some(totals.seconds));
-    findings.close(&at, "training_seconds", COUNT, stored, right);
+    let mut count = findings.against(at(sweep), "counters count");
+    count.same("queued", &sweep.queued, &totals.queued);
+    count.same("running", &sweep.running, &totals.running);
+    count.same("counts_json", &sweep.counts, &totals.counts);
+    count.same("trials", &sweep.trials, &totals.trials);
+    count.same("epochs_trained", &sweep.epochs_trained, &totals.epochs);
+    count.same("images_trained", &sweep.images_trained, &totals.images);
+    let (stored, right) = (sweep.training_seconds, totals.seconds);
+    count.close("training_seconds", Some(stored), Some(right));
     // A lost attempt that was taken back has no end any more.
     if sweep.last_end < totals.last_end {
-        let right = format!("{} or later", totals.last_end.shown());
-        let newest = "the newest end of an attempt";
-        findings.wrong(&at, "last_end_ms", newest, sweep.last_end.shown(), right);
+        let right = format!("{} or later", totals.last_end.value());
+        let mut newest = findings.against(at(sweep), "the newest end of an attempt");
+        newest.wrong("last_end_ms", sweep.last_end.value(), right);
     }
     if sweep.state.has_ended() && sweep.queued > 0 {
-        let nothing = "an ended sweep has nothing to grant";
-        findings.wrong(&at, "queued", nothing, sweep.queued.to_string(), "0");
+        let mut nothing = findings.against(at(sweep), "an ended sweep has nothing to grant");
+        nothing.wrong("queued", sweep.queued, 0);
     }
 }
 
 /// The columns that repeat the definition, and the identity, which is the hash of its canonical JSON.
 fn check_definition(sweep: &SweepRow, definition: &v1::SweepDefinition, findings: &mut Findings) {
-    const REPEAT: &str = "a sweep is what its definition says";
-    let at = at(sweep);
+    let canonical = blake3::hash(definition.canonical_json.as_bytes());
+    let canonical = canonical.to_hex().to_string();
+    let mut hash = findings.against(at(sweep), "the identity is the hash of the canonical JSON");
+    hash.same("identity", &sweep.sweep.identity, &canonical);
+    let mut repeat = findings.against(at(sweep), "a sweep is what its definition says");
     let name = sweep.id.as_str();
     let number = name
         .strip_prefix(&*definition.name)
         .and_then(|rest| rest.strip_prefix('-'));
     let numbered = number.is_some_and(|number| number.parse::<u64>().is_ok_and(|n| n > 1));
     if !is_valid_name(name) || !(name == definition.name || numbered) {
-        let right = format!("{0}, or {0}-2, -3, …", definition.name);
-        findings.wrong(&at, "name", REPEAT, name, right);
+        repeat.wrong(
+            "name",
+            name,
+            format!("{0}, or {0}-2, -3, …", definition.name),
+        );
     }
-    let canonical = blake3::hash(definition.canonical_json.as_bytes());
-    let canonical = canonical.to_hex().to_string();
-    let hash = "the identity is the hash of the canonical JSON";
-    findings.same(&at, "identity", hash, &sweep.sweep.identity, &canonical);
     let right = match columns(definition) {
         Ok(right) => right,
-        Err(error) => {
-            let right = "one whose parts are there";
-            return findings.wrong(&at, "definition", REPEAT, error.to_string(), right);
-        }
+        Err(error) => return repeat.wrong("definition", error, "one whose parts are there"),
     };
     let stored = &sweep.sweep;
-    findings.same(&at, "identity", REPEAT, &stored.identity, &right.identity);
-    findings.same(&at, "seed", REPEAT, &stored.seed.0, &right.seed.0);
-    findings.same(&at, "trainer", REPEAT, &stored.trainer, &right.trainer);
+    repeat.same("identity", &stored.identity, &right.identity);
+    repeat.same("seed", &stored.seed, &right.seed);
+    repeat.same("trainer", &stored.trainer, &right.trainer);
     let (found, given) = (&stored.objective, &right.objective);
-    findings.same(&at, "metric", REPEAT, &found.metric, &given.metric);
-    findings.same(&at, "maximize", REPEAT, &found.maximize, &given.maximize);
-    findings.same(&at, "at_best", REPEAT, &found.at_best, &given.at_best);
-    findings.same(&at, "target", REPEAT, &found.target, &given.target);
-    let (found, given) = (&stored.data_source, &right.data_source);
-    findings.same(&at, "data_source", REPEAT, found, given);
-    findings.same(&at, "folds", REPEAT, &stored.folds, &right.folds);
-    findings.same(&at, "with_check", REPEAT, &stored.check, &right.check);
+    repeat.same("metric", &found.metric, &given.metric);
+    repeat.same("maximize", &found.maximize, &given.maximize);
+    repeat.same("at_best", &found.at_best, &given.at_best);
+    repeat.same("target", &found.target, &given.target);
+    repeat.same("data_source", &stored.data_source, &right.data_source);
+    repeat.same("folds", &stored.folds, &right.folds);
+    repeat.same("with_check", &stored.check, &right.check);
 }
 
 /// What a sweep's events amount to.
@@ -144,9 +137,7 @@ pub(super) fn check_events(
             }
         }
     }
-    for problem in events.take_problems() {
-        findings.unreadable(names, problem);
-    }
+    findings.all_unreadable(names, events.take_problems());
     if whole && !events.is_broken() {
         course.compare(sweep, findings);
     }
@@ -161,14 +152,12 @@ fn of_event<'a>(sweep: &'a SweepRow, told: &EventRow) -> At<'a> {
 }
 
 impl Course {
-    fn follow(&mut self, sweep: &SweepRow, told: &EventRow, findings: &mut Findings) {
-        let (event, at) = (told, of_event(sweep, told));
+    fn follow(&mut self, sweep: &SweepRow, event: &EventRow, findings: &mut Findings) {
+        let mut join = findings.against(of_event(sweep, event), "events join");
         let from = self.state.map_or("", SweepState::as_str);
-        let stored = event.from.as_str();
-        findings.same(&at, "from_state", "events join", &stored, &from);
+        join.same("from_state", &event.from.as_str(), &from);
         let Some(to) = SweepState::parse(&event.to) else {
-            let right = "a state of a sweep";
-            return findings.wrong(&at, "to_state", "events join", event.to.clone(), right);
+            return join.wrong("to_state", &event.to, "a state of a sweep");
         };
         self.created = self.created.or(Some(event.at));
         self.stopping = !to.has_ended() && (self.stopping || event.event == "stop");
@@ -188,12 +177,13 @@ impl Course {
     /// Nothing is granted unless the sweep is checking or running, and before the check has passed only the check.
     fn granted(&mut self, db: &Db, sweep: &SweepRow, told: &EventRow, findings: &mut Findings) {
         self.first_grant = self.first_grant.or(Some(told.at));
-        let at = of_event(sweep, told);
         let state = self.state.map_or("", SweepState::as_str);
         if !self.state.is_some_and(SweepState::grants) {
-            let only = "grants only while checking or running";
-            let right = format!("none: the sweep is `{state}`");
-            findings.wrong(&at, "event", only, "granted", right);
+            let mut only = findings.against(
+                of_event(sweep, told),
+                "grants only while checking or running",
+            );
+            only.wrong("event", "granted", format!("none: the sweep is `{state}`"));
         }
         if self.state != Some(SweepState::Checking) {
             return;
@@ -202,24 +192,24 @@ impl Course {
         let trial = trials::select(db, (sweep.key, number));
         let kind = trial.ok().flatten().map(|trial| trial.kind);
         if kind.is_some_and(|kind| kind != TrialKind::Check) {
-            let only = "only the check runs before it has passed";
-            findings.wrong(&at, "event", only, "granted", "none yet");
+            let mut only = findings.against(
+                of_event(sweep, told),
+                "only the check runs before it has passed",
+            );
+            only.wrong("event", "granted", "none yet");
         }
     }
 
     fn compare(self, sweep: &SweepRow, findings: &mut Findings) {
-        const TELL: &str = "events tell the sweep";
-        let at = at(sweep);
+        let mut tell = findings.against(at(sweep), "events tell the sweep");
         let state = match self.stopping {
             true => SweepState::Stopping.as_str(),
             false => self.state.map_or("", SweepState::as_str),
         };
-        findings.same(&at, "state", TELL, &sweep.state.as_str(), &state);
-        let created = Some(sweep.created);
-        findings.same(&at, "created_ms", TELL, &created, &self.created);
-        findings.same(&at, "ended_ms", TELL, &sweep.ended, &self.ended);
-        let (stored, right) = (&sweep.first_grant, &self.first_grant);
-        findings.same(&at, "first_grant_ms", TELL, stored, right);
-        findings.same(&at, "reason", TELL, &sweep.reason, &self.reason);
+        tell.same("state", &sweep.state.as_str(), &state);
+        tell.same("created_ms", &Some(sweep.created), &self.created);
+        tell.same("ended_ms", &sweep.ended, &self.ended);
+        tell.same("first_grant_ms", &sweep.first_grant, &self.first_grant);
+        tell.same("reason", &sweep.reason, &self.reason);
     }
 }

@@ -2,23 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    finding::{At, Findings},
-    rows::Whole,
-};
+use super::{finding::Findings, rows::Whole};
 use crate::{
     ids::{AttemptNumber, Hash},
-    store::{AttemptRow, EventRow, Objective, ReportRow, apply::curve},
+    store::{AttemptRow, EventRow, Objective, ReportRow, curve},
     trial::TrialState,
 };
-
-fn at<'a>(whole: &'a Whole<'_>, report: &ReportRow) -> At<'a> {
-    At {
-        of: &whole.name,
-        table: "reports",
-        key: format!("{}, {}, {}", whole.key, report.attempt, report.epoch),
-    }
-}
 
 /// Checks the reports themselves, and what the trial's row and events say of them.
 pub(super) fn check(whole: &Whole<'_>, findings: &mut Findings) {
@@ -45,10 +34,10 @@ fn check_objective(whole: &Whole<'_>, report: &ReportRow, findings: &mut Finding
     let mut metrics = report.metrics.iter();
     let value = metrics.find(|(name, _)| name == metric);
     let right = value.map(|(_, value)| *value).filter(|v| v.is_finite());
-    let at = at(whole, report);
-    let is = "a report's objective is that metric";
+    let at = whole.at_report(report);
+    let mut is = findings.against(at, "a report's objective is that metric");
     // Read back from JSON a number may have another last bit.
-    findings.close(&at, "objective", is, report.objective, right);
+    is.close("objective", report.objective, right);
 }
 
 fn check_epoch(
@@ -59,15 +48,14 @@ fn check_epoch(
 ) {
     let epoch = report.epoch;
     if epoch <= attempt.from_epoch || epoch > attempt.to_epoch {
-        let at = at(whole, report);
         let right = format!("{} to {}", attempt.from_epoch + 1, attempt.to_epoch);
-        let within = "reports are of epochs that were granted";
-        findings.wrong(&at, "epoch", within, epoch.to_string(), right);
+        let at = whole.at_report(report);
+        let mut within = findings.against(at, "reports are of epochs that were granted");
+        within.wrong("epoch", epoch, right);
     }
     if report.seconds < 0.0 {
-        let at = at(whole, report);
-        let seconds = report.seconds.to_string();
-        findings.wrong(&at, "seconds", "time goes forward", seconds, "0 or more");
+        let mut forward = findings.against(whole.at_report(report), "time goes forward");
+        forward.wrong("seconds", report.seconds, "0 or more");
     }
 }
 
@@ -80,13 +68,9 @@ fn check_hashes(whole: &Whole<'_>, reports: &[ReportRow], findings: &mut Finding
         let (attempt, first) = *known.entry(report.epoch).or_insert((report.attempt, hash));
         if first != hash {
             let right = format!("{first}, as attempt {attempt} reported");
-            findings.wrong(
-                &at(whole, report),
-                "weights_hash",
-                "attempts train the same to the bit",
-                hash.to_string(),
-                right,
-            );
+            let at = whole.at_report(report);
+            let mut same = findings.against(at, "attempts train the same to the bit");
+            same.wrong("weights_hash", hash, right);
         }
     }
 }
@@ -117,13 +101,9 @@ fn check_late(
         let ended = own.and_then(|attempt| attempt.ended);
         let end = [replaced, ended].into_iter().flatten().min();
         if let Some(end) = end.filter(|end| report.at > *end) {
-            findings.wrong(
-                &at(whole, report),
-                "at_ms",
-                "no write from a replaced or ended attempt",
-                report.at.to_string(),
-                format!("{end} or earlier"),
-            );
+            let at = whole.at_report(report);
+            let mut late = findings.against(at, "no write from a replaced or ended attempt");
+            late.wrong("at_ms", report.at, format!("{end} or earlier"));
         }
     }
 }
@@ -134,17 +114,19 @@ fn check_sums(
     attempts: &[AttemptRow],
     findings: &mut Findings,
 ) {
-    const SUMS: &str = "a trial sums up its reports";
     let trial = &whole.trial;
-    let at = row(whole);
+    let mut sums = findings.against(whole.at(), "a trial sums up its reports");
     let epochs = || reports.iter().map(|report| report.epoch);
-    let most = epochs().max().unwrap_or(0);
-    findings.same(&at, "most_epochs", SUMS, &trial.most_epochs, &most);
+    sums.same(
+        "most_epochs",
+        &trial.most_epochs,
+        &epochs().max().unwrap_or(0),
+    );
     let images = reports.iter().map(|report| report.images);
     let images = images.fold(0, u64::saturating_add);
-    findings.same(&at, "images", SUMS, &trial.images, &images);
+    sums.same("images", &trial.images, &images);
     let seconds = reports.iter().map(|report| report.seconds).sum();
-    findings.close(&at, "seconds", SUMS, Some(trial.seconds), Some(seconds));
+    sums.close("seconds", Some(trial.seconds), Some(seconds));
     let epoch = attempts.last().map_or(0, |newest| {
         let own = reports
             .iter()
@@ -154,33 +136,23 @@ fn check_sums(
             .unwrap_or(0)
             .max(newest.from_epoch)
     });
-    findings.same(&at, "epoch", SUMS, &trial.epoch, &epoch);
-}
-
-fn row<'a>(whole: &'a Whole<'_>) -> At<'a> {
-    At {
-        of: &whole.name,
-        table: "trials",
-        key: whole.key.clone(),
-    }
+    sums.same("epoch", &trial.epoch, &epoch);
 }
 
 /// The visible curve: joined, and what the row and the events take from it.
 fn check_curve(whole: &Whole<'_>, reports: &[ReportRow], findings: &mut Findings) {
     let trial = &whole.trial;
-    let at = row(whole);
     let visible = curve(reports.to_vec(), trial.epoch);
-    let epochs: Vec<u32> = visible.iter().map(|report| report.epoch).collect();
-    let joined = epochs.iter().copied().eq(1..=trial.epoch);
     let last = visible.last().and_then(|report| report.weights_hash);
-    let is = "the curve's last";
-    findings.same(&at, "weights_hash", is, &trial.weights_hash, &last);
-    if !joined {
+    let mut is = findings.against(whole.at(), "the curve's last");
+    is.same("weights_hash", &trial.weights_hash, &last);
+    let epochs: Vec<u32> = visible.iter().map(|report| report.epoch).collect();
+    if !epochs.iter().copied().eq(1..=trial.epoch) {
         // Only trainers that are not exact may leave epochs out.
         if reports.iter().any(|r| r.weights_hash.is_some()) {
             let right = format!("one up to which all are reported; there are {epochs:?}");
-            let epoch = trial.epoch.to_string();
-            findings.wrong(&at, "epoch", "the curve is joined", epoch, right);
+            let mut joined = findings.against(whole.at(), JOINED);
+            joined.wrong("epoch", trial.epoch, right);
         }
         return;
     }
@@ -192,12 +164,15 @@ fn check_curve(whole: &Whole<'_>, reports: &[ReportRow], findings: &mut Findings
         TrialState::Diverged => None,
         _ => of_curve(objective, &visible),
     };
-    const IS: &str = "the objective is its curve's";
-    findings.same(&at, "objective", IS, &trial.objective, &right);
+    let mut is = findings.against(whole.at(), IS_OF_CURVE);
+    is.same("objective", &trial.objective, &right);
     for told in whole.events.iter().flatten() {
         check_told(whole, objective, reports, told, findings);
     }
 }
+
+const JOINED: &str = "the curve is joined";
+const IS_OF_CURVE: &str = "the objective is its curve's";
 
 fn of_curve(objective: &Objective, visible: &[ReportRow]) -> Option<f64> {
     let values = visible.iter().map(|report| report.objective);
@@ -220,23 +195,11 @@ fn check_told(
         Some(TrialState::Diverged) => None,
         _ => of_curve(objective, &visible),
     };
-    let sweep = whole.key.split(',').next().unwrap_or_default();
-    let at = At {
-        of: &whole.name,
-        table: "events",
-        key: format!("{sweep}, {}", told.seq),
-    };
-    let is = "the objective is its curve's";
-    findings.same(&at, "objective", is, &told.objective, &right);
-    let joined = visible.len() as u64 == u64::from(epoch);
-    if !joined {
+    let mut is = findings.against(whole.at_event(told), IS_OF_CURVE);
+    is.same("objective", &told.objective, &right);
+    if visible.len() as u64 != u64::from(epoch) {
         let right = format!("an epoch that was reported by then: {}", visible.len());
-        findings.wrong(
-            &at,
-            "epoch",
-            "the curve is joined",
-            epoch.to_string(),
-            right,
-        );
+        let mut joined = findings.against(whole.at_event(told), JOINED);
+        joined.wrong("epoch", epoch, right);
     }
 }

@@ -2,10 +2,7 @@
 
 use super::finding::{At, Findings, Names};
 use crate::{
-    store::{
-        self, Db, PointRow, PointValue, SweepKey, SweepRow, TrialRow, apply::point_value,
-        stream::Stream,
-    },
+    store::{self, Db, PointRow, PointValue, Stream, SweepKey, SweepRow, TrialRow, point_value},
     trial::{TrialKind, TrialState},
 };
 
@@ -25,13 +22,8 @@ pub(super) fn check(db: &Db, keys: &[SweepKey], names: &Names, findings: &mut Fi
                 Err(error) => findings.unreadable(names, error),
             }
         }
-        for problem in points
-            .take_problems()
-            .into_iter()
-            .chain(trials.take_problems())
-        {
-            findings.unreadable(names, problem);
-        }
+        findings.all_unreadable(names, points.take_problems());
+        findings.all_unreadable(names, trials.take_problems());
     }
 }
 
@@ -57,23 +49,23 @@ fn check_point(
         true => PointValue::default(),
         false => point_value(&group, &sweep.sweep.objective),
     };
-    const SUMS: &str = "a point sums up its trials";
+    let mut sums = findings.against(at, "a point sums up its trials");
     let stored = point.value;
-    findings.same(&at, "finished", SUMS, &stored.finished, &right.finished);
+    sums.same("finished", &stored.finished, &right.finished);
     let sign = if sweep.sweep.objective.maximize {
         1.0
     } else {
         -1.0
     };
     let score = stored.mean.map(|mean| mean * sign);
-    findings.close(&at, "score", SUMS, stored.score, score);
+    sums.close("score", stored.score, score);
     // Until the next rung a promoted trial's point keeps its value, as one does that is tried again.
     let is_under_way = |state| matches!(state, TrialState::Queued | TrialState::Running);
     if !ours || group.iter().any(|trial| is_under_way(trial.state)) {
         return;
     }
-    findings.close(&at, "mean", SUMS, stored.mean, right.mean);
-    findings.close(&at, "spread", SUMS, stored.spread, right.spread);
-    findings.same(&at, "repeats", SUMS, &stored.repeats, &right.repeats);
-    findings.same(&at, "epochs", SUMS, &stored.epochs, &right.epochs);
+    sums.close("mean", stored.mean, right.mean);
+    sums.close("spread", stored.spread, right.spread);
+    sums.same("repeats", &stored.repeats, &right.repeats);
+    sums.same("epochs", &stored.epochs, &right.epochs);
 }
