@@ -1,5 +1,6 @@
 //! Databases that earlier builds of hone have written: every later one opens them. `tests/databases/version-N` has them, made by the
-//! last build of that version of the search: `zoom` was killed while it ran, `rounds` was paused, `folder` has ended.
+//! last build of that version of the database. Of version 1, whose search is the first, too: `zoom` was killed while it ran, `rounds`
+//! was paused, `folder` has ended.
 
 use std::path::Path;
 
@@ -7,10 +8,14 @@ use crate::hone::Hone;
 
 /// A folder with the sweep file, the database and what lies beside it, as that build has left them.
 fn left(name: &str) -> Hone {
+    left_by(1, name)
+}
+
+fn left_by(version: u32, name: &str) -> Hone {
     let hone = Hone::new();
-    let archive = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../tests/databases/version-1")
-        .join(format!("{name}.tar.gz"));
+    let archive = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!(
+        "../tests/databases/version-{version}/{name}.tar.gz"
+    ));
     let file = std::fs::File::open(archive).expect("an archive");
     tar::Archive::new(flate2::read::GzDecoder::new(file))
         .unpack(hone.path())
@@ -37,12 +42,18 @@ fn state(hone: &Hone, sweep: &str) -> String {
 }
 
 #[test]
-fn history_of_the_first_version_is_read_and_verified() {
-    for (name, count) in [("zoom", 46), ("rounds", 26), ("folder", 14)] {
-        let hone = left(name);
+fn history_of_earlier_versions_is_read_and_verified() {
+    for (version, name, latest, count) in [
+        (1, "zoom", "zoom", 46),
+        (1, "rounds", "rounds", 26),
+        (1, "folder", "folder", 14),
+    ] {
+        let hone = left_by(version, name);
+        let file = || std::fs::read(hone.path().join("hone.db")).expect("a file");
+        let before = file();
         let rows = trials(&hone);
         assert_eq!(rows.len(), count, "{name}");
-        assert_eq!(hone.json(&["best", "--json"])[0]["sweep"], name);
+        assert_eq!(hone.json(&["best", "--json"])[0]["sweep"], latest);
         for verb in [
             &["sweeps"][..],
             &["show"],
@@ -55,6 +66,23 @@ fn history_of_the_first_version_is_read_and_verified() {
         }
         hone.good(&["admin", "verify"]);
         assert_eq!(trials(&hone), rows, "{name}: reading changes nothing");
+        assert!(file() == before, "{name}: reading changes nothing");
+    }
+}
+
+#[test]
+fn what_is_copied_to_be_read_is_said_and_removed() {
+    let hone = left("folder");
+    let temporary = hone.path().join("tmp");
+    std::fs::create_dir(&temporary).expect("a folder");
+    for verb in [&["trials"][..], &["admin", "verify"]] {
+        let mut command = hone.command(verb);
+        let ended = command.env("TMPDIR", &temporary).output().expect("it ends");
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert!(ended.status.success(), "{verb:?}: {said}");
+        assert!(said.contains("written by an earlier hone"), "{said}");
+        let left = std::fs::read_dir(&temporary).expect("a folder").count();
+        assert_eq!(left, 0, "{verb:?}");
     }
 }
 

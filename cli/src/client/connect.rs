@@ -41,6 +41,12 @@ pub async fn connect(place: &Place) -> anyhow::Result<History> {
         )));
     }
     let reader = hone_coordinator::store::Reader::open(place.db()).await?;
+    if reader.is_of_copy() {
+        out::note(format!(
+            "{} was written by an earlier hone: it stays as it is, and a migrated copy is read",
+            place.db().display()
+        ));
+    }
     Ok(History::of_file(reader))
 }
 

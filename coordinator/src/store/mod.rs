@@ -55,7 +55,9 @@ pub use points::{PointRow, PointValue};
 pub use reader::Reader;
 pub use reports::ReportRow;
 pub use rounds::RoundRow;
-pub(crate) use sqlite::{Broken, Db, RULES, Rule, open_for_reading, problems, schema_differences};
+pub(crate) use sqlite::{
+    Broken, Db, RULES, Rule, migrated_copy, open_for_reading, problems, schema_differences,
+};
 pub use sqlite::{backup, restore};
 pub(crate) use stream::Stream;
 pub use sweeps::SweepRow;

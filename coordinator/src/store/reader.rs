@@ -34,6 +34,8 @@ pub struct Reader {
 #[derive(Clone, Debug)]
 enum Source {
     File(Arc<Pool>),
+    /// A migrated copy of a file of an earlier version, which has no name by which it could be opened once more.
+    Copy(Arc<Mutex<Db>>),
     /// The disk of a simulation.
     #[cfg(test)]
     Simulated(Arc<Mutex<WorkingSet>>),
@@ -44,6 +46,12 @@ enum Source {
 struct Pool {
     path: PathBuf,
     idle: Mutex<Vec<Db>>,
+}
+
+/// Reads wait for the disk: they run on the blocking pool.
+async fn blocking<T: Send + 'static>(read: impl FnOnce() -> Rows<T> + Send + 'static) -> Rows<T> {
+    let read = tokio::task::spawn_blocking(read);
+    read.await.unwrap_or(Err(StoreError::Closed))
 }
 
 /// Connections kept for the next reads.
@@ -69,16 +77,23 @@ impl Pool {
 }
 
 impl Reader {
-    /// Opens the file for reading only; changes nothing in it and needs no coordinator.
+    /// Opens the file for reading only; changes nothing in it and needs no coordinator. One of an earlier version is copied.
     pub async fn open(path: &Path) -> Result<Self, OpenError> {
         lock::refuse_network(path)?;
         let file = path.to_owned();
-        let opened = tokio::task::spawn_blocking(move || sqlite::open_for_reading(&file)).await;
-        let connection = opened.map_err(|error| OpenError::Database {
+        let opened = tokio::task::spawn_blocking(move || {
+            let db = sqlite::open_for_reading(&file)?;
+            Ok(match sqlite::migrated_copy(&file, &db)? {
+                Some(copy) => Self {
+                    source: Source::Copy(Arc::new(Mutex::new(copy))),
+                },
+                None => Self::pooled(&file, vec![db]),
+            })
+        });
+        opened.await.map_err(|error| OpenError::Database {
             path: path.display().to_string(),
             problem: error.to_string(),
-        })??;
-        Ok(Self::pooled(path, vec![connection]))
+        })?
     }
 
     pub(super) fn of_file(path: &Path) -> Self {
@@ -92,6 +107,11 @@ impl Reader {
                 idle: Mutex::new(idle),
             })),
         }
+    }
+
+    /// Whether the file is of an earlier version, and a migrated copy of it is read.
+    pub fn is_of_copy(&self) -> bool {
+        matches!(self.source, Source::Copy(_))
     }
 
     #[cfg(test)]
@@ -109,6 +129,7 @@ impl Reader {
                     std::mem::take(&mut *pool.idle.lock().unwrap_or_else(PoisonError::into_inner));
                 idle.into_iter().for_each(Db::close);
             }
+            Source::Copy(_) => {}
             #[cfg(test)]
             Source::Simulated(_) => {}
         }
@@ -124,9 +145,15 @@ impl Reader {
             Source::Simulated(set) => read(set.lock().unwrap_or_else(PoisonError::into_inner).db()),
             Source::File(pool) => {
                 let pool = Arc::clone(pool);
-                tokio::task::spawn_blocking(move || pool.read(read))
-                    .await
-                    .unwrap_or(Err(StoreError::Closed))
+                blocking(move || pool.read(read)).await
+            }
+            Source::Copy(db) => {
+                let db = Arc::clone(db);
+                let alone = move || {
+                    let db = db.lock().unwrap_or_else(PoisonError::into_inner);
+                    db.on_snapshot(read)
+                };
+                blocking(alone).await
             }
         }
     }

@@ -347,9 +347,7 @@ pub(super) fn list(
     let (statement, after, behind): (&'static Statement, _, Vec<Value>) = match filter.sort {
         TrialSort::Number => {
             let after = filter.after.max(past.map_or(0, |past| past.0));
-            // A file of an earlier version that nobody serves lacks the index.
-            let few = filter.is_live() && db.is_current();
-            let statement = if few { &LIST_LIVE } else { &LIST };
+            let statement = if filter.is_live() { &LIST_LIVE } else { &LIST };
             (statement, after, params![])
         }
         TrialSort::Recent => {

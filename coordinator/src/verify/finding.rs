@@ -202,6 +202,11 @@ impl Findings {
             .for_each(|error| self.unreadable(names, error));
     }
 
+    /// Whether nothing was found.
+    pub(super) fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
     /// All that was found, and how many more.
     pub(super) fn told(self) -> (Vec<Finding>, u64) {
         (self.found, self.left_out)

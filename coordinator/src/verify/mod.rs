@@ -21,7 +21,9 @@ pub use blobs::Files;
 pub use finding::Finding;
 use finding::{Findings, Names};
 
-use crate::store::{Db, OpenError, RULES, open_for_reading, serving_address, sweeps as table};
+use crate::store::{
+    Db, OpenError, RULES, migrated_copy, open_for_reading, serving_address, sweeps as table,
+};
 
 /// What a check has found.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -33,6 +35,8 @@ pub struct Checked {
     pub files: Option<Files>,
     /// Address of the coordinator that serves it.
     pub served: Option<String>,
+    /// The file is of an earlier version: its rows were read in a copy that was migrated.
+    pub is_of_copy: bool,
     /// What does not hold.
     pub findings: Vec<Finding>,
     /// Findings beyond those: so many are counted and not told.
@@ -59,10 +63,24 @@ fn check_all(database: &Path) -> Result<Checked, OpenError> {
     };
     let mut findings = Findings::default();
     let file = open_for_reading(database)?;
-    file.at_one_moment(|db| {
-        file::check(db, &mut findings);
-        checked.look(db, database, &mut findings);
-    });
+    match migrated_copy(database, &file) {
+        Ok(None) => file.at_one_moment(|db| {
+            file::check(db, &mut findings);
+            checked.look(db, database, &mut findings);
+        }),
+        Ok(Some(copy)) => {
+            file::check(&file, &mut findings);
+            checked.is_of_copy = true;
+            checked.look(&copy, database, &mut findings);
+        }
+        // What is wrong with the file says more than that it cannot be copied.
+        Err(error) => {
+            file::check(&file, &mut findings);
+            if findings.is_empty() {
+                return Err(error);
+            }
+        }
+    }
     file.close();
     (checked.findings, checked.left_out) = findings.told();
     Ok(checked)

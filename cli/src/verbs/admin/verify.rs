@@ -33,6 +33,12 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     } else {
         out::print(&words(&args, &checked))?;
     }
+    if checked.is_of_copy {
+        out::note(format!(
+            "{} was written by an earlier hone: it stays as it is, and the rows of a migrated copy were checked",
+            args.db.display()
+        ));
+    }
     if let (false, Some(address)) = (args.json, &checked.served) {
         out::note(format!(
             "checked as of one moment: the coordinator at {address} goes on; its blobs were not looked at"

@@ -28,8 +28,6 @@ use crate::store::{
 /// A connection.
 pub(crate) struct Db {
     connection: RefCell<SqliteConnection>,
-    /// Its schema is of this build.
-    current: bool,
 }
 
 impl fmt::Debug for Db {
@@ -42,18 +40,7 @@ impl Db {
     pub(super) fn new(connection: SqliteConnection) -> Self {
         Self {
             connection: RefCell::new(connection),
-            current: false,
         }
-    }
-
-    /// The same, known to have this build's schema.
-    pub(super) fn current(self, current: bool) -> Self {
-        Self { current, ..self }
-    }
-
-    /// Whether its schema is this build's; one that is only read may be older.
-    pub(in crate::store) fn is_current(&self) -> bool {
-        self.current
     }
 
     /// Runs one read on one snapshot of the file.

@@ -79,7 +79,12 @@ pub(crate) fn open_for_writing(path: &Path) -> Result<Db, OpenError> {
     for sql in MIGRATIONS.into_iter().skip(version) {
         db.script(sql).map_err(says(path))?;
     }
-    Ok(db.current(true))
+    Ok(db)
+}
+
+/// Whether a file has this build's version; one that is only read may be older.
+pub(super) fn is_current(db: &Db) -> Rows<bool> {
+    Ok(number(db, &VERSION)? == MIGRATIONS.len() as i64)
 }
 
 /// An empty database in memory, of the version that this one has.
@@ -122,7 +127,7 @@ pub(crate) fn open_for_reading(path: &Path) -> Result<Db, OpenError> {
             "it is empty: no sweep was ever launched into it",
         ));
     }
-    Ok(db.current(version == MIGRATIONS.len()))
+    Ok(db)
 }
 
 fn connect(path: &Path, options: &SqliteConnectOptions) -> Result<Db, OpenError> {

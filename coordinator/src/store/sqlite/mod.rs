@@ -2,12 +2,14 @@
 
 mod backup;
 mod db;
+mod earlier;
 mod file;
 mod integrity;
 mod rules;
 
 pub use backup::{backup, restore};
 pub(crate) use db::Db;
+pub(crate) use earlier::migrated_copy;
 pub(crate) use file::open_for_reading;
 pub(super) use file::{incarnation, open_for_writing};
 pub(crate) use integrity::{problems, schema_differences};
