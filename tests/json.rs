@@ -84,7 +84,7 @@ const SWEEP: [Key; 8] = [
     ("best", &["number", "null"]),
 ];
 
-const TRIAL: [Key; 15] = [
+const TRIAL: [Key; 19] = [
     ("sweep", &["string"]),
     ("trial", &["integer"]),
     ("point", &["integer"]),
@@ -99,6 +99,10 @@ const TRIAL: [Key; 15] = [
     ("attempts", &["integer"]),
     ("worker", &["string", "null"]),
     ("seconds", &["number"]),
+    ("cause", &["string", "null"]),
+    ("diagnosed", &["string", "null"]),
+    ("started_ms", &["integer", "null"]),
+    ("ended_ms", &["integer", "null"]),
     ("last_heard_seconds", &["number", "null"]),
 ];
 
@@ -157,6 +161,13 @@ fn trials(hone: &Hone) {
             trial["params"]["train.learning_rate"].is_number(),
             "{trial}"
         );
+        assert_eq!(trial["cause"], "done");
+        assert!(trial["diagnosed"].is_string(), "{trial}");
+        let at = |key: &str| trial[key].as_i64();
+        assert!(
+            at("started_ms").is_some() && at("started_ms") < at("ended_ms"),
+            "{trial}"
+        );
     }
     let by_objective = hone.json(&["trials", "--json", "--sort", "objective", "--limit", "3"]);
     assert_eq!(by_objective.len(), 3);
@@ -193,7 +204,15 @@ fn before_anything_has_finished_what_is_not_known_is_null() {
         has_exactly(trial, &TRIAL);
     }
     let waiting = &trials[5];
-    for key in ["objective", "weights_hash", "worker"] {
+    for key in [
+        "objective",
+        "weights_hash",
+        "worker",
+        "cause",
+        "diagnosed",
+        "started_ms",
+        "ended_ms",
+    ] {
         assert_eq!(waiting[key], Value::Null, "{waiting}");
     }
     assert_eq!(waiting["state"], "queued");

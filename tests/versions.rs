@@ -1,6 +1,7 @@
 //! Databases that earlier builds of hone have written: every later one opens them. `tests/databases/version-N` has them, made by the
 //! last build of that version of the database. Of version 1, whose search is the first, too: `zoom` was killed while it ran, `rounds`
-//! was paused, `folder` has ended.
+//! was paused, `folder` has ended. Of version 2: `ends` has a sweep that was paused after a cancel, one that was stopped while it ran,
+//! and one of a program of which a trial failed and another was poisoned.
 
 use std::path::Path;
 
@@ -47,6 +48,7 @@ fn history_of_earlier_versions_is_read_and_verified() {
         (1, "zoom", "zoom", 46),
         (1, "rounds", "rounds", 26),
         (1, "folder", "folder", 14),
+        (2, "ends", "rounds", 16),
     ] {
         let hone = left_by(version, name);
         let file = || std::fs::read(hone.path().join("hone.db")).expect("a file");
@@ -84,6 +86,34 @@ fn what_is_copied_to_be_read_is_said_and_removed() {
         let left = std::fs::read_dir(&temporary).expect("a folder").count();
         assert_eq!(left, 0, "{verb:?}");
     }
+}
+
+#[test]
+fn a_file_of_the_second_version_goes_on_and_knows_how_its_trials_ended() {
+    let hone = left_by(2, "ends");
+    let causes = |sweep: &str| {
+        let rows = hone.json(&["trials", sweep, "--json"]);
+        let words = rows.iter().map(|row| {
+            let (state, cause) = (&row["state"], &row["cause"]);
+            assert_eq!(cause.is_null(), row["ended_ms"].is_null(), "{row}");
+            format!(
+                "{} {}",
+                state.as_str().unwrap_or_default(),
+                cause.as_str().unwrap_or_default()
+            )
+        });
+        words.collect::<std::collections::BTreeSet<_>>()
+    };
+    let read = ["rounds", "stopped", "own"].map(causes);
+    assert!(read[0].contains("cancelled cancelled"), "{read:?}");
+    assert!(read[1].contains("cancelled stopped"), "{read:?}");
+    assert!(read[2].contains("failed failed"), "{read:?}");
+    assert!(read[2].contains("failed poisoned"), "{read:?}");
+    hone.good(&["run", "sweep.toml"]);
+    assert_eq!(state(&hone, "rounds"), "completed");
+    assert!(causes("rounds").contains("completed done"));
+    assert_eq!(read[1..], ["stopped", "own"].map(causes));
+    hone.good(&["admin", "verify"]);
 }
 
 #[test]

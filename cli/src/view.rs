@@ -135,6 +135,14 @@ pub struct Trial {
     pub worker: Option<Told>,
     /// In epochs, over all attempts.
     pub seconds: f64,
+    /// By what it ended: `done patience pruned diverged cancelled stopped failed poisoned`; null before.
+    pub cause: Option<Told>,
+    /// The state that its diagnosis names first; null without.
+    pub diagnosed: Option<Told>,
+    /// Its first grant, Unix milliseconds; null before.
+    pub started_ms: Option<i64>,
+    /// Its end, Unix milliseconds; null before.
+    pub ended_ms: Option<i64>,
     /// While it runs: since its worker was last heard; without a coordinator, since what it reported last.
     pub last_heard_seconds: Option<f64>,
     /// That is longer than a worker that lives is silent, or nobody could hear it.

@@ -63,6 +63,74 @@ impl TrialState {
     }
 }
 
+/// By what a trial came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum EndCause {
+    /// Completed: trained as far as it was to be.
+    Done,
+    /// Completed: its own patience ended it before.
+    Patience,
+    /// Pruned: the search had no use for it.
+    Pruned,
+    /// Diverged: its loss, or its objective, left the range of sense.
+    Diverged,
+    /// Cancelled by a person.
+    Cancelled,
+    /// Cancelled because its sweep was stopped or failed.
+    Stopped,
+    /// Failed by an error of its own.
+    Failed,
+    /// Failed by the crash limit.
+    Poisoned,
+}
+
+impl EndCause {
+    const ALL: [Self; 8] = [
+        Self::Done,
+        Self::Patience,
+        Self::Pruned,
+        Self::Diverged,
+        Self::Cancelled,
+        Self::Stopped,
+        Self::Failed,
+        Self::Poisoned,
+    ];
+
+    /// As stored and shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Patience => "patience",
+            Self::Pruned => "pruned",
+            Self::Diverged => "diverged",
+            Self::Cancelled => "cancelled",
+            Self::Stopped => "stopped",
+            Self::Failed => "failed",
+            Self::Poisoned => "poisoned",
+        }
+    }
+
+    /// The cause of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|cause| cause.as_str() == name)
+    }
+
+    /// Of a trial that this event has led to that state; `None`: it has not ended.
+    fn of(state: TrialState, event: TrialEvent) -> Option<Self> {
+        Some(match (state, event) {
+            (TrialState::Queued | TrialState::Running | TrialState::Waiting, _) => return None,
+            (TrialState::Completed, TrialEvent::EndedEarly) => Self::Patience,
+            (TrialState::Completed, _) => Self::Done,
+            (TrialState::Pruned, _) => Self::Pruned,
+            (TrialState::Diverged, _) => Self::Diverged,
+            (TrialState::Cancelled, TrialEvent::Stopped) => Self::Stopped,
+            (TrialState::Cancelled, _) => Self::Cancelled,
+            (TrialState::Failed, TrialEvent::Failed) => Self::Failed,
+            (TrialState::Failed, _) => Self::Poisoned,
+        })
+    }
+}
+
 /// Where an attempt stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum AttemptState {
@@ -205,8 +273,10 @@ pub enum TrialEvent {
     Promoted,
     /// The search has no use for it.
     Pruned,
-    /// A person ended it, or its sweep.
+    /// A person ended it.
     Cancelled,
+    /// Its sweep was stopped or failed.
+    Stopped,
 }
 
 impl TrialEvent {
@@ -226,7 +296,8 @@ impl TrialEvent {
             Self::TakenBack => "taken_back",
             Self::Promoted => "promoted",
             Self::Pruned => "pruned",
-            Self::Cancelled => "cancelled",
+            // One word: who did it stands beside it.
+            Self::Cancelled | Self::Stopped => "cancelled",
         }
     }
 }
@@ -240,6 +311,8 @@ pub enum Next {
         trial: TrialState,
         /// The attempt's new state; `None`: no attempt is touched.
         attempt: Option<AttemptState>,
+        /// By what it has ended; `None`: it has not.
+        cause: Option<EndCause>,
     },
     /// It stays, and its worker is asked.
     Asks(StopRequest),
@@ -262,7 +335,14 @@ pub fn next(
     asked: Option<StopRequest>,
 ) -> Result<Next, NoSuchTransition> {
     use {AttemptState as A, TrialEvent as E, TrialState as T};
-    let goes = |trial, attempt| Ok(Next::Goes { trial, attempt });
+    let goes = |trial, attempt| {
+        let cause = EndCause::of(trial, event);
+        Ok(Next::Goes {
+            trial,
+            attempt,
+            cause,
+        })
+    };
     // A stop asked for before an attempt ended without a result wins over the queue.
     let queued = asked.map_or(T::Queued, StopRequest::ends_as);
     let after_crash = |in_a_row| match queued {
@@ -287,11 +367,11 @@ pub fn next(
         (T::Running, E::Crashed { in_a_row }) => goes(after_crash(in_a_row), Some(A::Crashed)),
         (T::Running, E::Lost { in_a_row }) => goes(after_crash(in_a_row), Some(A::Lost)),
         (T::Running, E::Released) => goes(queued, Some(A::Released)),
-        (T::Running, E::Cancelled) => Ok(Next::Asks(StopRequest::Cancel)),
+        (T::Running, E::Cancelled | E::Stopped) => Ok(Next::Asks(StopRequest::Cancel)),
         (T::Running, E::Pruned) => Ok(Next::Asks(asked.unwrap_or(StopRequest::Prune))),
         (T::Waiting, E::Promoted) => goes(T::Queued, None),
         (T::Waiting, E::Pruned) => goes(T::Pruned, None),
-        (T::Queued | T::Waiting, E::Cancelled) => goes(T::Cancelled, None),
+        (T::Queued | T::Waiting, E::Cancelled | E::Stopped) => goes(T::Cancelled, None),
         (T::Queued, E::Pruned) => goes(T::Pruned, None),
         (state, event) => Err(NoSuchTransition { state, event }),
     }

@@ -5,7 +5,7 @@ use hone_worker::trainer::{Objective, TrialSpec};
 use serde_json::{Map, Value};
 
 use crate::{
-    output::numbers,
+    output::{numbers, told::Told},
     view::{
         Attempt, Axis, Best, Counts, CurvePoint, Detail, Event, Hyper, LogLine, Point, Recorded,
         Round, Sweep, Trial, TrialDetail, short_names,
@@ -140,7 +140,7 @@ pub fn trial(t: v1::TrialSummary) -> Trial {
         weights_hash: hex(&t.weights_hash),
         params: object(&t.params_json),
         attempts: t.attempts,
-        worker: (!t.worker.is_empty()).then(|| t.worker.into()),
+        worker: told(t.worker),
         seconds: t.seconds,
         last_heard_seconds: t.last_heard_ms.map(seconds),
         silent: t.silent,
@@ -148,7 +148,16 @@ pub fn trial(t: v1::TrialSummary) -> Trial {
         to_epoch: t.to_epoch,
         retry_of: t.retry_of,
         reason: t.reason.into(),
+        cause: told(t.cause),
+        diagnosed: told(t.diagnosis),
+        started_ms: t.started_ms,
+        ended_ms: t.ended_ms,
     }
+}
+
+/// What was said; `None` where nothing was.
+fn told(words: String) -> Option<Told> {
+    (!words.is_empty()).then(|| words.into())
 }
 
 fn round(r: v1::RoundSummary) -> Round {

@@ -115,6 +115,8 @@ mod tests {
                 ..queued
             },
             params_json: r#"{"a":1}"#.to_owned(),
+            diagnosis: None,
+            ended: None,
         }
     }
 

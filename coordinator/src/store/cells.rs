@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{StoreError, error::Rows};
 use crate::{
     ids::{AttemptNumber, Hash, RequestId, Seed, SessionId, SweepId, SweepKey, Token, TrialNumber},
-    trial::{AttemptState, StopRequest, TrialKind, TrialState},
+    trial::{AttemptState, EndCause, StopRequest, TrialKind, TrialState},
 };
 
 /// A cell's value, or a parameter's.
@@ -179,6 +179,7 @@ cell! {
     TrialState: Text(word) => known(&word, Self::parse), of => of.as_str().to_owned();
     TrialKind: Text(word) => known(&word, Self::parse), of => of.as_str().to_owned();
     StopRequest: Text(word) => known(&word, Self::parse), of => of.as_str().to_owned();
+    EndCause: Text(word) => known(&word, Self::parse), of => of.as_str().to_owned();
     AttemptState: Text(word) => known(&word, Self::parse), of => of.as_str().to_owned();
     // As JSON.
     [u64; 8]: Text(text) => json_of(&text), of => json!(of).to_string();

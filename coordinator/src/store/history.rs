@@ -7,7 +7,7 @@ use super::{
     reports::ReportRow,
     rounds::RoundRow,
     sweeps::SweepRow,
-    trials::TrialRow,
+    trials::{TrialRow, TrialSummary},
     values::{BlobRef, NewSweep, WinnerRef},
 };
 use crate::{
@@ -73,15 +73,6 @@ pub struct Best {
     pub epochs: u32,
     /// Mean on the test part.
     pub test_accuracy: Option<f64>,
-}
-
-/// One line of `hone trials`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TrialSummary {
-    /// As it is stored.
-    pub row: TrialRow,
-    /// JSON object of full path to value.
-    pub params_json: String,
 }
 
 /// Everything about one trial.

@@ -61,7 +61,7 @@ pub(crate) use sqlite::{
 pub use sqlite::{backup, restore};
 pub(crate) use stream::Stream;
 pub use sweeps::SweepRow;
-pub use trials::TrialRow;
+pub use trials::{TrialRow, TrialSummary};
 pub use values::*;
 pub(crate) use working::WorkingSet;
 

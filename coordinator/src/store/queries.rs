@@ -7,14 +7,12 @@ use super::{
     command::USER,
     error::Rows,
     events,
-    history::{
-        Best, OpenAttempt, RoundDetail, SweepDetail, SweepSummary, TrialDetail, TrialSummary,
-    },
+    history::{Best, OpenAttempt, RoundDetail, SweepDetail, SweepSummary, TrialDetail},
     listing::TrialFilter,
     points::{self, PointRow},
     reports, rounds,
     sweeps::{self, SweepRow},
-    trials::{self, TrialRow},
+    trials::{self, TrialRow, TrialSummary},
     values::WinnerRef,
     warnings,
 };
@@ -213,10 +211,7 @@ pub(super) fn sweep(db: &Db, sweep: &SweepId) -> Rows<SweepDetail> {
 pub(super) fn trials(db: &Db, sweep: &SweepId, filter: &TrialFilter) -> Rows<Vec<TrialSummary>> {
     let row = sweep_row(db, sweep)?;
     let limit = filter.limit.unwrap_or(PAGE).min(PAGE);
-    let maximize = row.sweep.objective.maximize;
-    let listed = trials::list(db, row.key, filter, maximize, limit)?;
-    let summary = |(row, params_json)| TrialSummary { row, params_json };
-    Ok(listed.into_iter().map(summary).collect())
+    trials::list(db, row.key, filter, row.sweep.objective.maximize, limit)
 }
 
 /// A sweep's key and a trial of it.
@@ -240,7 +235,7 @@ pub(super) fn trial(db: &Db, sweep: &SweepId, number: TrialNumber) -> Rows<Trial
         row: format!("{sweep}/{number}"),
         problem: "the trial's point is not there".to_owned(),
     })?;
-    let (diagnosis_json, result_json) = trials::notes(db, trial.key())?;
+    let ((diagnosis_json, result_json), (diagnosis, ended)) = trials::notes(db, trial.key())?;
     Ok(TrialDetail {
         curve: curve(reports::of_trial(db, row.key, number)?, trial.epoch),
         attempts: attempts::of_trial(db, row.key, number)?,
@@ -252,6 +247,8 @@ pub(super) fn trial(db: &Db, sweep: &SweepId, number: TrialNumber) -> Rows<Trial
         summary: TrialSummary {
             row: trial,
             params_json: point.params_json,
+            diagnosis,
+            ended,
         },
     })
 }

@@ -13,15 +13,14 @@ use super::{
     attempts, blobs,
     error::Rows,
     events::{self, EventRow},
-    history::{
-        Best, OpenAttempt, SweepDetail, SweepSummary, TrialDetail, TrialResult, TrialSummary,
-    },
+    history::{Best, OpenAttempt, SweepDetail, SweepSummary, TrialDetail, TrialResult},
     listing::TrialFilter,
     lock,
     logs::{self, LogRow},
     queries,
     sqlite::{self, Db},
     sweeps::{self, SweepRow},
+    trials::TrialSummary,
 };
 use crate::ids::{Hash, SweepId, TrialNumber};
 

@@ -13,12 +13,12 @@ use super::{
     listing::{TrialFilter, TrialPlace, TrialSort},
     statement::{Statement, statements},
     stream::Stream,
-    table::table,
+    table::{columns, table},
     values::{NewTrial, WinnerRef},
 };
 use crate::{
     ids::{AttemptNumber, Hash, SweepKey, Token, TrialNumber},
-    trial::{AttemptState, StopRequest, TRIAL_STATES, TrialKind, TrialState},
+    trial::{AttemptState, EndCause, StopRequest, TRIAL_STATES, TrialKind, TrialState},
 };
 
 /// Sweep and number.
@@ -82,6 +82,25 @@ table! { "trials":
         pub reason: String = Changing,
         /// Its newest transition or report.
         pub changed: Millis = Changing "changed_ms",
+        /// By what it ended; `None`: it has not.
+        pub cause: Option<EndCause> = Changing,
+        /// Its first grant.
+        pub started: Option<Millis> = Changing "started_ms",
+    }
+}
+
+columns! {
+    /// One line of `hone trials`.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct TrialSummary {
+        /// As it is stored.
+        pub row: TrialRow,
+        /// JSON object of full path to value.
+        pub params_json: String,
+        /// The state that its diagnosis names first.
+        pub diagnosis: Option<String>,
+        /// When it ended; `None`: it has not.
+        pub ended: Option<Millis> = "ended_ms",
     }
 }
 
@@ -119,6 +138,8 @@ impl TrialRow {
             checkpoint: None,
             reason: String::new(),
             changed: at,
+            cause: None,
+            started: None,
         }
     }
 
@@ -144,7 +165,7 @@ macro_rules! listing {
     };
     ($index:literal, $past:literal, $order:literal) => {
         Statement::of::<TrialRow>(concat!(
-            "SELECT {row}, points.params_json FROM trials ",
+            "SELECT {row}, points.params_json, trials.diagnosis, trials.ended_ms FROM trials ",
             $index,
             "JOIN points ON points.sweep = trials.sweep AND points.round = \
              trials.round AND points.point = trials.point WHERE trials.sweep = ?1 AND trials.number > ?2 AND (?3 IS NULL OR \
@@ -160,7 +181,8 @@ macro_rules! listing {
 
 statements! {
     SELECT = Statement::of::<TrialRow>("SELECT {row} FROM trials WHERE sweep = ?1 AND number = ?2");
-    NOTES = Statement::of::<TrialRow>("SELECT diagnosis_json, result_json FROM trials WHERE sweep = ?1 AND number = ?2");
+    NOTES = Statement::of::<TrialRow>(
+        "SELECT diagnosis_json, result_json, diagnosis, ended_ms FROM trials WHERE sweep = ?1 AND number = ?2");
     OF_POINT = Statement::of::<TrialRow>(
         "SELECT {row} FROM trials INDEXED BY trials_by_point WHERE sweep = ?1 AND round = ?2 AND point = ?3 AND kind = \
          'search' ORDER BY number");
@@ -247,8 +269,10 @@ pub(crate) fn select(db: &Db, (sweep, trial): TrialKey) -> Rows<Option<TrialRow>
     db.first(&SELECT, params![sweep, trial])
 }
 
-/// Its diagnosis and its result.
-pub(super) fn notes(db: &Db, (sweep, trial): TrialKey) -> Rows<(String, String)> {
+/// Its diagnosis and its result; the state that the first names first, and when the trial ended.
+type Notes = ((String, String), (Option<String>, Option<Millis>));
+
+pub(super) fn notes(db: &Db, (sweep, trial): TrialKey) -> Rows<Notes> {
     Ok(db.first(&NOTES, params![sweep, trial])?.unwrap_or_default())
 }
 
@@ -335,14 +359,14 @@ pub(super) fn without_result(db: &Db, sweep: SweepKey, kind: TrialKind) -> Rows<
     db.all(&WITHOUT_RESULT, params![sweep, kind])
 }
 
-/// Trials with their params, as asked for. `maximize` says what is best first.
+/// Trials as asked for. `maximize` says what is best first.
 pub(super) fn list(
     db: &Db,
     sweep: SweepKey,
     filter: &TrialFilter,
     maximize: bool,
     limit: u64,
-) -> Rows<Vec<(TrialRow, String)>> {
+) -> Rows<Vec<TrialSummary>> {
     let past = filter.past.map(|past| past.number);
     let (statement, after, behind): (&'static Statement, _, Vec<Value>) = match filter.sort {
         TrialSort::Number => {

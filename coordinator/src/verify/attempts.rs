@@ -2,8 +2,8 @@
 
 use super::{finding::Findings, rows::Whole, trials::Lease};
 use crate::{
-    store::{AttemptRow, BlobKind, BlobRef, attempt_ends},
-    trial::{CRASH_LIMIT, TrialState, crashes_in_a_row},
+    store::{AttemptRow, Bind as _, BlobKind, BlobRef, attempt_ends},
+    trial::{CRASH_LIMIT, EndCause, crashes_in_a_row},
 };
 
 const TELL: &str = "events tell the attempts, 1 to n without reuse";
@@ -74,14 +74,14 @@ fn check_known(whole: &Whole<'_>, attempts: &[AttemptRow], findings: &mut Findin
 /// A trial is given up only for crashes, never for releases.
 fn check_poisoned(whole: &Whole<'_>, attempts: &[AttemptRow], findings: &mut Findings) {
     let trial = &whole.trial;
-    if trial.state != TrialState::Failed || !trial.reason.starts_with("poisoned") {
+    if trial.cause != Some(EndCause::Poisoned) {
         return;
     }
     let crashes = crashes_in_a_row(&attempt_ends(attempts, trial.most_epochs), false);
     if crashes < CRASH_LIMIT {
         let right = format!("another: {crashes} attempts in a row crashed");
         let mut releases = findings.against(whole.at(), "releases are no crashes");
-        releases.wrong("reason", &trial.reason, right);
+        releases.wrong("cause", trial.cause.value(), right);
     }
 }
 

@@ -4,7 +4,8 @@ use super::{finding::Findings, rows::Whole};
 use crate::{
     store::{EventRow, command::Millis},
     trial::{
-        AttemptState, CRASH_LIMIT, Next, StopRequest, TrialEvent, TrialKind, TrialState, next,
+        AttemptState, CRASH_LIMIT, EndCause, Next, StopRequest, TrialEvent, TrialKind, TrialState,
+        next,
     },
 };
 
@@ -13,6 +14,7 @@ use crate::{
 pub(super) struct Story {
     pub state: Option<TrialState>,
     pub asked: Option<StopRequest>,
+    pub cause: Option<EndCause>,
     /// Attempts 1, 2, …
     pub leases: Vec<Lease>,
 }
@@ -38,8 +40,16 @@ pub(super) fn check(whole: &Whole<'_>, findings: &mut Findings) {
     let mut tell = findings.against(whole.at(), "events tell the trial");
     tell.same("state", &Some(trial.state), &story.state);
     tell.same("asked", &trial.asked, &story.asked);
+    let cause = match (trial.cause, story.cause) {
+        // Whether its sweep was ended, too, is another rule.
+        (stopped @ Some(EndCause::Stopped), Some(EndCause::Cancelled)) => stopped,
+        (_, cause) => cause,
+    };
+    tell.same("cause", &trial.cause, &cause);
     let granted = story.leases.len() as u32;
     tell.same("attempts", &trial.attempts, &granted);
+    let started = story.leases.first().map(|lease| lease.started);
+    tell.same("started_ms", &trial.started, &started);
     let worker = story.leases.last().map(|lease| lease.worker.clone());
     tell.same("worker", &trial.worker, &worker.unwrap_or_default());
     if let Some(last) = events.last() {
@@ -119,6 +129,7 @@ fn nexts(story: &Story, word: &str) -> Option<Vec<Next>> {
             vec![Next::Goes {
                 trial: TrialState::Queued,
                 attempt: None,
+                cause: None,
             }]
         });
     };
@@ -164,8 +175,8 @@ impl Story {
     fn take(&mut self, event: &EventRow, next: Option<&Next>) {
         match next {
             Some(Next::Asks(request)) => self.asked = Some(*request),
-            Some(Next::Goes { attempt, .. }) => {
-                self.asked = None;
+            Some(Next::Goes { attempt, cause, .. }) => {
+                (self.asked, self.cause) = (None, *cause);
                 if let Some(state) = attempt {
                     self.lease(event, *state);
                 }

@@ -213,6 +213,12 @@ pub fn trial_summary(
         retry_of: trial.retry_of.map(|trial| trial.0),
         reason: trial.reason,
         images: trial.images,
+        cause: trial
+            .cause
+            .map_or_else(String::new, |cause| cause.as_str().to_owned()),
+        diagnosis: summary.diagnosis.unwrap_or_default(),
+        started_ms: trial.started,
+        ended_ms: summary.ended,
     }
 }
 

@@ -101,6 +101,7 @@ fn give(
     let mut new = old.clone();
     new.attempts += 1;
     new.worker.clone_from(&ask.worker);
+    new.started = old.started.or(Some(ask.at));
     if from_epoch != old.epoch {
         rewind(store, &sweep, &mut new, from_epoch)?;
     }

@@ -161,6 +161,8 @@ fn again(old: TrialRow, number: TrialNumber, at: i64) -> TrialRow {
         checkpoint: None,
         reason: String::new(),
         changed: at,
+        cause: None,
+        started: None,
         ..old
     }
 }

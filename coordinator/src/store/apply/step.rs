@@ -13,7 +13,7 @@ use crate::{
         working::{Guard, WorkingSet},
     },
     sweep::SweepState,
-    trial::{self, AttemptState, Next, TrialEvent, TrialKind, TrialState},
+    trial::{self, AttemptState, EndCause, Next, TrialEvent, TrialKind, TrialState},
 };
 
 /// Who, when, why.
@@ -121,9 +121,22 @@ pub(super) fn step(
             new.asked = Some(request);
             None
         }
-        Next::Goes { trial, attempt } => {
+        Next::Goes {
+            trial,
+            attempt,
+            cause: end,
+        } => {
             new.state = trial;
             new.asked = None;
+            let has_stopped = matches!(
+                sweep.state,
+                SweepState::Stopping | SweepState::Stopped | SweepState::Failed
+            );
+            new.cause = match end {
+                // It ran, and was asked to end with its sweep.
+                Some(EndCause::Cancelled) if has_stopped => Some(EndCause::Stopped),
+                end => end,
+            };
             if trial == TrialState::Diverged {
                 // A typed outcome, never a number in a ranking; the curve keeps what was measured.
                 new.objective = None;

@@ -110,7 +110,7 @@ fn stop(store: &mut WorkingSet, sweep: &mut SweepRow, cause: Cause<'_>) -> Rows<
     if next_of(sweep, event)? == sweep.state {
         return Ok(());
     }
-    end_all(store, sweep, TrialEvent::Cancelled, cause)?;
+    end_all(store, sweep, TrialEvent::Stopped, cause)?;
     move_on(store, sweep, event, cause)
 }
 
@@ -129,7 +129,7 @@ pub(super) fn end_of_stop(store: &mut WorkingSet, sweep: &mut SweepRow, at: i64)
 /// It cannot go on: what is left is cancelled.
 pub(super) fn fail(store: &mut WorkingSet, sweep: &mut SweepRow, cause: Cause<'_>) -> Rows<()> {
     move_on(store, sweep, SweepEvent::Fail, cause)?;
-    end_all(store, sweep, TrialEvent::Cancelled, cause)
+    end_all(store, sweep, TrialEvent::Stopped, cause)
 }
 
 /// Removes an ended sweep; gives the blobs that nothing refers to any more.

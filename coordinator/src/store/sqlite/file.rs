@@ -37,9 +37,10 @@ macro_rules! migration {
 }
 
 /// One SQL file per version of the schema; `user_version` counts them. Each sets it, in its own transaction.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     migration!("0001_start.sql"),
     migration!("0002_live_trials.sql"),
+    migration!("0003_how_trials_end.sql"),
 ];
 
 /// The first SQLite without the WAL-reset corruption bug (3.7.0 to 3.51.2).

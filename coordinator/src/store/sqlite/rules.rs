@@ -273,6 +273,9 @@ pub(crate) static RULES: &[Rule] = &[
     trial!("fold", "folds are those of the sweep", "c.fold", "'below ' || (SELECT folds FROM sweeps s WHERE s.id = c.sweep)",
         "c.fold >= (SELECT folds FROM sweeps s WHERE s.id = c.sweep)"),
     trial!("seed", "seeds are below 2^32", "c.seed", "'0 to 4294967295'", "c.seed < 0 OR c.seed > 4294967295"),
+    trial!("cause", "a trial is stopped with its sweep", "c.cause", "'another: its sweep was never stopped, nor has failed'",
+        "c.cause = 'stopped' AND c.sweep NOT IN (SELECT e.sweep FROM events e WHERE e.trial IS NULL AND e.event IN ('stop', \
+         'fail'))"),
     trial!("most_epochs", "no epoch beyond what was granted", "c.most_epochs", "'at most to_epoch, ' || c.to_epoch",
         "c.most_epochs > c.to_epoch"),
     rule!("trials", "retry_of", "a retry is of an ended trial of the same place",

@@ -3,6 +3,7 @@
 mod attempts;
 pub(crate) mod bench;
 mod decisions;
+mod ends;
 mod files;
 mod full_disk;
 mod groups;
