@@ -86,6 +86,7 @@ pub fn sweep_detail(
         best: detail
             .best
             .map(|winner| best(winner, &row.sweep.objective.metric)),
+        last_event: detail.last_event,
     })
 }
 
