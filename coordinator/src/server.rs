@@ -19,7 +19,7 @@ use tonic::transport::{
 
 use crate::{
     Config, Error,
-    blob_folder::{BlobError, Blobs, blob_folder_of},
+    blob_folder::{Blobs, blob_folder_of},
     driver,
     ids::{SessionId, SweepId},
     rpc::{HistoryService, LeaseService, SweepService},
@@ -39,7 +39,7 @@ pub enum StartError {
     Store(#[from] StoreError),
     /// The folder of blobs.
     #[error(transparent)]
-    Blobs(#[from] BlobError),
+    Blobs(#[from] Error),
     /// The socket, or a thread.
     #[error("{what}: {source}")]
     System {
