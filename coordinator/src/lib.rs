@@ -24,7 +24,7 @@ pub mod versions;
 pub use blob_folder::{backup_folder_of, blob_folder_of};
 pub use config::{Config, Timing};
 pub use error::Error;
-pub use server::{Coordinator, StartError, run};
+pub use server::{Coordinator, StartError};
 pub use trial::TrialKind;
 
 #[cfg(test)]
