@@ -3,6 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use hone_coordinator::{
+    TrialKind,
     ids::{RequestId, Seed, SessionId, SweepId, Token, TrialNumber},
     store::{
         NewRound, NewSweep, NewTrial, Objective, Outcome, Store,
@@ -11,7 +12,6 @@ use hone_coordinator::{
             Report, SweepChange,
         },
     },
-    trial::{TrialKind, seed},
 };
 use prost::Message as _;
 use tokio::task::JoinSet;
@@ -171,7 +171,7 @@ fn trial(number: u64) -> NewTrial {
         fold: 0,
         params_json: r#"{"params.lr":0.0001,"params.reg":1.0}"#.to_owned(),
         spec_json: r#"{"params":{"lr":0.0001,"reg":1.0}}"#.to_owned(),
-        seed: seed(1, 1, number - 1, 0, 0),
+        seed: Seed(1).of_trial(1, number - 1, 0, 0),
         to_epoch: EPOCHS,
         full_epochs: EPOCHS,
         queue_order: 0,

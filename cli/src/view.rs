@@ -278,6 +278,8 @@ pub struct Detail {
     pub check: Option<Value>,
     /// The recommended point so far.
     pub best: Option<Best>,
+    /// Number of its newest event.
+    pub last_event: u64,
 }
 
 impl Detail {

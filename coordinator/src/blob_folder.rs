@@ -10,12 +10,15 @@ use std::{
     io::{self, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
 
-use crate::ids::{AttemptNumber, Hash, TrialKey};
+use crate::{
+    Error,
+    ids::{AttemptNumber, Hash, TrialKey},
+};
 
 /// A piece is at most this long, in bytes.
 pub const PIECE: usize = 1 << 20;
@@ -33,40 +36,6 @@ pub fn backup_folder_of(backup: &Path) -> PathBuf {
     let mut name = backup.file_name().unwrap_or_default().to_owned();
     name.push(".blobs");
     backup.with_file_name(name)
-}
-
-/// Why a piece was not taken or given.
-#[derive(Debug, thiserror::Error)]
-pub enum BlobError {
-    /// More than [`LARGEST`].
-    #[error("a blob of {size} bytes is larger than the {LARGEST} allowed")]
-    TooLarge { size: u64 },
-    /// A piece that is too long, or reaches past the announced size.
-    #[error(
-        "a piece of {length} bytes at {offset} does not fit a blob of {size} bytes in pieces of {PIECE}"
-    )]
-    BadPiece {
-        offset: u64,
-        length: usize,
-        size: u64,
-    },
-    /// All pieces are here, and they are something else.
-    #[error("the content has the hash {found}, announced was {announced}")]
-    WrongHash { announced: Hash, found: Hash },
-    /// The disk budget is used up.
-    #[error("blobs use {used} of {budget} bytes: no room for {size} more")]
-    Full {
-        /// Stored and under way.
-        used: u64,
-        budget: u64,
-        size: u64,
-    },
-    /// No such blob, or none of the size its row says.
-    #[error("no blob {0}")]
-    Missing(Hash),
-    /// The disk says no.
-    #[error("blob {path}: {source}", path = path.display())]
-    Disk { path: PathBuf, source: io::Error },
 }
 
 /// One upload: a blob of one attempt.
@@ -95,6 +64,19 @@ struct Upload {
     received: u64,
 }
 
+impl Upload {
+    fn append(&mut self, data: &[u8]) -> Result<(), Error> {
+        let written = self
+            .file
+            .seek(SeekFrom::Start(self.received))
+            .and_then(|_| self.file.write_all(data));
+        written.map_err(disk_error(&self.path))?;
+        self.hasher.update(data);
+        self.received += data.len() as u64;
+        Ok(())
+    }
+}
+
 impl Drop for Upload {
     fn drop(&mut self) {
         // After the rename there is nothing here any more; a file left behind is swept at the next start.
@@ -114,19 +96,16 @@ pub struct Blobs {
 
 impl Blobs {
     /// Opens or makes the folder, removing unfinished uploads and every blob that `keep` does not name.
-    pub fn open(folder: &Path, budget: u64, keep: &HashSet<Hash>) -> Result<Self, BlobError> {
-        let at = |source| BlobError::Disk {
-            path: folder.to_path_buf(),
-            source,
-        };
-        fs::create_dir_all(folder).map_err(at)?;
+    pub fn open(folder: &Path, budget: u64, keep: &HashSet<Hash>) -> Result<Self, Error> {
+        let at = disk_error(folder);
+        fs::create_dir_all(folder).map_err(&at)?;
         let keep: HashSet<String> = keep.iter().map(ToString::to_string).collect();
         let mut used = 0;
-        for entry in fs::read_dir(folder).map_err(at)? {
-            let entry = entry.map_err(at)?;
+        for entry in fs::read_dir(folder).map_err(&at)? {
+            let entry = entry.map_err(&at)?;
             let name = entry.file_name();
             if name.to_str().is_some_and(|name| keep.contains(name)) {
-                used += entry.metadata().map_err(at)?.len();
+                used += entry.metadata().map_err(&at)?.len();
             } else if name.to_str().is_some_and(is_ours) {
                 let _ = fs::remove_file(entry.path());
             }
@@ -153,66 +132,46 @@ impl Blobs {
         size: u64,
         offset: u64,
         data: &[u8],
-    ) -> Result<Received, BlobError> {
+    ) -> Result<Received, Error> {
         if size > LARGEST {
-            return Err(BlobError::TooLarge { size });
+            let words = format!("a blob of {size} bytes is larger than the {LARGEST} allowed");
+            return Err(Error::input("blob.size", words));
         }
-        let end = offset.saturating_add(data.len() as u64);
-        if data.len() > PIECE || end > size || (data.is_empty() && size > 0) {
-            return Err(BlobError::BadPiece {
-                offset,
-                length: data.len(),
-                size,
-            });
+        let length = data.len();
+        let end = offset.saturating_add(length as u64);
+        if length > PIECE || end > size || (length == 0 && size > 0) {
+            let words = format!(
+                "a piece of {length} bytes at {offset} does not fit a blob of {size} bytes in pieces of {PIECE}"
+            );
+            return Err(Error::input("data", words));
         }
+        let received = |bytes| Received {
+            bytes,
+            complete: bytes == size,
+        };
         if self.stored_size(key.hash) == Some(size) {
-            return Ok(Received {
-                bytes: size,
-                complete: true,
-            });
+            return Ok(received(size));
         }
         let upload = self.upload(key, size)?;
         let mut upload = upload.lock().unwrap_or_else(PoisonError::into_inner);
         if offset == upload.received {
-            self.append(&mut upload, data)?;
+            upload.append(data)?;
         }
         let bytes = upload.received;
-        if bytes < size {
-            return Ok(Received {
-                bytes,
-                complete: false,
-            });
+        if bytes == size {
+            let kept = self.complete(key, &mut upload);
+            drop(upload);
+            self.uploads().remove(key);
+            kept?;
         }
-        let done = self.complete(key, &mut upload);
-        drop(upload);
-        self.forget_upload(key);
-        done.map(|()| Received {
-            bytes,
-            complete: true,
-        })
+        Ok(received(bytes))
     }
 
-    fn append(&self, upload: &mut Upload, data: &[u8]) -> Result<(), BlobError> {
-        let written = upload
-            .file
-            .seek(SeekFrom::Start(upload.received))
-            .and_then(|_| upload.file.write_all(data));
-        written.map_err(|source| BlobError::Disk {
-            path: upload.path.clone(),
-            source,
-        })?;
-        upload.hasher.update(data);
-        upload.received += data.len() as u64;
-        Ok(())
-    }
-
-    fn complete(&self, key: &UploadKey, upload: &mut Upload) -> Result<(), BlobError> {
-        let found = Hash(*upload.hasher.finalize().as_bytes());
-        if found != key.hash {
-            return Err(BlobError::WrongHash {
-                announced: key.hash,
-                found,
-            });
+    fn complete(&self, key: &UploadKey, upload: &mut Upload) -> Result<(), Error> {
+        let (announced, found) = (key.hash, Hash(*upload.hasher.finalize().as_bytes()));
+        if found != announced {
+            let words = format!("the content has the hash {found}, announced was {announced}");
+            return Err(Error::input("blob.hash", words));
         }
         let path = self.path(key.hash);
         let kept = upload
@@ -220,23 +179,21 @@ impl Blobs {
             .sync_all()
             .and_then(|()| fs::rename(&upload.path, &path))
             .and_then(|()| File::open(&self.folder)?.sync_all());
-        kept.map_err(|source| BlobError::Disk { path, source })?;
+        kept.map_err(disk_error(&path))?;
         self.used.fetch_add(upload.received, Ordering::Relaxed);
         Ok(())
     }
 
-    fn upload(&self, key: &UploadKey, size: u64) -> Result<Arc<Mutex<Upload>>, BlobError> {
-        let mut uploads = self.uploads.lock().unwrap_or_else(PoisonError::into_inner);
+    fn upload(&self, key: &UploadKey, size: u64) -> Result<Arc<Mutex<Upload>>, Error> {
+        let mut uploads = self.uploads();
         if let Some(upload) = uploads.get(key) {
             return Ok(Arc::clone(upload));
         }
-        let used = self.used.load(Ordering::Relaxed);
-        if used.saturating_add(size) > self.budget {
-            return Err(BlobError::Full {
-                used,
-                budget: self.budget,
-                size,
-            });
+        let (used, budget) = (self.used.load(Ordering::Relaxed), self.budget);
+        if used.saturating_add(size) > budget {
+            return Err(Error::Busy(format!(
+                "blobs use {used} of {budget} bytes: no room for {size} more"
+            )));
         }
         // One upload an attempt at a time: what it began before and left is of no use any more.
         uploads.retain(|other, _| other.trial != key.trial);
@@ -247,10 +204,7 @@ impl Blobs {
             .create(true)
             .truncate(true)
             .open(&path)
-            .map_err(|source| BlobError::Disk {
-                path: path.clone(),
-                source,
-            })?;
+            .map_err(disk_error(&path))?;
         let upload = Arc::new(Mutex::new(Upload {
             file,
             path,
@@ -261,19 +215,18 @@ impl Blobs {
         Ok(upload)
     }
 
-    fn forget_upload(&self, key: &UploadKey) {
-        let mut uploads = self.uploads.lock().unwrap_or_else(PoisonError::into_inner);
-        uploads.remove(key);
+    fn uploads(&self) -> MutexGuard<'_, HashMap<UploadKey, Arc<Mutex<Upload>>>> {
+        self.uploads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The attempt is over: an unfinished upload of it goes.
     pub fn forget_attempt(&self, trial: &TrialKey, attempt: AttemptNumber) {
-        let mut uploads = self.uploads.lock().unwrap_or_else(PoisonError::into_inner);
-        uploads.retain(|key, _| key.trial != *trial || key.attempt > attempt);
+        self.uploads()
+            .retain(|key, _| key.trial != *trial || key.attempt > attempt);
     }
 
     /// One piece, at most [`PIECE`] long, and the size of the whole.
-    pub fn get(&self, hash: Hash, offset: u64) -> Result<(u64, Vec<u8>), BlobError> {
+    pub fn get(&self, hash: Hash, offset: u64) -> Result<(u64, Vec<u8>), Error> {
         let path = self.path(hash);
         let read = || -> io::Result<(u64, Vec<u8>)> {
             let mut file = File::open(&path)?;
@@ -284,8 +237,8 @@ impl Blobs {
             Ok((size, data))
         };
         read().map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound => BlobError::Missing(hash),
-            _ => BlobError::Disk { path, source },
+            io::ErrorKind::NotFound => Error::NotFound(format!("no blob {hash}")),
+            _ => disk_error(&path)(source),
         })
     }
 
@@ -310,16 +263,7 @@ pub(crate) fn is_ours(name: &str) -> bool {
         && Path::new(name).extension().is_some_and(|e| e == "part"))
 }
 
-impl From<BlobError> for crate::Error {
-    fn from(error: BlobError) -> Self {
-        let words = error.to_string();
-        match error {
-            BlobError::TooLarge { .. } => Self::input("blob.size", words),
-            BlobError::BadPiece { .. } => Self::input("data", words),
-            BlobError::WrongHash { .. } => Self::input("blob.hash", words),
-            BlobError::Missing(_) => Self::NotFound(words),
-            BlobError::Full { .. } => Self::Busy(words),
-            BlobError::Disk { .. } => Self::Unavailable(words),
-        }
-    }
+/// The disk says no.
+fn disk_error(path: &Path) -> impl Fn(io::Error) -> Error {
+    move |source| Error::Unavailable(format!("blob {}: {source}", path.display()))
 }

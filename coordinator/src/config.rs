@@ -11,9 +11,6 @@ pub struct Config {
     pub database: PathBuf,
     /// How the lease times are set.
     pub timing: Timing,
-    /// Grant trials of this sweep only, whatever else the file holds: what `hone run` wants.
-    /// [`Coordinator::serve_only`](crate::Coordinator::serve_only) says it later, when the name is not known yet.
-    pub only_sweep: Option<String>,
     /// Versions of the arithmetic of the trainers of this build.
     pub arithmetic: Arithmetic,
     /// Sizes and numbers above which a request is refused.
@@ -30,7 +27,6 @@ impl Config {
         Self {
             database: database.into(),
             timing: Timing::default(),
-            only_sweep: None,
             arithmetic: Arithmetic::new(),
             limits: Limits::default(),
             clock: Clock::system(),
@@ -42,10 +38,14 @@ impl Config {
 /// Heartbeat, lease and first lease. Workers are told durations; moments stay here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
-    heartbeat: Duration,
-    lease: Duration,
-    first_lease: Duration,
-    stuck: Duration,
+    /// How often a worker reports that it lives.
+    pub(crate) heartbeat: Duration,
+    /// How long an attempt lives without a heartbeat.
+    pub(crate) lease: Duration,
+    /// How long it may take to the first heartbeat: data and device start up.
+    pub(crate) first_lease: Duration,
+    /// How long an attempt may heartbeat without one more step before it is taken for stuck.
+    pub(crate) stuck: Duration,
 }
 
 impl Default for Timing {
@@ -84,28 +84,8 @@ impl Timing {
         })
     }
 
-    /// How often a worker reports that it lives.
-    pub fn heartbeat(&self) -> Duration {
-        self.heartbeat
-    }
-
-    /// How long an attempt lives without a heartbeat.
-    pub fn lease(&self) -> Duration {
-        self.lease
-    }
-
-    /// How long it may take to the first heartbeat: data and device start up.
-    pub fn first_lease(&self) -> Duration {
-        self.first_lease
-    }
-
-    /// How long an attempt may heartbeat without one more step before it is taken for stuck.
-    pub fn stuck(&self) -> Duration {
-        self.stuck
-    }
-
     /// How often the reaper looks: often enough that an expiry is seen well within a lease.
-    pub fn reaper_period(&self) -> Duration {
+    pub(crate) fn reaper_period(&self) -> Duration {
         (self.lease / 12).clamp(Duration::from_millis(10), Duration::from_secs(2))
     }
 }

@@ -44,25 +44,22 @@ impl Error {
             problem: problem.into(),
         }
     }
-
-    /// The status code that makes clients do the right thing: never `UNKNOWN`, which some retry for ever.
-    pub fn code(&self) -> Code {
-        match self {
-            Self::Input { .. } => Code::InvalidArgument,
-            Self::NotFound(_) | Self::UnknownSession => Code::NotFound,
-            Self::Refused(_) | Self::Fenced => Code::FailedPrecondition,
-            Self::Busy(_) => Code::ResourceExhausted,
-            Self::Unavailable(_) => Code::Unavailable,
-            Self::Broken(_) => Code::Internal,
-        }
-    }
 }
 
+/// With the code that makes clients do the right thing: never `UNKNOWN`, which some retry for ever.
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
-        if matches!(error, Error::Broken(_)) {
-            tracing::error!(%error, "request failed");
-        }
-        Self::new(error.code(), error.to_string())
+        let code = match &error {
+            Error::Input { .. } => Code::InvalidArgument,
+            Error::NotFound(_) | Error::UnknownSession => Code::NotFound,
+            Error::Refused(_) | Error::Fenced => Code::FailedPrecondition,
+            Error::Busy(_) => Code::ResourceExhausted,
+            Error::Unavailable(_) => Code::Unavailable,
+            Error::Broken(_) => {
+                tracing::error!(%error, "request failed");
+                Code::Internal
+            }
+        };
+        Self::new(code, error.to_string())
     }
 }

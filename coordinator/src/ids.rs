@@ -38,6 +38,22 @@ pub struct SweepKey(pub i64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seed(pub u64);
 
+impl Seed {
+    /// Seed of everything random in a trial, below 2^32 so that any program can take it: the same for every attempt,
+    /// another for another (round, point, repeat, fold).
+    pub fn of_trial(self, round: u32, point: u64, repeat: u32, fold: u32) -> u64 {
+        let mut hasher = blake3::Hasher::new_derive_key("hone 2026 trial seed");
+        hasher.update(&self.0.to_le_bytes());
+        hasher.update(&round.to_le_bytes());
+        hasher.update(&point.to_le_bytes());
+        hasher.update(&repeat.to_le_bytes());
+        hasher.update(&fold.to_le_bytes());
+        let mut bytes = [0; 4];
+        hasher.finalize_xof().fill(&mut bytes);
+        u64::from(u32::from_le_bytes(bytes))
+    }
+}
+
 /// Number of a trial in its sweep, from 1 in plan order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TrialNumber(pub u64);
@@ -73,38 +89,29 @@ impl fmt::Display for AttemptNumber {
     }
 }
 
-macro_rules! random_id {
-    ($(#[$doc:meta])* $name:ident, $secret:literal) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub struct $name(pub [u8; 16]);
+/// The secret of one lease. Its `Debug` form does not show it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Token(pub [u8; 16]);
 
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                if $secret {
-                    return f.write_str(concat!(stringify!($name), "(secret)"));
-                }
-                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-            }
-        }
-    };
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(secret)")
+    }
 }
 
-random_id!(
-    /// The secret of one lease. Its `Debug` form does not show it.
-    Token,
-    true
-);
-random_id!(
-    /// One worker process, for as long as it lives; never its name or host.
-    SessionId,
-    false
-);
-random_id!(
-    /// Made once per wanted effect: a repeated call with the same id has one effect.
-    RequestId,
-    false
-);
+/// One worker process, for as long as it lives; never its name or host.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SessionId(pub [u8; 16]);
+
+impl fmt::Debug for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// Made once per wanted effect: a repeated call with the same id has one effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RequestId(pub [u8; 16]);
 
 /// A blake3 hash: of a blob's content, of a training's state, of a data set.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

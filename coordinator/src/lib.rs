@@ -19,14 +19,15 @@ mod server;
 mod state;
 pub mod store;
 mod sweep;
-pub mod trial;
+mod trial;
 pub mod verify;
 pub mod versions;
 
 pub use blob_folder::{backup_folder_of, blob_folder_of};
 pub use config::{Config, Timing};
 pub use error::Error;
-pub use server::{Coordinator, StartError, run};
+pub use server::{Coordinator, StartError};
+pub use trial::TrialKind;
 
 #[cfg(test)]
 mod tests;

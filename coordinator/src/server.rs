@@ -1,6 +1,6 @@
 //! A running coordinator: what it consists of, how it starts, and how it ends in bounded time.
 
-use std::{collections::HashSet, future::Future, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::HashSet, net::SocketAddr, sync::Arc, time::Duration};
 
 use hone_proto::v1::{
     history_server::HistoryServer, leases_server::LeasesServer, sweeps_server::SweepsServer,
@@ -9,6 +9,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpListener,
     task::JoinHandle,
+    time::MissedTickBehavior,
 };
 use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
@@ -19,13 +20,12 @@ use tonic::transport::{
 
 use crate::{
     Config, Error,
-    blob_folder::{BlobError, Blobs, blob_folder_of},
+    blob_folder::{Blobs, blob_folder_of},
     driver,
     ids::{SessionId, SweepId},
     rpc::{HistoryService, LeaseService, SweepService},
-    state::{Directive, State, directive, reap},
-    store::{OpenAttempt, OpenError, Store, StoreError},
-    sweep::SweepState,
+    state::{State, directive, reap},
+    store::{OpenError, Store, StoreError},
 };
 
 /// Why a coordinator does not start.
@@ -39,7 +39,7 @@ pub enum StartError {
     Store(#[from] StoreError),
     /// The folder of blobs.
     #[error(transparent)]
-    Blobs(#[from] BlobError),
+    Blobs(#[from] Error),
     /// The socket, or a thread.
     #[error("{what}: {source}")]
     System {
@@ -62,19 +62,6 @@ pub struct Coordinator {
 
 /// Between two looks of the driver: short against any training, long against a look.
 const DRIVER_PACE: Duration = Duration::from_millis(10);
-
-/// Serves `listener` until `shutdown`, then ends in bounded time.
-pub async fn run(
-    listener: TcpListener,
-    config: Config,
-    shutdown: impl Future<Output = ()>,
-) -> Result<(), StartError> {
-    let coordinator = Coordinator::start(listener, config).await?;
-    tracing::info!(address = %coordinator.address(), "coordinator serves");
-    shutdown.await;
-    coordinator.stop().await;
-    Ok(())
-}
 
 impl Coordinator {
     /// Opens the store and serves `listener`.
@@ -111,12 +98,7 @@ impl Coordinator {
 
     /// Grants trials of this sweep only from now on, whatever else the database holds.
     pub fn serve_only(&self, sweep: &str) {
-        self.state.set_only_sweep(Some(SweepId::new(sweep)));
-    }
-
-    /// The `Sweeps` service, to be called in process.
-    pub fn sweeps(&self) -> SweepService {
-        SweepService::new(Arc::clone(&self.state))
+        self.state.serve_only(SweepId::new(sweep));
     }
 
     /// The `History` service, to be called in process.
@@ -124,67 +106,11 @@ impl Coordinator {
         HistoryService::live(Arc::clone(&self.state))
     }
 
-    /// The `Leases` service, to be called in process.
-    pub fn leases(&self) -> LeaseService {
-        LeaseService::new(Arc::clone(&self.state))
-    }
-
-    /// Nothing new is granted from now on, and workers are asked to give back what they train.
-    pub fn drain(&self) {
-        self.state.drain();
-    }
-
-    /// Waits until no attempt runs: what follows [`drain`](Self::drain).
-    pub async fn drained(&self) {
-        while !self.state.leases().is_empty() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-
-    /// Waits until the sweep has ended; its state then.
-    pub async fn ended(&self, sweep: &str) -> Result<SweepState, Error> {
-        let id = SweepId::new(sweep);
-        let mut live = self.state.live().subscribe();
-        loop {
-            let state = self.state.store.read().sweep(&id).await?.summary.row.state;
-            // The driver first takes in what came with the end.
-            if state.has_ended() && !live.borrow_and_update().contains_key(&id) {
-                return Ok(state);
-            }
-            let gone = live.wait_for(|live| !live.contains_key(&id));
-            tokio::select! {
-                gone = gone => if gone.is_err() { return Ok(state) },
-                // The driver may not have met the sweep yet.
-                () = tokio::time::sleep(Duration::from_millis(200)) => {}
-            }
-        }
-    }
-
-    /// Worker processes that hold an attempt, with their names: after a restart, those of the former coordinator.
-    pub async fn holders(&self) -> Result<Vec<([u8; 16], String)>, Error> {
-        let open = self.state.store.read().open_attempts().await?;
-        let mut holders: Vec<_> = open
-            .into_iter()
-            .map(|open| (open.row.session.0, open.row.worker))
-            .collect();
-        holders.sort();
-        holders.dedup();
-        Ok(holders)
-    }
-
-    /// A worker process of this coordinator's owner is gone: what it held is free at once. `excused`: it died with a
-    /// former coordinator, so it is no crash of its trials.
-    pub async fn gone(
-        &self,
-        session: [u8; 16],
-        crashed: bool,
-        excused: bool,
-        reason: &str,
-    ) -> Result<usize, Error> {
-        let returned = Arc::clone(&self.state)
-            .leave(SessionId(session), crashed, excused, reason.to_owned())
-            .await?;
-        Ok(returned.len())
+    /// A worker process of this coordinator's owner is gone, with its coordinator: what it held is free at once, and it is no crash of
+    /// its trials.
+    pub async fn gone(&self, session: [u8; 16], died: bool, reason: &str) -> Result<(), Error> {
+        let (state, reason) = (Arc::clone(&self.state), reason.to_owned());
+        state.leave(SessionId(session), died, true, reason).await
     }
 
     /// Ends it: requests under way get [`Limits::shutdown`](crate::config::Limits::shutdown) to finish.
@@ -206,10 +132,15 @@ impl Coordinator {
 
 /// Leases of a former coordinator get fresh time before any expires, and its live sweeps go on.
 pub(crate) async fn recover(state: &Arc<State>) -> Result<(), StoreError> {
-    let now = state.clock.now();
+    let (now, unix_ms) = (state.clock.now(), state.clock.unix_ms());
     let open = state.store.read().open_attempts().await?;
     for attempt in &open {
-        adopt(state, attempt, now);
+        let claim = attempt.claim();
+        let silent = u64::try_from(unix_ms - attempt.trial.changed).unwrap_or(0);
+        let mut leases = state.leases();
+        leases.adopt(&claim, attempt.row.session, now);
+        leases.was_silent(&claim, Duration::from_millis(silent));
+        leases.direct(&claim.key(), directive(attempt.trial.asked, attempt.paused));
     }
     if !open.is_empty() {
         tracing::info!(attempts = open.len(), "running attempts get fresh time");
@@ -220,24 +151,19 @@ pub(crate) async fn recover(state: &Arc<State>) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn adopt(state: &State, open: &OpenAttempt, now: Duration) {
-    let claim = open.claim();
-    let silent = u64::try_from(state.clock.unix_ms() - open.trial.changed).unwrap_or(0);
-    let mut leases = state.leases();
-    leases.adopt_silent(&claim, open.row.session, now, Duration::from_millis(silent));
-    let asked = directive(open.trial.asked, open.paused);
-    if asked != Directive::Continue {
-        leases.direct(&claim.key(), asked);
-    }
-}
-
 fn drive_on_a_thread(state: Arc<State>) -> std::io::Result<std::thread::JoinHandle<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()?;
     std::thread::Builder::new()
         .name("hone-driver".to_owned())
-        .spawn(move || runtime.block_on(driver::drive_at(DRIVER_PACE, state)))
+        .spawn(move || {
+            runtime.block_on(async {
+                let mut pace = tokio::time::interval(DRIVER_PACE);
+                pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+                driver::drive(state, Some(pace)).await;
+            });
+        })
 }
 
 /// Serves the connections that come in until the coordinator shuts down. Where they come from is the caller's: a socket,
@@ -256,10 +182,10 @@ where
     health.set_serving::<SweepsServer<SweepService>>().await;
     health.set_serving::<HistoryServer<HistoryService>>().await;
     let bytes = limits.message_bytes;
-    let leases = LeasesServer::new(LeaseService::new(Arc::clone(&state)))
+    let leases = LeasesServer::new(LeaseService(Arc::clone(&state)))
         .max_decoding_message_size(bytes)
         .max_encoding_message_size(bytes);
-    let sweeps = SweepsServer::new(SweepService::new(Arc::clone(&state)))
+    let sweeps = SweepsServer::new(SweepService(Arc::clone(&state)))
         .max_decoding_message_size(bytes)
         .max_encoding_message_size(bytes);
     let history = HistoryServer::new(HistoryService::live(Arc::clone(&state)))

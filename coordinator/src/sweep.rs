@@ -54,7 +54,6 @@ impl SweepState {
         }
     }
 
-    /// The state of that name.
     pub fn parse(name: &str) -> Option<Self> {
         SWEEP_STATES
             .into_iter()
@@ -86,16 +85,10 @@ pub enum SweepEvent {
     CheckPassed,
     /// Nothing more is granted, running trials are given back.
     Pause,
-    /// Goes on; `checked` says whether its check has passed (or it has none).
-    Resume {
-        /// Whether it goes on as running rather than as checking.
-        checked: bool,
-    },
-    /// Queued and waiting trials are cancelled, running ones asked to end; it has ended with the last of them.
-    Stop {
-        /// Trials that still run.
-        running: u64,
-    },
+    /// Goes on; `checked` says whether its check has passed (or it has none): as running rather than as checking.
+    Resume { checked: bool },
+    /// Queued and waiting trials are cancelled, those that still run are asked to end; it has ended with the last of them.
+    Stop { running: u64 },
     /// The last trial of a sweep that is to stop has ended.
     Stopped,
     /// The search is done.
@@ -105,10 +98,7 @@ pub enum SweepEvent {
     /// An ended sweep gets a round more.
     Extend,
     /// Trials of a sweep that has ended are tried again; `checked` as in `Resume`.
-    Retry {
-        /// Whether it goes on as running rather than as checking.
-        checked: bool,
-    },
+    Retry { checked: bool },
 }
 
 impl SweepEvent {
@@ -132,9 +122,7 @@ impl SweepEvent {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a {} sweep cannot take `{}`{}", state.as_str(), event.as_str(), instead(*state))]
 pub struct NoSuchTransition {
-    /// Where the sweep stood.
     pub state: SweepState,
-    /// What was to happen.
     pub event: SweepEvent,
 }
 

@@ -55,7 +55,6 @@ impl TrialState {
         }
     }
 
-    /// The state of that name.
     pub fn parse(name: &str) -> Option<Self> {
         TRIAL_STATES
             .into_iter()
@@ -166,7 +165,6 @@ impl AttemptState {
         }
     }
 
-    /// The state of that name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.as_str() == name)
     }
@@ -219,7 +217,6 @@ impl StopRequest {
         }
     }
 
-    /// The request of that name.
     pub fn parse(name: &str) -> Option<Self> {
         [Self::Cancel, Self::Prune]
             .into_iter()
@@ -255,16 +252,10 @@ pub enum TrialEvent {
     Ended,
     /// The trial's own error.
     Failed,
-    /// Its worker died or was at fault; so many crashes in a row now, this one included.
-    Crashed {
-        /// Crashed or lost attempts in a row without a new epoch between them.
-        in_a_row: u32,
-    },
+    /// Its worker died or was at fault. `in_a_row`: crashed or lost attempts without a new epoch between them, this one included.
+    Crashed { in_a_row: u32 },
     /// The lease expired; counts as a crash until the worker comes back.
-    Lost {
-        /// As in `Crashed`.
-        in_a_row: u32,
-    },
+    Lost { in_a_row: u32 },
     /// Its worker gave it back.
     Released,
     /// A late worker whom nobody replaced goes on.
@@ -307,9 +298,8 @@ impl TrialEvent {
 pub enum Next {
     /// Into this state; the attempt under way, if any, into that one.
     Goes {
-        /// The trial's new state.
         trial: TrialState,
-        /// The attempt's new state; `None`: no attempt is touched.
+        /// `None`: no attempt is touched.
         attempt: Option<AttemptState>,
         /// By what it has ended; `None`: it has not.
         cause: Option<EndCause>,
@@ -322,9 +312,7 @@ pub enum Next {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a {} trial cannot be {}", state.as_str(), event.as_str())]
 pub struct NoSuchTransition {
-    /// Where the trial stood.
     pub state: TrialState,
-    /// What was to happen.
     pub event: TrialEvent,
 }
 
@@ -343,36 +331,28 @@ pub fn next(
             cause,
         })
     };
+    let unless_asked = |then| asked.map_or(then, StopRequest::ends_as);
     // A stop asked for before an attempt ended without a result wins over the queue.
-    let queued = asked.map_or(T::Queued, StopRequest::ends_as);
-    let after_crash = |in_a_row| match queued {
-        T::Queued if in_a_row >= CRASH_LIMIT => T::Failed,
-        other => other,
+    let after_crash = |in_a_row| {
+        let is_poisoned = in_a_row >= CRASH_LIMIT;
+        unless_asked(if is_poisoned { T::Failed } else { T::Queued })
     };
     match (state, event) {
-        (T::Queued, E::Granted) => goes(T::Running, Some(A::Running)),
-        (T::Queued, E::TakenBack) => goes(T::Running, Some(A::Running)),
+        (T::Queued, E::Granted | E::TakenBack) => goes(T::Running, Some(A::Running)),
         // A result is never thrown away, even when a stop was asked for.
         (T::Running, E::Completed | E::EndedEarly) => goes(T::Completed, Some(A::Finished)),
-        (T::Running, E::ReachedRung) => goes(
-            asked.map_or(T::Waiting, StopRequest::ends_as),
-            Some(A::Finished),
-        ),
+        (T::Running, E::ReachedRung) => goes(unless_asked(T::Waiting), Some(A::Finished)),
         (T::Running, E::Diverged) => goes(T::Diverged, Some(A::Finished)),
-        (T::Running, E::Ended) => goes(
-            asked.map_or(T::Cancelled, StopRequest::ends_as),
-            Some(A::Finished),
-        ),
+        (T::Running, E::Ended) => goes(unless_asked(T::Cancelled), Some(A::Finished)),
         (T::Running, E::Failed) => goes(T::Failed, Some(A::Finished)),
         (T::Running, E::Crashed { in_a_row }) => goes(after_crash(in_a_row), Some(A::Crashed)),
         (T::Running, E::Lost { in_a_row }) => goes(after_crash(in_a_row), Some(A::Lost)),
-        (T::Running, E::Released) => goes(queued, Some(A::Released)),
+        (T::Running, E::Released) => goes(unless_asked(T::Queued), Some(A::Released)),
         (T::Running, E::Cancelled | E::Stopped) => Ok(Next::Asks(StopRequest::Cancel)),
         (T::Running, E::Pruned) => Ok(Next::Asks(asked.unwrap_or(StopRequest::Prune))),
         (T::Waiting, E::Promoted) => goes(T::Queued, None),
-        (T::Waiting, E::Pruned) => goes(T::Pruned, None),
         (T::Queued | T::Waiting, E::Cancelled | E::Stopped) => goes(T::Cancelled, None),
-        (T::Queued, E::Pruned) => goes(T::Pruned, None),
+        (T::Queued | T::Waiting, E::Pruned) => goes(T::Pruned, None),
         (state, event) => Err(NoSuchTransition { state, event }),
     }
 }
@@ -380,9 +360,7 @@ pub fn next(
 /// One attempt as the crash limit sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttemptEnd {
-    /// Which attempt.
     pub attempt: AttemptNumber,
-    /// How it ended.
     pub state: AttemptState,
     /// Whether it reported an epoch that no attempt before it had.
     pub new_epoch: bool,
@@ -410,18 +388,4 @@ pub fn crashes_in_a_row(attempts: &[AttemptEnd], others_connected: bool) -> u32 
     }
     let most = if others_connected { 2 } else { u32::MAX };
     by_worker.values().map(|count| (*count).min(most)).sum()
-}
-
-/// Seed of everything random in a trial, below 2^32 so that any program can take it: the same for every attempt,
-/// another for another (round, point, repeat, fold).
-pub fn seed(sweep_seed: u64, round: u32, point: u64, repeat: u32, fold: u32) -> u64 {
-    let mut hasher = blake3::Hasher::new_derive_key("hone 2026 trial seed");
-    hasher.update(&sweep_seed.to_le_bytes());
-    hasher.update(&round.to_le_bytes());
-    hasher.update(&point.to_le_bytes());
-    hasher.update(&repeat.to_le_bytes());
-    hasher.update(&fold.to_le_bytes());
-    let mut bytes = [0; 4];
-    hasher.finalize_xof().fill(&mut bytes);
-    u64::from(u32::from_le_bytes(bytes))
 }

@@ -253,6 +253,7 @@ pub fn detail(d: v1::SweepDetail) -> Detail {
         waiting_for: d.waiting_for.into(),
         check: json(&d.check_json),
         best: d.best.map(best),
+        last_event: d.last_event,
     }
 }
 

@@ -64,9 +64,8 @@ impl Follower {
 
     /// Skips what happened before: a sweep that goes on does not tell its trials again.
     pub async fn skip_past(&mut self) -> anyhow::Result<()> {
-        let events = client::collect(self.history.events(&self.sweep, None, 0).await?).await?;
-        self.last_event = events.last().map_or(0, |e| e.seq);
         let detail = self.look_quietly().await?;
+        self.last_event = detail.last_event;
         self.progress.skip(detail.counts.ended());
         Ok(())
     }

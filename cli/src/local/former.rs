@@ -37,7 +37,7 @@ pub async fn free(coordinator: &Coordinator, db: &Path) -> anyhow::Result<()> {
     for worker in &former {
         worker.end().await;
         let reason = "its hone run died";
-        coordinator.gone(worker.session, true, true, reason).await?;
+        coordinator.gone(worker.session, true, reason).await?;
     }
     if !former.is_empty() {
         remember(&scratch, &[]);

@@ -155,10 +155,8 @@ async fn sweep(
     // Those that have handed back what they trained hold nothing; what the others held is free at once.
     for session in workers.sessions() {
         let reason = "its hone run ended";
-        coordinator
-            .coordinator
-            .gone(session, false, true, reason)
-            .await?;
+        let coordinator = &coordinator.coordinator;
+        coordinator.gone(session, false, reason).await?;
     }
     follower.progress().end();
     launch::finish(&follower, state?, args.json, next(args)).await

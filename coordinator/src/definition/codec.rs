@@ -13,6 +13,7 @@ use super::{
     spec::substitute,
 };
 use crate::{
+    Error,
     ids::Seed,
     search::{
         self, Condition, Domain, EarlierPoint, Extension, Grid, Kind, Objective, Range, Scale,
@@ -42,14 +43,16 @@ pub struct NewSweep {
     pub definition: Vec<u8>,
 }
 
-/// Bytes of the store that are no definition.
-#[derive(Debug, thiserror::Error)]
-#[error("a stored sweep definition cannot be read: {0}")]
-pub(crate) struct Unreadable(#[from] prost::DecodeError);
-
 /// The definition as it was stored.
-pub fn stored(bytes: &[u8]) -> Result<v1::SweepDefinition, Unreadable> {
-    Ok(v1::SweepDefinition::decode(bytes)?)
+pub fn stored(bytes: &[u8]) -> Result<v1::SweepDefinition, Error> {
+    v1::SweepDefinition::decode(bytes).map_err(|error| {
+        Error::Broken(format!("a stored sweep definition cannot be read: {error}"))
+    })
+}
+
+/// The definition as it was stored, taken apart.
+pub fn parse_stored(bytes: &[u8]) -> Result<SweepDefinition, Error> {
+    Ok(parse(&stored(bytes)?)?)
 }
 
 /// With which versions a stored definition was begun.

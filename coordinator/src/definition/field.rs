@@ -16,12 +16,15 @@ pub fn text(field: &str, value: String) -> Result<String, DefinitionError> {
     Ok(value)
 }
 
+/// So many bytes: sessions, tokens, request ids.
+pub fn bytes<const N: usize>(field: &str, value: &[u8]) -> Result<[u8; N], DefinitionError> {
+    let problem = |_| DefinitionError::at(field, format!("must be {N} bytes, not {}", value.len()));
+    value.try_into().map_err(problem)
+}
+
 /// A blake3 hash.
 pub fn hash(field: &str, value: &[u8]) -> Result<Hash, DefinitionError> {
-    value
-        .try_into()
-        .map(Hash)
-        .map_err(|_| DefinitionError::at(field, format!("must be 32 bytes, not {}", value.len())))
+    bytes(field, value).map(Hash)
 }
 
 /// What a proto enum's value stands for; its rows are read both ways.

@@ -27,7 +27,7 @@ use crate::{
 
 pub(crate) use boxes::{box_json, box_message};
 pub use codec::NewSweep;
-pub(crate) use codec::{Unreadable, columns, parse, stored, versions};
+pub(crate) use codec::{columns, parse, parse_stored, stored, versions};
 pub(crate) use fitting::fitting;
 pub(crate) use rate::epochs_of_minutes;
 pub use search::DefinitionError;
@@ -118,11 +118,5 @@ pub fn search(definition: &v1::SweepDefinition) -> Result<Search, DefinitionErro
 impl From<DefinitionError> for crate::Error {
     fn from(error: DefinitionError) -> Self {
         Self::input(error.path, error.message)
-    }
-}
-
-impl From<Unreadable> for crate::Error {
-    fn from(error: Unreadable) -> Self {
-        Self::Broken(error.to_string())
     }
 }

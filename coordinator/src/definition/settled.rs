@@ -3,8 +3,9 @@
 use hone_proto::v1;
 use prost::Message;
 
-use super::{DefinitionError, Unreadable, stored};
+use super::{DefinitionError, stored};
 use crate::{
+    Error,
     ids::Hash,
     search::{self, EarlierPoint, Extension},
 };
@@ -25,7 +26,7 @@ pub fn launched(mut sent: v1::SweepDefinition) -> Result<v1::SweepDefinition, De
 }
 
 /// The stored definition with a budget in minutes turned into epochs, after so many checks.
-pub fn with_budget(definition: &[u8], epochs: u64, checks: u64) -> Result<Vec<u8>, Unreadable> {
+pub fn with_budget(definition: &[u8], epochs: u64, checks: u64) -> Result<Vec<u8>, Error> {
     change(definition, |settled| {
         settled.budget_epochs = Some(epochs);
         settled.checks_before = (checks > 1).then_some(checks);
@@ -33,7 +34,7 @@ pub fn with_budget(definition: &[u8], epochs: u64, checks: u64) -> Result<Vec<u8
 }
 
 /// The stored definition with one extension more.
-pub fn with_extension(definition: &[u8], added: Extension) -> Result<Vec<u8>, Unreadable> {
+pub fn with_extension(definition: &[u8], added: Extension) -> Result<Vec<u8>, Error> {
     change(definition, |settled| {
         settled.extensions.push(v1::Extension {
             epochs: added.epochs,
@@ -47,7 +48,7 @@ pub fn with_earlier(
     definition: &[u8],
     points: &[EarlierPoint],
     data: Option<Hash>,
-) -> Result<Vec<u8>, Unreadable> {
+) -> Result<Vec<u8>, Error> {
     change(definition, |settled| {
         settled.earlier = points
             .iter()
@@ -60,7 +61,7 @@ pub fn with_earlier(
     })
 }
 
-fn change(definition: &[u8], edit: impl FnOnce(&mut v1::Settled)) -> Result<Vec<u8>, Unreadable> {
+fn change(definition: &[u8], edit: impl FnOnce(&mut v1::Settled)) -> Result<Vec<u8>, Error> {
     let mut definition = stored(definition)?;
     edit(definition.settled.get_or_insert_default());
     Ok(definition.encode_to_vec())

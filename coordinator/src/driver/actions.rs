@@ -7,13 +7,13 @@ use serde_json::json;
 use super::nets::check_spec;
 use crate::{
     definition::{DefinitionError, SweepDefinition, box_json, substitute},
-    ids::TrialNumber,
+    ids::{Seed, TrialNumber},
     search::{
         Decision, EDGES, NewTrial as Proposed, Params, Plan, PointSource, RoundPlan, Search,
         SearchBox, Winner,
     },
     store::{NewRound, NewTrial, WinnerRef, command::Action},
-    trial::{TrialKind, seed},
+    trial::TrialKind,
 };
 
 /// One decision as an action; `None` for the end, which the caller carries out.
@@ -73,29 +73,20 @@ pub fn place(winner: &Winner) -> WinnerRef {
 }
 
 fn search_trial(sweep: &SweepDefinition, trial: &Proposed) -> Result<NewTrial, DefinitionError> {
-    let domains = sweep.search.space.domains();
+    let (round, point, repeat, fold) = (trial.round, trial.point, trial.repeat, trial.fold);
+    let number = sweep.number(trial.number);
     Ok(NewTrial {
-        number: sweep.number(trial.number),
-        kind: TrialKind::Search,
-        round: trial.round,
-        point: trial.point,
-        repeat: trial.repeat,
-        fold: trial.fold,
-        params_json: json!(trial.params).to_string(),
-        spec_json: substitute(&sweep.spec, domains, &trial.params)?.to_string(),
-        seed: seed(
-            sweep.search.seed,
-            trial.round,
-            trial.point,
-            trial.repeat,
-            trial.fold,
-        ),
+        round,
+        point,
+        repeat,
+        fold,
+        seed: Seed(sweep.search.seed).of_trial(round, point, repeat, fold),
         to_epoch: trial.to_epoch,
         full_epochs: trial.full_epochs,
         queue_order: u64::from(trial.priority),
         waits_at_end: trial.waits_at_end,
         keep_weights: trial.keep_weights,
-        weights_of: None,
+        ..new_trial(sweep, TrialKind::Search, number, &trial.params)?
     })
 }
 
@@ -149,7 +140,7 @@ pub fn check_trial(
     let (middle, spec) = check_spec(&sweep.spec, &sweep.search.space)?;
     Ok(NewTrial {
         spec_json: spec.to_string(),
-        ..outside(sweep, TrialKind::Check, number, &middle)?
+        ..new_trial(sweep, TrialKind::Check, number, &middle)?
     })
 }
 
@@ -166,11 +157,12 @@ pub fn test_trial(
         weights_of: Some(of),
         // Tests are points of round 0 after the check, each its own.
         point: of.0,
-        ..outside(sweep, TrialKind::Test, number, params)?
+        ..new_trial(sweep, TrialKind::Test, number, params)?
     })
 }
 
-fn outside(
+/// A trial of these values, as it is outside of points: the caller says what else is so.
+fn new_trial(
     sweep: &SweepDefinition,
     kind: TrialKind,
     number: TrialNumber,
@@ -185,7 +177,7 @@ fn outside(
         fold: 0,
         params_json: json!(params).to_string(),
         spec_json: substitute(&sweep.spec, sweep.search.space.domains(), params)?.to_string(),
-        seed: seed(sweep.search.seed, 0, number.0, 0, 0),
+        seed: Seed(sweep.search.seed).of_trial(0, number.0, 0, 0),
         to_epoch: 1,
         full_epochs: 1,
         queue_order: 0,

@@ -26,10 +26,11 @@ pub struct ActiveSweep {
     pub(super) stored: Vec<u8>,
     /// `None` until a budget in minutes is known in epochs.
     pub(super) search: Option<Search>,
-    /// Number of the newest applied decision.
+    /// Number of the newest decision that this sweep knows of. Another one in the store: a retry or an extension came between, and
+    /// the search is to be made anew.
     pub(super) decisions: u64,
-    /// The newest result that was taken in.
-    seen: u64,
+    /// Sequence number of the newest result that was taken in.
+    pub(super) seen: u64,
     pub(super) planned: bool,
     pub(super) check: Check,
     /// Which trials were tried again, as far as the store had it when this was made.
@@ -95,17 +96,6 @@ impl ActiveSweep {
         })
     }
 
-    /// Sequence number of the newest result taken in.
-    pub fn seen(&self) -> u64 {
-        self.seen
-    }
-
-    /// Number of the newest decision that this sweep knows of. Another one in the store: a retry or an extension came between, and
-    /// the search is to be made anew.
-    pub fn decisions(&self) -> u64 {
-        self.decisions
-    }
-
     /// A trial that the store has already: it is not handed out again.
     pub fn known(&mut self, number: TrialNumber) {
         self.tell(number, TrialEvent::Known);
@@ -159,32 +149,28 @@ impl ActiveSweep {
 
     pub fn apply(&mut self, result: &TrialResult) {
         self.seen = self.seen.max(result.seq);
-        if result.state.is_terminal() && self.retries.replaced(result.number) {
+        let has_ended = result.state.is_terminal();
+        if has_ended && self.retries.replaced(result.number) {
             return;
         }
         match result.kind {
-            TrialKind::Check if result.state.is_terminal() => {
+            TrialKind::Check if has_ended && matches!(self.check, Check::Awaited) => {
                 let found = serde_json::from_str(&result.result_json).unwrap_or(Value::Null);
-                if matches!(self.check, Check::Awaited) {
-                    self.check = Check::Found(found);
-                }
+                self.check = Check::Found(found);
             }
-            TrialKind::Test if result.state.is_terminal() => {
-                let accuracy = test_accuracy(&result.result_json);
+            TrialKind::Test if has_ended => {
                 let test = self.retries.original(result.number);
-                self.tests.insert(test, accuracy);
+                self.tests.insert(test, test_accuracy(&result.result_json));
             }
             TrialKind::Check | TrialKind::Test => {}
-            TrialKind::Search => self.apply_search(result),
-        }
-    }
-
-    fn apply_search(&mut self, result: &TrialResult) {
-        if result.state.is_terminal() {
-            self.losses.take(result);
-        }
-        if let Some(event) = event(result) {
-            self.tell(result.number, event);
+            TrialKind::Search => {
+                if has_ended {
+                    self.losses.take(result);
+                }
+                if let Some(event) = event(result) {
+                    self.tell(result.number, event);
+                }
+            }
         }
     }
 

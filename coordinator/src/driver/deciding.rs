@@ -101,14 +101,11 @@ impl ActiveSweep {
 
     /// Whether the search may go on. Only a check that says so itself stops a sweep.
     fn pass_check(&mut self, slots: u32, actions: &mut Vec<Action>) -> bool {
-        let found = match std::mem::replace(&mut self.check, Check::Over) {
-            Check::Over => return true,
-            Check::Awaited => {
-                self.check = Check::Awaited;
-                return false;
-            }
-            Check::Found(found) => found,
+        let Check::Found(found) = &self.check else {
+            return matches!(self.check, Check::Over);
         };
+        let found = found.clone();
+        self.check = Check::Over;
         if found.get("passed") == Some(&Value::Bool(false)) {
             actions.push(Action::Fail {
                 reason: format!("the check failed: {}", findings(&found)),

@@ -36,14 +36,11 @@ impl ActiveSweep {
         if let Some(end) = &mut self.end {
             end.tests_queued = true;
         }
-        let results: Vec<_> = numbers
-            .iter()
-            .map(|(number, _)| self.tests.get(number))
-            .collect();
-        if results.iter().any(Option::is_none) {
+        let results = numbers.iter().map(|(number, _)| self.tests.get(number));
+        let Some(results) = results.collect::<Option<Vec<_>>>() else {
             return Ok(());
-        }
-        let accuracies: Vec<f64> = results.into_iter().flatten().copied().flatten().collect();
+        };
+        let accuracies: Vec<f64> = results.into_iter().copied().flatten().collect();
         if !accuracies.is_empty() {
             actions.push(Action::TestAccuracy(search::mean(&accuracies)));
         }

@@ -18,22 +18,25 @@ pub async fn load(state: &State, row: &SweepRow) -> Result<(ActiveSweep, Vec<Tri
     let open = open_trials(state, id).await?;
     let results = state.store.read().results(id, 0).await?;
     let mut retries = Retries::default();
-    retries.add_all(&results);
-    for trial in &open {
-        if let Some(of) = trial.row.retry_of {
-            retries.add(trial.row.number, of);
+    let ended = results
+        .iter()
+        .map(|result| (result.number, result.retry_of));
+    let under_way = open
+        .iter()
+        .map(|trial| (trial.row.number, trial.row.retry_of));
+    for (number, of) in ended.chain(under_way) {
+        if let Some(of) = of {
+            retries.add(number, of);
         }
     }
     let stored = &row.sweep.definition;
-    let definition = definition::parse(&definition::stored(stored)?)?;
-    let (decisions, checked) = (row.decisions, row.checked);
     let mut sweep = ActiveSweep::new(
         id.clone(),
-        definition,
+        definition::parse_stored(stored)?,
         state.driver_inbox.take_plan(stored),
         stored.clone(),
-        decisions,
-        checked,
+        row.decisions,
+        row.checked,
         retries,
     )
     .map_err(|error| Error::Broken(error.to_string()))?;
@@ -47,11 +50,11 @@ pub async fn load(state: &State, row: &SweepRow) -> Result<(ActiveSweep, Vec<Tri
         sweep.known(trial.row.number);
     }
     give_up(state, id, &mut sweep).await?;
-    if sweep.reports().is_some() {
+    if let Some(metric) = sweep.reports() {
         let mut filter = TrialFilter::default();
         while let Some(page) = state.store.read().next_trials(id, &mut filter).await? {
-            for trial in page.iter().filter(|t| t.row.kind == TrialKind::Search) {
-                take_curve(state, id, &mut sweep, trial.row.number).await?;
+            for trial in page {
+                take_curve(state, id, &mut sweep, trial.row.number, &metric).await?;
             }
         }
     }
@@ -96,12 +99,10 @@ async fn take_curve(
     id: &SweepId,
     sweep: &mut ActiveSweep,
     number: TrialNumber,
+    metric: &str,
 ) -> Result<(), StoreError> {
-    let Some(metric) = sweep.reports() else {
-        return Ok(());
-    };
     for point in state.store.read().trial(id, number).await?.curve {
-        if let Some((_, value)) = point.metrics.iter().find(|(name, _)| *name == metric) {
+        if let Some((_, value)) = point.metrics.iter().find(|(name, _)| name == metric) {
             sweep.epoch(number, point.epoch, *value);
         }
     }

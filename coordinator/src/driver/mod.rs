@@ -14,7 +14,7 @@ mod retries;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use tokio::time::MissedTickBehavior;
+use tokio::time::Interval;
 
 use crate::{
     Error,
@@ -38,22 +38,8 @@ const RETRY: Duration = Duration::from_millis(500);
 
 /// Drives every live sweep until the coordinator shuts down. Between two looks at what has changed there is at least `pace`:
 /// results that come meanwhile are taken in together, so that many short trials do not cost a look and a commit each.
-pub(crate) async fn drive_at(pace: Duration, state: Arc<State>) {
-    let mut pace = tokio::time::interval(pace);
-    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    drive_when(state, async || {
-        pace.tick().await;
-    })
-    .await;
-}
-
-/// Drives every live sweep, each time as soon as it has changed.
-#[cfg(test)]
-pub(crate) async fn drive(state: Arc<State>) {
-    drive_when(state, async || {}).await;
-}
-
-async fn drive_when(state: Arc<State>, mut ready: impl AsyncFnMut()) {
+/// `None`: a sweep is looked at as soon as it has changed.
+pub(crate) async fn drive(state: Arc<State>, mut pace: Option<Interval>) {
     let mut driver = Driver {
         state: Arc::clone(&state),
         active: BTreeMap::new(),
@@ -63,7 +49,9 @@ async fn drive_when(state: Arc<State>, mut ready: impl AsyncFnMut()) {
             biased;
             () = state.shutdown.cancelled() => return,
             changed = async {
-                ready().await;
+                if let Some(pace) = &mut pace {
+                    pace.tick().await;
+                }
                 state.driver_inbox.take_changed().await
             } => changed,
         };
@@ -84,7 +72,7 @@ impl Driver {
     async fn advance(&mut self, id: &SweepId) -> Result<(), Error> {
         let read = self.state.store.read();
         // Of a sweep that is met first, results are read after the trials that it has: else one of them could be neither.
-        let seen = self.active.get(id).map_or(u64::MAX, ActiveSweep::seen);
+        let seen = self.active.get(id).map_or(u64::MAX, |sweep| sweep.seen);
         let (row, mut results) = match read.news(id, seen).await {
             Ok(news) => news,
             // Removed meanwhile.
@@ -94,9 +82,11 @@ impl Driver {
             }
             Err(error) => return Err(error.into()),
         };
+        // One that another decision came before knows something that is so no more: a trial was tried again.
+        let known = self.active.remove(id);
+        let known = known.filter(|sweep| sweep.decisions == row.decisions);
         if row.state.has_ended() {
-            let known = self.active.remove(id);
-            if let Some(mut sweep) = known.filter(|sweep| sweep.decisions() == row.decisions) {
+            if let Some(mut sweep) = known {
                 // The last results of a sweep that was stopped come with its end.
                 self.step(&mut sweep, &row, &results).await?;
             }
@@ -104,9 +94,7 @@ impl Driver {
             self.collect(id).await;
             return Ok(());
         }
-        // One that another decision came before knows something that is so no more: a trial was tried again.
-        let known = self.active.remove(id);
-        let mut sweep = match known.filter(|sweep| sweep.decisions() == row.decisions) {
+        let mut sweep = match known {
             Some(sweep) => sweep,
             None => {
                 if let Some(why) = self.state.not_continued(&row.sweep)? {
@@ -145,22 +133,20 @@ impl Driver {
             sweep.apply(result);
         }
         let now = self.state.clock.unix_ms();
-        if !row.state.grants() {
-            // Nothing is wanted any more, or not now. What has come counts all the same.
-            return match sweep.decide_best(now) {
-                Some(decide) => self.carry_out(sweep, decide).await.map(Some),
-                None => Ok(None),
+        let decide = if row.state.grants() {
+            let slots = self.state.sessions().slots();
+            let window = LEAST_QUEUED.max(QUEUED_PER_SLOT * u64::from(slots));
+            let given = DecisionInput {
+                want: usize::try_from(window.saturating_sub(row.queued)).unwrap_or(usize::MAX),
+                slots,
+                data: row.data.as_ref().map(|data| data.hash),
             };
-        }
-        let slots = self.state.sessions().slots();
-        let window = LEAST_QUEUED.max(QUEUED_PER_SLOT * u64::from(slots));
-        let want = usize::try_from(window.saturating_sub(row.queued)).unwrap_or(usize::MAX);
-        let given = DecisionInput {
-            want,
-            slots,
-            data: row.data.as_ref().map(|data| data.hash),
+            sweep.decide(given, now)
+        } else {
+            // Nothing is wanted any more, or not now. What has come counts all the same.
+            sweep.decide_best(now)
         };
-        match sweep.decide(given, now) {
+        match decide {
             Some(decide) => self.carry_out(sweep, decide).await.map(Some),
             None => Ok(None),
         }
@@ -239,7 +225,7 @@ impl Driver {
         };
         let changed = self
             .state
-            .live()
+            .live
             .send_if_modified(|live| live.insert(id.clone(), now.clone()).as_ref() != Some(&now));
         if changed {
             self.state.queued.notify_waiters();
@@ -262,7 +248,7 @@ impl Driver {
         self.active.remove(id);
         let gone = self
             .state
-            .live()
+            .live
             .send_if_modified(|live| live.remove(id).is_some());
         if gone {
             self.state.queued.notify_waiters();
@@ -289,14 +275,11 @@ impl Driver {
             reason: error.to_string(),
             at: self.state.clock.unix_ms(),
         };
-        match self.state.store.apply(fail).await {
-            Ok(_) => self.state.driver_inbox.sweep_changed(id),
-            Err(error) => {
-                tracing::error!(sweep = %id, %error, "sweep cannot be marked as failed");
-                // Nothing else may ever tell of it: it would stand still for good.
-                tokio::time::sleep(RETRY).await;
-                self.state.driver_inbox.sweep_changed(id);
-            }
+        if let Err(error) = self.state.store.apply(fail).await {
+            tracing::error!(sweep = %id, %error, "sweep cannot be marked as failed");
+            // Nothing else may ever tell of it: it would stand still for good.
+            tokio::time::sleep(RETRY).await;
         }
+        self.state.driver_inbox.sweep_changed(id);
     }
 }

@@ -36,7 +36,6 @@ pub struct Replay {
     ends_early: bool,
     /// A retry came since the search was made.
     stale: bool,
-    decisions: u64,
     proposed: BTreeMap<TrialNumber, NewTrial>,
     /// By the search as it is now, and by those before it.
     decided: Decided,
@@ -79,7 +78,6 @@ impl Replay {
             retries: Retries::default(),
             inputs: Vec::new(),
             stale: false,
-            decisions: 0,
             proposed: BTreeMap::new(),
             decided: Decided::default(),
             promoted_before: Promotions::new(),
@@ -183,8 +181,7 @@ impl Replay {
     fn decide(&mut self) -> Option<usize> {
         self.renew();
         let decide = self.sweep.decide(MANY, 0)?;
-        self.decisions += 1;
-        self.sweep.decided(self.decisions);
+        self.sweep.decided(decide.number);
         let mut new = 0;
         for action in decide.actions {
             match action {

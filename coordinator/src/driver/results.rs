@@ -6,28 +6,20 @@ use crate::{search::TrialEvent, store::TrialResult, trial::TrialState};
 
 /// A stored result as the search takes it; `None`: nothing has ended.
 pub fn event(result: &TrialResult) -> Option<TrialEvent> {
+    use TrialState as State;
     let epoch = result.epoch;
-    let Some(objective) = result.objective else {
-        return without_value(result);
-    };
-    Some(match result.state {
-        TrialState::Waiting => TrialEvent::AtRung { epoch, objective },
-        TrialState::Completed if result.ended_early => TrialEvent::EndedEarly { epoch, objective },
-        TrialState::Completed => TrialEvent::Completed { epoch, objective },
-        _ => return without_value(result),
-    })
-}
-
-fn without_value(result: &TrialResult) -> Option<TrialEvent> {
-    Some(match result.state {
-        TrialState::Queued | TrialState::Running => return None,
-        TrialState::Diverged => TrialEvent::Diverged {
-            epoch: result.epoch,
-        },
-        TrialState::Pruned => TrialEvent::Pruned,
-        TrialState::Cancelled => TrialEvent::Cancelled,
+    Some(match (result.state, result.objective) {
+        (State::Queued | State::Running, _) => return None,
+        (State::Waiting, Some(objective)) => TrialEvent::AtRung { epoch, objective },
+        (State::Completed, Some(objective)) if result.ended_early => {
+            TrialEvent::EndedEarly { epoch, objective }
+        }
+        (State::Completed, Some(objective)) => TrialEvent::Completed { epoch, objective },
+        (State::Diverged, _) => TrialEvent::Diverged { epoch },
+        (State::Pruned, _) => TrialEvent::Pruned,
+        (State::Cancelled, _) => TrialEvent::Cancelled,
         // Ended well without one value of the objective: only in what earlier versions stored.
-        TrialState::Failed | TrialState::Waiting | TrialState::Completed => TrialEvent::Failed,
+        (State::Failed | State::Waiting | State::Completed, _) => TrialEvent::Failed,
     })
 }
 

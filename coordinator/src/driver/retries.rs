@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{ids::TrialNumber, store::TrialResult};
+use crate::ids::TrialNumber;
 
 /// Retries of a sweep's trials.
 #[derive(Clone, Debug, Default)]
@@ -20,15 +20,6 @@ impl Retries {
         if of < retry {
             self.of.insert(retry, of);
             self.by.insert(of, retry);
-        }
-    }
-
-    /// The retries among results.
-    pub fn add_all(&mut self, results: &[TrialResult]) {
-        for result in results {
-            if let Some(of) = result.retry_of {
-                self.add(result.number, of);
-            }
         }
     }
 

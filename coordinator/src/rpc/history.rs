@@ -4,23 +4,21 @@
 use std::{pin::Pin, sync::Arc, time::Duration};
 
 use hone_proto::v1::{self, history_server::History};
-use tokio::sync::mpsc::{Sender, channel};
+use tokio::sync::mpsc::channel;
 use tokio_stream::{Stream, wrappers::ReceiverStream};
 use tonic::{Request, Response, Status};
 
 use super::{
     Answer,
-    convert::{
-        field::{sweep_or_latest, trial},
-        history as convert,
-    },
+    convert::{field::trial, history as convert},
+    find,
 };
 use crate::{
     Error,
     clock::Clock,
     ids::{SweepId, TrialKey, TrialNumber},
     state::{LastHeard, State},
-    store::{Reader, StoreError, TrialFilter, TrialSummary},
+    store::{EventRow, Reader, StoreError, TrialSummary},
     trial::TrialState,
     versions::Arithmetic,
 };
@@ -98,11 +96,6 @@ impl HistoryService {
             source: Source::Coordinator(state),
         }
     }
-
-    async fn find(&self, sweep: Option<SweepId>) -> Result<SweepId, Error> {
-        let name = sweep.as_ref().map(SweepId::as_str);
-        Ok(self.reader.find_sweep(name).await?)
-    }
 }
 
 /// All rows at once, as a stream.
@@ -110,75 +103,41 @@ fn rows<T: Send + 'static>(rows: Vec<T>) -> Response<Rows<T>> {
     Response::new(Box::pin(tokio_stream::iter(rows.into_iter().map(Ok))))
 }
 
-/// Rows as they are read, page by page: `produce` sends them until there is none left, or until nobody listens.
-fn streamed<T, Work>(produce: impl FnOnce(Sender<Result<T, Status>>) -> Work) -> Response<Rows<T>>
+/// Rows as they are read, page by page: `read` gives so many behind the last one, until there is none left, `limit` is reached, or
+/// nobody listens.
+fn paged<Row, Message, Page>(
+    limit: Option<u64>,
+    mut read: impl FnMut(Option<Row>, u64) -> Page + Send + 'static,
+    message: impl Fn(Row) -> Message + Send + 'static,
+) -> Response<Rows<Message>>
 where
-    T: Send + 'static,
-    Work: Future<Output = Result<(), StoreError>> + Send + 'static,
+    Row: Clone + Send + 'static,
+    Message: Send + 'static,
+    Page: Future<Output = Result<Vec<Row>, StoreError>> + Send,
 {
     let (send, receive) = channel(64);
-    let rows = produce(send.clone());
     tokio::spawn(async move {
-        if let Err(error) = rows.await {
-            let _ = send.send(Err(error.into())).await;
+        let (mut left, mut last) = (limit.unwrap_or(u64::MAX), None);
+        while left > 0 {
+            let want = left.min(PAGE);
+            let rows = match read(last, want).await {
+                Ok(rows) => rows,
+                Err(error) => {
+                    let _ = send.send(Err(error.into())).await;
+                    return;
+                }
+            };
+            let is_full = rows.len() as u64 == want;
+            left = if is_full { left - want } else { 0 };
+            last = rows.last().cloned();
+            for row in rows {
+                if send.send(Ok(message(row))).await.is_err() {
+                    return;
+                }
+            }
         }
     });
     Response::new(Box::pin(ReceiverStream::new(receive)))
-}
-
-/// Whether somebody still listens.
-async fn send_all<T>(send: &Sender<Result<T, Status>>, rows: impl IntoIterator<Item = T>) -> bool {
-    for row in rows {
-        if send.send(Ok(row)).await.is_err() {
-            return false;
-        }
-    }
-    true
-}
-
-async fn send_trials(
-    history: HistoryService,
-    sweep: SweepId,
-    mut filter: TrialFilter,
-    send: Sender<Result<v1::TrialSummary, Status>>,
-) -> Result<(), StoreError> {
-    let mut left = filter.limit.unwrap_or(u64::MAX);
-    while left > 0 {
-        let want = left.min(PAGE);
-        filter.limit = Some(want);
-        let page = history.reader.trials(&sweep, &filter).await?;
-        let full = page.len() as u64 == want;
-        filter.past = page.last().map(|trial| trial.row.listed());
-        let rows = page
-            .into_iter()
-            .map(|trial| history.source.trial(&sweep, trial));
-        if !send_all(&send, rows).await || !full {
-            break;
-        }
-        left -= want;
-    }
-    Ok(())
-}
-
-async fn send_events(
-    reader: Reader,
-    sweep: SweepId,
-    trial: Option<TrialNumber>,
-    mut after: u64,
-    mut left: u64,
-    send: Sender<Result<v1::Event, Status>>,
-) -> Result<(), StoreError> {
-    while left > 0 {
-        let want = left.min(PAGE);
-        let page = reader.events(&sweep, trial, after, want).await?;
-        let full = page.len() as u64 == want;
-        after = page.last().map_or(after, |event| event.seq);
-        if !send_all(&send, page.into_iter().map(convert::event)).await || !full {
-            break;
-        }
-        left -= want;
-    }
-    Ok(())
 }
 
 #[tonic::async_trait]
@@ -202,47 +161,46 @@ impl History for HistoryService {
 
     async fn get_sweep(&self, request: Request<v1::GetSweepRequest>) -> Answer<v1::SweepDetail> {
         let request = request.into_inner();
-        let sweep = sweep_or_latest("sweep", &request.sweep)?;
-        let sweep = self.find(sweep).await?;
+        let sweep = find(&self.reader, &request.sweep).await?;
         let trained = match request.trained {
             true => Some(self.reader.trained_ms(&sweep).await?),
             false => None,
         };
         let detail = self.reader.sweep(&sweep).await?;
         let connected = self.source.live().map(|state| state.connected(&detail));
-        let detail = convert::sweep_detail(
-            detail,
-            connected.unwrap_or_default(),
-            trained,
-            &self.arithmetic,
-        )?;
-        Ok(Response::new(detail))
+        let connected = connected.unwrap_or_default();
+        let reply = convert::sweep_detail(detail, connected, trained, &self.arithmetic)?;
+        Ok(Response::new(reply))
     }
 
     async fn list_trials(
         &self,
         request: Request<v1::ListTrialsRequest>,
     ) -> Answer<Self::ListTrialsStream> {
-        let (sweep, filter) = convert::trial_filter(&request.into_inner())?;
-        let sweep = self.find(sweep).await?;
-        let history = self.clone();
-        Ok(streamed(|send| send_trials(history, sweep, filter, send)))
+        let request = request.into_inner();
+        let mut filter = convert::trial_filter(&request)?;
+        let sweep = find(&self.reader, &request.sweep).await?;
+        let (reader, source, of) = (self.reader.clone(), self.source.clone(), sweep.clone());
+        let read = move |last: Option<TrialSummary>, want| {
+            filter.limit = Some(want);
+            filter.past = last.map(|trial| trial.row.listed());
+            let (reader, sweep, filter) = (reader.clone(), sweep.clone(), filter.clone());
+            async move { reader.trials(&sweep, &filter).await }
+        };
+        let message = move |trial| source.trial(&of, trial);
+        Ok(paged(request.limit, read, message))
     }
 
     async fn get_trial(&self, request: Request<v1::GetTrialRequest>) -> Answer<v1::TrialDetail> {
         let trial = trial("trial", request.into_inner().trial)?;
         let detail = self.reader.trial(&trial.sweep, trial.trial).await?;
         let heard = self.source.last_heard(&trial.sweep, &detail.summary);
-        Ok(Response::new(convert::trial_detail(
-            &trial.sweep,
-            detail,
-            heard,
-        )))
+        let reply = convert::trial_detail(&trial.sweep, detail, heard);
+        Ok(Response::new(reply))
     }
 
     async fn get_best(&self, request: Request<v1::GetSweepRequest>) -> Answer<v1::Best> {
-        let sweep = sweep_or_latest("sweep", &request.into_inner().sweep)?;
-        let sweep = self.find(sweep).await?;
+        let sweep = find(&self.reader, &request.into_inner().sweep).await?;
         let detail = self.reader.sweep(&sweep).await?;
         let best = detail.best.ok_or_else(|| {
             Error::NotFound(format!("sweep `{sweep}` has no trial with a value yet"))
@@ -256,14 +214,14 @@ impl History for HistoryService {
         request: Request<v1::ListEventsRequest>,
     ) -> Answer<Self::ListEventsStream> {
         let request = request.into_inner();
-        let sweep = sweep_or_latest("sweep", &request.sweep)?;
-        let sweep = self.find(sweep).await?;
-        let trial = request.trial.map(TrialNumber);
-        let limit = request.limit.unwrap_or(u64::MAX);
-        let reader = self.reader.clone();
-        Ok(streamed(|send| {
-            send_events(reader, sweep, trial, request.after, limit, send)
-        }))
+        let sweep = find(&self.reader, &request.sweep).await?;
+        let (reader, trial) = (self.reader.clone(), request.trial.map(TrialNumber));
+        let read = move |last: Option<EventRow>, want| {
+            let after = last.map_or(request.after, |event| event.seq);
+            let (reader, sweep) = (reader.clone(), sweep.clone());
+            async move { reader.events(&sweep, trial, after, want).await }
+        };
+        Ok(paged(request.limit, read, convert::event))
     }
 
     async fn get_logs(&self, request: Request<v1::GetTrialRequest>) -> Answer<Self::GetLogsStream> {

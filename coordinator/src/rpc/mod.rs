@@ -8,15 +8,28 @@ mod leases;
 mod sweeps;
 
 pub use history::HistoryService;
-pub use leases::LeaseService;
-pub use sweeps::SweepService;
+pub(crate) use leases::LeaseService;
+pub(crate) use sweeps::SweepService;
 
 use tonic::{Response, Status};
 
-use crate::{Error, store::StoreError};
+use crate::{
+    Error,
+    ids::SweepId,
+    store::{Reader, StoreError},
+};
+use convert::field::sweep_or_latest;
 
 /// What a handler gives back.
 type Answer<T> = Result<Response<T>, Status>;
+
+/// The sweep of that name, or the latest for an empty one.
+async fn find(reader: &Reader, name: &str) -> Result<SweepId, Error> {
+    let name = sweep_or_latest("sweep", name)?;
+    Ok(reader
+        .find_sweep(name.as_ref().map(SweepId::as_str))
+        .await?)
+}
 
 impl From<StoreError> for Status {
     fn from(error: StoreError) -> Self {

@@ -8,30 +8,30 @@ use tonic::{Request, Response};
 use super::{
     Answer,
     convert::{
-        field::{sweep_or_latest, trial},
+        field::trial,
         launch::{launch, launched},
-        model::{sweep_reply, trial_id, trial_state},
+        model::{sweep_reply, trial_reply},
     },
+    find,
 };
 use crate::{
     Error, definition,
+    ids::SweepId,
     state::{State, detached},
     store::command::SweepChange,
 };
 
 /// Serves people.
 #[derive(Clone, Debug)]
-pub struct SweepService {
-    state: Arc<State>,
-}
+pub struct SweepService(pub(crate) Arc<State>);
 
 impl SweepService {
-    pub(crate) fn new(state: Arc<State>) -> Self {
-        Self { state }
+    fn state(&self) -> Arc<State> {
+        Arc::clone(&self.0)
     }
 
-    fn state(&self) -> Arc<State> {
-        Arc::clone(&self.state)
+    async fn find(&self, name: &str) -> Result<SweepId, Error> {
+        find(self.0.store.read(), name).await
     }
 
     async fn change(
@@ -39,8 +39,8 @@ impl SweepService {
         request: Request<v1::SweepRequest>,
         change: SweepChange,
     ) -> Answer<v1::SweepReply> {
-        let sweep = sweep_or_latest("sweep", &request.into_inner().sweep)?;
-        let (sweep, state) = detached(self.state().change(sweep, change)).await?;
+        let sweep = self.find(&request.into_inner().sweep).await?;
+        let state = detached(self.state().change(sweep.clone(), change)).await?;
         Ok(Response::new(sweep_reply(&sweep, state)))
     }
 }
@@ -48,9 +48,11 @@ impl SweepService {
 #[tonic::async_trait]
 impl Sweeps for SweepService {
     async fn launch(&self, request: Request<v1::LaunchRequest>) -> Answer<v1::LaunchReply> {
-        let (launch, definition) = launch(request.into_inner())?;
-        let done = detached(self.state().launch(launch, definition)).await?;
-        Ok(Response::new(launched(&done)))
+        let request = request.into_inner();
+        let retry_diverged = request.retry_diverged;
+        let (wanted, definition) = launch(request, self.0.clock.unix_ms())?;
+        let launch = self.state().launch(wanted, definition, retry_diverged);
+        Ok(Response::new(launched(&detached(launch).await?)))
     }
 
     async fn pause(&self, request: Request<v1::SweepRequest>) -> Answer<v1::SweepReply> {
@@ -66,35 +68,28 @@ impl Sweeps for SweepService {
     }
 
     async fn remove(&self, request: Request<v1::SweepRequest>) -> Answer<v1::SweepReply> {
-        let sweep = sweep_or_latest("sweep", &request.into_inner().sweep)?;
-        let (sweep, state) = detached(self.state().remove(sweep)).await?;
+        let sweep = self.find(&request.into_inner().sweep).await?;
+        let state = detached(self.state().remove(sweep.clone())).await?;
         Ok(Response::new(sweep_reply(&sweep, state)))
     }
 
     async fn extend(&self, request: Request<v1::ExtendRequest>) -> Answer<v1::SweepReply> {
         let request = request.into_inner();
-        let sweep = sweep_or_latest("sweep", &request.sweep)?;
         let by = definition::budget("by", request.by.as_ref()).map_err(Error::from)?;
-        let (sweep, state) = detached(self.state().extend(sweep, by)).await?;
+        let sweep = self.find(&request.sweep).await?;
+        let state = detached(self.state().extend(sweep.clone(), by)).await?;
         Ok(Response::new(sweep_reply(&sweep, state)))
     }
 
     async fn cancel(&self, request: Request<v1::TrialRequest>) -> Answer<v1::TrialReply> {
         let trial = trial("trial", request.into_inner().trial)?;
-        let id = trial_id(&trial.sweep, trial.trial);
-        let now = detached(self.state().cancel(trial)).await?;
-        Ok(Response::new(v1::TrialReply {
-            trial: Some(id),
-            state: trial_state(now),
-        }))
+        let now = detached(self.state().cancel(trial.clone())).await?;
+        Ok(Response::new(trial_reply(&trial, now)))
     }
 
     async fn retry(&self, request: Request<v1::TrialRequest>) -> Answer<v1::TrialReply> {
         let trial = trial("trial", request.into_inner().trial)?;
         let (new, now) = detached(self.state().retry(trial)).await?;
-        Ok(Response::new(v1::TrialReply {
-            trial: Some(trial_id(&new.sweep, new.trial)),
-            state: trial_state(now),
-        }))
+        Ok(Response::new(trial_reply(&new, now)))
     }
 }

@@ -36,13 +36,13 @@ pub struct LastHeard {
 
 impl State {
     /// Of a trial that runs.
-    pub(crate) fn last_heard(&self, trial: &TrialKey) -> Option<LastHeard> {
+    pub fn last_heard(&self, trial: &TrialKey) -> Option<LastHeard> {
         let ago = self.leases().silence(trial, self.clock.now())?;
         Some(self.heard(ago))
     }
 
     /// Of each sweep of which anything runs: the worker that was heard last.
-    pub(crate) fn last_heard_of_sweeps(&self) -> HashMap<SweepId, LastHeard> {
+    pub fn last_heard_of_sweeps(&self) -> HashMap<SweepId, LastHeard> {
         let silences = self.leases().silences(self.clock.now());
         let heard = silences.into_iter();
         heard.map(|(sweep, ago)| (sweep, self.heard(ago))).collect()
@@ -51,12 +51,12 @@ impl State {
     fn heard(&self, ago: Duration) -> LastHeard {
         LastHeard {
             ago,
-            silent: ago > 2 * self.timing.heartbeat(),
+            silent: ago > 2 * self.timing.heartbeat,
         }
     }
 
     /// Every connected worker, in order of name.
-    pub(crate) fn workers(&self) -> Vec<WorkerView> {
+    pub fn workers(&self) -> Vec<WorkerView> {
         let running = self.leases().running_by_session();
         let sessions = self.sessions();
         let all = sessions.all().into_iter();
@@ -68,7 +68,7 @@ impl State {
     }
 
     /// The workers as this sweep sees them.
-    pub(crate) fn connected(&self, sweep: &SweepDetail) -> ConnectedTo {
+    pub fn connected(&self, sweep: &SweepDetail) -> ConnectedTo {
         let workers = self.workers();
         ConnectedTo {
             workers: u32::try_from(workers.len()).unwrap_or(u32::MAX),

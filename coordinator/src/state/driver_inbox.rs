@@ -14,7 +14,7 @@ use crate::{
 
 /// A trial's value after one epoch, for a search that compares them.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct EpochValue {
+pub struct EpochValue {
     pub trial: TrialNumber,
     pub epoch: u32,
     pub value: f64,
@@ -22,7 +22,7 @@ pub(crate) struct EpochValue {
 
 /// Sweeps that changed, and epochs that were recorded.
 #[derive(Debug, Default)]
-pub(crate) struct DriverInbox {
+pub struct DriverInbox {
     changed: Mutex<BTreeSet<SweepId>>,
     epochs: Mutex<BTreeMap<SweepId, Vec<EpochValue>>>,
     /// The plan of the definition that was stored last.
@@ -32,18 +32,18 @@ pub(crate) struct DriverInbox {
 
 impl DriverInbox {
     /// Something happened to this sweep.
-    pub(crate) fn sweep_changed(&self, sweep: &SweepId) {
+    pub fn sweep_changed(&self, sweep: &SweepId) {
         self.sweeps_changed([sweep]);
     }
 
     /// Something happened that concerns all of these.
-    pub(crate) fn sweeps_changed<'a>(&self, sweeps: impl IntoIterator<Item = &'a SweepId>) {
+    pub fn sweeps_changed<'a>(&self, sweeps: impl IntoIterator<Item = &'a SweepId>) {
         lock(&self.changed).extend(sweeps.into_iter().cloned());
         self.bell.notify_one();
     }
 
     /// Epochs of a sweep were recorded.
-    pub(crate) fn epochs_recorded(&self, sweep: &SweepId, epochs: Vec<EpochValue>) {
+    pub fn epochs_recorded(&self, sweep: &SweepId, epochs: Vec<EpochValue>) {
         lock(&self.epochs)
             .entry(sweep.clone())
             .or_default()
@@ -52,7 +52,7 @@ impl DriverInbox {
     }
 
     /// Waits until a sweep has changed, and takes all that have.
-    pub(crate) async fn take_changed(&self) -> BTreeSet<SweepId> {
+    pub async fn take_changed(&self) -> BTreeSet<SweepId> {
         loop {
             let rung = self.bell.notified();
             let changed = std::mem::take(&mut *lock(&self.changed));
@@ -64,17 +64,17 @@ impl DriverInbox {
     }
 
     /// Takes the epochs of a sweep that were recorded since the last time.
-    pub(crate) fn take_epochs(&self, sweep: &SweepId) -> Vec<EpochValue> {
+    pub fn take_epochs(&self, sweep: &SweepId) -> Vec<EpochValue> {
         lock(&self.epochs).remove(sweep).unwrap_or_default()
     }
 
     /// Leaves the plan of a definition that is about to be stored, so that it need not be made again.
-    pub(crate) fn leave_plan(&self, stored: &[u8], plan: Plan) {
+    pub fn leave_plan(&self, stored: &[u8], plan: Plan) {
         *lock(&self.plan) = Some((stored.to_vec(), plan));
     }
 
     /// The plan of this definition, if it was the last one that was made.
-    pub(crate) fn take_plan(&self, stored: &[u8]) -> Option<Plan> {
+    pub fn take_plan(&self, stored: &[u8]) -> Option<Plan> {
         Some(lock(&self.plan).take_if(|(of, _)| of == stored)?.1)
     }
 }

@@ -10,7 +10,10 @@ use crate::{
     definition::{self, SweepDefinition, epochs_of_minutes},
     ids::{SweepId, TrialNumber},
     search::{Budget, Extension, Strategy},
-    store::{StoreError, SweepDetail, command::ExtendSweep},
+    store::{
+        StoreError, SweepDetail,
+        command::{ExtendSweep, USER},
+    },
     sweep::SweepState,
 };
 
@@ -19,12 +22,7 @@ const TRIES: usize = 5;
 
 impl State {
     /// Gives a completed or stopped sweep more budget.
-    pub(crate) async fn extend(
-        self: Arc<Self>,
-        sweep: Option<SweepId>,
-        by: Budget,
-    ) -> Result<(SweepId, SweepState), Error> {
-        let sweep = self.find(sweep).await?;
+    pub async fn extend(self: Arc<Self>, sweep: SweepId, by: Budget) -> Result<SweepState, Error> {
         for _ in 0..TRIES {
             let detail = self.store.read().sweep(&sweep).await?;
             let command = self.extension(&detail, by)?;
@@ -35,7 +33,7 @@ impl State {
                     tracing::info!(%sweep, ?by, "sweep extended");
                     self.leases().direct_sweep(&sweep, state);
                     self.driver_inbox.sweep_changed(&sweep);
-                    return Ok((sweep, state));
+                    return Ok(state);
                 }
             }
         }
@@ -45,39 +43,38 @@ impl State {
     }
 
     fn extension(&self, detail: &SweepDetail, by: Budget) -> Result<ExtendSweep, Error> {
-        let id = &detail.summary.row.id;
-        match detail.summary.row.state {
-            SweepState::Completed | SweepState::Stopped => {}
-            state => {
-                return Err(Error::Refused(format!(
-                    "{id} is {}: only a completed or stopped sweep can be extended",
-                    state.as_str()
-                )));
-            }
+        let row = &detail.summary.row;
+        let id = &row.id;
+        if !matches!(row.state, SweepState::Completed | SweepState::Stopped) {
+            return Err(Error::Refused(format!(
+                "{id} is {}: only a completed or stopped sweep can be extended",
+                row.state.as_str()
+            )));
         }
-        self.may_go_on(id, &detail.summary.row.sweep)?;
-        if detail.summary.row.trials == 0 {
+        self.may_go_on(id, &row.sweep)?;
+        if row.trials == 0 {
             return Err(Error::Refused(format!(
                 "{id} was stopped before its first trial: there is nothing to extend, `--again` starts it anew"
             )));
         }
-        let now = definition::parse(&definition::stored(&detail.summary.row.sweep.definition)?)?;
-        let next = detail.summary.row.next_number;
+        let now = definition::parse_stored(&row.sweep.definition)?;
         let added = Extension {
-            epochs: self.epochs_of(&now, by, &detail.summary.row.check_json)?,
-            first_trial: now.search_number(next),
+            epochs: self.epochs_of(&now, by, &row.check_json)?,
+            first_trial: now.search_number(row.next_number),
         };
-        let definition = definition::with_extension(&detail.summary.row.sweep.definition, added)?;
-        let extended = definition::parse(&definition::stored(&definition)?)?;
+        let definition = definition::with_extension(&row.sweep.definition, added)?;
+        let extended = definition::parse_stored(&definition)?;
         let search = extended
             .search()
             .map_err(|error| Error::Refused(format!("{id}: {error}")))?;
+        let plan = search.plan().clone();
+        self.driver_inbox.leave_plan(&definition, plan);
         Ok(ExtendSweep {
             sweep: id.clone(),
             definition,
-            first_trial: TrialNumber(next),
+            first_trial: TrialNumber(row.next_number),
             reserve: extended.last_reserved(&search),
-            actor: crate::store::command::USER.to_owned(),
+            actor: USER.to_owned(),
             reason: format!("{} epochs more", added.epochs),
             at: self.clock.unix_ms(),
         })

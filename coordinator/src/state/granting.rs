@@ -1,10 +1,10 @@
 //! Who gets which trial: registering, asking, and waiting for one.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use super::{
     sessions::Session,
-    shared::{LiveSweep, State, detached},
+    shared::{State, detached},
 };
 use crate::{
     Error,
@@ -42,11 +42,7 @@ pub struct Acquired {
 
 impl State {
     /// Adds a worker process, or changes what a known one offers. In words, which of its trainers get nothing.
-    pub(crate) fn register(
-        &self,
-        id: SessionId,
-        mut session: Session,
-    ) -> Result<Vec<String>, Error> {
+    pub fn register(&self, id: SessionId, mut session: Session) -> Result<Vec<String>, Error> {
         session.refuse_other_arithmetic(&self.arithmetic);
         let refused = session.refused.values().cloned().collect();
         let mut sessions = self.sessions();
@@ -61,17 +57,15 @@ impl State {
         }
         session.last_seen = self.clock.now();
         session.last_seen_ms = self.clock.unix_ms();
-        session.draining |= self.is_draining();
         sessions.register(id, session);
         drop(sessions);
         // How many slots there are decides how many trials are kept queued.
-        self.driver_inbox
-            .sweeps_changed(self.live().borrow().keys());
+        self.driver_inbox.sweeps_changed(self.live.borrow().keys());
         Ok(refused)
     }
 
     /// A trial for this worker, waiting for one if need be.
-    pub(crate) async fn acquire(self: &Arc<Self>, acquire: Acquire) -> Result<Acquired, Error> {
+    pub async fn acquire(self: &Arc<Self>, acquire: Acquire) -> Result<Acquired, Error> {
         let wait = acquire.wait.min(self.limits.longest_wait);
         let give_up = tokio::time::sleep(wait);
         tokio::pin!(give_up);
@@ -98,17 +92,13 @@ impl State {
     }
 
     /// `None`: nothing for this worker now.
-    pub(crate) async fn try_acquire(
-        self: &Arc<Self>,
-        acquire: &Acquire,
-    ) -> Result<Option<Acquired>, Error> {
-        let id = acquire.session;
-        let now = self.clock.now();
-        let session = {
-            let mut sessions = self.sessions();
-            sessions.seen(id, false, now, self.clock.unix_ms());
-            sessions.get(id).cloned().ok_or(Error::UnknownSession)?
-        };
+    async fn try_acquire(self: &Arc<Self>, acquire: &Acquire) -> Result<Option<Acquired>, Error> {
+        let (id, now) = (acquire.session, self.clock.now());
+        let session = self
+            .sessions()
+            .seen(id, false, now, self.clock.unix_ms())
+            .cloned()
+            .ok_or(Error::UnknownSession)?;
         if session.draining {
             return Ok(Some(Acquired {
                 drain: true,
@@ -116,27 +106,25 @@ impl State {
                 ..Acquired::default()
             }));
         }
-        let wanted_data = self.wanted_data(&session);
-        let sweeps = self.sweeps_for(&session);
-        if session.quarantined || sweeps.is_empty() {
-            return Ok(wanted(wanted_data));
+        let (sweeps, wanted_data) = self.sweeps_for(&session);
+        let mut granted = None;
+        if !session.quarantined && !sweeps.is_empty() {
+            let grant = Grant {
+                session: id,
+                data: opened(&session),
+                worker: session.name,
+                request: acquire.request,
+                token: self.secrets.token()?,
+                trainers: session.trainers,
+                local_checkpoints: acquire.local_checkpoints.clone(),
+                sweeps,
+                at: self.clock.unix_ms(),
+            };
+            granted = detached(Arc::clone(self).grant(grant)).await?;
         }
-        let grant = Grant {
-            session: id,
-            worker: session.name.clone(),
-            request: acquire.request,
-            token: self.secrets.token()?,
-            trainers: session.trainers.clone(),
-            data: offered(&session),
-            local_checkpoints: acquire.local_checkpoints.clone(),
-            sweeps,
-            at: self.clock.unix_ms(),
-        };
-        let Some(granted) = detached(Arc::clone(self).grant(grant)).await? else {
-            return Ok(wanted(wanted_data));
-        };
-        Ok(Some(Acquired {
-            granted: Some(granted),
+        let answers = granted.is_some() || !wanted_data.is_empty();
+        Ok(answers.then(|| Acquired {
+            granted,
             wanted_data,
             ..Acquired::default()
         }))
@@ -164,56 +152,36 @@ impl State {
         Ok(granted)
     }
 
-    /// Data sets of live sweeps that this worker could train and has not tried to open.
-    fn wanted_data(&self, session: &Session) -> Vec<String> {
-        let only = self.only_sweep();
-        let live = self.live().borrow();
-        let mut names: Vec<String> = live
-            .iter()
-            .filter(|(id, _)| only.as_ref().is_none_or(|only| only == *id))
-            .filter(|(_, sweep)| session.trainers.contains(&sweep.trainer))
-            .filter_map(|(_, sweep)| sweep.data_source.clone())
-            .filter(|name| session.offer(name).is_none())
-            .collect();
-        names.sort();
-        names.dedup();
-        names
-    }
-
-    /// Sweeps that are driven here, grant, and could be trained by this worker: asking the store makes sense.
-    fn sweeps_for(&self, session: &Session) -> Vec<SweepId> {
-        let only = self.only_sweep();
-        let live = self.live().borrow();
-        let fits = |(id, sweep): &(&SweepId, &LiveSweep)| {
-            sweep.state.grants()
-                && only.as_ref().is_none_or(|only| only == *id)
-                && session.trainers.contains(&sweep.trainer)
-                && sweep
-                    .data_source
-                    .as_ref()
-                    .is_none_or(|name| session.offer(name).is_some_and(|offer| offer.data.is_ok()))
-        };
-        let fitting = live.iter().filter(fits);
-        fitting.map(|(id, _)| id.clone()).collect()
+    /// Of the sweeps that are driven here and could be trained by this worker: those that grant, so that asking the store makes
+    /// sense, and the data sets that it has not tried to open.
+    fn sweeps_for(&self, session: &Session) -> (Vec<SweepId>, Vec<String>) {
+        let (mut sweeps, mut wanted) = (Vec::new(), BTreeSet::new());
+        for (id, sweep) in self.live.borrow().iter() {
+            if !self.serves(id) || !session.trainers.contains(&sweep.trainer) {
+                continue;
+            }
+            let mut has_data = true;
+            if let Some(name) = &sweep.data_source {
+                let offer = session.offer(name);
+                has_data = offer.is_some_and(|offer| offer.data.is_ok());
+                if offer.is_none() {
+                    wanted.insert(name.clone());
+                }
+            }
+            if has_data && sweep.state.grants() {
+                sweeps.push(id.clone());
+            }
+        }
+        (sweeps, wanted.into_iter().collect())
     }
 }
 
-fn wanted(wanted_data: Vec<String>) -> Option<Acquired> {
-    (!wanted_data.is_empty()).then(|| Acquired {
-        wanted_data,
-        ..Acquired::default()
-    })
-}
-
-fn offered(session: &Session) -> Vec<OfferedData> {
-    session
-        .offers
-        .iter()
-        .filter_map(|offer| {
-            Some(OfferedData {
-                name: offer.name.clone(),
-                set: offer.data.clone().ok()?,
-            })
-        })
-        .collect()
+/// The sets that it has opened.
+fn opened(session: &Session) -> Vec<OfferedData> {
+    let opened = session.offers.iter().filter_map(|offer| {
+        let set = offer.data.clone().ok()?;
+        let name = offer.name.clone();
+        Some(OfferedData { name, set })
+    });
+    opened.collect()
 }

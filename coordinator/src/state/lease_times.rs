@@ -5,7 +5,7 @@ use std::{collections::HashMap, time::Duration};
 
 use crate::{
     config::Timing,
-    ids::{AttemptNumber, AttemptRef, SessionId, SweepId, Token, TrialKey},
+    ids::{AttemptNumber, AttemptRef, SessionId, SweepId, TrialKey},
     sweep::SweepState,
 };
 
@@ -24,35 +24,9 @@ pub enum Directive {
     Fenced,
 }
 
-impl Directive {
-    /// What a sweep in this state wants of its running trials.
-    pub fn of_sweep(state: SweepState) -> Self {
-        match state {
-            SweepState::Paused => Self::Release,
-            SweepState::Stopping | SweepState::Stopped | SweepState::Failed => Self::Stop,
-            SweepState::Checking | SweepState::Running | SweepState::Completed => Self::Continue,
-        }
-    }
-
-    /// Whether it holds until the attempt ends. What was asked of one trial is not taken back by what its sweep does.
-    fn is_final(self) -> bool {
-        matches!(self, Self::Stop | Self::Prune)
-    }
-}
-
-/// Why the reaper ends an attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Overdue {
-    /// No heartbeat in time.
-    Silent,
-    /// Heartbeats, but not one more step in [`Timing::stuck`].
-    Stuck,
-}
-
 #[derive(Clone, Debug)]
 struct Entry {
-    attempt: AttemptNumber,
-    token: Token,
+    claim: AttemptRef,
     session: SessionId,
     expires: Duration,
     directive: Directive,
@@ -64,15 +38,6 @@ struct Entry {
     unheard: Duration,
 }
 
-/// What a heartbeat of one attempt comes to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Renewal {
-    /// Renewed; this is wanted of it.
-    Renewed(Directive),
-    /// Not held: expired, over, or granted anew. The store knows which.
-    Unknown,
-}
-
 /// All leases of a coordinator.
 #[derive(Debug)]
 pub struct Leases {
@@ -82,91 +47,65 @@ pub struct Leases {
 
 impl Leases {
     pub fn new(timing: Timing) -> Self {
-        Self {
-            timing,
-            held: HashMap::new(),
-        }
+        let held = HashMap::new();
+        Self { timing, held }
     }
 
     /// A trial was granted: its first lease begins.
     pub fn grant(&mut self, claim: &AttemptRef, session: SessionId, now: Duration) {
-        let lease = self.timing.first_lease();
-        self.insert(claim, session, now, lease, Duration::ZERO);
+        self.insert(claim, session, now, self.timing.first_lease);
     }
 
-    /// One taken back: it has a lease from now.
+    /// One taken back, or one that the store calls running after a restart: it has a lease from now.
     pub fn adopt(&mut self, claim: &AttemptRef, session: SessionId, now: Duration) {
-        self.adopt_silent(claim, session, now, Duration::ZERO);
+        self.insert(claim, session, now, self.timing.lease);
     }
 
-    /// An attempt that the store calls running, after a restart: it has a lease from now, and its worker has been silent for
-    /// so long.
-    pub fn adopt_silent(
-        &mut self,
-        claim: &AttemptRef,
-        session: SessionId,
-        now: Duration,
-        silent: Duration,
-    ) {
-        self.insert(claim, session, now, self.timing.lease(), silent);
+    /// The worker of an attempt that ran when the coordinator started had been silent for so long.
+    pub fn was_silent(&mut self, claim: &AttemptRef, silent: Duration) {
+        if let Some(entry) = self.entry(claim) {
+            entry.unheard = silent;
+        }
     }
 
-    fn insert(
-        &mut self,
-        claim: &AttemptRef,
-        session: SessionId,
-        now: Duration,
-        lease: Duration,
-        unheard: Duration,
-    ) {
+    fn insert(&mut self, claim: &AttemptRef, session: SessionId, now: Duration, lease: Duration) {
         let entry = Entry {
-            attempt: claim.attempt,
-            token: claim.token,
+            claim: claim.clone(),
             session,
             expires: now + lease,
             directive: Directive::Continue,
             steps: 0,
             progress: now,
             heard: now,
-            unheard,
+            unheard: Duration::ZERO,
         };
         self.held.insert(claim.key(), entry);
     }
 
-    /// Renews one attempt. A first lease is never cut short by it.
-    pub fn renew(&mut self, claim: &AttemptRef, steps: u64, now: Duration) -> Renewal {
-        let Some(entry) = self.entry(claim) else {
-            return Renewal::Unknown;
-        };
-        if steps != entry.steps {
-            entry.steps = steps;
+    /// Renews one attempt, since its worker spoke of it; what is wanted of it. A first lease is never cut short by it. `steps`: since
+    /// the lease began; `None` with a report, which is progress by itself. The answer is `None` for what is not held: expired, over, or
+    /// granted anew; the store knows which.
+    pub fn renew(
+        &mut self,
+        claim: &AttemptRef,
+        steps: Option<u64>,
+        now: Duration,
+    ) -> Option<Directive> {
+        let lease = self.timing.lease;
+        let entry = self.entry(claim)?;
+        if steps != Some(entry.steps) {
+            entry.steps = steps.unwrap_or(entry.steps);
             entry.progress = now;
         }
-        let directive = entry.directive;
-        let lease = self.timing.lease();
-        if let Some(entry) = self.entry(claim) {
-            entry.hear(now, lease);
-        }
-        Renewal::Renewed(directive)
-    }
-
-    /// A report came: the worker lives and has made progress.
-    pub fn touch(&mut self, claim: &AttemptRef, now: Duration) -> Directive {
-        let lease = self.timing.lease();
-        match self.entry(claim) {
-            Some(entry) => {
-                entry.progress = now;
-                entry.hear(now, lease);
-                entry.directive
-            }
-            None => Directive::Continue,
-        }
+        entry.expires = entry.expires.max(now + lease);
+        entry.heard = now;
+        entry.unheard = Duration::ZERO;
+        Some(entry.directive)
     }
 
     fn entry(&mut self, claim: &AttemptRef) -> Option<&mut Entry> {
-        self.held
-            .get_mut(&claim.key())
-            .filter(|entry| entry.attempt == claim.attempt && entry.token == claim.token)
+        let entry = self.held.get_mut(&claim.key());
+        entry.filter(|entry| entry.claim == *claim)
     }
 
     /// Who trains this now, as far as anybody holds it.
@@ -182,11 +121,8 @@ impl Leases {
     /// The attempt has ended, whoever said so. Another one may have the trial already, granted between the commit that set
     /// it free and this call: that one keeps its lease.
     pub fn end(&mut self, trial: &TrialKey, attempt: AttemptNumber) {
-        if self
-            .held
-            .get(trial)
-            .is_some_and(|entry| entry.attempt == attempt)
-        {
+        let is_this = |entry: &Entry| entry.claim.attempt == attempt;
+        if self.held.get(trial).is_some_and(is_this) {
             self.held.remove(trial);
         }
     }
@@ -194,7 +130,7 @@ impl Leases {
     /// The attempt was expired in the store. A call of it that came right behind may have taken it back already: that gave it
     /// a fresh lease, which stays.
     pub fn expire(&mut self, claim: &AttemptRef, now: Duration) {
-        let stuck = self.timing.stuck();
+        let stuck = self.timing.stuck;
         let over = |entry: &mut Entry| entry.overdue(stuck, now).is_some();
         if self.entry(claim).is_some_and(over) {
             self.held.remove(&claim.key());
@@ -210,9 +146,15 @@ impl Leases {
 
     /// Asks of every running trial of a sweep what the sweep's state wants.
     pub fn direct_sweep(&mut self, sweep: &SweepId, state: SweepState) {
+        use SweepState as S;
+        let wanted = match state {
+            S::Paused => Directive::Release,
+            S::Stopping | S::Stopped | S::Failed => Directive::Stop,
+            S::Checking | S::Running | S::Completed => Directive::Continue,
+        };
         for (trial, entry) in &mut self.held {
             if trial.sweep == *sweep {
-                entry.ask(Directive::of_sweep(state));
+                entry.ask(wanted);
             }
         }
     }
@@ -241,74 +183,50 @@ impl Leases {
         running
     }
 
-    /// Attempts whose time is over, in order of trial.
-    pub fn overdue(&self, now: Duration) -> Vec<(AttemptRef, Overdue)> {
-        let stuck = self.timing.stuck();
-        let mut overdue: Vec<_> = self
-            .held
-            .iter()
-            .filter_map(|(trial, entry)| Some((entry.claim(trial), entry.overdue(stuck, now)?)))
-            .collect();
+    /// Attempts whose time is over, in order of trial, and what became of them.
+    pub fn overdue(&self, now: Duration) -> Vec<(AttemptRef, &'static str)> {
+        let stuck = self.timing.stuck;
+        let is_over = |held: &Entry| Some((held.claim.clone(), held.overdue(stuck, now)?));
+        let mut overdue: Vec<_> = self.held.values().filter_map(is_over).collect();
         overdue.sort_by_key(|(claim, _)| claim.key());
         overdue
     }
 
     /// Gives every attempt a whole lease from `now`: the coordinator has been away, and doubts itself first.
     pub fn refresh(&mut self, now: Duration) {
-        let lease = self.timing.lease();
+        let lease = self.timing.lease;
         for entry in self.held.values_mut() {
             entry.expires = entry.expires.max(now + lease);
             entry.progress = now;
         }
     }
-
-    /// Whether nothing runs.
-    pub fn is_empty(&self) -> bool {
-        self.held.is_empty()
-    }
 }
 
 impl Entry {
-    fn hear(&mut self, now: Duration, lease: Duration) {
-        self.expires = self.expires.max(now + lease);
-        self.heard = now;
-        self.unheard = Duration::ZERO;
-    }
-
     fn silence(&self, now: Duration) -> Duration {
         now.saturating_sub(self.heard) + self.unheard
     }
 
     fn ask(&mut self, directive: Directive) {
-        if !self.directive.is_final() {
+        // What was asked of one trial is not taken back by what its sweep does.
+        if !matches!(self.directive, Directive::Stop | Directive::Prune) {
             self.directive = directive;
         }
     }
 
-    fn overdue(&self, stuck: Duration, now: Duration) -> Option<Overdue> {
+    fn overdue(&self, stuck: Duration, now: Duration) -> Option<&'static str> {
         if self.expires <= now {
-            Some(Overdue::Silent)
-        } else if now.saturating_sub(self.progress) >= stuck {
-            Some(Overdue::Stuck)
-        } else {
-            None
+            return Some("lost: its lease expired");
         }
-    }
-
-    fn claim(&self, trial: &TrialKey) -> AttemptRef {
-        AttemptRef {
-            sweep: trial.sweep.clone(),
-            trial: trial.trial,
-            attempt: self.attempt,
-            token: self.token,
-        }
+        let is_stuck = now.saturating_sub(self.progress) >= stuck;
+        is_stuck.then_some("lost: no step for too long")
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::TrialNumber;
+    use crate::ids::{Token, TrialNumber};
 
     fn claim(attempt: u32) -> AttemptRef {
         AttemptRef {
@@ -323,10 +241,7 @@ mod tests {
     fn what_was_asked_of_one_trial_is_not_taken_back_by_its_sweep() {
         let mut leases = Leases::new(Timing::default());
         let (one, sweep) = (claim(1), SweepId::new("fashion"));
-        let asked = |leases: &mut Leases| match leases.renew(&one, 0, Duration::ZERO) {
-            Renewal::Renewed(directive) => directive,
-            Renewal::Unknown => panic!("it is held"),
-        };
+        let asked = |leases: &mut Leases| leases.renew(&one, None, Duration::ZERO).unwrap();
         leases.grant(&one, SessionId([1; 16]), Duration::ZERO);
         leases.direct_sweep(&sweep, SweepState::Paused);
         assert_eq!(asked(&mut leases), Directive::Release);
@@ -343,13 +258,14 @@ mod tests {
     fn it_is_known_how_long_a_worker_has_been_silent() {
         let mut leases = Leases::new(Timing::default());
         let (one, sweep, second) = (claim(1), SweepId::new("fashion"), Duration::from_secs(1));
-        leases.adopt_silent(&one, SessionId([1; 16]), second, 40 * second);
+        leases.adopt(&one, SessionId([1; 16]), second);
+        leases.was_silent(&one, 40 * second);
         assert_eq!(leases.silence(&one.key(), 3 * second), Some(42 * second));
         let mut other = claim(1);
         other.trial = TrialNumber(4);
         leases.grant(&other, SessionId([2; 16]), 2 * second);
         assert_eq!(leases.silences(9 * second).get(&sweep), Some(&(7 * second)));
-        leases.renew(&one, 0, 8 * second);
+        leases.renew(&one, None, 8 * second);
         assert_eq!(leases.silence(&one.key(), 9 * second), Some(second));
         leases.end(&one.key(), one.attempt);
         assert_eq!(leases.silence(&one.key(), 9 * second), None);

@@ -27,7 +27,7 @@ mod extending;
 mod granting;
 mod launching;
 mod lease_times;
-pub(crate) mod reaper;
+mod reaper;
 mod recording;
 mod retrying;
 mod reusing;
@@ -38,7 +38,6 @@ mod transferring;
 
 pub(crate) use connected::{ConnectedTo, LastHeard, WorkerView};
 pub(crate) use granting::{Acquire, Acquired};
-pub(crate) use launching::Launch;
 pub(crate) use lease_times::Directive;
 pub(crate) use reaper::reap;
 pub(crate) use recording::{HeartbeatAnswer, Progress, directive};

@@ -2,14 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{lease_times::Overdue, shared::State};
+use super::shared::State;
 use crate::{
     ids::AttemptRef,
     store::{StoreError, command::ExpireAttempt},
 };
 
 /// Looks at all leases once a period until the coordinator shuts down.
-pub(crate) async fn reap(state: Arc<State>) {
+pub async fn reap(state: Arc<State>) {
     let period = state.timing.reaper_period();
     loop {
         let due = state.clock.now() + period;
@@ -23,10 +23,10 @@ pub(crate) async fn reap(state: Arc<State>) {
 }
 
 /// One look, which was due at `due`.
-pub(crate) async fn look(state: &Arc<State>, due: Duration) {
+async fn look(state: &State, due: Duration) {
     let now = state.clock.now();
     let late = now.saturating_sub(due);
-    if was_away(late, state) {
+    if late > state.timing.heartbeat {
         // The coordinator doubts itself first: heartbeats may lie unread behind whatever held it up.
         tracing::warn!(
             late_seconds = late.as_secs_f64(),
@@ -35,23 +35,19 @@ pub(crate) async fn look(state: &Arc<State>, due: Duration) {
         state.leases().refresh(now);
         return;
     }
-    expire_overdue(state, now).await;
-    forget_silent(state, now);
-}
-
-/// Whether this look comes so late that workers' heartbeats may not have been heard in time.
-fn was_away(late: Duration, state: &State) -> bool {
-    late > state.timing.heartbeat()
-}
-
-async fn expire_overdue(state: &Arc<State>, now: Duration) {
     let overdue = state.leases().overdue(now);
-    for (attempt, why) in overdue {
-        expire(state, &attempt, why, now).await;
+    for (attempt, how) in overdue {
+        expire(state, &attempt, how, now).await;
+    }
+    // Sessions that hold nothing and have been silent for a first lease are gone.
+    let running = state.leases().running_by_session();
+    if let Some(since) = now.checked_sub(state.timing.first_lease) {
+        let mut sessions = state.sessions();
+        sessions.forget_silent(since, |session| running.contains_key(&session));
     }
 }
 
-async fn expire(state: &Arc<State>, attempt: &AttemptRef, why: Overdue, now: Duration) {
+async fn expire(state: &State, attempt: &AttemptRef, how: &str, now: Duration) {
     let command = ExpireAttempt {
         sweep: attempt.sweep.clone(),
         trial: attempt.trial,
@@ -61,10 +57,6 @@ async fn expire(state: &Arc<State>, attempt: &AttemptRef, why: Overdue, now: Dur
     };
     match state.store.apply(command).await {
         Ok(ended) => {
-            let how = match why {
-                Overdue::Silent => "lost: its lease expired",
-                Overdue::Stuck => "lost: no step for too long",
-            };
             state.leases().expire(attempt, now);
             state.after_end(attempt, &ended, how);
             state.count_loss(ended.session).await;
@@ -77,15 +69,4 @@ async fn expire(state: &Arc<State>, attempt: &AttemptRef, why: Overdue, now: Dur
             tracing::warn!(sweep = %attempt.sweep, trial = %attempt.trial, %error, "lease not expired");
         }
     }
-}
-
-/// Sessions that hold nothing and have been silent for a first lease are gone.
-fn forget_silent(state: &State, now: Duration) {
-    let Some(since) = now.checked_sub(state.timing.first_lease()) else {
-        return;
-    };
-    let running = state.leases().running_by_session();
-    state
-        .sessions()
-        .forget_silent(since, |session| running.contains_key(&session));
 }

@@ -2,20 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{
-    driver_inbox::EpochValue,
-    lease_times::{Directive, Renewal},
-    shared::State,
-};
+use super::{driver_inbox::EpochValue, lease_times::Directive, shared::State};
 use crate::{
     Error,
     ids::{AttemptRef, SessionId, SweepId, TrialKey},
     store::{
         Outcome, StoreError,
-        command::{
-            Ended, Epoch, Finish, Log, Release, Report, Reported, ReturnSession, Returned,
-            TakeBack, TakenBack,
-        },
+        command::{Ended, Finish, RecordWorker, Release, Report, ReturnSession, TakeBack},
     },
     trial::{StopRequest, TrialState},
 };
@@ -41,36 +34,34 @@ pub struct HeartbeatAnswer {
 
 impl State {
     /// Renews leases. Writes nothing, unless a late worker is taken back.
-    pub(crate) async fn heartbeat(
+    pub async fn heartbeat(
         &self,
         session: SessionId,
         draining: bool,
         attempts: &[Progress],
     ) -> Result<HeartbeatAnswer, Error> {
         let now = self.clock.now();
+        let unix_ms = self.clock.unix_ms();
         let known = self
             .sessions()
-            .seen(session, draining, now, self.clock.unix_ms());
-        let renewals: Vec<Renewal> = {
+            .seen(session, draining, now, unix_ms)
+            .is_some();
+        let renewed: Vec<_> = {
             let mut leases = self.leases();
-            attempts
-                .iter()
-                .map(|progress| leases.renew(&progress.attempt, progress.steps, now))
-                .collect()
+            let renew = |said: &Progress| leases.renew(&said.attempt, Some(said.steps), now);
+            attempts.iter().map(renew).collect()
         };
         let mut directives = Vec::with_capacity(attempts.len());
-        for (progress, renewal) in attempts.iter().zip(renewals) {
-            directives.push(match renewal {
-                Renewal::Renewed(directive) => directive,
-                Renewal::Unknown => self.take_back(&progress.attempt).await?,
+        for (said, directive) in attempts.iter().zip(renewed) {
+            directives.push(match directive {
+                Some(directive) => directive,
+                None => self.take_back(&said.attempt).await?,
             });
         }
         let drain = self.sessions().get(session).is_some_and(|s| s.draining);
-        if drain {
-            for directive in &mut directives {
-                if *directive == Directive::Continue {
-                    *directive = Directive::Release;
-                }
+        for directive in &mut directives {
+            if drain && *directive == Directive::Continue {
+                *directive = Directive::Release;
             }
         }
         Ok(HeartbeatAnswer {
@@ -81,23 +72,17 @@ impl State {
     }
 
     /// A late worker that nobody has replaced goes on; its training is kept.
-    pub(crate) async fn take_back(&self, attempt: &AttemptRef) -> Result<Directive, Error> {
-        let taken = self
-            .store
-            .apply(TakeBack {
-                attempt: attempt.clone(),
-                at: self.clock.unix_ms(),
-            })
-            .await;
-        match taken {
-            Ok(TakenBack {
-                session,
-                asked,
-                paused,
-            }) => {
-                self.leases().adopt(attempt, session, self.clock.now());
-                let directive = directive(asked, paused);
-                self.leases().direct(&attempt.key(), directive);
+    pub async fn take_back(&self, attempt: &AttemptRef) -> Result<Directive, Error> {
+        let command = TakeBack {
+            attempt: attempt.clone(),
+            at: self.clock.unix_ms(),
+        };
+        match self.store.apply(command).await {
+            Ok(taken) => {
+                let directive = directive(taken.asked, taken.paused);
+                let mut leases = self.leases();
+                leases.adopt(attempt, taken.session, self.clock.now());
+                leases.direct(&attempt.key(), directive);
                 tracing::info!(sweep = %attempt.sweep, trial = %attempt.trial, attempt = %attempt.attempt, "late worker taken back");
                 Ok(directive)
             }
@@ -107,41 +92,46 @@ impl State {
     }
 
     /// Records epochs.
-    pub(crate) async fn report(self: Arc<Self>, report: Report) -> Result<Directive, Error> {
-        let Report {
-            attempt, epochs, ..
-        } = report.clone();
-        let reported: Reported = self.store.apply(report).await?;
+    pub async fn report(self: Arc<Self>, report: Report) -> Result<Directive, Error> {
+        let attempt = report.attempt.clone();
+        let said = report.epochs.iter();
+        let epochs: Vec<_> = said
+            .map(|said| (said.epoch, said.metrics.clone()))
+            .collect();
+        let reported = self.store.apply(report).await?;
         tracing::debug!(sweep = %attempt.sweep, trial = %attempt.trial, attempt = %attempt.attempt, epochs = epochs.len(), "epochs reported");
         let wanted = {
             let mut leases = self.leases();
             if let Some(session) = reported.taken_back {
                 leases.adopt(&attempt, session, self.clock.now());
             }
-            leases.touch(&attempt, self.clock.now())
+            leases.renew(&attempt, None, self.clock.now())
         };
-        self.pass_on_epochs(&attempt, epochs.get(reported.repeated..));
+        self.pass_on(&attempt, epochs.into_iter().skip(reported.repeated));
         Ok(match directive(reported.asked, reported.paused) {
-            Directive::Continue => wanted,
+            Directive::Continue => wanted.unwrap_or(Directive::Continue),
             other => other,
         })
     }
 
-    /// Epochs were recorded: the driver gets them if the sweep's search compares epochs.
-    fn pass_on_epochs(&self, attempt: &AttemptRef, epochs: Option<&[Epoch]>) {
+    /// Epochs and their metrics were recorded: the driver gets them if the sweep's search compares epochs.
+    fn pass_on(
+        &self,
+        attempt: &AttemptRef,
+        epochs: impl Iterator<Item = (u32, Vec<(String, f64)>)>,
+    ) {
         let Some(metric) = self.compared_metric(&attempt.sweep) else {
             return;
         };
-        let value = |epoch: &Epoch| {
-            let found = epoch.metrics.iter().find(|(name, _)| *name == metric)?;
+        let values = epochs.filter_map(|(epoch, metrics)| {
+            let (_, value) = metrics.into_iter().find(|(name, _)| *name == metric)?;
             Some(EpochValue {
                 trial: attempt.trial,
-                epoch: epoch.epoch,
-                value: found.1,
+                epoch,
+                value,
             })
-        };
-        let epochs = epochs.unwrap_or_default().iter();
-        let values: Vec<_> = epochs.filter_map(value).collect();
+        });
+        let values: Vec<_> = values.collect();
         if !values.is_empty() {
             self.driver_inbox.epochs_recorded(&attempt.sweep, values);
         }
@@ -149,18 +139,27 @@ impl State {
 
     /// The metric whose value after each epoch a sweep's search compares; `None`: only ends count.
     fn compared_metric(&self, sweep: &SweepId) -> Option<String> {
-        self.live().borrow().get(sweep)?.compared_metric.clone()
+        self.live.borrow().get(sweep)?.compared_metric.clone()
     }
 
     /// Whether what this attempt cannot train can be trained by another worker.
-    pub(crate) fn others_connected(&self, attempt: &AttemptRef) -> bool {
+    pub fn others_connected(&self, attempt: &AttemptRef) -> bool {
         let holder = self.leases().holder(&attempt.key());
         self.sessions().others_connected(holder)
     }
 
     /// Records how an attempt ended.
-    pub(crate) async fn finish(self: Arc<Self>, mut finish: Finish) -> Result<(), Error> {
+    pub async fn finish(self: Arc<Self>, mut finish: Finish) -> Result<(), Error> {
         let attempt = finish.attempt.clone();
+        let how = outcome_word(&finish.outcome);
+        let mut crashed = false;
+        if let Outcome::Crashed {
+            others_connected, ..
+        } = &mut finish.outcome
+        {
+            crashed = true;
+            *others_connected = self.others_connected(&attempt);
+        }
         if self.compared_metric(&attempt.sweep).is_some() && !finish.epochs.is_empty() {
             // Such a search must hear of a trial's epochs before its end.
             let report = Report {
@@ -170,41 +169,32 @@ impl State {
             };
             Arc::clone(&self).report(report).await?;
         }
-        let outcome = finish.outcome.clone();
-        let ended: Ended = self.store.apply(finish).await?;
-        self.attempt_ended(&attempt, &ended, outcome_word(&outcome));
-        if ended.repeated {
-            return Ok(());
-        }
-        if matches!(outcome, Outcome::Crashed { .. }) {
-            self.count_loss(ended.session).await;
-        } else {
-            self.sessions().succeeded(ended.session);
+        let ended = self.store.apply(finish).await?;
+        self.attempt_ended(&attempt, &ended, how);
+        match (ended.repeated, crashed) {
+            (true, _) => {}
+            (false, true) => self.count_loss(ended.session).await,
+            (false, false) => self.sessions().succeeded(ended.session),
         }
         Ok(())
     }
 
     /// Takes an attempt back into the queue, with its checkpoint.
-    pub(crate) async fn release(self: Arc<Self>, release: Release) -> Result<(), Error> {
+    pub async fn release(self: Arc<Self>, release: Release) -> Result<(), Error> {
         let attempt = release.attempt.clone();
         let ended = self.store.apply(release).await?;
         self.attempt_ended(&attempt, &ended, "released");
         Ok(())
     }
 
-    /// Records what a worker wrote about an attempt.
-    pub(crate) async fn log(self: Arc<Self>, log: Log) -> Result<(), Error> {
-        Ok(self.store.apply(log).await?)
-    }
-
     /// The attempt is over in the store: forget its time, and tell who waits for that.
-    pub(crate) fn attempt_ended(&self, attempt: &AttemptRef, ended: &Ended, how: &str) {
+    pub fn attempt_ended(&self, attempt: &AttemptRef, ended: &Ended, how: &str) {
         self.leases().end(&attempt.key(), attempt.attempt);
         self.after_end(attempt, ended, how);
     }
 
     /// What follows from the end of an attempt whose lease is gone.
-    pub(crate) fn after_end(&self, attempt: &AttemptRef, ended: &Ended, how: &str) {
+    pub fn after_end(&self, attempt: &AttemptRef, ended: &Ended, how: &str) {
         self.blobs.forget_attempt(&attempt.key(), attempt.attempt);
         if !ended.repeated {
             tracing::info!(
@@ -226,26 +216,24 @@ impl State {
     }
 
     /// A worker process left or died: what it held goes back.
-    pub(crate) async fn leave(
+    pub async fn leave(
         self: Arc<Self>,
         session: SessionId,
         crashed: bool,
         excused: bool,
         reason: String,
-    ) -> Result<Vec<Returned>, Error> {
+    ) -> Result<(), Error> {
         let gone = self.sessions().remove(session);
         let others_connected = self.sessions().others_connected(Some(session));
-        let returned = self
-            .store
-            .apply(ReturnSession {
-                session,
-                crashed,
-                excused,
-                others_connected,
-                reason,
-                at: self.clock.unix_ms(),
-            })
-            .await?;
+        let command = ReturnSession {
+            session,
+            crashed,
+            excused,
+            others_connected,
+            reason,
+            at: self.clock.unix_ms(),
+        };
+        let returned = self.store.apply(command).await?;
         for trial in &returned {
             let key = TrialKey {
                 sweep: trial.sweep.clone(),
@@ -263,15 +251,12 @@ impl State {
                 "worker left"
             );
         }
-        Ok(returned)
+        Ok(())
     }
 
     /// An attempt was lost or crashed on this worker: one bad host must not eat a sweep.
-    pub(crate) async fn count_loss(&self, session: SessionId) {
-        if !self.sessions().lost_attempt(session) {
-            return;
-        }
-        let Some(worker) = self.sessions().get(session).map(|s| s.name.clone()) else {
+    pub async fn count_loss(&self, session: SessionId) {
+        let Some(worker) = self.sessions().lost_attempt(session) else {
             return;
         };
         tracing::warn!(
@@ -279,22 +264,19 @@ impl State {
             worker,
             "worker quarantined: it loses every attempt"
         );
-        let recorded = self
-            .store
-            .apply(crate::store::command::RecordWorker {
-                worker,
-                event: "quarantined".to_owned(),
-                reason: "it lost or crashed attempt after attempt".to_owned(),
-                at: self.clock.unix_ms(),
-            })
-            .await;
-        if let Err(error) = recorded {
+        let command = RecordWorker {
+            worker,
+            event: "quarantined".to_owned(),
+            reason: "it lost or crashed attempt after attempt".to_owned(),
+            at: self.clock.unix_ms(),
+        };
+        if let Err(error) = self.store.apply(command).await {
             tracing::warn!(%error, "the quarantine is not in the history");
         }
     }
 }
 
-pub(crate) fn directive(asked: Option<StopRequest>, paused: bool) -> Directive {
+pub fn directive(asked: Option<StopRequest>, paused: bool) -> Directive {
     match asked {
         Some(StopRequest::Cancel) => Directive::Stop,
         Some(StopRequest::Prune) => Directive::Prune,

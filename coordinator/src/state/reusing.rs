@@ -14,7 +14,7 @@ use crate::{
 
 impl State {
     /// The definition with those points of the sweep `from` in it that a worker would train just so for this one.
-    pub(crate) async fn with_earlier(
+    pub async fn with_earlier(
         &self,
         stored: &[u8],
         new: &SweepDefinition,
@@ -27,7 +27,7 @@ impl State {
             }
             other => other?,
         };
-        let old = definition::parse(&definition::stored(&parent.summary.row.sweep.definition)?)?;
+        let old = definition::parse_stored(&parent.summary.row.sweep.definition)?;
         let points = self.trained_points(&parent, &old).await?;
         let all = points.len();
         let fitting = fitting(new, &old, points);
@@ -38,7 +38,7 @@ impl State {
             "earlier trials"
         );
         let data = parent.summary.row.data.as_ref().map(|data| data.hash);
-        Ok(definition::with_earlier(stored, &fitting, data)?)
+        definition::with_earlier(stored, &fitting, data)
     }
 
     /// Points that were trained to their round's last epoch, with the round's full training, and their means.

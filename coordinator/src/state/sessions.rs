@@ -20,7 +20,7 @@ pub struct Offer {
 }
 
 /// One worker process.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Session {
     /// For people.
     pub name: String,
@@ -34,7 +34,7 @@ pub struct Session {
     pub slots: u32,
     /// Data sets it has tried to open.
     pub offers: Vec<Offer>,
-    /// It wants nothing new, or is to get nothing new.
+    /// It wants nothing new.
     pub draining: bool,
     /// It has lost so many attempts that it gets nothing new.
     pub quarantined: bool,
@@ -97,15 +97,19 @@ impl Sessions {
         self.connected.get(&id)
     }
 
-    /// A sign of life; false when the session is not known.
-    pub fn seen(&mut self, id: SessionId, draining: bool, now: Duration, unix_ms: i64) -> bool {
-        let Some(session) = self.connected.get_mut(&id) else {
-            return false;
-        };
+    /// A sign of life of a session, if it is known.
+    pub fn seen(
+        &mut self,
+        id: SessionId,
+        draining: bool,
+        now: Duration,
+        unix_ms: i64,
+    ) -> Option<&Session> {
+        let session = self.connected.get_mut(&id)?;
         session.last_seen = now;
         session.last_seen_ms = unix_ms;
         session.draining |= draining;
-        true
+        Some(session)
     }
 
     pub fn remove(&mut self, id: SessionId) -> Option<Session> {
@@ -128,18 +132,18 @@ impl Sessions {
         others.nth(usize::from(worker.is_none())).is_some()
     }
 
-    /// An attempt was lost or crashed there. True when that was one too many and another worker can take its trials:
-    /// one bad host must not eat the sweep, and the last healthy one is never sent away.
-    pub fn lost_attempt(&mut self, id: SessionId) -> bool {
+    /// An attempt was lost or crashed there. The worker's name when that was one too many and another worker can take its
+    /// trials: one bad host must not eat the sweep, and the last healthy one is never sent away.
+    pub fn lost_attempt(&mut self, id: SessionId) -> Option<String> {
         let others = self.others_connected(Some(id));
-        let Some(session) = self.connected.get_mut(&id) else {
-            return false;
-        };
+        let session = self.connected.get_mut(&id)?;
         session.lost_in_a_row += 1;
-        let quarantine =
-            !session.quarantined && others && session.lost_in_a_row >= QUARANTINE_AFTER;
-        session.quarantined |= quarantine;
-        quarantine
+        let is_too_many = session.lost_in_a_row >= QUARANTINE_AFTER;
+        if session.quarantined || !others || !is_too_many {
+            return None;
+        }
+        session.quarantined = true;
+        Some(session.name.clone())
     }
 
     /// An attempt ended well there.
@@ -149,20 +153,10 @@ impl Sessions {
         }
     }
 
-    /// Tells every session to take nothing new.
-    pub fn drain_all(&mut self) {
-        for session in self.connected.values_mut() {
-            session.draining = true;
-        }
-    }
-
     /// Every session, in order of name and id.
     pub fn all(&self) -> Vec<(SessionId, &Session)> {
-        let mut all: Vec<_> = self
-            .connected
-            .iter()
-            .map(|(id, session)| (*id, session))
-            .collect();
+        let connected = self.connected.iter();
+        let mut all: Vec<_> = connected.map(|(id, session)| (*id, session)).collect();
         all.sort_by(|(a, x), (b, y)| x.name.cmp(&y.name).then(a.cmp(b)));
         all
     }

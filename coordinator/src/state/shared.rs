@@ -2,10 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use tokio::sync::{Notify, watch};
@@ -26,7 +23,7 @@ use crate::{
 
 /// A sweep that has not ended, as far as granting needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct LiveSweep {
+pub struct LiveSweep {
     pub state: SweepState,
     pub trainer: String,
     /// The data set it wants, if its trainer takes one.
@@ -37,28 +34,28 @@ pub(crate) struct LiveSweep {
 
 /// Shared by services, driver and reaper, behind an `Arc`.
 #[derive(Debug)]
-pub(crate) struct State {
-    pub(crate) store: Store,
-    pub(crate) blobs: Arc<Blobs>,
-    pub(crate) clock: Clock,
-    pub(crate) timing: Timing,
-    pub(crate) limits: Limits,
-    pub(crate) arithmetic: Arithmetic,
-    pub(crate) secrets: Secrets,
+pub struct State {
+    pub store: Store,
+    pub blobs: Arc<Blobs>,
+    pub clock: Clock,
+    pub timing: Timing,
+    pub limits: Limits,
+    pub arithmetic: Arithmetic,
+    pub secrets: Secrets,
     /// Rung whenever a trial may have become free to grant.
-    pub(crate) queued: Notify,
-    pub(crate) driver_inbox: DriverInbox,
+    pub queued: Notify,
+    pub driver_inbox: DriverInbox,
     /// Ends every wait of this coordinator.
-    pub(crate) shutdown: CancellationToken,
+    pub shutdown: CancellationToken,
+    /// Sweeps that have not ended, kept by the driver.
+    pub live: watch::Sender<BTreeMap<SweepId, LiveSweep>>,
     leases: Mutex<Leases>,
     sessions: Mutex<Sessions>,
     only_sweep: Mutex<Option<SweepId>>,
-    live: watch::Sender<BTreeMap<SweepId, LiveSweep>>,
-    draining: AtomicBool,
 }
 
 impl State {
-    pub(crate) fn new(
+    pub fn new(
         store: Store,
         blobs: Blobs,
         config: &crate::Config,
@@ -75,67 +72,45 @@ impl State {
             queued: Notify::new(),
             driver_inbox: DriverInbox::default(),
             shutdown,
+            live: watch::Sender::default(),
             leases: Mutex::new(Leases::new(config.timing)),
             sessions: Mutex::default(),
-            only_sweep: Mutex::new(config.only_sweep.as_deref().map(SweepId::new)),
-            live: watch::Sender::default(),
-            draining: AtomicBool::new(false),
+            only_sweep: Mutex::default(),
         }
     }
 
-    pub(crate) fn leases(&self) -> MutexGuard<'_, Leases> {
+    pub fn leases(&self) -> MutexGuard<'_, Leases> {
         self.leases.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn sessions(&self) -> MutexGuard<'_, Sessions> {
+    pub fn sessions(&self) -> MutexGuard<'_, Sessions> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sweeps that have not ended, kept by the driver.
-    pub(crate) fn live(&self) -> &watch::Sender<BTreeMap<SweepId, LiveSweep>> {
-        &self.live
+    fn only_sweep(&self) -> MutexGuard<'_, Option<SweepId>> {
+        let only = self.only_sweep.lock();
+        only.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Grants trials of this sweep only from now on.
-    pub(crate) fn set_only_sweep(&self, sweep: Option<SweepId>) {
-        *self
-            .only_sweep
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = sweep;
+    pub fn serve_only(&self, sweep: SweepId) {
+        *self.only_sweep() = Some(sweep);
         self.queued.notify_waiters();
     }
 
-    pub(crate) fn only_sweep(&self) -> Option<SweepId> {
-        self.only_sweep
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    /// Nothing new is granted from now on, and what runs is to be given back.
-    pub(crate) fn drain(&self) {
-        self.draining.store(true, Ordering::Release);
-        self.sessions().drain_all();
-        self.queued.notify_waiters();
-    }
-
-    pub(crate) fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Acquire)
+    /// Whether trials of this sweep are granted here at all.
+    pub fn serves(&self, sweep: &SweepId) -> bool {
+        self.only_sweep().as_ref().is_none_or(|only| only == sweep)
     }
 
     /// Whether every sweep that is served here has ended.
-    pub(crate) fn is_idle(&self) -> bool {
-        let only = self.only_sweep();
-        let live = self.live.borrow();
-        match only {
-            Some(only) => !live.contains_key(&only),
-            None => live.is_empty(),
-        }
+    pub fn is_idle(&self) -> bool {
+        !self.live.borrow().keys().any(|sweep| self.serves(sweep))
     }
 }
 
 /// Runs to its end even when the request that wanted it is dropped: what follows a commit must follow it.
-pub(crate) async fn detached<T: Send + 'static>(
+pub async fn detached<T: Send + 'static>(
     work: impl Future<Output = Result<T, Error>> + Send + 'static,
 ) -> Result<T, Error> {
     match tokio::spawn(work).await {

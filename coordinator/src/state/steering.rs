@@ -13,12 +13,11 @@ use crate::{
 
 impl State {
     /// Pauses, resumes or stops a sweep.
-    pub(crate) async fn change(
+    pub async fn change(
         self: Arc<Self>,
-        sweep: Option<SweepId>,
+        sweep: SweepId,
         change: SweepChange,
-    ) -> Result<(SweepId, SweepState), Error> {
-        let sweep = self.find(sweep).await?;
+    ) -> Result<SweepState, Error> {
         if change == SweepChange::Resume {
             let row = self.store.read().sweep(&sweep).await?;
             self.may_go_on(&sweep, &row.summary.row.sweep)?;
@@ -34,30 +33,22 @@ impl State {
         tracing::info!(%sweep, ?change, state = state.as_str(), "sweep changed");
         self.leases().direct_sweep(&sweep, state);
         self.driver_inbox.sweep_changed(&sweep);
-        Ok((sweep, state))
+        Ok(state)
     }
 
-    /// Removes an ended sweep and its blobs.
-    pub(crate) async fn remove(
-        self: Arc<Self>,
-        sweep: Option<SweepId>,
-    ) -> Result<(SweepId, SweepState), Error> {
-        let sweep = self.find(sweep).await?;
+    /// Removes an ended sweep and its blobs. The state it was in.
+    pub async fn remove(self: Arc<Self>, sweep: SweepId) -> Result<SweepState, Error> {
         let was = self.store.read().sweep(&sweep).await?.summary.row.state;
-        let unused = self
-            .store
-            .apply(RemoveSweep {
-                sweep: sweep.clone(),
-            })
-            .await?;
+        let name = sweep.clone();
+        let unused = self.store.apply(RemoveSweep { sweep: name }).await?;
         tracing::info!(%sweep, blobs = unused.len(), "sweep removed");
         self.remove_blobs(unused).await?;
         self.driver_inbox.sweep_changed(&sweep);
-        Ok((sweep, was))
+        Ok(was)
     }
 
     /// Cancels a trial: a request, when it runs.
-    pub(crate) async fn cancel(self: Arc<Self>, trial: TrialKey) -> Result<TrialState, Error> {
+    pub async fn cancel(self: Arc<Self>, trial: TrialKey) -> Result<TrialState, Error> {
         let command = CancelTrial {
             sweep: trial.sweep.clone(),
             trial: trial.trial,
@@ -68,11 +59,5 @@ impl State {
         self.leases().direct(&trial, Directive::Stop);
         self.driver_inbox.sweep_changed(&trial.sweep);
         Ok(state)
-    }
-
-    /// The sweep of that name, or the latest.
-    pub(crate) async fn find(&self, sweep: Option<SweepId>) -> Result<SweepId, Error> {
-        let name = sweep.as_ref().map(SweepId::as_str);
-        Ok(self.store.read().find_sweep(name).await?)
     }
 }

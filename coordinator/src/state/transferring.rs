@@ -14,10 +14,10 @@ use crate::{
 
 impl State {
     /// Takes one piece; the last one is answered after the blob's row is committed.
-    pub(crate) async fn put_piece(
+    pub async fn put_piece(
         self: Arc<Self>,
         attempt: AttemptRef,
-        blob: BlobRef,
+        mut blob: BlobRef,
         offset: u64,
         data: Vec<u8>,
     ) -> Result<Received, Error> {
@@ -28,24 +28,17 @@ impl State {
             attempt: attempt.attempt,
             hash: blob.hash,
         };
-        let received = blocking(move || Ok(blobs.put(&key, blob.size, offset, &data)?)).await?;
+        let received = blocking(move || blobs.put(&key, blob.size, offset, &data)).await?;
         if received.complete {
-            self.store
-                .apply(CommitBlob {
-                    attempt,
-                    blob: BlobRef {
-                        stored: true,
-                        ..blob
-                    },
-                    at: self.clock.unix_ms(),
-                })
-                .await?;
+            blob.stored = true;
+            let at = self.clock.unix_ms();
+            self.store.apply(CommitBlob { attempt, blob, at }).await?;
         }
         Ok(received)
     }
 
     /// Deletes files that no row names any more.
-    pub(crate) async fn remove_blobs(&self, unused: Vec<Hash>) -> Result<(), Error> {
+    pub async fn remove_blobs(&self, unused: Vec<Hash>) -> Result<(), Error> {
         let blobs = Arc::clone(&self.blobs);
         blocking(move || {
             unused.into_iter().for_each(|hash| blobs.remove(hash));
@@ -67,7 +60,7 @@ impl State {
     }
 
     /// One piece of a stored blob, and the size of the whole.
-    pub(crate) async fn get_piece(
+    pub async fn get_piece(
         &self,
         attempt: &AttemptRef,
         hash: Hash,
@@ -75,13 +68,13 @@ impl State {
     ) -> Result<(u64, Vec<u8>), Error> {
         self.speaks(attempt).await?;
         let blobs = Arc::clone(&self.blobs);
-        blocking(move || Ok(blobs.get(hash, offset)?)).await
+        blocking(move || blobs.get(hash, offset)).await
     }
 }
 
 /// Disk work, kept off the runtime's threads. A runtime that has one alone is a simulation's or a test's: there the work
 /// is done at once, since nothing may happen beside the simulated time.
-pub(crate) async fn blocking<T: Send + 'static>(
+pub async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
     if Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread {

@@ -99,6 +99,8 @@ statements! {
          p.params_json, p.spec_json FROM events LEFT JOIN trials t ON t.sweep = events.sweep AND t.number = events.trial \
          LEFT JOIN points p ON events.event = 'queued' AND p.sweep = t.sweep AND p.round = t.round AND p.point = t.point \
          WHERE (events.sweep, events.seq) > (?1, ?2) ORDER BY events.sweep, events.seq LIMIT 500");
+    NEWEST = Statement::of::<EventRow>(
+        "SELECT coalesce(max(seq), 0) AS seq FROM events WHERE sweep = ?1");
     EXTENDED = Statement::of::<EventRow>(
         "SELECT coalesce(max(seq), 0) AS seq FROM events WHERE sweep = ?1 AND trial IS NULL AND event = 'extend'");
     INSERT = Statement::insert::<EventRow>();
@@ -223,6 +225,11 @@ pub(crate) fn by_trial(db: &Db) -> Stream<'_, EventRow> {
 /// A sweep's events as its search is replayed from them.
 pub(crate) fn steps(db: &Db, sweep: SweepKey) -> Stream<'_, Step> {
     Stream::new(db, &FOR_REPLAY, 2).from(sweep.0)
+}
+
+/// Number of the sweep's newest event.
+pub(super) fn newest(db: &Db, sweep: SweepKey) -> Rows<u64> {
+    Ok(db.first(&NEWEST, params![sweep])?.unwrap_or(0))
 }
 
 /// Number of the event that extended the sweep last; 0: none did.

@@ -37,6 +37,8 @@ pub struct SweepDetail {
     pub warnings: Vec<String>,
     /// The winner, or the best so far.
     pub best: Option<Best>,
+    /// Number of its newest event.
+    pub last_event: u64,
 }
 
 /// One round.

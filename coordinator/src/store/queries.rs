@@ -204,6 +204,7 @@ pub(super) fn sweep(db: &Db, sweep: &SweepId) -> Rows<SweepDetail> {
         rounds,
         warnings: findings(db, row.key)?.warnings,
         best: best_of(db, &row)?,
+        last_event: events::newest(db, row.key)?,
         summary: summary(db, row)?,
     })
 }

@@ -48,7 +48,7 @@ pub struct NewTrial {
     pub params_json: String,
     /// The spec with these values in it.
     pub spec_json: String,
-    /// Seed of everything random in it ([`crate::trial::seed`]).
+    /// Seed of everything random in it ([`Seed::of_trial`](crate::ids::Seed::of_trial)).
     pub seed: u64,
     /// Train up to this epoch.
     pub to_epoch: u32,

@@ -23,7 +23,7 @@ const REQUESTS: [Parse; 16] = [
     },
     |bytes| with(bytes, leases::heartbeat),
     |bytes| with(bytes, |request| leases::report(request, 1)),
-    |bytes| with(bytes, |request| leases::finish(request, |_| true, 1)),
+    |bytes| with(bytes, |request| leases::finish(request, 1)),
     |bytes| with(bytes, |request| leases::release(request, 1)),
     |bytes| with(bytes, leases::piece),
     |bytes| with(bytes, leases::wanted_piece),

@@ -5,7 +5,7 @@ use tokio_stream::StreamExt;
 use tonic::Request;
 
 use crate::{
-    ids::RequestId,
+    ids::{RequestId, SweepId},
     rpc::HistoryService,
     store::{
         Store,
@@ -77,5 +77,16 @@ async fn a_listing_is_as_long_as_was_asked_for() {
             assert_eq!(numbers.len() as u64, expected, "{sort:?} {limit:?} {after}");
         }
     }
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_sweep_tells_the_number_of_its_newest_event() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = filled(&folder).await;
+    let (read, sweep) = (store.read(), SweepId::new("s"));
+    let events = read.events(&sweep, None, 0, u64::MAX).await.unwrap();
+    let detail = read.sweep(&sweep).await.unwrap();
+    assert_eq!(detail.last_event, events.last().unwrap().seq);
     store.close().await;
 }

@@ -1,19 +1,12 @@
 //! What every parser of a message needs: a field that is missing or wrong is named by its path.
 
-pub use crate::definition::field::{hash, read, required, sweep, text, write};
+pub use crate::definition::field::{bytes, hash, read, required, sweep, text, write};
 use crate::{
     Error,
     ids::{AttemptNumber, AttemptRef, Hash, SessionId, SweepId, Token, TrialKey, TrialNumber},
     store::DataSet,
 };
 use hone_proto::v1;
-
-/// 16 bytes: sessions, tokens, request ids.
-pub fn bytes16(field: &str, value: &[u8]) -> Result<[u8; 16], Error> {
-    value
-        .try_into()
-        .map_err(|_| Error::input(field, format!("must be 16 bytes, not {}", value.len())))
-}
 
 /// More pixels a side, or classes, than any set of images has.
 const MOST: u32 = 1 << 20;
@@ -47,13 +40,13 @@ pub fn positive(field: &str, value: u32) -> Result<u32, Error> {
 }
 
 /// JSON text, empty standing for none.
-pub fn json(field: &str, value: &str) -> Result<Option<serde_json::Value>, Error> {
-    if value.is_empty() {
-        return Ok(None);
+pub fn json(field: &str, value: String) -> Result<String, Error> {
+    match serde_json::from_str::<serde_json::Value>(&value) {
+        Err(error) if !value.is_empty() => {
+            Err(Error::input(field, format!("is not JSON: {error}")))
+        }
+        _ => Ok(value),
     }
-    serde_json::from_str(value)
-        .map(Some)
-        .map_err(|error| Error::input(field, format!("is not JSON: {error}")))
 }
 
 /// The name of a sweep as a request gives it; empty stands for the latest.
@@ -87,13 +80,13 @@ pub fn attempt(field: &str, value: Option<v1::AttemptRef>) -> Result<AttemptRef,
         sweep: trial.sweep,
         trial: trial.trial,
         attempt: AttemptNumber(positive(&format!("{field}.attempt"), value.attempt)?),
-        token: Token(bytes16(&format!("{field}.token"), &value.token)?),
+        token: Token(bytes(&format!("{field}.token"), &value.token)?),
     })
 }
 
 /// A session's id.
 pub fn session(field: &str, value: &[u8]) -> Result<SessionId, Error> {
-    bytes16(field, value).map(SessionId)
+    Ok(SessionId(bytes(field, value)?))
 }
 
 /// A blake3 hash, or nothing.

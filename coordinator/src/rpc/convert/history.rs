@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use hone_proto::v1;
 
 use super::{
-    field::sweep_or_latest,
-    leases::{blob, kind},
-    model::{bytes, sweep_state, trial_id, trial_state, wanted_state},
+    field::read,
+    model::{
+        TRIAL_STATES, blob, bytes, milliseconds, sweep_state, trial_id, trial_kind, trial_state,
+    },
 };
 use crate::{
     Error,
@@ -18,6 +19,7 @@ use crate::{
         Best, EventRow, LogRow, ReportRow, RoundDetail, SweepDetail, SweepSummary, TrialDetail,
         TrialFilter, TrialSort, TrialSummary,
     },
+    trial::TrialState,
     versions::Arithmetic,
 };
 
@@ -38,13 +40,9 @@ pub fn sweep_summary(
         created_ms: row.created,
         ended_ms: row.ended,
         reason: row.reason.clone(),
-        last_heard_ms: heard.map(ago_ms),
+        last_heard_ms: heard.map(|heard| milliseconds(heard.ago)),
         silent: heard.is_some_and(|heard| heard.silent),
     }
-}
-
-fn ago_ms(heard: &LastHeard) -> u64 {
-    u64::try_from(heard.ago.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// `connected`: what only a running coordinator knows; `trained_ms`: where it was asked for.
@@ -59,6 +57,7 @@ pub fn sweep_detail(
     let not_continued = definition::versions(&stored)
         .refusal(&row.sweep.trainer, arithmetic)
         .filter(|_| !row.state.has_ended());
+    let (newest, winner) = (detail.rounds.last(), detail.best);
     Ok(v1::SweepDetail {
         trained_ms,
         summary: Some(sweep_summary(&detail.summary, &connected.last_heard)),
@@ -79,36 +78,23 @@ pub fn sweep_detail(
         data_hash: bytes(row.data.as_ref().map(|data| data.hash)),
         waiting_for: not_continued.unwrap_or(connected.waiting_for),
         check_json: row.check_json.to_string(),
-        round: detail
-            .rounds
-            .last()
-            .map_or(0, |round| round.row.planned.round),
-        best: detail
-            .best
-            .map(|winner| best(winner, &row.sweep.objective.metric)),
+        round: newest.map_or(0, |round| round.row.planned.round),
+        best: winner.map(|winner| best(winner, &row.sweep.objective.metric)),
+        last_event: detail.last_event,
     })
 }
 
 fn counts(counts: [u64; 8]) -> v1::TrialCounts {
-    let [
-        queued,
-        running,
-        waiting,
-        completed,
-        pruned,
-        diverged,
-        cancelled,
-        failed,
-    ] = counts;
+    let of = |state: TrialState| counts[state as usize];
     v1::TrialCounts {
-        queued,
-        running,
-        waiting,
-        completed,
-        pruned,
-        diverged,
-        cancelled,
-        failed,
+        queued: of(TrialState::Queued),
+        running: of(TrialState::Running),
+        waiting: of(TrialState::Waiting),
+        completed: of(TrialState::Completed),
+        pruned: of(TrialState::Pruned),
+        diverged: of(TrialState::Diverged),
+        cancelled: of(TrialState::Cancelled),
+        failed: of(TrialState::Failed),
     }
 }
 
@@ -130,6 +116,10 @@ fn round(round: &RoundDetail) -> Result<v1::RoundSummary, Error> {
 }
 
 pub fn best(best: Best, metric: &str) -> v1::Best {
+    let tied = best.tied.iter().map(|tie| v1::PointPlace {
+        round: tie.round,
+        point: tie.point,
+    });
     v1::Best {
         sweep: best.sweep.to_string(),
         point: best.place.point,
@@ -143,46 +133,32 @@ pub fn best(best: Best, metric: &str) -> v1::Best {
         epochs: best.epochs,
         test_accuracy: best.test_accuracy,
         half_width: best.half_width,
-        tied: best
-            .tied
-            .iter()
-            .map(|tie| v1::PointPlace {
-                round: tie.round,
-                point: tie.point,
-            })
-            .collect(),
+        tied: tied.collect(),
     }
 }
 
-/// Which sweep, and which of its trials.
-pub fn trial_filter(
-    request: &v1::ListTrialsRequest,
-) -> Result<(Option<SweepId>, TrialFilter), Error> {
+/// Which trials of a sweep.
+pub fn trial_filter(request: &v1::ListTrialsRequest) -> Result<TrialFilter, Error> {
     let sort = match v1::TrialSort::try_from(request.sort) {
         Ok(v1::TrialSort::Unspecified | v1::TrialSort::Number) => TrialSort::Number,
         Ok(v1::TrialSort::Objective) => TrialSort::Objective,
         Ok(v1::TrialSort::Recent) => TrialSort::Recent,
         Err(_) => {
-            return Err(Error::input(
-                "sort",
-                format!("{} is not known", request.sort),
-            ));
+            let problem = format!("{} is not known", request.sort);
+            return Err(Error::input("sort", problem));
         }
     };
-    let filter = TrialFilter {
+    let states = request.states.iter();
+    let states = states.map(|state| read("states", &TRIAL_STATES, *state));
+    Ok(TrialFilter {
         sort,
         limit: request.limit,
-        states: request
-            .states
-            .iter()
-            .map(|state| wanted_state("states", *state))
-            .collect::<Result<_, _>>()?,
+        states: states.collect::<Result<_, _>>()?,
         round: request.round,
         all_kinds: request.all_kinds,
         after: request.after,
         past: None,
-    };
-    Ok((sweep_or_latest("sweep", &request.sweep)?, filter))
+    })
 }
 
 /// `heard`: of its worker, while it runs.
@@ -193,10 +169,10 @@ pub fn trial_summary(
 ) -> v1::TrialSummary {
     let trial = summary.row;
     v1::TrialSummary {
-        last_heard_ms: heard.as_ref().map(ago_ms),
+        last_heard_ms: heard.map(|heard| milliseconds(heard.ago)),
         silent: heard.is_some_and(|heard| heard.silent),
         trial: Some(trial_id(sweep, trial.number)),
-        kind: kind(trial.kind).into(),
+        kind: trial_kind(trial.kind).into(),
         point: trial.place.point,
         round: trial.place.round,
         repeat: trial.repeat,
@@ -251,12 +227,11 @@ pub fn trial_detail(
 
 fn curve_point(point: ReportRow) -> v1::CurvePoint {
     let metrics = point.metrics.into_iter();
+    let metrics = metrics.map(|(name, value)| v1::Metric { name, value });
     v1::CurvePoint {
         epoch: point.epoch,
         attempt: point.attempt.0,
-        metrics: metrics
-            .map(|(name, value)| v1::Metric { name, value })
-            .collect(),
+        metrics: metrics.collect(),
         layers: point.layers.into(),
         weights_hash: bytes(point.weights_hash),
         seconds: point.seconds,

@@ -2,23 +2,25 @@
 
 use hone_proto::v1;
 
-use super::field::{bytes16, data_set, hash, required};
+use super::field::{bytes, data_set, hash, required};
 use crate::{
     Error,
     definition::{self, SweepDefinition},
     ids::RequestId,
-    state::Launch,
-    store::command::{LaunchOutcome, Launched},
+    store::command::{LaunchOutcome, LaunchSweep, Launched},
 };
 
 /// A launch, and what its definition says.
-pub fn launch(request: v1::LaunchRequest) -> Result<(Launch, SweepDefinition), Error> {
+pub fn launch(
+    request: v1::LaunchRequest,
+    at: i64,
+) -> Result<(LaunchSweep, SweepDefinition), Error> {
     let sent = definition::launched(required("sweep", request.sweep)?)?;
     check_identity(&sent)?;
     let sweep = definition::columns(&sent)?;
     let definition = definition::parse(&sent)?;
     let before = request.data_before.iter();
-    let launch = Launch {
+    let launch = LaunchSweep {
         name: sent.name,
         data: request
             .data
@@ -28,9 +30,9 @@ pub fn launch(request: v1::LaunchRequest) -> Result<(Launch, SweepDefinition), E
             .map(|found| hash("data_before", found))
             .collect::<Result<_, _>>()?,
         again: request.again,
-        retry_diverged: request.retry_diverged,
-        request: RequestId(bytes16("request_id", &request.request_id)?),
+        request: RequestId(bytes("request_id", &request.request_id)?),
         sweep,
+        at,
     };
     if let (Some(_), None) = (&launch.data, &launch.sweep.data_source) {
         return Err(Error::input(

@@ -1,18 +1,14 @@
 //! Messages of `Leases`, to and from values.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeSet, time::Duration};
 
 use hone_proto::v1;
 
 use super::{
     field::{
-        attempt, bytes16, data_set, hash, json, optional_hash, positive, read, required, session,
-        text, write,
+        attempt, bytes, data_set, hash, json, optional_hash, positive, required, session, text,
     },
-    model::{bytes, trial_id},
+    model::{self, blob, blob_ref, milliseconds, optional_blob, trial_id, trial_kind},
 };
 use crate::{
     Error,
@@ -24,7 +20,6 @@ use crate::{
         BlobKind, BlobRef, Outcome,
         command::{Epoch, Finish, Granted, Lines, Log, Release, Report},
     },
-    trial::TrialKind,
 };
 
 pub fn register(request: v1::RegisterRequest) -> Result<(SessionId, Session), Error> {
@@ -35,64 +30,36 @@ pub fn register(request: v1::RegisterRequest) -> Result<(SessionId, Session), Er
             "is empty: a worker trains something",
         ));
     }
+    let offers = request.data.into_iter().map(offer);
     let session = Session {
         name: text("name", request.name)?,
         trainers: request.trainers,
         arithmetic: request.arithmetic.into_iter().collect(),
-        refused: BTreeMap::new(),
         slots: positive("slots", request.slots)?,
-        offers: request
-            .data
-            .into_iter()
-            .map(offer)
-            .collect::<Result<_, _>>()?,
-        draining: false,
-        quarantined: false,
-        lost_in_a_row: 0,
-        last_seen_ms: 0,
-        last_seen: Duration::ZERO,
+        offers: offers.collect::<Result<_, _>>()?,
+        ..Session::default()
     };
     Ok((id, session))
 }
 
 fn offer(offer: v1::DataOffer) -> Result<Offer, Error> {
     let name = text("data.name", offer.name)?;
-    if !offer.error.is_empty() {
-        return Ok(Offer {
-            name,
-            data: Err(offer.error),
-        });
-    }
-    Ok(Offer {
-        name,
-        data: Ok(data_set(&offer.hash, offer.shape, offer.classes)?),
-    })
-}
-
-pub fn registered(
-    timing: Timing,
-    incarnation: [u8; 16],
-    refused: Vec<String>,
-) -> v1::RegisterReply {
-    v1::RegisterReply {
-        heartbeat_ms: milliseconds(timing.heartbeat()),
-        lease_ms: milliseconds(timing.lease()),
-        first_lease_ms: milliseconds(timing.first_lease()),
-        incarnation: incarnation.to_vec().into(),
-        refused,
-    }
+    let data = if offer.error.is_empty() {
+        Ok(data_set(&offer.hash, offer.shape, offer.classes)?)
+    } else {
+        Err(offer.error)
+    };
+    Ok(Offer { name, data })
 }
 
 pub fn acquire(request: &v1::AcquireRequest) -> Result<Acquire, Error> {
+    let local = request.local_checkpoints.iter();
+    let local = local.map(|bytes| hash("local_checkpoints", bytes));
     Ok(Acquire {
         session: session("session", &request.session)?,
-        request: RequestId(bytes16("request_id", &request.request_id)?),
+        request: RequestId(bytes("request_id", &request.request_id)?),
         wait: Duration::from_millis(request.wait_ms),
-        local_checkpoints: request
-            .local_checkpoints
-            .iter()
-            .map(|bytes| hash("local_checkpoints", bytes))
-            .collect::<Result<_, _>>()?,
+        local_checkpoints: local.collect::<Result<_, _>>()?,
     })
 }
 
@@ -106,9 +73,14 @@ pub fn acquired(acquired: Acquired, timing: Timing) -> v1::AcquireReply {
 }
 
 fn lease(granted: Granted, timing: Timing) -> v1::Lease {
+    let held = granted.attempt;
     v1::Lease {
-        attempt: Some(attempt_ref(&granted.attempt)),
-        kind: kind(granted.kind).into(),
+        attempt: Some(v1::AttemptRef {
+            trial: Some(trial_id(&held.sweep, held.trial)),
+            attempt: held.attempt.0,
+            token: held.token.0.to_vec().into(),
+        }),
+        kind: trial_kind(granted.kind).into(),
         trainer: granted.trainer,
         spec_json: granted.spec_json,
         seed: granted.seed,
@@ -124,74 +96,22 @@ fn lease(granted: Granted, timing: Timing) -> v1::Lease {
         keep_weights: granted.keep_weights,
         weights: granted.weights.map(blob),
         data_source: granted.data_source.unwrap_or_default(),
-        data_hash: bytes(granted.data.map(|data| data.hash)),
-        lease_ms: milliseconds(timing.lease()),
+        data_hash: model::bytes(granted.data.map(|data| data.hash)),
+        lease_ms: milliseconds(timing.lease),
         waits_at_end: granted.waits_at_end,
     }
 }
 
-fn attempt_ref(attempt: &AttemptRef) -> v1::AttemptRef {
-    v1::AttemptRef {
-        trial: Some(trial_id(&attempt.sweep, attempt.trial)),
-        attempt: attempt.attempt.0,
-        token: attempt.token.0.to_vec().into(),
-    }
-}
-
-pub fn kind(kind: TrialKind) -> v1::TrialKind {
-    match kind {
-        TrialKind::Search => v1::TrialKind::Search,
-        TrialKind::Check => v1::TrialKind::Check,
-        TrialKind::Test => v1::TrialKind::Test,
-    }
-}
-
-const BLOB_KINDS: [(v1::BlobKind, BlobKind); 2] = [
-    (v1::BlobKind::Checkpoint, BlobKind::Checkpoint),
-    (v1::BlobKind::Weights, BlobKind::Weights),
-];
-
-pub fn blob(blob: BlobRef) -> v1::Blob {
-    v1::Blob {
-        hash: blob.hash.0.to_vec().into(),
-        size: blob.size,
-        kind: write(&BLOB_KINDS, blob.kind),
-        epoch: blob.epoch,
-    }
-}
-
-/// `stored` is for the caller to find out: the wire does not say where a blob lies.
-pub fn blob_ref(field: &str, value: &v1::Blob) -> Result<BlobRef, Error> {
-    Ok(BlobRef {
-        hash: hash(&format!("{field}.hash"), &value.hash)?,
-        size: value.size,
-        kind: read(&format!("{field}.kind"), &BLOB_KINDS, value.kind)?,
-        epoch: value.epoch,
-        stored: false,
-    })
-}
-
-fn optional_blob(field: &str, value: Option<&v1::Blob>) -> Result<Option<BlobRef>, Error> {
-    value.map(|value| blob_ref(field, value)).transpose()
-}
-
 /// A heartbeat: who, whether it drains, and what it holds.
 pub fn heartbeat(request: v1::HeartbeatRequest) -> Result<(SessionId, bool, Vec<Progress>), Error> {
-    let attempts = request
-        .attempts
-        .into_iter()
-        .map(|progress| {
-            Ok(Progress {
-                attempt: attempt("attempts.attempt", progress.attempt)?,
-                steps: progress.steps,
-            })
-        })
-        .collect::<Result<_, Error>>()?;
-    Ok((
-        session("session", &request.session)?,
-        request.draining,
-        attempts,
-    ))
+    let attempts = request.attempts.into_iter().map(|said| {
+        let attempt = attempt("attempts.attempt", said.attempt)?;
+        let steps = said.steps;
+        Ok(Progress { attempt, steps })
+    });
+    let attempts = attempts.collect::<Result<_, Error>>()?;
+    let session = session("session", &request.session)?;
+    Ok((session, request.draining, attempts))
 }
 
 pub fn heartbeat_answer(
@@ -199,18 +119,15 @@ pub fn heartbeat_answer(
     of: &[Progress],
     timing: Timing,
 ) -> v1::HeartbeatReply {
-    let attempts = of
-        .iter()
-        .zip(&answer.directives)
-        .map(|(progress, wanted)| v1::AttemptDirective {
-            trial: Some(trial_id(&progress.attempt.sweep, progress.attempt.trial)),
-            attempt: progress.attempt.attempt.0,
-            directive: directive(*wanted).into(),
-        })
-        .collect();
+    let attempts = of.iter().zip(&answer.directives);
+    let attempts = attempts.map(|(said, wanted)| v1::AttemptDirective {
+        trial: Some(trial_id(&said.attempt.sweep, said.attempt.trial)),
+        attempt: said.attempt.attempt.0,
+        directive: directive(*wanted).into(),
+    });
     v1::HeartbeatReply {
-        attempts,
-        lease_ms: milliseconds(timing.lease()),
+        attempts: attempts.collect(),
+        lease_ms: milliseconds(timing.lease),
         drain: answer.drain,
         unknown_session: answer.unknown_session,
     }
@@ -260,74 +177,55 @@ fn epoch(said: v1::Epoch) -> Result<Epoch, Error> {
         let problem = format!("is {}, and can be {IMAGES} at the most", said.images);
         return Err(Error::input("epochs.images", problem));
     }
+    if !said.seconds.is_finite() || said.seconds < 0.0 {
+        let problem = format!("{} is no duration", said.seconds);
+        return Err(Error::input("epochs.seconds", problem));
+    }
+    let checkpoint = optional_blob("epochs.checkpoint", said.checkpoint.as_ref())?;
+    let fits = |blob: BlobRef| blob.kind == BlobKind::Checkpoint && blob.epoch == said.epoch;
+    if !checkpoint.is_none_or(fits) {
+        let problem = format!("is no checkpoint of epoch {}", said.epoch);
+        return Err(Error::input("epochs.checkpoint", problem));
+    }
     Ok(Epoch {
         epoch: positive("epochs.epoch", said.epoch)?,
         metrics: metrics(said.metrics)?,
         layers: said.layers.into(),
         weights_hash: optional_hash("epochs.weights_hash", &said.weights_hash)?,
-        seconds: finite("epochs.seconds", said.seconds)?,
+        seconds: said.seconds,
         images: said.images,
-        checkpoint: checkpoint_of(said.epoch, said.checkpoint.as_ref())?,
+        checkpoint,
     })
 }
 
 fn metrics(said: Vec<v1::Metric>) -> Result<Vec<(String, f64)>, Error> {
     let mut seen = BTreeSet::new();
-    let mut metrics = Vec::with_capacity(said.len());
-    for metric in said {
+    let metrics = said.into_iter().map(|metric| {
         let name = text("epochs.metrics.name", metric.name)?;
         if !seen.insert(name.clone()) {
             let problem = format!("{name:?} is there twice");
             return Err(Error::input("epochs.metrics.name", problem));
         }
-        metrics.push((name, metric.value));
-    }
-    Ok(metrics)
+        Ok((name, metric.value))
+    });
+    metrics.collect()
 }
 
-fn checkpoint_of(epoch: u32, said: Option<&v1::Blob>) -> Result<Option<BlobRef>, Error> {
-    let blob = optional_blob("epochs.checkpoint", said)?;
-    match blob {
-        Some(blob) if blob.kind != BlobKind::Checkpoint || blob.epoch != epoch => {
-            let problem = format!("is no checkpoint of epoch {epoch}");
-            Err(Error::input("epochs.checkpoint", problem))
-        }
-        blob => Ok(blob),
-    }
-}
-
-fn finite(field: &str, value: f64) -> Result<f64, Error> {
-    if !value.is_finite() || value < 0.0 {
-        return Err(Error::input(field, format!("{value} is no duration")));
-    }
-    Ok(value)
-}
-
-pub fn finish(
-    request: v1::FinishRequest,
-    others_connected: impl FnOnce(&AttemptRef) -> bool,
-    at: i64,
-) -> Result<Finish, Error> {
-    json("diagnosis_json", &request.diagnosis_json)?;
-    json("result_json", &request.result_json)?;
-    let said = required("outcome", request.outcome)?;
-    let attempt = attempt("attempt", request.attempt)?;
+pub fn finish(request: v1::FinishRequest, at: i64) -> Result<Finish, Error> {
     Ok(Finish {
-        outcome: outcome(said, || others_connected(&attempt))?,
-        attempt,
+        diagnosis_json: json("diagnosis_json", request.diagnosis_json)?,
+        result_json: json("result_json", request.result_json)?,
+        outcome: outcome(required("outcome", request.outcome)?)?,
+        attempt: attempt("attempt", request.attempt)?,
         weights: optional_blob("weights", request.weights.as_ref())?,
-        diagnosis_json: request.diagnosis_json,
-        result_json: request.result_json,
         epochs: epochs(request.epochs)?,
         lines: request.log.map(lines).unwrap_or_default(),
         at,
     })
 }
 
-fn outcome(
-    said: v1::finish_request::Outcome,
-    others_connected: impl FnOnce() -> bool,
-) -> Result<Outcome, Error> {
+/// Whether others are connected is for the caller to find out.
+fn outcome(said: v1::finish_request::Outcome) -> Result<Outcome, Error> {
     use v1::finish_request::Outcome as Said;
     Ok(match said {
         Said::Completed(_) => Outcome::Completed,
@@ -343,7 +241,7 @@ fn outcome(
         Said::Ended(_) => Outcome::Ended,
         Said::Failed(failed) if failed.crashed => Outcome::Crashed {
             message: failed.message,
-            others_connected: others_connected(),
+            others_connected: false,
         },
         Said::Failed(failed) => Outcome::Failed {
             message: failed.message,
@@ -360,30 +258,17 @@ pub fn release(request: v1::ReleaseRequest, at: i64) -> Result<Release, Error> {
     })
 }
 
-/// One piece on its way in.
-#[derive(Debug)]
-pub struct Piece {
-    pub attempt: AttemptRef,
-    pub blob: BlobRef,
-    pub offset: u64,
-    pub data: Vec<u8>,
-}
-
-pub fn piece(request: v1::PutPieceRequest) -> Result<Piece, Error> {
-    Ok(Piece {
-        attempt: attempt("attempt", request.attempt)?,
-        blob: blob_ref("blob", &required("blob", request.blob)?)?,
-        offset: request.offset,
-        data: request.data.into(),
-    })
+/// One piece on its way in: of which blob, from where in it on.
+pub fn piece(request: v1::PutPieceRequest) -> Result<(AttemptRef, BlobRef, u64, Vec<u8>), Error> {
+    let attempt = attempt("attempt", request.attempt)?;
+    let blob = blob_ref("blob", &required("blob", request.blob)?)?;
+    Ok((attempt, blob, request.offset, request.data.into()))
 }
 
 pub fn wanted_piece(request: v1::GetPieceRequest) -> Result<(AttemptRef, Hash, u64), Error> {
-    Ok((
-        attempt("attempt", request.attempt)?,
-        hash("hash", &request.hash)?,
-        request.offset,
-    ))
+    let attempt = attempt("attempt", request.attempt)?;
+    let hash = hash("hash", &request.hash)?;
+    Ok((attempt, hash, request.offset))
 }
 
 /// Lines of one call, and characters of one line, at most; the rest is cut.
@@ -399,17 +284,9 @@ pub fn log(request: v1::LogRequest) -> Result<Log, Error> {
 
 fn lines(said: v1::Lines) -> Lines {
     let skip = said.lines.len().saturating_sub(LINES);
+    let cut = |line: String| line.chars().take(LINE).filter(|c| *c != '\n').collect();
     Lines {
         first: said.first.saturating_add(skip as u64),
-        lines: said
-            .lines
-            .into_iter()
-            .skip(skip)
-            .map(|line| line.chars().take(LINE).filter(|c| *c != '\n').collect())
-            .collect(),
+        lines: said.lines.into_iter().skip(skip).map(cut).collect(),
     }
-}
-
-fn milliseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -65,6 +65,7 @@ const WHOLE: &[(&str, &str)] = &[
         "events::RESULTS",
         "what came since a number: all of it only after a start",
     ),
+    ("events::NEWEST", "the last one is looked up"),
     ("events::EXTENDED", "hone admin verify"),
     (
         "events::LAST_SEQ",

@@ -23,7 +23,7 @@ use crate::{
     ids::{AttemptRef, SessionId},
     secrets::Secrets,
     server::{recover, serve},
-    state::{State, reaper},
+    state::{State, reap},
     store::{OpenAttempt, Store, WorkingSet},
 };
 
@@ -75,8 +75,8 @@ impl Host {
             }
             None => {}
         }
-        tokio::task::spawn_local(driver::drive(Arc::clone(&state)));
-        tokio::spawn(reaper::reap(Arc::clone(&state)));
+        tokio::task::spawn_local(driver::drive(Arc::clone(&state), None));
+        tokio::spawn(reap(Arc::clone(&state)));
         Ok(serve(incoming, state).await?)
     }
 }
@@ -99,7 +99,7 @@ async fn adopt_by_name(state: Arc<State>) {
             .collect();
         for (held, _, worker) in open(&state).await {
             if connected.contains(&worker) {
-                state.leases().renew(&held, steps, state.clock.now());
+                state.leases().renew(&held, Some(steps), state.clock.now());
             }
         }
     }
