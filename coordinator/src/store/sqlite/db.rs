@@ -3,16 +3,9 @@
 //! sqlx answers in futures; rows are read and written by plain calls, so that a command reads as what it does. Whoever
 //! calls is the writer's thread or one of the runtime's blocking threads, which may wait.
 
-use std::{
-    cell::RefCell,
-    fmt,
-    future::Future,
-    pin::pin,
-    sync::Arc,
-    task::{Context, Poll, Wake, Waker},
-    thread::{self, Thread},
-};
+use std::{cell::RefCell, fmt};
 
+use futures_executor::block_on;
 use sqlx::{
     Arguments as _, Column as _, Connection as _, Row as _, TypeInfo as _, ValueRef as _,
     sqlite::{SqliteArguments, SqliteConnection, SqliteRow},
@@ -66,13 +59,13 @@ impl Db {
 
     /// Runs a script of several statements without parameters.
     pub(in crate::store) fn script(&self, sql: &'static str) -> Rows<()> {
-        wait_for(sqlx::raw_sql(sql).execute(&mut *self.connection.borrow_mut()))?;
+        block_on(sqlx::raw_sql(sql).execute(&mut *self.connection.borrow_mut()))?;
         Ok(())
     }
 
     /// Closes the file, so that whoever comes next finds its log folded in.
     pub(in crate::store) fn close(self) {
-        wait_for(self.connection.into_inner().close()).ok();
+        block_on(self.connection.into_inner().close()).ok();
     }
 
     /// How SQLite goes about a statement, step by step.
@@ -87,7 +80,7 @@ impl Db {
     pub(in crate::store) fn parameters(&self, sql: &'static str) -> usize {
         use sqlx::{Either, Executor as _, SqlSafeStr as _, Statement as _};
         let mut connection = self.connection.borrow_mut();
-        let statement = wait_for(connection.prepare(sql.into_sql_str())).unwrap();
+        let statement = block_on(connection.prepare(sql.into_sql_str())).unwrap();
         match statement.parameters() {
             Some(Either::Right(count)) => count,
             other => panic!("{sql}: {other:?}"),
@@ -100,14 +93,14 @@ impl Database for Db {
 
     fn rows(&self, sql: &'static str, params: Vec<Value>) -> Rows<Vec<SqliteRow>> {
         let query = sqlx::query_with(sql, arguments(sql, params)?);
-        Ok(wait_for(
+        Ok(block_on(
             query.fetch_all(&mut *self.connection.borrow_mut()),
         )?)
     }
 
     fn execute(&self, sql: &'static str, params: Vec<Value>) -> Rows<u64> {
         let query = sqlx::query_with(sql, arguments(sql, params)?);
-        let done = wait_for(query.execute(&mut *self.connection.borrow_mut()))?;
+        let done = block_on(query.execute(&mut *self.connection.borrow_mut()))?;
         Ok(done.rows_affected())
     }
 }
@@ -163,27 +156,6 @@ pub(in crate::store) fn parameters(sql: &str) -> usize {
     };
     let highest = sql.split('?').skip(1).filter_map(number).max();
     highest.unwrap_or_else(|| sql.matches('?').count())
-}
-
-/// Waits for a future on this thread. Nothing else runs here meanwhile: sqlx's own thread does the work and wakes.
-pub(super) fn wait_for<F: Future>(future: F) -> F::Output {
-    struct Unpark(Thread);
-
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut context = Context::from_waker(&waker);
-    let mut future = pin!(future);
-    loop {
-        match future.as_mut().poll(&mut context) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => thread::park(),
-        }
-    }
 }
 
 impl From<sqlx::Error> for StoreError {

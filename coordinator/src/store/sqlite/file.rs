@@ -2,12 +2,13 @@
 
 use std::{path::Path, time::Duration};
 
+use futures_executor::block_on;
 use sqlx::{
     ConnectOptions as _,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 
-use super::db::{Db, NOT_A_DATABASE, primary_code, wait_for};
+use super::db::{Db, NOT_A_DATABASE, primary_code};
 use crate::store::{
     OpenError, StoreError,
     database::Database as _,
@@ -86,7 +87,7 @@ pub(crate) fn open_for_writing(path: &Path) -> Result<Db, OpenError> {
 pub(super) fn in_memory_as(db: &Db) -> Rows<Db> {
     let version = number(db, &VERSION)?;
     let options = SqliteConnectOptions::new().in_memory(true);
-    let empty = Db::new(wait_for(options.connect())?);
+    let empty = Db::new(block_on(options.connect())?);
     let migrations = MIGRATIONS.into_iter();
     for sql in migrations.take(usize::try_from(version).unwrap_or(0)) {
         empty.script(sql)?;
@@ -126,7 +127,7 @@ pub(crate) fn open_for_reading(path: &Path) -> Result<Db, OpenError> {
 }
 
 fn connect(path: &Path, options: &SqliteConnectOptions) -> Result<Db, OpenError> {
-    match wait_for(options.connect()) {
+    match block_on(options.connect()) {
         Ok(connection) => Ok(Db::new(connection)),
         Err(error) if primary_code(&error) == Some(NOT_A_DATABASE) => Err(not_sqlite(path)),
         Err(error) => Err(says(path)(error.into())),
