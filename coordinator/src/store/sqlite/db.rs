@@ -7,22 +7,17 @@ use std::{cell::RefCell, fmt};
 
 use futures_executor::block_on;
 use sqlx::{
-    Arguments as _, Column as _, Connection as _, Row as _, TypeInfo as _, ValueRef as _,
+    Arguments as _, Connection as _,
     sqlite::{SqliteArguments, SqliteConnection, SqliteRow},
 };
 
-use crate::store::{
-    StoreError,
-    cells::{Row, Value},
-    database::Database,
-    error::Rows,
-};
+use crate::store::{StoreError, cells::Value, error::Rows};
 
 /// A connection.
-pub(in crate::store) struct Db {
+pub struct Db {
     connection: RefCell<SqliteConnection>,
-    /// Its schema is of this build.
-    current: bool,
+    /// Its schema is of this build; one that is only read may be older.
+    pub is_current: bool,
 }
 
 impl fmt::Debug for Db {
@@ -35,22 +30,26 @@ impl Db {
     pub(super) fn new(connection: SqliteConnection) -> Self {
         Self {
             connection: RefCell::new(connection),
-            current: false,
+            is_current: false,
         }
     }
 
-    /// The same, known to have this build's schema.
-    pub(super) fn current(self, current: bool) -> Self {
-        Self { current, ..self }
+    /// The rows that a constant text finds.
+    pub fn rows(&self, sql: &'static str, params: Vec<Value>) -> Rows<Vec<SqliteRow>> {
+        let query = sqlx::query_with(sql, arguments(sql, params)?);
+        let rows = block_on(query.fetch_all(&mut *self.connection.borrow_mut()))?;
+        Ok(rows)
     }
 
-    /// Whether its schema is this build's; one that is only read may be older.
-    pub(in crate::store) fn is_current(&self) -> bool {
-        self.current
+    /// Runs a constant text; gives the number of rows it changed.
+    pub fn execute(&self, sql: &'static str, params: Vec<Value>) -> Rows<u64> {
+        let query = sqlx::query_with(sql, arguments(sql, params)?);
+        let done = block_on(query.execute(&mut *self.connection.borrow_mut()))?;
+        Ok(done.rows_affected())
     }
 
     /// Runs one read on one snapshot of the file.
-    pub(in crate::store) fn on_snapshot<T>(&self, read: impl FnOnce(&Self) -> Rows<T>) -> Rows<T> {
+    pub fn on_snapshot<T>(&self, read: impl FnOnce(&Self) -> Rows<T>) -> Rows<T> {
         self.execute("BEGIN", Vec::new())?;
         let answer = read(self);
         self.execute("COMMIT", Vec::new())?;
@@ -58,26 +57,27 @@ impl Db {
     }
 
     /// Runs a script of several statements without parameters.
-    pub(in crate::store) fn script(&self, sql: &'static str) -> Rows<()> {
+    pub fn script(&self, sql: &'static str) -> Rows<()> {
         block_on(sqlx::raw_sql(sql).execute(&mut *self.connection.borrow_mut()))?;
         Ok(())
     }
 
     /// Closes the file, so that whoever comes next finds its log folded in.
-    pub(in crate::store) fn close(self) {
+    pub fn close(self) {
         block_on(self.connection.into_inner().close()).ok();
     }
 
     /// How SQLite goes about a statement, step by step.
     #[cfg(test)]
-    pub(in crate::store) fn plan(&self, explain: &'static str, params: Vec<Value>) -> Vec<String> {
+    pub fn plan(&self, explain: &'static str, params: Vec<Value>) -> Vec<String> {
+        use sqlx::Row as _;
         let rows = self.rows(explain, params).unwrap();
         rows.iter().map(|row| row.get("detail")).collect()
     }
 
     /// Parameters of a statement, in SQLite's count.
     #[cfg(test)]
-    pub(in crate::store) fn parameters(&self, sql: &'static str) -> usize {
+    pub fn parameters(&self, sql: &'static str) -> usize {
         use sqlx::{Either, Executor as _, SqlSafeStr as _, Statement as _};
         let mut connection = self.connection.borrow_mut();
         let statement = block_on(connection.prepare(sql.into_sql_str())).unwrap();
@@ -85,49 +85,6 @@ impl Db {
             Some(Either::Right(count)) => count,
             other => panic!("{sql}: {other:?}"),
         }
-    }
-}
-
-impl Database for Db {
-    type Row = SqliteRow;
-
-    fn rows(&self, sql: &'static str, params: Vec<Value>) -> Rows<Vec<SqliteRow>> {
-        let query = sqlx::query_with(sql, arguments(sql, params)?);
-        Ok(block_on(
-            query.fetch_all(&mut *self.connection.borrow_mut()),
-        )?)
-    }
-
-    fn execute(&self, sql: &'static str, params: Vec<Value>) -> Rows<u64> {
-        let query = sqlx::query_with(sql, arguments(sql, params)?);
-        let done = block_on(query.execute(&mut *self.connection.borrow_mut()))?;
-        Ok(done.rows_affected())
-    }
-}
-
-impl Row for SqliteRow {
-    fn len(&self) -> usize {
-        sqlx::Row::len(self)
-    }
-
-    /// What SQLite has in a cell, whatever the column was declared as.
-    fn cell(&self, index: usize) -> Result<Value, String> {
-        let say = |error: sqlx::Error| error.to_string();
-        let raw = self.try_get_raw(index).map_err(say)?;
-        if raw.is_null() {
-            return Ok(Value::Null);
-        }
-        Ok(match raw.type_info().name() {
-            "REAL" => Value::Real(self.try_get_unchecked(index).map_err(say)?),
-            "TEXT" => Value::Text(self.try_get_unchecked(index).map_err(say)?),
-            "BLOB" => Value::Blob(self.try_get_unchecked(index).map_err(say)?),
-            _ => Value::Integer(self.try_get_unchecked(index).map_err(say)?),
-        })
-    }
-
-    fn column(&self, index: usize) -> String {
-        let column = self.columns().get(index);
-        column.map_or_else(String::new, |column| column.name().to_owned())
     }
 }
 
@@ -149,7 +106,7 @@ fn arguments(sql: &str, params: Vec<Value>) -> Rows<SqliteArguments> {
 }
 
 /// Numbered parameters count to the highest number, the others each for itself.
-pub(in crate::store) fn parameters(sql: &str) -> usize {
+pub fn parameters(sql: &str) -> usize {
     let number = |rest: &str| {
         let end = rest.find(|c: char| !c.is_ascii_digit());
         rest[..end.unwrap_or(rest.len())].parse::<usize>().ok()
