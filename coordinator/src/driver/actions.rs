@@ -12,7 +12,7 @@ use crate::{
         Decision, EDGES, NewTrial as Proposed, Params, Plan, PointSource, RoundPlan, Search,
         SearchBox, Winner,
     },
-    store::{NewRound, NewTrial, WinnerRef, command::Action},
+    store::{NewRound, NewTrial, WinnerRef, Wish, command::Action},
     trial::TrialKind,
 };
 
@@ -27,9 +27,11 @@ pub fn action(
         Decision::Promote(promotion) => Action::Promote {
             trial: sweep.number(promotion.trial),
             to_epoch: promotion.to_epoch,
-            queue_order: u64::from(promotion.priority),
-            waits_at_end: promotion.waits_at_end,
-            keep_weights: promotion.keep_weights,
+            wish: Wish {
+                queue_order: u64::from(promotion.priority),
+                waits_at_end: promotion.waits_at_end,
+                keep_weights: promotion.keep_weights,
+            },
         },
         Decision::Prune { trial } => Action::Prune {
             trial: sweep.number(*trial),

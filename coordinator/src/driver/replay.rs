@@ -203,15 +203,8 @@ impl Decided {
             Action::Promote {
                 trial,
                 to_epoch,
-                queue_order,
-                waits_at_end,
-                keep_weights,
+                wish,
             } => {
-                let wish = Wish {
-                    queue_order,
-                    waits_at_end,
-                    keep_weights,
-                };
                 self.promoted
                     .insert((retries.original(trial), to_epoch), wish);
             }

@@ -144,7 +144,7 @@ impl State {
                     trial = %granted.attempt.trial,
                     attempt = %granted.attempt.attempt,
                     worker,
-                    to_epoch = granted.to_epoch,
+                    to_epoch = granted.trial.to_epoch,
                     "trial granted"
                 );
             }

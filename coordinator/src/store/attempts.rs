@@ -1,8 +1,8 @@
 //! `attempts`.
 
 use super::{
-    Db, cells::params, command::Millis, database::Database as _, error::Rows,
-    statement::statements, stream::Stream, table::table,
+    Db, cells::params, error::Rows, statement::statements, stream::Stream, table::table,
+    trials::TrialKey, values::Millis,
 };
 use crate::{
     ids::{AttemptNumber, Hash, RequestId, SessionId, SweepKey, Token, TrialNumber},
@@ -88,7 +88,7 @@ pub(super) fn select(db: &Db, (sweep, trial, attempt): AttemptKey) -> Rows<Optio
 }
 
 /// Ascending.
-pub(super) fn of_trial(db: &Db, sweep: SweepKey, trial: TrialNumber) -> Rows<Vec<AttemptRow>> {
+pub(super) fn of_trial(db: &Db, (sweep, trial): TrialKey) -> Rows<Vec<AttemptRow>> {
     db.all(&OF_TRIAL, params![sweep, trial])
 }
 
@@ -122,5 +122,5 @@ pub(super) fn update<'a>(
 
 /// Attempts that were open when the coordinator ended are no crashes.
 pub(super) fn excuse_open(db: &Db) -> Rows<()> {
-    db.run(&EXCUSE, params![]).map(drop)
+    db.run(&EXCUSE, params![])
 }

@@ -3,13 +3,12 @@
 use super::{
     Db,
     cells::params,
-    command::Millis,
-    database::Database as _,
     error::Rows,
     statement::statements,
     stream::Stream,
-    table::{Stored as _, table},
-    values::BlobRef,
+    table::table,
+    trials::TrialKey,
+    values::{BlobRef, Millis},
 };
 use crate::ids::{AttemptNumber, Hash, SweepKey, TrialNumber};
 
@@ -50,7 +49,7 @@ statements! {
 }
 
 /// A trial's blobs, by hash.
-pub(super) fn of_trial(db: &Db, sweep: SweepKey, trial: TrialNumber) -> Rows<Vec<BlobRef>> {
+pub(super) fn of_trial(db: &Db, (sweep, trial): TrialKey) -> Rows<Vec<BlobRef>> {
     let rows: Vec<BlobRow> = db.all(&OF_TRIAL, params![sweep, trial])?;
     Ok(rows.into_iter().map(|row| row.blob).collect())
 }
@@ -82,11 +81,9 @@ pub(super) fn needed(db: &Db, hash: Hash) -> Rows<bool> {
 
 /// Committed blobs; the same again may only become `stored`.
 pub(super) fn put(db: &Db, rows: &[BlobRow]) -> Rows<()> {
-    let mut values = Vec::new();
-    rows.iter().for_each(|row| row.bind(&mut values));
-    db.store(&PUT, values)
+    db.insert(&PUT, rows.iter())
 }
 
-pub(super) fn delete(db: &Db, sweep: SweepKey, trial: TrialNumber, hash: Hash) -> Rows<()> {
-    db.run(&DELETE, params![sweep, trial, hash]).map(drop)
+pub(super) fn delete(db: &Db, (sweep, trial): TrialKey, hash: Hash) -> Rows<()> {
+    db.run(&DELETE, params![sweep, trial, hash])
 }

@@ -3,6 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use serde_json::json;
+use sqlx::{Column as _, Row as _, TypeInfo as _, ValueRef as _, sqlite::SqliteRow};
 
 use super::{StoreError, error::Rows};
 use crate::{
@@ -20,15 +21,6 @@ pub(crate) enum Value {
     Blob(Vec<u8>),
 }
 
-/// What a column holds, unless it is null.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    Integer,
-    Real,
-    Text,
-    Blob,
-}
-
 impl Value {
     /// For messages.
     pub(super) fn kind(&self) -> &'static str {
@@ -39,6 +31,11 @@ impl Value {
             Self::Text(_) => "text",
             Self::Blob(_) => "blob",
         }
+    }
+
+    /// Says that a cell holds this, and not what is wanted.
+    pub(super) fn unexpected(&self) -> String {
+        format!("unexpected {}", self.kind())
     }
 }
 
@@ -69,95 +66,94 @@ pub(crate) trait Bind {
 
 /// What stands in one cell.
 pub(super) trait Cell: Bind + Sized {
-    /// What its column holds.
-    const KIND: Kind;
-
     /// What a cell says, or what is wrong with it.
     fn from_value(value: Value) -> Result<Self, String>;
 }
 
+/// What SQLite has in a cell, whatever the column was declared as.
+pub(super) fn cell(row: &SqliteRow, index: usize) -> Result<Value, String> {
+    let say = |error: sqlx::Error| error.to_string();
+    let raw = row.try_get_raw(index).map_err(say)?;
+    if raw.is_null() {
+        return Ok(Value::Null);
+    }
+    match raw.type_info().name() {
+        "REAL" => row.try_get_unchecked(index).map(Value::Real),
+        "TEXT" => row.try_get_unchecked(index).map(Value::Text),
+        "BLOB" => row.try_get_unchecked(index).map(Value::Blob),
+        _ => row.try_get_unchecked(index).map(Value::Integer),
+    }
+    .map_err(say)
+}
+
 /// A row's cells, read from left to right.
 pub(super) struct Cells<'a> {
-    row: &'a dyn Row,
+    row: &'a SqliteRow,
     table: &'static str,
     next: usize,
 }
 
-/// What a database gives back.
-pub(super) trait Row {
-    /// How many cells it has.
-    fn len(&self) -> usize;
-    /// The cell at this place.
-    fn cell(&self, index: usize) -> Result<Value, String>;
-    /// What its column is called.
-    fn column(&self, index: usize) -> String;
-}
-
 impl<'a> Cells<'a> {
     /// A row of this table, read from this cell on.
-    pub(super) fn of(row: &'a dyn Row, table: &'static str, next: usize) -> Self {
+    pub(super) fn of(row: &'a SqliteRow, table: &'static str, next: usize) -> Self {
         Self { row, table, next }
     }
 
     /// The next cell.
     pub(super) fn next<T: Cell>(&mut self) -> Rows<T> {
+        self.next_as(T::from_value)
+    }
+
+    /// What is made of the next cell.
+    pub(super) fn next_as<T>(&mut self, make: fn(Value) -> Result<T, String>) -> Rows<T> {
         let index = self.next;
         self.next += 1;
-        let value = self.row.cell(index);
-        value
-            .and_then(T::from_value)
-            .map_err(|problem| self.damaged(index, problem))
+        let made = cell(self.row, index).and_then(make);
+        made.map_err(|problem| self.damaged(index, &problem))
     }
 
     /// Whether the next cell is null.
     pub(super) fn is_null(&self) -> bool {
-        matches!(self.row.cell(self.next), Ok(Value::Null))
+        matches!(cell(self.row, self.next), Ok(Value::Null))
     }
 
-    fn damaged(&self, index: usize, problem: String) -> StoreError {
+    fn damaged(&self, index: usize, problem: &str) -> StoreError {
         // The first cells of every row are its key, or tell enough of it.
-        let shown = |index| match self.row.cell(index) {
+        let shown = |index| match cell(self.row, index) {
             Ok(Value::Integer(n)) => n.to_string(),
             Ok(Value::Text(text)) => text,
             _ => "?".to_owned(),
         };
         let key: Vec<String> = (0..3.min(self.row.len())).map(shown).collect();
-        StoreError::Damaged {
-            table: self.table,
-            column: self.row.column(index),
-            row: key.join(", "),
-            problem,
-        }
+        let column = self.row.columns().get(index);
+        let column = column.map_or("", |column| column.name());
+        StoreError::damaged(self.table, column, key.join(", "), problem)
     }
 }
 
-fn unexpected(value: &Value) -> String {
-    format!("unexpected {}", value.kind())
-}
-
-macro_rules! cell {
+/// Types that stand in one cell: the kind of its value, how they are read from it, and how they are written.
+macro_rules! cell_types {
     ($($type:ty: $kind:ident($inner:ident) => $read:expr, $of:ident => $value:expr;)*) => {$(
-        impl Bind for $type {
-            fn value(&self) -> Value {
+        impl $crate::store::cells::Bind for $type {
+            fn value(&self) -> $crate::store::cells::Value {
                 let $of = self;
-                Value::$kind($value)
+                $crate::store::cells::Value::$kind($value)
             }
         }
 
-        impl Cell for $type {
-            const KIND: Kind = Kind::$kind;
-
-            fn from_value(value: Value) -> Result<Self, String> {
+        impl $crate::store::cells::Cell for $type {
+            fn from_value(value: $crate::store::cells::Value) -> Result<Self, String> {
                 match value {
-                    Value::$kind($inner) => $read,
-                    other => Err(unexpected(&other)),
+                    $crate::store::cells::Value::$kind($inner) => $read,
+                    other => Err(other.unexpected()),
                 }
             }
         }
     )*};
 }
+pub(super) use cell_types;
 
-cell! {
+cell_types! {
     i64: Integer(n) => Ok(n), of => *of;
     u32: Integer(n) => fits(n), of => i64::from(*of);
     // Larger ones do not occur.
@@ -224,12 +220,10 @@ impl Bind for f64 {
 }
 
 impl Cell for f64 {
-    const KIND: Kind = Kind::Real;
-
     fn from_value(value: Value) -> Result<Self, String> {
         match value {
             Value::Real(x) => Ok(x),
-            other => Err(unexpected(&other)),
+            other => Err(other.unexpected()),
         }
     }
 }
@@ -241,8 +235,6 @@ impl<T: Bind> Bind for Option<T> {
 }
 
 impl<T: Cell> Cell for Option<T> {
-    const KIND: Kind = T::KIND;
-
     fn from_value(value: Value) -> Result<Self, String> {
         match value {
             Value::Null => Ok(None),

@@ -1,44 +1,44 @@
-//! What the store asks of a database: to run a statement, and to give rows back. All else is made of these two.
+//! How statements are run on a connection, and what they find is read: for one row, or over many.
+
+use sqlx::sqlite::SqliteRow;
 
 use super::{
-    StoreError,
-    cells::{Cells, Row, Value},
+    Db, StoreError,
+    cells::{Cells, Value},
     error::Rows,
-    statement::Statement,
+    statement::{Made, Statement},
     table::{Record, Role, Stored},
 };
 
-/// A database, within a transaction or without.
-pub(super) trait Database {
-    /// What it gives back.
-    type Row: Row;
-
-    /// The rows that a constant text finds.
-    fn rows(&self, sql: &'static str, params: Vec<Value>) -> Rows<Vec<Self::Row>>;
-
-    /// Runs a constant text; gives the number of rows it changed.
-    fn execute(&self, sql: &'static str, params: Vec<Value>) -> Rows<u64>;
-
+impl Db {
     /// All rows that a statement finds.
-    fn all<T: Stored>(&self, statement: &'static Statement, params: Vec<Value>) -> Rows<Vec<T>> {
+    pub(super) fn all<T: Stored>(
+        &self,
+        statement: &'static Statement,
+        params: Vec<Value>,
+    ) -> Rows<Vec<T>> {
         let rows = self.rows(statement.sql(), params)?;
         read_all(&rows, statement)
     }
 
     /// The first row that a statement finds.
-    fn first<T: Stored>(
+    pub(super) fn first<T: Stored>(
         &self,
         statement: &'static Statement,
         params: Vec<Value>,
     ) -> Rows<Option<T>> {
         let rows = self.rows(statement.sql(), params)?;
         let row = rows.first();
-        row.map(|row| T::read(&mut Cells::of(row, statement.table(), 0)))
+        row.map(|row| T::read(&mut Cells::of(row, statement.table, 0)))
             .transpose()
     }
 
     /// All rows that a statement over many keys finds; `keys` are the keys' values, one key after the other.
-    fn all_at<T: Stored>(&self, statement: &'static Statement, keys: Vec<Value>) -> Rows<Vec<T>> {
+    pub(super) fn all_at<T: Stored>(
+        &self,
+        statement: &'static Statement,
+        keys: Vec<Value>,
+    ) -> Rows<Vec<T>> {
         let mut found = Vec::new();
         each_part(statement, keys, |sql, part| {
             found.extend(read_all(&self.rows(sql, part)?, statement)?);
@@ -47,13 +47,13 @@ pub(super) trait Database {
         Ok(found)
     }
 
-    /// Runs a statement; gives the number of rows it changed.
-    fn run(&self, statement: &'static Statement, params: Vec<Value>) -> Rows<u64> {
-        self.execute(statement.sql(), params)
+    /// Runs a statement.
+    pub(super) fn run(&self, statement: &'static Statement, params: Vec<Value>) -> Rows<()> {
+        self.execute(statement.sql(), params).map(drop)
     }
 
     /// Runs a statement over many rows' values, one row after the other; gives the number of rows it changed.
-    fn run_over(&self, statement: &'static Statement, values: Vec<Value>) -> Rows<u64> {
+    pub(super) fn run_over(&self, statement: &'static Statement, values: Vec<Value>) -> Rows<u64> {
         let mut changed = 0;
         each_part(statement, values, |sql, part| {
             changed += self.execute(sql, part)?;
@@ -63,8 +63,8 @@ pub(super) trait Database {
     }
 
     /// The same, where each row must change one row of the table.
-    fn store(&self, statement: &'static Statement, values: Vec<Value>) -> Rows<()> {
-        let rows = values.len() / statement.parameters();
+    pub(super) fn store(&self, statement: &'static Statement, values: Vec<Value>) -> Rows<()> {
+        let rows = values.len() / statement.made().parameters;
         match self.run_over(statement, values)? {
             changed if changed == rows as u64 => Ok(()),
             // What the file says is not what the command saw: somebody has written beside the writer.
@@ -73,7 +73,7 @@ pub(super) trait Database {
     }
 
     /// New rows.
-    fn insert<'a, R: Record + 'a>(
+    pub(super) fn insert<'a, R: Record + 'a>(
         &self,
         statement: &'static Statement,
         rows: impl Iterator<Item = &'a R>,
@@ -84,24 +84,24 @@ pub(super) trait Database {
     }
 
     /// What may change of rows, each with the values that guard it.
-    fn update<'a, R: Record + 'a>(
+    pub(super) fn update<'a, R: Record + 'a>(
         &self,
         statement: &'static Statement,
         rows: impl Iterator<Item = (&'a R, Vec<Value>)>,
     ) -> Rows<()> {
         let mut values = Vec::new();
         for (row, guard) in rows {
-            row.bind_only(Role::Key, &mut values);
-            row.bind_only(Role::Changing, &mut values);
+            row.bind_only(|role| role == Role::Key, &mut values);
+            row.bind_only(|role| statement.sets(role), &mut values);
             values.extend(guard);
         }
         self.store(statement, values)
     }
 }
 
-fn read_all<T: Stored>(rows: &[impl Row], statement: &Statement) -> Rows<Vec<T>> {
-    let read = |row| T::read(&mut Cells::of(row, statement.table(), 0));
-    rows.iter().map(|row| read(row)).collect()
+fn read_all<T: Stored>(rows: &[SqliteRow], statement: &Statement) -> Rows<Vec<T>> {
+    let read = |row| T::read(&mut Cells::of(row, statement.table, 0));
+    rows.iter().map(read).collect()
 }
 
 /// Gives the rows' values to as few texts as there are.
@@ -110,7 +110,7 @@ fn each_part(
     values: Vec<Value>,
     mut each: impl FnMut(&'static str, Vec<Value>) -> Rows<()>,
 ) -> Rows<()> {
-    let (texts, parameters) = (statement.texts(), statement.parameters());
+    let Made { texts, parameters } = statement.made();
     debug_assert_eq!(values.len() % parameters, 0, "{}", texts[0]);
     let mut rows = values.len() / parameters;
     let mut values = values.into_iter();

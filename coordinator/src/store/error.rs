@@ -1,5 +1,7 @@
 //! What can go wrong, by what the caller will do about it.
 
+use std::{fmt, path::Path};
+
 use crate::ids::{SweepId, TrialNumber};
 
 /// Result of anything that touches rows.
@@ -61,6 +63,35 @@ pub enum StoreError {
     /// SQLite says no.
     #[error("the database refused: {0}")]
     Database(String),
+}
+
+impl StoreError {
+    pub(super) fn no_trial(sweep: &SweepId, trial: TrialNumber) -> Self {
+        Self::NotFound {
+            what: "trial",
+            name: format!("{sweep}/{trial}"),
+            known: Vec::new(),
+        }
+    }
+
+    pub(super) fn no_point(sweep: &SweepId, trial: TrialNumber) -> Self {
+        let problem = "the trial's point is not there";
+        Self::damaged("points", "point", format!("{sweep}/{trial}"), problem)
+    }
+
+    pub(super) fn damaged(
+        table: &'static str,
+        column: &str,
+        row: impl fmt::Display,
+        problem: &str,
+    ) -> Self {
+        Self::Damaged {
+            table,
+            column: column.to_owned(),
+            row: row.to_string(),
+            problem: problem.to_owned(),
+        }
+    }
 }
 
 impl From<StoreError> for crate::Error {
@@ -149,4 +180,27 @@ pub enum OpenError {
         /// In SQLite's words.
         problem: String,
     },
+}
+
+impl OpenError {
+    pub(super) fn foreign(path: &Path, problem: &str) -> Self {
+        Self::Foreign {
+            path: path.display().to_string(),
+            problem: problem.to_owned(),
+        }
+    }
+
+    pub(super) fn io(path: &Path, source: std::io::Error) -> Self {
+        Self::Io {
+            path: path.display().to_string(),
+            source,
+        }
+    }
+
+    pub(super) fn database(path: &Path, problem: impl fmt::Display) -> Self {
+        Self::Database {
+            path: path.display().to_string(),
+            problem: problem.to_string(),
+        }
+    }
 }

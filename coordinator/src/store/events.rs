@@ -4,7 +4,6 @@ use super::{
     Db,
     cells::{Cells, params},
     command::Millis,
-    database::Database as _,
     error::Rows,
     history::TrialResult,
     statement::statements,

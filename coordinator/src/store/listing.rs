@@ -1,6 +1,6 @@
 //! Which trials are listed, in which order, and from where on.
 
-use super::command::Millis;
+use super::values::Millis;
 use crate::{ids::TrialNumber, trial::TrialState};
 
 /// How trials are ordered.

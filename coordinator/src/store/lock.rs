@@ -25,10 +25,7 @@ impl Lock {
     /// Takes the lock and writes process id and `address` into the file.
     pub(super) fn take(database: &Path, address: &str) -> Result<Self, OpenError> {
         let path = lock_path(database);
-        let io = |source| OpenError::Io {
-            path: path.display().to_string(),
-            source,
-        };
+        let io = |error| OpenError::io(&path, error);
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)

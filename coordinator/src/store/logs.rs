@@ -4,10 +4,10 @@ use super::{
     Db,
     attempts::AttemptKey,
     cells::params,
-    database::Database as _,
     error::Rows,
     statement::statements,
     table::{Stored as _, table},
+    trials::TrialKey,
 };
 use crate::ids::{AttemptNumber, SweepKey, TrialNumber};
 
@@ -41,7 +41,7 @@ statements! {
 }
 
 /// What workers wrote about a trial, oldest first: the last lines of each attempt.
-pub(super) fn of_trial(db: &Db, sweep: SweepKey, trial: TrialNumber) -> Rows<Vec<LogRow>> {
+pub(super) fn of_trial(db: &Db, (sweep, trial): TrialKey) -> Rows<Vec<LogRow>> {
     db.all(&OF_TRIAL, params![sweep, trial])
 }
 

@@ -90,14 +90,9 @@ impl Store {
         let lock = lock::Lock::take(path, address)?;
         let database = path.to_owned();
         let opened = tokio::task::spawn_blocking(move || open_tables(&database)).await;
-        let (tables, incarnation) = opened.map_err(|error| OpenError::Database {
-            path: path.display().to_string(),
-            problem: error.to_string(),
-        })??;
-        let writer = writer::Writer::start(tables).map_err(|source| OpenError::Io {
-            path: path.display().to_string(),
-            source,
-        })?;
+        let (tables, incarnation) = opened.map_err(|error| OpenError::database(path, error))??;
+        let started = writer::Writer::start(tables);
+        let writer = started.map_err(|error| OpenError::io(path, error))?;
         Ok(Self {
             disk: Disk::File(Arc::new((writer, lock))),
             reader: Reader::of_file(path),
@@ -111,7 +106,7 @@ impl Store {
         let incarnation = {
             let mut set = disk.lock().unwrap();
             set.reopen().unwrap();
-            set.incarnation().unwrap()
+            sqlite::incarnation(set.db()).unwrap()
         };
         Self {
             reader: Reader::of_working_set(Arc::clone(&disk)),
@@ -164,11 +159,9 @@ impl Store {
 }
 
 fn open_tables(path: &Path) -> Result<(WorkingSet, [u8; 16]), OpenError> {
-    let says = |error: StoreError| OpenError::Database {
-        path: path.display().to_string(),
-        problem: error.to_string(),
-    };
-    let tables = WorkingSet::writing(sqlite::open_for_writing(path)?).map_err(says)?;
-    let incarnation = tables.incarnation().map_err(says)?;
+    let refused = |error: StoreError| OpenError::database(path, error);
+    let db = sqlite::open_for_writing(path)?;
+    let incarnation = sqlite::incarnation(&db).map_err(refused)?;
+    let tables = WorkingSet::writing(db).map_err(refused)?;
     Ok((tables, incarnation))
 }

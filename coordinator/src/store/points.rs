@@ -3,7 +3,6 @@
 use super::{
     Db,
     cells::{Bind as _, params},
-    database::Database as _,
     error::Rows,
     statement::statements,
     stream::Stream,
@@ -11,6 +10,9 @@ use super::{
     values::WinnerRef,
 };
 use crate::ids::SweepKey;
+
+/// Sweep and place.
+pub(super) type PointKey = (SweepKey, WinnerRef);
 
 table! { "points":
     /// A point and what its trials gave.
@@ -48,6 +50,12 @@ columns! {
     }
 }
 
+impl PointRow {
+    pub(super) fn key(&self) -> PointKey {
+        (self.sweep, self.place)
+    }
+}
+
 statements! {
     SELECT = Statement::of::<PointRow>("SELECT {row} FROM points WHERE sweep = ?1 AND round = ?2 AND point = ?3");
     BEST = Statement::of::<PointRow>(
@@ -65,7 +73,7 @@ statements! {
          points.round = v.round AND points.point = v.point");
 }
 
-pub(super) fn select(db: &Db, sweep: SweepKey, place: WinnerRef) -> Rows<Option<PointRow>> {
+pub(super) fn select(db: &Db, (sweep, place): PointKey) -> Rows<Option<PointRow>> {
     db.first(&SELECT, params![sweep, place.round, place.point])
 }
 
@@ -90,6 +98,6 @@ pub(super) fn insert<'a>(db: &Db, rows: impl Iterator<Item = &'a PointRow>) -> R
 }
 
 /// What points are worth now.
-pub(super) fn update<'a>(db: &Db, rows: impl Iterator<Item = &'a PointRow>) -> Rows<()> {
-    db.update(&UPDATE, rows.map(|row| (row, params![])))
+pub(super) fn update<'a>(db: &Db, rows: impl Iterator<Item = (&'a PointRow, ())>) -> Rows<()> {
+    db.update(&UPDATE, rows.map(|(row, ())| (row, params![])))
 }

@@ -1,23 +1,16 @@
 //! Reads that are put together from several tables.
 
 use super::{
-    Db, StoreError,
+    Best, Db, OpenAttempt, PointRow, RoundDetail, StoreError, SweepDetail, SweepRow, SweepSummary,
+    TrialDetail, TrialFilter, TrialRow, TrialSummary, WinnerRef,
     apply::{curve, gone_on, valued, worth},
     attempts, blobs,
     command::USER,
     error::Rows,
-    events,
-    history::{Best, OpenAttempt, RoundDetail, SweepDetail, SweepSummary, TrialDetail},
-    listing::TrialFilter,
-    points::{self, PointRow},
-    reports, rounds,
-    sweeps::{self, SweepRow},
-    trials::{self, TrialRow, TrialSummary},
-    values::WinnerRef,
-    warnings,
+    events, points, reports, rounds, sweeps, trials, warnings,
 };
 use crate::{
-    ids::{SweepId, SweepKey, TrialNumber},
+    ids::TrialNumber,
     sweep::SweepState,
     trial::{TrialEvent, TrialKind, TrialState},
 };
@@ -26,16 +19,17 @@ use crate::{
 const PAGE: u64 = 1000;
 
 /// The sweep of that name; the newest for `None`.
-pub(super) fn find(db: &Db, name: Option<&str>) -> Rows<SweepKey> {
-    let found = match name.filter(|name| !name.is_empty()) {
-        Some(name) => sweeps::by_name(db, name)?,
-        None => sweeps::newest(db)?,
+pub(super) fn find(db: &Db, name: Option<&str>) -> Rows<SweepRow> {
+    let name = name.unwrap_or_default();
+    let found = match name {
+        "" => sweeps::newest(db)?,
+        name => sweeps::by_name(db, name)?,
     };
     match found {
-        Some(key) => Ok(key),
+        Some(row) => Ok(row),
         None => Err(StoreError::NotFound {
             what: "sweep",
-            name: name.unwrap_or_default().to_owned(),
+            name: name.to_owned(),
             known: sweeps::newest_names(db)?,
         }),
     }
@@ -55,18 +49,9 @@ fn summary(db: &Db, row: SweepRow) -> Rows<SweepSummary> {
     Ok(SweepSummary { row, counts, best })
 }
 
-/// The sweep of that name.
-pub(super) fn sweep_row(db: &Db, sweep: &SweepId) -> Rows<SweepRow> {
-    sweeps::select(db, find(db, Some(sweep.as_str()))?)
-}
-
 /// The trial itself, or what it tries again in the end.
-pub(super) fn original(db: &Db, sweep: &SweepId, number: TrialNumber) -> Rows<TrialNumber> {
-    let (row, trial) = find_trial(db, sweep, number)?;
-    original_of(db, &row, trial)
-}
-
-fn original_of(db: &Db, row: &SweepRow, mut trial: TrialRow) -> Rows<TrialNumber> {
+pub(super) fn original(db: &Db, row: &SweepRow, number: TrialNumber) -> Rows<TrialNumber> {
+    let mut trial = find_trial(db, row, number)?;
     while let Some(of) = trial.retry_of.filter(|of| *of < trial.number) {
         let Some(older) = trials::select(db, (row.key, of))? else {
             break;
@@ -79,8 +64,7 @@ fn original_of(db: &Db, row: &SweepRow, mut trial: TrialRow) -> Rows<TrialNumber
 /// What a failed sweep would have to try again to get on: trials that failed, that its failure cancelled, and with
 /// `diverged` those that diverged; its check where nothing else was begun.
 /// In the order of the plan.
-pub(super) fn missing(db: &Db, sweep: &SweepId, diverged: bool) -> Rows<Vec<TrialNumber>> {
-    let row = sweep_row(db, sweep)?;
+pub(super) fn missing(db: &Db, row: &SweepRow, diverged: bool) -> Rows<Vec<TrialNumber>> {
     let wanted = match row.trials {
         0 => TrialKind::Check,
         _ => TrialKind::Search,
@@ -92,11 +76,11 @@ pub(super) fn missing(db: &Db, sweep: &SweepId, diverged: bool) -> Rows<Vec<Tria
             _ if wanted == TrialKind::Check => true,
             TrialState::Failed => true,
             TrialState::Diverged => diverged,
-            TrialState::Cancelled | TrialState::Running => !is_cancelled_by_user(db, &row, number)?,
+            TrialState::Cancelled | TrialState::Running => !is_cancelled_by_user(db, row, number)?,
             _ => false,
         };
         if lost {
-            missing.push((original_of(db, &row, trial)?, number));
+            missing.push((original(db, row, number)?, number));
         }
     }
     missing.sort_unstable();
@@ -114,7 +98,7 @@ fn is_cancelled_by_user(db: &Db, row: &SweepRow, number: TrialNumber) -> Rows<bo
 /// The point that the search named; before it named one, the best of the last round that has a value.
 fn best_point(db: &Db, row: &SweepRow) -> Rows<Option<PointRow>> {
     if let Some(place) = row.best
-        && let Some(point) = points::select(db, row.key, place)?
+        && let Some(point) = points::select(db, (row.key, place))?
         && point.value.mean.is_some()
     {
         return Ok(Some(point));
@@ -127,19 +111,14 @@ fn best_point(db: &Db, row: &SweepRow) -> Rows<Option<PointRow>> {
     Ok(None)
 }
 
-pub(super) fn best(db: &Db, sweep: &SweepId) -> Rows<Option<Best>> {
-    let row = sweep_row(db, sweep)?;
-    best_of(db, &row)
-}
-
-fn best_of(db: &Db, row: &SweepRow) -> Rows<Option<Best>> {
+fn best_of(db: &Db, row: &SweepRow, tied: Vec<WinnerRef>) -> Rows<Option<Best>> {
     let Some(point) = best_point(db, row)? else {
         return Ok(None);
     };
     let Some(known) = point.value.mean else {
         return Ok(None);
     };
-    let trials = trials::of_point(db, row.key, point.place)?;
+    let trials = trials::of_point(db, point.key())?;
     let worth = worth(&trials);
     let counts: Vec<&TrialRow> = match worth {
         Some(_) => valued(&trials),
@@ -154,7 +133,7 @@ fn best_of(db: &Db, row: &SweepRow) -> Rows<Option<Best>> {
             .as_ref()
             .map_or(point.value.spread, |worth| worth.spread),
         half_width: worth.and_then(|worth| worth.half_width),
-        tied: findings(db, row.key)?.tied,
+        tied,
         repeats: point.value.repeats,
         trials: counts.into_iter().map(|trial| trial.number).collect(),
         params_json: point.params_json,
@@ -163,30 +142,7 @@ fn best_of(db: &Db, row: &SweepRow) -> Rows<Option<Best>> {
     }))
 }
 
-/// What is stored as a sweep's warnings.
-struct Findings {
-    /// In words, oldest first.
-    warnings: Vec<String>,
-    /// Points whose mean cannot be told from the best one's.
-    tied: Vec<WinnerRef>,
-}
-
-fn findings(db: &Db, sweep: SweepKey) -> Rows<Findings> {
-    let mut findings = Findings {
-        warnings: Vec::new(),
-        tied: Vec::new(),
-    };
-    for (key, text) in warnings::of_sweep(db, sweep)? {
-        match WinnerRef::of_tie_key(&key) {
-            Some(place) => findings.tied.push(place),
-            None => findings.warnings.push(text),
-        }
-    }
-    Ok(findings)
-}
-
-pub(super) fn sweep(db: &Db, sweep: &SweepId) -> Rows<SweepDetail> {
-    let row = sweep_row(db, sweep)?;
+pub(super) fn sweep(db: &Db, row: SweepRow) -> Rows<SweepDetail> {
     let sign = if row.sweep.objective.maximize {
         1.0
     } else {
@@ -200,51 +156,44 @@ pub(super) fn sweep(db: &Db, sweep: &SweepId) -> Rows<SweepDetail> {
             row: round,
         });
     }
+    let (mut warnings, mut tied) = (Vec::new(), Vec::new());
+    for (key, text) in warnings::of_sweep(db, row.key)? {
+        match WinnerRef::of_tie_key(&key) {
+            Some(place) => tied.push(place),
+            None => warnings.push(text),
+        }
+    }
     Ok(SweepDetail {
         rounds,
-        warnings: findings(db, row.key)?.warnings,
-        best: best_of(db, &row)?,
+        warnings,
+        best: best_of(db, &row, tied)?,
         last_event: events::newest(db, row.key)?,
         summary: summary(db, row)?,
     })
 }
 
-pub(super) fn trials(db: &Db, sweep: &SweepId, filter: &TrialFilter) -> Rows<Vec<TrialSummary>> {
-    let row = sweep_row(db, sweep)?;
+pub(super) fn trials(db: &Db, row: &SweepRow, filter: &TrialFilter) -> Rows<Vec<TrialSummary>> {
     let limit = filter.limit.unwrap_or(PAGE).min(PAGE);
     trials::list(db, row.key, filter, row.sweep.objective.maximize, limit)
 }
 
-/// A sweep's key and a trial of it.
-fn find_trial(db: &Db, sweep: &SweepId, number: TrialNumber) -> Rows<(SweepRow, TrialRow)> {
-    let row = sweep_row(db, sweep)?;
-    match trials::select(db, (row.key, number))? {
-        Some(trial) => Ok((row, trial)),
-        None => Err(StoreError::NotFound {
-            what: "trial",
-            name: format!("{sweep}/{number}"),
-            known: Vec::new(),
-        }),
-    }
+fn find_trial(db: &Db, row: &SweepRow, number: TrialNumber) -> Rows<TrialRow> {
+    trials::select(db, (row.key, number))?.ok_or_else(|| StoreError::no_trial(&row.id, number))
 }
 
-pub(super) fn trial(db: &Db, sweep: &SweepId, number: TrialNumber) -> Rows<TrialDetail> {
-    let (row, trial) = find_trial(db, sweep, number)?;
-    let point = points::select(db, row.key, trial.place)?.ok_or_else(|| StoreError::Damaged {
-        table: "points",
-        column: "point".to_owned(),
-        row: format!("{sweep}/{number}"),
-        problem: "the trial's point is not there".to_owned(),
-    })?;
+pub(super) fn trial(db: &Db, row: SweepRow, number: TrialNumber) -> Rows<TrialDetail> {
+    let trial = find_trial(db, &row, number)?;
+    let point = points::select(db, (row.key, trial.place))?
+        .ok_or_else(|| StoreError::no_point(&row.id, number))?;
     let ((diagnosis_json, result_json), (diagnosis, ended)) = trials::notes(db, trial.key())?;
     Ok(TrialDetail {
-        curve: curve(reports::of_trial(db, row.key, number)?, trial.epoch),
-        attempts: attempts::of_trial(db, row.key, number)?,
+        curve: curve(reports::of_trial(db, trial.key())?, trial.epoch),
+        attempts: attempts::of_trial(db, trial.key())?,
         diagnosis_json,
         result_json,
         spec_json: point.spec_json,
         sweep: row.sweep,
-        blobs: blobs::of_trial(db, row.key, number)?,
+        blobs: blobs::of_trial(db, trial.key())?,
         summary: TrialSummary {
             row: trial,
             params_json: point.params_json,

@@ -2,25 +2,18 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 #[cfg(test)]
 use super::working::WorkingSet;
 use super::{
-    OpenError, StoreError,
+    Db, EventRow, LogRow, OpenAttempt, OpenError, StoreError, SweepDetail, SweepRow, SweepSummary,
+    TrialDetail, TrialFilter, TrialResult, TrialSummary,
     apply::{Same, same_sweep},
     attempts, blobs,
     error::Rows,
-    events::{self, EventRow},
-    history::{Best, OpenAttempt, SweepDetail, SweepSummary, TrialDetail, TrialResult},
-    listing::TrialFilter,
-    lock,
-    logs::{self, LogRow},
-    queries,
-    sqlite::{self, Db},
-    sweeps::{self, SweepRow},
-    trials::TrialSummary,
+    events, lock, logs, queries, sqlite, sweeps,
 };
 use crate::ids::{Hash, SweepId, TrialNumber};
 
@@ -57,17 +50,20 @@ async fn blocking<T: Send + 'static>(read: impl FnOnce() -> Rows<T> + Send + 'st
 const IDLE: usize = 8;
 
 impl Pool {
+    fn idle(&self) -> MutexGuard<'_, Vec<Db>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Runs one read, all of it on one snapshot of the file.
     fn read<T>(&self, read: impl FnOnce(&Db) -> Rows<T>) -> Rows<T> {
-        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = idle().pop();
+        let taken = self.idle().pop();
         let db = match taken {
             Some(db) => db,
             None => sqlite::open_for_reading(&self.path)
                 .map_err(|error| StoreError::Database(error.to_string()))?,
         };
         let answer = db.on_snapshot(read);
-        let mut idle = idle();
+        let mut idle = self.idle();
         if idle.len() < IDLE {
             idle.push(db);
         }
@@ -89,10 +85,8 @@ impl Reader {
                 None => Self::pooled(&file, vec![db]),
             })
         });
-        opened.await.map_err(|error| OpenError::Database {
-            path: path.display().to_string(),
-            problem: error.to_string(),
-        })?
+        let opened = opened.await;
+        opened.map_err(|error| OpenError::database(path, error))?
     }
 
     pub(super) fn of_file(path: &Path) -> Self {
@@ -124,8 +118,7 @@ impl Reader {
     pub(super) fn close_idle(&self) {
         match &self.source {
             Source::File(pool) => {
-                let idle =
-                    std::mem::take(&mut *pool.idle.lock().unwrap_or_else(PoisonError::into_inner));
+                let idle = std::mem::take(&mut *pool.idle());
                 idle.into_iter().for_each(Db::close);
             }
             Source::Copy(_) => {}
@@ -157,12 +150,19 @@ impl Reader {
         }
     }
 
-    /// The sweep that a launch of this identity with these data would go on with.
-    pub async fn same_sweep(
+    /// A read about the sweep of that name.
+    async fn read_of<T: Send + 'static>(
         &self,
-        identity: &str,
-        data: Option<Hash>,
-    ) -> Result<Option<SweepRow>, StoreError> {
+        sweep: &SweepId,
+        read: impl FnOnce(&Db, SweepRow) -> Rows<T> + Send + 'static,
+    ) -> Rows<T> {
+        let sweep = sweep.clone();
+        self.read(move |db| read(db, queries::find(db, Some(sweep.as_str()))?))
+            .await
+    }
+
+    /// The sweep that a launch of this identity with these data would go on with.
+    pub async fn same_sweep(&self, identity: &str, data: Option<Hash>) -> Rows<Option<SweepRow>> {
         let identity = identity.to_owned();
         self.read(move |db| {
             Ok(match same_sweep(db, &identity, data)? {
@@ -174,47 +174,32 @@ impl Reader {
     }
 
     /// All sweeps, oldest first.
-    pub async fn sweeps(&self) -> Result<Vec<SweepSummary>, StoreError> {
+    pub async fn sweeps(&self) -> Rows<Vec<SweepSummary>> {
         self.read(queries::sweeps).await
     }
 
     /// The sweep of that name; the newest for `None` or an empty one.
-    pub async fn find_sweep(&self, name: Option<&str>) -> Result<SweepId, StoreError> {
+    pub async fn find_sweep(&self, name: Option<&str>) -> Rows<SweepId> {
         let name = name.map(str::to_owned);
-        self.read(move |db| {
-            let key = queries::find(db, name.as_deref())?;
-            Ok(sweeps::select(db, key)?.id)
-        })
-        .await
-    }
-
-    /// Everything about a sweep that does not grow with its trials.
-    pub async fn sweep(&self, sweep: &SweepId) -> Result<SweepDetail, StoreError> {
-        let sweep = sweep.clone();
-        self.read(move |db| queries::sweep(db, &sweep)).await
-    }
-
-    /// Time in which anything of it was trained; reads all its attempts.
-    pub async fn trained_ms(&self, sweep: &SweepId) -> Result<u64, StoreError> {
-        let sweep = sweep.clone();
-        self.read(move |db| attempts::trained_ms(db, queries::find(db, Some(sweep.as_str()))?))
+        self.read(move |db| Ok(queries::find(db, name.as_deref())?.id))
             .await
     }
 
-    /// Its winner, or the best point so far; `None` before any.
-    pub async fn best(&self, sweep: &SweepId) -> Result<Option<Best>, StoreError> {
-        let sweep = sweep.clone();
-        self.read(move |db| queries::best(db, &sweep)).await
+    /// Everything about a sweep that does not grow with its trials.
+    pub async fn sweep(&self, sweep: &SweepId) -> Rows<SweepDetail> {
+        self.read_of(sweep, queries::sweep).await
+    }
+
+    /// Time in which anything of it was trained; reads all its attempts.
+    pub async fn trained_ms(&self, sweep: &SweepId) -> Rows<u64> {
+        self.read_of(sweep, |db, row| attempts::trained_ms(db, row.key))
+            .await
     }
 
     /// One page of trials, at most 1,000 whatever `filter.limit` says: go on with `filter.past`.
-    pub async fn trials(
-        &self,
-        sweep: &SweepId,
-        filter: &TrialFilter,
-    ) -> Result<Vec<TrialSummary>, StoreError> {
-        let (sweep, filter) = (sweep.clone(), filter.clone());
-        self.read(move |db| queries::trials(db, &sweep, &filter))
+    pub async fn trials(&self, sweep: &SweepId, filter: &TrialFilter) -> Rows<Vec<TrialSummary>> {
+        let filter = filter.clone();
+        self.read_of(sweep, move |db, row| queries::trials(db, &row, &filter))
             .await
     }
 
@@ -223,7 +208,7 @@ impl Reader {
         &self,
         sweep: &SweepId,
         filter: &mut TrialFilter,
-    ) -> Result<Option<Vec<TrialSummary>>, StoreError> {
+    ) -> Rows<Option<Vec<TrialSummary>>> {
         let page = self.trials(sweep, filter).await?;
         let Some(last) = page.last() else {
             return Ok(None);
@@ -233,13 +218,9 @@ impl Reader {
     }
 
     /// Everything about one trial.
-    pub async fn trial(
-        &self,
-        sweep: &SweepId,
-        trial: TrialNumber,
-    ) -> Result<TrialDetail, StoreError> {
-        let sweep = sweep.clone();
-        self.read(move |db| queries::trial(db, &sweep, trial)).await
+    pub async fn trial(&self, sweep: &SweepId, trial: TrialNumber) -> Rows<TrialDetail> {
+        self.read_of(sweep, move |db, row| queries::trial(db, row, trial))
+            .await
     }
 
     /// Events of a sweep, or of one trial, after `after`, oldest first, at most `limit`.
@@ -249,63 +230,32 @@ impl Reader {
         trial: Option<TrialNumber>,
         after: u64,
         limit: u64,
-    ) -> Result<Vec<EventRow>, StoreError> {
-        let sweep = sweep.clone();
-        self.read(move |db| {
-            let key = queries::find(db, Some(sweep.as_str()))?;
-            events::select(db, key, trial, after, limit)
-        })
-        .await
+    ) -> Rows<Vec<EventRow>> {
+        let read = move |db: &Db, row: SweepRow| events::select(db, row.key, trial, after, limit);
+        self.read_of(sweep, read).await
     }
 
     /// What workers wrote about a trial, oldest first: the last lines of each attempt.
-    pub async fn logs(
-        &self,
-        sweep: &SweepId,
-        trial: TrialNumber,
-    ) -> Result<Vec<LogRow>, StoreError> {
-        let sweep = sweep.clone();
-        self.read(move |db| {
-            let key = queries::find(db, Some(sweep.as_str()))?;
-            logs::of_trial(db, key, trial)
-        })
-        .await
+    pub async fn logs(&self, sweep: &SweepId, trial: TrialNumber) -> Rows<Vec<LogRow>> {
+        self.read_of(sweep, move |db, row| logs::of_trial(db, (row.key, trial)))
+            .await
     }
 
     /// The trial itself, or what it tries again in the end.
-    pub(crate) async fn original(
-        &self,
-        sweep: &SweepId,
-        trial: TrialNumber,
-    ) -> Result<TrialNumber, StoreError> {
-        let sweep = sweep.clone();
-        self.read(move |db| queries::original(db, &sweep, trial))
+    pub(crate) async fn original(&self, sweep: &SweepId, trial: TrialNumber) -> Rows<TrialNumber> {
+        self.read_of(sweep, move |db, row| queries::original(db, &row, trial))
             .await
     }
 
     /// What a failed sweep would have to try again to get on; with `diverged` those trials too.
-    pub(crate) async fn missing(
-        &self,
-        sweep: &SweepId,
-        diverged: bool,
-    ) -> Result<Vec<TrialNumber>, StoreError> {
-        let sweep = sweep.clone();
-        self.read(move |db| queries::missing(db, &sweep, diverged))
+    pub(crate) async fn missing(&self, sweep: &SweepId, diverged: bool) -> Rows<Vec<TrialNumber>> {
+        self.read_of(sweep, move |db, row| queries::missing(db, &row, diverged))
             .await
     }
 
     /// Results in order of arrival with a greater `seq`: what the search is replayed from.
-    pub async fn results(
-        &self,
-        sweep: &SweepId,
-        after: u64,
-    ) -> Result<Vec<TrialResult>, StoreError> {
-        let sweep = sweep.clone();
-        self.read(move |db| {
-            let key = queries::find(db, Some(sweep.as_str()))?;
-            events::results(db, key, after)
-        })
-        .await
+    pub async fn results(&self, sweep: &SweepId, after: u64) -> Rows<Vec<TrialResult>> {
+        Ok(self.news(sweep, after).await?.1)
     }
 
     /// Where a sweep stands, and its [`results`](Self::results) after `after`, both as of one moment.
@@ -313,31 +263,27 @@ impl Reader {
         &self,
         sweep: &SweepId,
         after: u64,
-    ) -> Result<(SweepRow, Vec<TrialResult>), StoreError> {
-        let sweep = sweep.clone();
-        self.read(move |db| {
-            let key = queries::find(db, Some(sweep.as_str()))?;
-            Ok((sweeps::select(db, key)?, events::results(db, key, after)?))
+    ) -> Rows<(SweepRow, Vec<TrialResult>)> {
+        self.read_of(sweep, move |db, row| {
+            let results = events::results(db, row.key, after)?;
+            Ok((row, results))
         })
         .await
     }
 
     /// Sweeps that have not ended, oldest first.
-    pub async fn live_sweeps(&self) -> Result<Vec<SweepId>, StoreError> {
-        self.read(|db| {
-            let keys = sweeps::live_keys(db)?.into_iter();
-            keys.map(|key| Ok(sweeps::select(db, key)?.id)).collect()
-        })
-        .await
+    pub async fn live_sweeps(&self) -> Rows<Vec<SweepId>> {
+        self.read(|db| Ok(sweeps::live(db)?.into_iter().map(|row| row.id).collect()))
+            .await
     }
 
     /// Hashes of all blobs that lie in the folder beside the database.
-    pub async fn blobs(&self) -> Result<Vec<Hash>, StoreError> {
+    pub async fn blobs(&self) -> Rows<Vec<Hash>> {
         self.read(blobs::stored).await
     }
 
     /// Attempts that run.
-    pub async fn open_attempts(&self) -> Result<Vec<OpenAttempt>, StoreError> {
+    pub async fn open_attempts(&self) -> Rows<Vec<OpenAttempt>> {
         self.read(queries::open_attempts).await
     }
 }

@@ -1,8 +1,8 @@
 //! `reports`.
 
 use super::{
-    Db, attempts::AttemptKey, cells::params, command::Millis, database::Database as _, error::Rows,
-    statement::statements, stream::Stream, table::table,
+    Db, attempts::AttemptKey, cells::params, error::Rows, statement::statements, stream::Stream,
+    table::table, trials::TrialKey, values::Millis,
 };
 use crate::ids::{AttemptNumber, Hash, SweepKey, TrialNumber};
 
@@ -49,7 +49,7 @@ statements! {
 }
 
 /// By attempt and epoch.
-pub(crate) fn of_trial(db: &Db, sweep: SweepKey, trial: TrialNumber) -> Rows<Vec<ReportRow>> {
+pub(crate) fn of_trial(db: &Db, (sweep, trial): TrialKey) -> Rows<Vec<ReportRow>> {
     db.all(&OF_TRIAL, params![sweep, trial])
 }
 

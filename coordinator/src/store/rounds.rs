@@ -1,13 +1,7 @@
 //! `rounds`.
 
 use super::{
-    Db,
-    cells::params,
-    database::Database as _,
-    error::Rows,
-    statement::statements,
-    table::{Stored as _, table},
-    values::NewRound,
+    Db, cells::params, error::Rows, statement::statements, table::table, values::NewRound,
 };
 use crate::ids::SweepKey;
 
@@ -41,18 +35,15 @@ pub(crate) fn of_sweep(db: &Db, sweep: SweepKey) -> Rows<Vec<RoundRow>> {
 
 /// A round as planned; the same round again keeps what has finished.
 pub(super) fn put(db: &Db, sweep: SweepKey, planned: &NewRound) -> Rows<()> {
-    let mut values = Vec::new();
-    let planned = planned.clone();
-    RoundRow {
+    let row = RoundRow {
         sweep,
-        planned,
+        planned: planned.clone(),
         finished: 0,
-    }
-    .bind(&mut values);
-    db.run_over(&PUT, values).map(drop)
+    };
+    db.insert(&PUT, std::iter::once(&row))
 }
 
 /// Points of a round that are finished now, more or fewer.
 pub(super) fn add_finished(db: &Db, sweep: SweepKey, round: u32, by: i64) -> Rows<()> {
-    db.run(&ADD_FINISHED, params![sweep, round, by]).map(drop)
+    db.run(&ADD_FINISHED, params![sweep, round, by])
 }

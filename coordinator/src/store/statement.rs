@@ -12,7 +12,8 @@ const LARGEST: u32 = 7;
 /// parameters as it is run with.
 #[derive(Debug)]
 pub(super) struct Statement {
-    table: &'static str,
+    /// Whose rows it is about.
+    pub table: &'static str,
     text: &'static str,
     columns: fn() -> Vec<Column>,
     /// What one row of parameters is made of.
@@ -22,11 +23,11 @@ pub(super) struct Statement {
 
 /// What a statement is run with.
 #[derive(Debug)]
-struct Made {
+pub(super) struct Made {
     /// For 1, 2, 4, … rows.
-    texts: Vec<String>,
+    pub texts: Vec<String>,
     /// Of one row.
-    parameters: usize,
+    pub parameters: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -37,8 +38,8 @@ enum Parameters {
     Count(usize),
     /// All columns.
     Columns,
-    /// The key, what may change, and so many more that guard the row.
-    Changing(usize),
+    /// The key, what may change (with what indexes hang on, or without), and so many more that guard the row.
+    Changing { indexed: bool, guards: usize },
 }
 
 impl Statement {
@@ -85,12 +86,24 @@ impl Statement {
 
     /// Rows that are there by their keys, with so many more parameters that guard them.
     pub(super) const fn update<R: Record>(guards: usize, text: &'static str) -> Self {
-        Self::new::<R>(text, Parameters::Changing(guards))
+        let indexed = true;
+        Self::new::<R>(text, Parameters::Changing { indexed, guards })
     }
 
-    /// Whose rows it is about.
-    pub(super) fn table(&self) -> &'static str {
-        self.table
+    /// The same, for rows in which nothing has changed that indexes hang on.
+    pub(super) const fn update_rest<R: Record>(guards: usize, text: &'static str) -> Self {
+        let indexed = false;
+        Self::new::<R>(text, Parameters::Changing { indexed, guards })
+    }
+
+    /// Whether it sets columns of this role.
+    pub(super) fn sets(&self, role: Role) -> bool {
+        match self.row {
+            Parameters::Changing { indexed, .. } => {
+                role == Role::Changing || indexed && role == Role::Indexed
+            }
+            _ => false,
+        }
     }
 
     /// The text, for one row.
@@ -98,26 +111,18 @@ impl Statement {
         self.made().texts[0].as_str()
     }
 
-    /// The texts for 1, 2, 4, … rows.
-    pub(super) fn texts(&'static self) -> &'static [String] {
-        &self.made().texts
-    }
-
-    /// Parameters of one row.
-    pub(super) fn parameters(&'static self) -> usize {
-        self.made().parameters
-    }
-
-    fn made(&'static self) -> &'static Made {
+    /// What it is run with.
+    pub(super) fn made(&'static self) -> &'static Made {
         self.made.get_or_init(|| {
             let columns = (self.columns)();
             let (parameters, largest) = match self.row {
                 Parameters::Once => (1, 0),
                 Parameters::Count(count) => (count, LARGEST),
                 Parameters::Columns => (columns.len(), LARGEST),
-                Parameters::Changing(guards) => {
-                    let fixed = columns.iter().filter(|column| column.role == Role::Fixed);
-                    (columns.len() - fixed.count() + guards, LARGEST)
+                Parameters::Changing { guards, .. } => {
+                    let bound = |role| role == Role::Key || self.sets(role);
+                    let bound = columns.iter().filter(|column| bound(column.role));
+                    (bound.count() + guards, LARGEST)
                 }
             };
             let text = self.described(&columns);
@@ -129,33 +134,24 @@ impl Statement {
         })
     }
 
+    /// The text, with the columns that stand in it.
     fn described(&self, columns: &[Column]) -> String {
+        let table = self.table;
         let names = |shown: &dyn Fn(&str) -> String, is: &dyn Fn(Role) -> bool| {
             let wanted = columns.iter().filter(|column| is(column.role));
-            let shown: Vec<String> = wanted.map(|column| shown(column.name)).collect();
-            shown.join(", ")
+            let shown = wanted.map(|column| shown(column.name));
+            shown.collect::<Vec<_>>().join(", ")
         };
-        let (all, key, changing) = (
-            |_| true,
-            |role| role == Role::Key,
-            |role| role == Role::Changing,
-        );
-        let table = self.table;
+        let name: &dyn Fn(&str) -> String = &str::to_owned;
+        let of_row: &dyn Fn(&str) -> String = &|name| format!("{table}.{name}");
+        let set: &dyn Fn(&str) -> String = &|name| format!("{name} = v.{name}");
         self.text
             .replace("{table}", table)
-            .replace("{row}", &names(&|name| format!("{table}.{name}"), &all))
-            .replace("{names}", &names(&str::to_owned, &all))
-            .replace("{key}", &names(&str::to_owned, &key))
-            .replace(
-                "{key of row}",
-                &names(&|name| format!("{table}.{name}"), &key),
-            )
-            .replace("{key of v}", &names(&|name| format!("v.{name}"), &key))
-            .replace("{changing}", &names(&str::to_owned, &changing))
-            .replace(
-                "{set}",
-                &names(&|name| format!("{name} = v.{name}"), &changing),
-            )
+            .replace("{row}", &names(of_row, &|_| true))
+            .replace("{names}", &names(name, &|_| true))
+            .replace("{key}", &names(name, &|role| role == Role::Key))
+            .replace("{changing}", &names(name, &|role| self.sets(role)))
+            .replace("{set}", &names(set, &|role| self.sets(role)))
     }
 }
 

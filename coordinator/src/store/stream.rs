@@ -5,8 +5,7 @@ use std::{cmp::Ordering, collections::VecDeque};
 
 use super::{
     Db, StoreError,
-    cells::{Cells, Row, Value},
-    database::Database as _,
+    cells::{Cells, Value, cell},
     error::Rows,
     statement::Statement,
     table::Stored,
@@ -107,13 +106,14 @@ impl<'a, T> Stream<'a, T> {
         };
         self.over = rows.is_empty();
         for row in &rows {
-            match key_of(row, self.width) {
+            let cells: Result<Vec<_>, _> = (0..self.width).map(|at| cell(row, at)).collect();
+            match cells {
                 Ok(cells) => {
                     let numbers = cells.iter().map_while(|cell| match cell {
                         Value::Integer(n) => Some(*n),
                         _ => None,
                     });
-                    let read = (self.read)(&mut Cells::of(row, self.statement.table(), self.width));
+                    let read = (self.read)(&mut Cells::of(row, self.statement.table, self.width));
                     self.page.push_back((numbers.collect(), read));
                     self.after = cells;
                 }
@@ -130,15 +130,11 @@ impl<'a, T> Stream<'a, T> {
             other => other.kind().to_owned(),
         };
         let after: Vec<String> = self.after.iter().map(shown).collect();
-        self.problems.push(StoreError::Damaged {
-            table: self.statement.table(),
-            column: "*".to_owned(),
-            row: format!("the rows after {}", after.join(", ")),
-            problem: error.to_string(),
-        });
+        self.problems.push(StoreError::damaged(
+            self.statement.table,
+            "*",
+            format!("the rows after {}", after.join(", ")),
+            &error.to_string(),
+        ));
     }
-}
-
-fn key_of(row: &dyn Row, width: usize) -> Result<Vec<Value>, String> {
-    (0..width).map(|index| row.cell(index)).collect()
 }

@@ -4,16 +4,14 @@ use std::sync::Arc;
 
 use super::{
     Db, StoreError,
-    cells::{Bind, Cell, Cells, Kind, Value, known, params},
-    database::Database as _,
+    cells::{Cell as _, Cells, Value, known, params},
     error::Rows,
     statement::statements,
     table::{Column, Role, Stored, stored, table},
-    values::{DataSet, NewSweep, Objective, WinnerRef},
+    values::{DataSet, Millis, NewSweep, Objective, WinnerRef},
 };
 use crate::{
     ids::{Hash, RequestId, Seed, SweepId, SweepKey},
-    store::command::Millis,
     sweep::SweepState,
 };
 
@@ -30,7 +28,7 @@ table! { "sweeps":
         /// The launch's: a repeated one has one effect.
         pub request: RequestId = Fixed,
         /// Where it stands.
-        pub state: SweepState = Changing,
+        pub state: SweepState = Indexed,
         /// Its check has passed, or it has none.
         pub checked: bool = Changing,
         /// Why it ended; may be empty.
@@ -173,43 +171,28 @@ impl Stored for SweepState {
     }
 
     fn read(cells: &mut Cells<'_>) -> Rows<Self> {
-        let LiveOrEnded(state) = cells.next()?;
+        let state = cells.next_as(|word| known(&String::from_value(word)?, Self::parse))?;
         Ok(Self::of_stored(state, cells.next()?))
     }
 }
 
-/// The word of a sweep's state.
-struct LiveOrEnded(SweepState);
-
-impl Bind for LiveOrEnded {
-    fn value(&self) -> Value {
-        self.0.as_str().value()
-    }
-}
-
-impl Cell for LiveOrEnded {
-    const KIND: Kind = Kind::Text;
-
-    fn from_value(value: Value) -> Result<Self, String> {
-        known(&String::from_value(value)?, SweepState::parse).map(Self)
-    }
-}
+const CHANGE: &str = "WITH v ({key}, {changing}) AS (VALUES {rows}) UPDATE sweeps SET {set} FROM v WHERE sweeps.id = v.id";
 
 statements! {
-    BY_NAME = Statement::of::<SweepRow>("SELECT id FROM sweeps WHERE name = ?1");
-    BY_REQUEST = Statement::of::<SweepRow>("SELECT id FROM sweeps WHERE request = ?1");
+    BY_NAME = Statement::of::<SweepRow>("SELECT {row} FROM sweeps WHERE name = ?1");
+    BY_REQUEST = Statement::of::<SweepRow>("SELECT {row} FROM sweeps WHERE request = ?1");
     OF_IDENTITY = Statement::of::<SweepRow>("SELECT {row} FROM sweeps WHERE identity = ?1 ORDER BY id DESC");
     KEYS = Statement::of::<SweepRow>("SELECT id FROM sweeps ORDER BY id");
-    LIVE_KEYS = Statement::of::<SweepRow>(
-        "SELECT id FROM sweeps WHERE state IN ('checking', 'running', 'paused') ORDER BY id");
+    LIVE = Statement::of::<SweepRow>(
+        "SELECT {row} FROM sweeps WHERE state IN ('checking', 'running', 'paused') ORDER BY id");
     NAMES = Statement::of::<SweepRow>("SELECT id, name FROM sweeps ORDER BY id");
-    NEWEST = Statement::of::<SweepRow>("SELECT max(id) AS id FROM sweeps");
+    NEWEST = Statement::of::<SweepRow>("SELECT {row} FROM sweeps ORDER BY id DESC LIMIT 1");
     NEWEST_NAMES = Statement::of::<SweepRow>("SELECT name FROM sweeps ORDER BY id DESC LIMIT 10");
     SELECT = Statement::of::<SweepRow>("SELECT {row} FROM sweeps WHERE id = ?1");
     ALL = Statement::of::<SweepRow>("SELECT {row} FROM sweeps ORDER BY id");
     INSERT = Statement::insert::<SweepRow>();
-    UPDATE = Statement::update::<SweepRow>(0,
-        "WITH v ({key}, {changing}) AS (VALUES {rows}) UPDATE sweeps SET {set} FROM v WHERE sweeps.id = v.id");
+    UPDATE = Statement::update::<SweepRow>(0, CHANGE);
+    UPDATE_REST = Statement::update_rest::<SweepRow>(0, CHANGE);
     SET_DEFINITION = Statement::of::<SweepRow>("UPDATE sweeps SET definition = ?2 WHERE id = ?1");
     DELETE = Statement::of::<SweepRow>("DELETE FROM sweeps WHERE id = ?1");
     DELETE_LOGS = Statement::of::<SweepRow>("DELETE FROM logs WHERE sweep = ?1");
@@ -223,12 +206,12 @@ statements! {
     DELETE_EVENTS = Statement::of::<SweepRow>("DELETE FROM events WHERE sweep = ?1");
 }
 
-pub(super) fn by_name(db: &Db, name: &str) -> Rows<Option<SweepKey>> {
+pub(super) fn by_name(db: &Db, name: &str) -> Rows<Option<SweepRow>> {
     db.first(&BY_NAME, params![name])
 }
 
 /// The sweep that this request launched.
-pub(super) fn by_request(db: &Db, request: RequestId) -> Rows<Option<SweepKey>> {
+pub(super) fn by_request(db: &Db, request: RequestId) -> Rows<Option<SweepRow>> {
     db.first(&BY_REQUEST, params![request])
 }
 
@@ -242,9 +225,9 @@ pub(crate) fn keys(db: &Db) -> Rows<Vec<SweepKey>> {
     db.all(&KEYS, params![])
 }
 
-/// Of those that have not ended, oldest first.
-pub(super) fn live_keys(db: &Db) -> Rows<Vec<SweepKey>> {
-    db.all(&LIVE_KEYS, params![])
+/// Those that have not ended, oldest first.
+pub(super) fn live(db: &Db) -> Rows<Vec<SweepRow>> {
+    db.all(&LIVE, params![])
 }
 
 /// Names by key.
@@ -257,19 +240,14 @@ pub(super) fn newest_names(db: &Db) -> Rows<Vec<String>> {
     db.all(&NEWEST_NAMES, params![])
 }
 
-pub(super) fn newest(db: &Db) -> Rows<Option<SweepKey>> {
-    Ok(db.first::<Option<SweepKey>>(&NEWEST, params![])?.flatten())
+pub(super) fn newest(db: &Db) -> Rows<Option<SweepRow>> {
+    db.first(&NEWEST, params![])
 }
 
 /// One sweep; damaged when it is not there.
 pub(crate) fn select(db: &Db, sweep: SweepKey) -> Rows<SweepRow> {
     db.first(&SELECT, params![sweep])?
-        .ok_or_else(|| StoreError::Damaged {
-            table: "sweeps",
-            column: "id".to_owned(),
-            row: sweep.0.to_string(),
-            problem: "the row is not there".to_owned(),
-        })
+        .ok_or_else(|| StoreError::damaged("sweeps", "id", sweep.0, "the row is not there"))
 }
 
 /// All sweeps, oldest first.
@@ -281,14 +259,21 @@ pub(super) fn insert<'a>(db: &Db, rows: impl Iterator<Item = &'a SweepRow>) -> R
     db.insert(&INSERT, rows)
 }
 
-pub(super) fn update<'a>(db: &Db, rows: impl Iterator<Item = &'a SweepRow>) -> Rows<()> {
-    db.update(&UPDATE, rows.map(|row| (row, params![])))
+/// Changed sweeps, each with the state that it had when it was read.
+pub(super) fn update<'a>(
+    db: &Db,
+    rows: impl Iterator<Item = (&'a SweepRow, SweepState)>,
+) -> Rows<()> {
+    let (same, other): (Vec<_>, Vec<_>) = rows.partition(|(row, state)| row.state == *state);
+    for (statement, rows) in [(&UPDATE_REST, same), (&UPDATE, other)] {
+        db.update(statement, rows.into_iter().map(|(row, _)| (row, params![])))?;
+    }
+    Ok(())
 }
 
 /// The one part of what was launched that grows: what has been settled since stands in the definition.
 pub(super) fn set_definition(db: &Db, sweep: SweepKey, definition: &[u8]) -> Rows<()> {
     db.run(&SET_DEFINITION, params![sweep, definition])
-        .map(drop)
 }
 
 /// Removes a sweep and all that belongs to it.

@@ -1,9 +1,8 @@
 //! A table's rows in Rust, and its columns, written once: [`table!`] declares the struct of a row and says of each field in
-//! which column it stands. What is selected, bound, read and updated follows from that; a database that speaks otherwise
-//! about parameters gets its statements from the same description.
+//! which column it stands. What is selected, bound, read and updated follows from that.
 
 use super::{
-    cells::{Cell, Cells, Kind, Value},
+    cells::{Cell, Cells, Value},
     error::Rows,
 };
 
@@ -11,7 +10,6 @@ use super::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Column {
     pub name: &'static str,
-    pub kind: Kind,
     pub role: Role,
 }
 
@@ -24,6 +22,8 @@ pub(super) enum Role {
     Fixed,
     /// Stored with the row, and again whenever the row is.
     Changing,
+    /// Stored again where it is another: indexes hang on it, and SQLite writes anew those of every column that is set.
+    Indexed,
 }
 
 /// A value that stands in one column or in several.
@@ -40,8 +40,8 @@ pub(super) trait Stored: Sized {
 pub(super) trait Record: Stored {
     /// The table.
     const TABLE: &'static str;
-    /// Appends the values of the columns of this role.
-    fn bind_only(&self, role: Role, values: &mut Vec<Value>);
+    /// Appends the values of the columns of these roles.
+    fn bind_only(&self, is: impl Fn(Role) -> bool, values: &mut Vec<Value>);
 
     /// All columns, as [`bind`](Stored::bind) and [`read`](Stored::read) take them.
     fn all_columns() -> Vec<Column> {
@@ -68,14 +68,18 @@ pub(super) use columns;
 /// What [`columns!`] says, of a struct that is declared elsewhere.
 macro_rules! stored {
     ($name:ty { $($field:ident: $type:ty $(= $column:literal)?,)* }) => {
+        $crate::store::table::stored! { $name, role: $($field: $type, role $(, $column)?;)* }
+    };
+    // Each field with the role of its columns, which may be the `$given` one: what the row says of the whole struct.
+    ($name:ty, $given:ident: $($field:ident: $type:ty, $role:expr $(, $column:literal)?;)*) => {
         impl $crate::store::table::Stored for $name {
             fn columns(
                 _: &'static str,
-                role: $crate::store::table::Role,
+                $given: $crate::store::table::Role,
                 all: &mut Vec<$crate::store::table::Column>,
             ) {
                 $(<$type as $crate::store::table::Stored>::columns(
-                    $crate::store::table::column!($field $($column)?), role, all,
+                    $crate::store::table::column!($field $($column)?), $role, all,
                 );)*
             }
 
@@ -101,26 +105,8 @@ macro_rules! table {
     ) => {
         $(#[$meta])* $vis struct $name { $($(#[$doc])* $fvis $field: $type,)* }
 
-        impl $crate::store::table::Stored for $name {
-            fn columns(
-                _: &'static str,
-                _: $crate::store::table::Role,
-                all: &mut Vec<$crate::store::table::Column>,
-            ) {
-                $(<$type as $crate::store::table::Stored>::columns(
-                    $crate::store::table::column!($field $($column)?),
-                    $crate::store::table::Role::$role,
-                    all,
-                );)*
-            }
-
-            fn bind(&self, values: &mut Vec<$crate::store::cells::Value>) {
-                $($crate::store::table::Stored::bind(&self.$field, values);)*
-            }
-
-            fn read(cells: &mut $crate::store::cells::Cells<'_>) -> $crate::store::error::Rows<Self> {
-                Ok(Self { $($field: $crate::store::table::Stored::read(cells)?,)* })
-            }
+        $crate::store::table::stored! {
+            $name, _role: $($field: $type, $crate::store::table::Role::$role $(, $column)?;)*
         }
 
         impl $crate::store::table::Record for $name {
@@ -128,10 +114,10 @@ macro_rules! table {
 
             fn bind_only(
                 &self,
-                role: $crate::store::table::Role,
+                is: impl Fn($crate::store::table::Role) -> bool,
                 values: &mut Vec<$crate::store::cells::Value>,
             ) {
-                $(if role == $crate::store::table::Role::$role {
+                $(if is($crate::store::table::Role::$role) {
                     $crate::store::table::Stored::bind(&self.$field, values);
                 })*
             }
@@ -153,11 +139,7 @@ pub(super) use column;
 
 impl<T: Cell> Stored for T {
     fn columns(field: &'static str, role: Role, all: &mut Vec<Column>) {
-        all.push(Column {
-            name: field,
-            kind: T::KIND,
-            role,
-        });
+        all.push(Column { name: field, role });
     }
 
     fn bind(&self, values: &mut Vec<Value>) {

@@ -7,14 +7,13 @@ use serde_json::json;
 use super::{
     Db,
     cells::{Bind as _, Value, params},
-    command::Millis,
-    database::Database as _,
     error::Rows,
     listing::{TrialFilter, TrialPlace, TrialSort},
+    points::PointKey,
     statement::{Statement, statements},
     stream::Stream,
     table::{columns, table},
-    values::{NewTrial, WinnerRef},
+    values::{Millis, NewTrial, WinnerRef},
 };
 use crate::{
     ids::{AttemptNumber, Hash, SweepKey, Token, TrialNumber},
@@ -49,7 +48,7 @@ table! { "trials":
         /// The trial that it tries again.
         pub retry_of: Option<TrialNumber> = Fixed,
         /// Where it stands.
-        pub state: TrialState = Changing,
+        pub state: TrialState = Indexed,
         /// A stop not yet answered.
         pub asked: Option<StopRequest> = Changing,
         /// Trained up to this epoch now.
@@ -111,10 +110,7 @@ impl TrialRow {
             sweep,
             number: new.number,
             kind: new.kind,
-            place: WinnerRef {
-                round: new.round,
-                point: new.point,
-            },
+            place: new.place(),
             repeat: new.repeat,
             fold: new.fold,
             seed: new.seed,
@@ -145,6 +141,11 @@ impl TrialRow {
 
     pub(super) fn key(&self) -> TrialKey {
         (self.sweep, self.number)
+    }
+
+    /// Where it stands in its sweep's queue: by order, then by number.
+    pub(super) fn position(&self) -> (u64, TrialNumber) {
+        (self.queue_order, self.number)
     }
 
     /// Where it stands in a listing.
@@ -178,6 +179,14 @@ macro_rules! listing {
         ))
     };
 }
+
+/// The guard: the state and the newest attempt as they were read, and, where a worker speaks (token not null), that its
+/// attempt has this secret and stands where the writer left it.
+const CHANGE: &str = "WITH v ({key}, {changing}, old_state, old_attempts, speaker, token, speaker_state) AS (VALUES \
+    {rows}) UPDATE trials SET {set} FROM v WHERE trials.sweep = v.sweep AND trials.number = v.number AND trials.state = \
+    v.old_state AND trials.attempts = v.old_attempts AND (v.token IS NULL OR EXISTS (SELECT 1 FROM attempts a WHERE \
+    a.sweep = v.sweep AND a.trial = v.number AND a.attempt = v.speaker AND a.token = v.token AND a.state = \
+    v.speaker_state))";
 
 statements! {
     SELECT = Statement::of::<TrialRow>("SELECT {row} FROM trials WHERE sweep = ?1 AND number = ?2");
@@ -240,13 +249,8 @@ statements! {
          NULL AND (?8 IS NOT NULL OR trials.number > ?7))) ",
         "trials.objective IS NULL, trials.objective, trials.number");
     INSERT = Statement::insert::<TrialRow>();
-    // The guard: the state and the newest attempt as they were read, and, where a worker speaks (token not null), that its
-    // attempt has this secret and stands where the writer left it.
-    UPDATE = Statement::update::<TrialRow>(5,
-        "WITH v ({key}, {changing}, old_state, old_attempts, speaker, token, speaker_state) AS (VALUES {rows}) UPDATE trials \
-         SET {set} FROM v WHERE trials.sweep = v.sweep AND trials.number = v.number AND trials.state = v.old_state AND \
-         trials.attempts = v.old_attempts AND (v.token IS NULL OR EXISTS (SELECT 1 FROM attempts a WHERE a.sweep = v.sweep \
-         AND a.trial = v.number AND a.attempt = v.speaker AND a.token = v.token AND a.state = v.speaker_state))");
+    UPDATE = Statement::update::<TrialRow>(5, CHANGE);
+    UPDATE_REST = Statement::update_rest::<TrialRow>(5, CHANGE);
     // Empty ones change nothing.
     SET_NOTES = Statement::over::<TrialRow>(4,
         "WITH v (sweep, number, diagnosis, result) AS (VALUES {rows}) UPDATE trials SET diagnosis_json = CASE v.diagnosis \
@@ -254,16 +258,13 @@ statements! {
          v.result END FROM v WHERE trials.sweep = v.sweep AND trials.number = v.number");
 }
 
-/// A changed trial, and what must still hold in the file.
-pub(super) struct Update<'a> {
-    pub row: &'a TrialRow,
-    /// As it was read.
-    pub state: TrialState,
-    /// As they were read.
-    pub attempts: u32,
-    /// The attempt that spoke last, its secret, and where it stands.
-    pub speaker: Option<(AttemptNumber, Token, Option<AttemptState>)>,
-}
+/// A changed trial, and what must still hold in the file: its state and its attempts as they were read, and the attempt
+/// that spoke last, its secret, and where it stands.
+type Update<'a> = (
+    &'a TrialRow,
+    (TrialState, u32),
+    Option<(AttemptNumber, Token, Option<AttemptState>)>,
+);
 
 pub(crate) fn select(db: &Db, (sweep, trial): TrialKey) -> Rows<Option<TrialRow>> {
     db.first(&SELECT, params![sweep, trial])
@@ -277,7 +278,7 @@ pub(super) fn notes(db: &Db, (sweep, trial): TrialKey) -> Rows<Notes> {
 }
 
 /// Trials of kind search of a point, by number.
-pub(super) fn of_point(db: &Db, sweep: SweepKey, place: WinnerRef) -> Rows<Vec<TrialRow>> {
+pub(super) fn of_point(db: &Db, (sweep, place): PointKey) -> Rows<Vec<TrialRow>> {
     db.all(&OF_POINT, params![sweep, place.round, place.point])
 }
 
@@ -312,19 +313,11 @@ pub(super) fn queue(db: &Db, sweep: SweepKey, limit: usize) -> Rows<Vec<TrialRow
 
 /// First in the queue among those whose checkpoint is one of these.
 pub(super) fn held(db: &Db, sweep: SweepKey, checkpoints: &[Hash]) -> Rows<Option<TrialRow>> {
-    let mut best: Option<TrialRow> = None;
+    let mut held: Vec<TrialRow> = Vec::new();
     for hash in checkpoints {
-        let Some(found) = db.first::<TrialRow>(&HELD, params![sweep, *hash])? else {
-            continue;
-        };
-        let earlier = best
-            .as_ref()
-            .is_none_or(|best| (found.queue_order, found.number) < (best.queue_order, best.number));
-        if earlier {
-            best = Some(found);
-        }
+        held.extend(db.first(&HELD, params![sweep, *hash])?);
     }
-    Ok(best)
+    Ok(held.into_iter().min_by_key(TrialRow::position))
 }
 
 /// All trials, by sweep and number.
@@ -401,18 +394,22 @@ pub(super) fn insert<'a>(db: &Db, rows: impl Iterator<Item = &'a TrialRow>) -> R
 
 /// Changed trials, each under its guard.
 pub(super) fn update<'a>(db: &Db, rows: impl Iterator<Item = Update<'a>>) -> Rows<()> {
-    let guarded = rows.map(|update| {
-        let speaker = update.speaker;
-        let guard = params![
-            update.state,
-            update.attempts,
-            speaker.map(|(attempt, ..)| attempt),
-            speaker.map(|(_, token, _)| token),
-            speaker.and_then(|(.., state)| state),
-        ];
-        (update.row, guard)
-    });
-    db.update(&UPDATE, guarded)
+    let (same, other): (Vec<_>, Vec<_>) =
+        rows.partition(|(row, (state, _), _)| row.state == *state);
+    for (statement, rows) in [(&UPDATE_REST, same), (&UPDATE, other)] {
+        let guarded = rows.into_iter().map(|(row, (state, attempts), speaker)| {
+            let guard = params![
+                state,
+                attempts,
+                speaker.map(|(attempt, ..)| attempt),
+                speaker.map(|(_, token, _)| token),
+                speaker.and_then(|(.., state)| state),
+            ];
+            (row, guard)
+        });
+        db.update(statement, guarded)?;
+    }
+    Ok(())
 }
 
 /// Diagnosis and result by trial; empty ones change nothing.

@@ -1,7 +1,7 @@
 //! What commands and reads are made of.
 
 use super::{
-    cells::{Bind, Cell, Kind, Value, known},
+    cells::{cell_types, known},
     table::columns,
 };
 pub use crate::{definition::NewSweep, search::Objective};
@@ -9,6 +9,9 @@ use crate::{
     ids::{Hash, TrialNumber},
     trial::TrialKind,
 };
+
+/// Unix milliseconds, by the coordinator's clock.
+pub type Millis = i64;
 
 columns! {
     /// A planned round, for people and for `hone plan`'s words about it.
@@ -62,6 +65,16 @@ pub struct NewTrial {
     pub keep_weights: bool,
     /// For a test trial: the trial whose weights are evaluated.
     pub weights_of: Option<TrialNumber>,
+}
+
+impl NewTrial {
+    /// Its point.
+    pub(super) fn place(&self) -> WinnerRef {
+        WinnerRef {
+            round: self.round,
+            point: self.point,
+        }
+    }
 }
 
 columns! {
@@ -133,18 +146,8 @@ impl BlobKind {
     }
 }
 
-impl Bind for BlobKind {
-    fn value(&self) -> Value {
-        self.as_str().value()
-    }
-}
-
-impl Cell for BlobKind {
-    const KIND: Kind = Kind::Text;
-
-    fn from_value(value: Value) -> Result<Self, String> {
-        known(&String::from_value(value)?, Self::parse)
-    }
+cell_types! {
+    BlobKind: Text(word) => known(&word, Self::parse), of => of.as_str().to_owned();
 }
 
 columns! {

@@ -1,6 +1,6 @@
 //! `warnings`.
 
-use super::{Db, cells::params, database::Database as _, error::Rows, statement::statements};
+use super::{Db, cells::params, error::Rows, statement::statements};
 use crate::ids::SweepKey;
 
 statements! {
@@ -19,10 +19,10 @@ pub(super) fn of_sweep(db: &Db, sweep: SweepKey) -> Rows<Vec<(String, String)>> 
 
 /// A warning; the same key again changes nothing.
 pub(super) fn insert(db: &Db, sweep: SweepKey, key: &str, text: &str) -> Rows<()> {
-    db.run(&INSERT, params![sweep, key, text]).map(drop)
+    db.run(&INSERT, params![sweep, key, text])
 }
 
 /// Forgets all whose key begins with this.
 pub(super) fn delete(db: &Db, sweep: SweepKey, family: &str) -> Rows<()> {
-    db.run(&DELETE, params![sweep, family]).map(drop)
+    db.run(&DELETE, params![sweep, family])
 }

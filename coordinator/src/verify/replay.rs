@@ -140,7 +140,7 @@ impl Course<'_> {
 
     fn take(&mut self, result: &TrialResult) -> Rows<()> {
         if let Some(metric) = self.replay.reports() {
-            let reports = reports::of_trial(self.db, self.sweep.key, result.number)?;
+            let reports = reports::of_trial(self.db, (self.sweep.key, result.number))?;
             for report in curve(reports, result.epoch) {
                 let metrics = &report.metrics;
                 if let Some((_, value)) = metrics.iter().find(|(name, _)| *name == metric) {

@@ -73,32 +73,32 @@ pub fn acquired(acquired: Acquired, timing: Timing) -> v1::AcquireReply {
 }
 
 fn lease(granted: Granted, timing: Timing) -> v1::Lease {
-    let held = granted.attempt;
+    let (trial, sweep, held) = (granted.trial, granted.sweep, granted.attempt);
     v1::Lease {
         attempt: Some(v1::AttemptRef {
             trial: Some(trial_id(&held.sweep, held.trial)),
             attempt: held.attempt.0,
             token: held.token.0.to_vec().into(),
         }),
-        kind: trial_kind(granted.kind).into(),
-        trainer: granted.trainer,
+        kind: trial_kind(trial.kind).into(),
+        trainer: sweep.trainer.clone(),
         spec_json: granted.spec_json,
-        seed: granted.seed,
-        round: granted.round,
-        point: granted.point,
-        repeat: granted.repeat,
-        fold: granted.fold,
-        folds: granted.folds,
-        to_epoch: granted.to_epoch,
-        full_epochs: granted.full_epochs,
-        objective: Some(objective_message(&granted.objective)),
+        seed: trial.seed,
+        round: trial.place.round,
+        point: trial.place.point,
+        repeat: trial.repeat,
+        fold: trial.fold,
+        folds: sweep.folds,
+        to_epoch: trial.to_epoch,
+        full_epochs: trial.full_epochs,
+        objective: Some(objective_message(&sweep.objective)),
         resume: granted.resume.map(blob),
-        keep_weights: granted.keep_weights,
+        keep_weights: trial.keep_weights,
         weights: granted.weights.map(blob),
-        data_source: granted.data_source.unwrap_or_default(),
+        data_source: sweep.data_source.clone().unwrap_or_default(),
         data_hash: model::bytes(granted.data.map(|data| data.hash)),
         lease_ms: milliseconds(timing.lease),
-        waits_at_end: granted.waits_at_end,
+        waits_at_end: trial.waits_at_end,
     }
 }
 

@@ -10,14 +10,11 @@ use super::{
 use crate::{
     ids::{Hash, TrialNumber},
     store::{
-        StoreError,
+        BlobKind, BlobRef, Millis, SweepRow,
         blobs::{self, BlobRow},
-        command::{CollectBlobs, CommitBlob, Millis},
+        command::{CollectBlobs, CommitBlob},
         error::Rows,
-        sweeps::SweepRow,
-        trials::TrialRow,
-        values::{BlobKind, BlobRef},
-        working::{Guard, WorkingSet},
+        working::WorkingSet,
     },
     trial::AttemptState,
 };
@@ -25,26 +22,17 @@ use crate::{
 /// Commits a blob of a running attempt; the same again is acknowledged.
 pub(super) fn commit(store: &mut WorkingSet, commit: &CommitBlob) -> Rows<()> {
     let speaker = speak(store, &commit.attempt)?;
-    if speaker.attempt.state != AttemptState::Running {
-        let known = store.blobs(speaker.trial.key())?;
-        if known.contains(&commit.blob) {
-            return Ok(());
-        }
+    if speaker.attempt.state != AttemptState::Running
+        && store.blobs(speaker.trial.key())?.contains(&commit.blob)
+    {
+        return Ok(());
     }
-    let speaker = running(store, speaker, commit.at)?;
-    let guard = Guard {
-        state: speaker.trial.state,
-        attempts: speaker.trial.attempts,
-        token: Some(commit.attempt.token),
-    };
-    let mut new = speaker.trial.clone();
-    if commit.blob.kind == BlobKind::Checkpoint {
-        new.checkpoint = Some(commit.blob.hash);
-    }
-    if !store.update_trial(guard, new)? {
-        return Err(StoreError::Fenced);
-    }
+    let mut speaker = running(store, speaker, commit.at)?;
     store_blob(store, &speaker, commit.blob, commit.at);
+    if commit.blob.kind == BlobKind::Checkpoint {
+        speaker.trial.checkpoint = Some(commit.blob.hash);
+    }
+    store.put_trial(speaker.trial, Some(commit.attempt.token));
     Ok(())
 }
 
@@ -71,15 +59,16 @@ pub(super) fn collect(store: &mut WorkingSet, collect: &CollectBlobs) -> Rows<Ve
     let finalists = finalists(store, &sweep, &blobs)?;
     let mut forgotten = BTreeSet::new();
     for of_trial in blobs.chunk_by(|a, b| a.trial == b.trial) {
-        let Some(trial) = store.trial((sweep.key, of_trial[0].trial))? else {
+        let number = of_trial[0].trial;
+        let Some(trial) = store.trial((sweep.key, number))? else {
             continue;
         };
-        let is_finalist = finalists
-            .as_ref()
-            .is_none_or(|all| all.contains(&trial.number));
+        let has_ended = trial.state.is_terminal();
+        let finalists = finalists.as_ref();
+        let is_finalist = finalists.is_none_or(|all| all.contains(&number));
         for BlobRow { blob, .. } in of_trial {
-            if !is_needed(blob, of_trial, &trial, is_finalist) {
-                blobs::delete(store.changed_file()?, sweep.key, trial.number, blob.hash)?;
+            if !is_needed(blob, of_trial, has_ended, is_finalist) {
+                blobs::delete(store.changed_file()?, (sweep.key, number), blob.hash)?;
                 forgotten.insert(blob.hash);
             }
         }
@@ -87,7 +76,7 @@ pub(super) fn collect(store: &mut WorkingSet, collect: &CollectBlobs) -> Rows<Ve
     unneeded(store, forgotten)
 }
 
-fn is_needed(blob: &BlobRef, of_trial: &[BlobRow], trial: &TrialRow, is_finalist: bool) -> bool {
+fn is_needed(blob: &BlobRef, of_trial: &[BlobRow], has_ended: bool, is_finalist: bool) -> bool {
     let newest = |stored: bool| {
         let same = of_trial
             .iter()
@@ -98,14 +87,14 @@ fn is_needed(blob: &BlobRef, of_trial: &[BlobRow], trial: &TrialRow, is_finalist
     match blob.kind {
         BlobKind::Checkpoint => {
             let is_newest = is_newest || blob.stored && Some(blob.epoch) == newest(true);
-            !trial.state.is_terminal() && is_newest
+            !has_ended && is_newest
         }
         BlobKind::Weights => is_finalist && is_newest,
     }
 }
 
 /// Those of these blobs that no trial names any more.
-pub(super) fn unneeded(store: &WorkingSet, hashes: BTreeSet<Hash>) -> Rows<Vec<Hash>> {
+pub(super) fn unneeded(store: &mut WorkingSet, hashes: BTreeSet<Hash>) -> Rows<Vec<Hash>> {
     let file = store.file()?;
     let mut unneeded = Vec::new();
     for hash in hashes {
@@ -119,35 +108,32 @@ pub(super) fn unneeded(store: &WorkingSet, hashes: BTreeSet<Hash>) -> Rows<Vec<H
 /// Trials whose weights stay: those of the winner and of the points that were trained as often as it, once more than
 /// one repeat tells them apart. `None` while the sweep has not ended: all stay.
 fn finalists(
-    store: &WorkingSet,
+    store: &mut WorkingSet,
     sweep: &SweepRow,
     blobs: &[BlobRow],
 ) -> Rows<Option<BTreeSet<TrialNumber>>> {
     if !sweep.state.has_ended() {
         return Ok(None);
     }
-    let mut finalists = BTreeSet::new();
     let Some(place) = sweep.best else {
-        return Ok(Some(finalists));
+        return Ok(Some(BTreeSet::new()));
     };
-    let winner = store.point(sweep.key, place)?;
-    let repeats = winner.map_or(0, |point| point.value.repeats);
-    let weights = blobs
-        .iter()
-        .filter(|row| row.blob.kind == BlobKind::Weights);
-    for row in weights {
-        let Some(trial) = store.trial((sweep.key, row.trial))? else {
+    let winner = (sweep.key, place);
+    let of_winner = store.trials_of_point(winner)?;
+    let valued = valued(&of_winner);
+    let mut finalists: BTreeSet<_> = valued.into_iter().map(|trial| trial.number).collect();
+    let repeats = store.point(winner)?.map_or(0, |point| point.value.repeats);
+    let is_weights = |row: &&BlobRow| row.blob.kind == BlobKind::Weights;
+    for row in blobs.iter().filter(is_weights) {
+        let trial = store.trial((sweep.key, row.trial))?;
+        let Some(of) = trial.map(|trial| trial.place) else {
             continue;
         };
-        let equal = repeats > 1
-            && store
-                .point(sweep.key, trial.place)?
-                .is_some_and(|point| point.value.repeats == repeats);
-        if trial.place == place || equal {
-            finalists.insert(trial.number);
+        let point = store.point((sweep.key, of))?;
+        let equal = repeats > 1 && point.is_some_and(|point| point.value.repeats == repeats);
+        if of == place || equal {
+            finalists.insert(row.trial);
         }
     }
-    let of_winner = store.trials_of_point(sweep.key, place)?;
-    finalists.extend(valued(&of_winner).iter().map(|trial| trial.number));
     Ok(Some(finalists))
 }

@@ -1,22 +1,18 @@
 //! What the search decided: applied once, all of it or nothing.
 
 use super::{
-    step::{Cause, count_in, event_row, find_sweep, settle, step},
+    point::reopen,
+    step::{Cause, count, event_row, find_sweep, find_trial, settle, step},
     sweep::{fail, move_on, settle_definition},
     worker::end_all,
 };
 use crate::{
     ids::TrialNumber,
     store::{
-        StoreError,
-        command::{Action, Decide, Decided, Millis},
+        Millis, NewTrial, PointRow, PointValue, StoreError, SweepRow, TrialRow, WinnerRef,
+        command::{Action, Decide, Decided},
         error::Rows,
-        points::{PointRow, PointValue},
-        rounds,
-        sweeps::SweepRow,
-        trials::TrialRow,
-        values::{NewTrial, WinnerRef},
-        warnings,
+        rounds, warnings,
         working::WorkingSet,
     },
     sweep::{SweepEvent, SweepState},
@@ -26,28 +22,31 @@ use crate::{
 /// Applies the next decision; an earlier one was applied before.
 pub(super) fn decide(store: &mut WorkingSet, decide: &Decide) -> Rows<Decided> {
     let mut sweep = find_sweep(store, &decide.sweep)?;
-    let told = |sweep: &SweepRow, applied| Decided {
-        applied,
-        last: sweep.decisions,
-        state: sweep.state,
-    };
-    if decide.number <= sweep.decisions {
-        return Ok(told(&sweep, false));
+    let (number, last) = (decide.number, sweep.decisions);
+    if number <= last {
+        return Ok(Decided {
+            applied: false,
+            last,
+            state: sweep.state,
+        });
     }
-    if decide.number != sweep.decisions + 1 {
+    if number != last + 1 {
         return Err(StoreError::Invalid(format!(
-            "{}: decision {} came after decision {}",
-            sweep.id, decide.number, sweep.decisions
+            "{}: decision {number} came after decision {last}",
+            sweep.id
         )));
     }
-    sweep.decisions = decide.number;
+    sweep.decisions = number;
     let (trials, places) = named(&decide.actions);
     store.will_read(sweep.key, trials, places)?;
     for action in &decide.actions {
         act(store, &mut sweep, action, decide.at)?;
     }
-    let sweep = settle(store, sweep, decide.at)?;
-    Ok(told(&sweep, true))
+    Ok(Decided {
+        applied: true,
+        last: number,
+        state: settle(store, sweep, decide.at)?,
+    })
 }
 
 /// Trials and points that actions speak of.
@@ -57,7 +56,7 @@ fn named(actions: &[Action]) -> (Vec<TrialNumber>, Vec<WinnerRef>) {
         match action {
             Action::Enqueue(new) => {
                 trials.extend(new.iter().map(|trial| trial.number));
-                places.extend(new.iter().map(place));
+                places.extend(new.iter().map(NewTrial::place));
             }
             Action::Promote { trial, .. } | Action::Prune { trial, .. } => trials.push(*trial),
             _ => {}
@@ -68,34 +67,38 @@ fn named(actions: &[Action]) -> (Vec<TrialNumber>, Vec<WinnerRef>) {
     (trials, places)
 }
 
-fn place(new: &NewTrial) -> WinnerRef {
-    WinnerRef {
-        round: new.round,
-        point: new.point,
-    }
-}
-
 fn act(store: &mut WorkingSet, sweep: &mut SweepRow, action: &Action, at: Millis) -> Rows<()> {
-    let cause = |reason| Cause {
-        actor: "search",
-        reason,
-        at,
-        token: None,
-    };
+    let cause = |reason| Cause::new("search", reason, at);
     match action {
         Action::Round(round) => rounds::put(store.changed_file()?, sweep.key, round)?,
         Action::Reserve(up_to) => sweep.next_number = sweep.next_number.max(up_to.0 + 1),
         Action::Enqueue(trials) => {
             for trial in trials {
-                enqueue(store, sweep, trial, at)?;
+                enqueue(store, sweep, trial, cause(""))?;
             }
         }
-        Action::Promote { .. } => promote(store, sweep, action, at)?,
+        Action::Promote {
+            trial,
+            to_epoch,
+            wish,
+        } => {
+            let mut trial = find_trial(store, sweep, *trial)?;
+            let goes_on = trial.state == TrialState::Waiting && trial.to_epoch < *to_epoch;
+            if goes_on && sweep.state != SweepState::Stopping {
+                trial.to_epoch = *to_epoch;
+                trial.queue_order = wish.queue_order;
+                trial.waits_at_end = wish.waits_at_end;
+                trial.keep_weights = wish.keep_weights;
+                let reason = format!("to epoch {to_epoch}");
+                let event = TrialEvent::Promoted;
+                step(store, sweep, &mut trial, event, cause(&reason))?;
+            }
+        }
         Action::Prune { trial, reason } => {
-            let old = planned(store, sweep, *trial)?;
-            if !old.state.is_terminal() && old.asked.is_none() {
+            let mut trial = find_trial(store, sweep, *trial)?;
+            if !trial.state.is_terminal() && trial.asked.is_none() {
                 let event = TrialEvent::Pruned;
-                step(store, sweep, &old, old.clone(), event, cause(reason))?;
+                step(store, sweep, &mut trial, event, cause(reason))?;
             }
         }
         Action::Warn { key, text } => {
@@ -139,37 +142,43 @@ fn act(store: &mut WorkingSet, sweep: &mut SweepRow, action: &Action, at: Millis
 }
 
 /// A new trial; nothing when it is there already. A sweep that is to end takes none.
-fn enqueue(store: &mut WorkingSet, sweep: &mut SweepRow, new: &NewTrial, at: Millis) -> Rows<()> {
-    let place = place(new);
+fn enqueue(
+    store: &mut WorkingSet,
+    sweep: &mut SweepRow,
+    new: &NewTrial,
+    cause: Cause<'_>,
+) -> Rows<()> {
+    let place = new.place();
     if let Some(old) = store.trial((sweep.key, new.number))? {
-        let same = old.kind == new.kind
-            && (old.place, old.repeat, old.fold) == (place, new.repeat, new.fold);
-        return if same {
-            Ok(())
-        } else {
-            Err(StoreError::Invalid(format!(
-                "{}/{} is another trial already: its number was not reserved",
-                sweep.id, new.number
-            )))
-        };
+        let of_old = (old.kind, old.place, old.repeat, old.fold);
+        if of_old == (new.kind, place, new.repeat, new.fold) {
+            return Ok(());
+        }
+        return Err(StoreError::Invalid(format!(
+            "{}/{} is another trial already: its number was not reserved",
+            sweep.id, new.number
+        )));
     }
     if sweep.state == SweepState::Stopping || sweep.state.has_ended() {
         return Ok(());
     }
-    let point = PointRow {
+    let is_new_point = store.insert_point(PointRow {
         sweep: sweep.key,
         place,
         params_json: new.params_json.clone(),
         spec_json: new.spec_json.clone(),
         value: PointValue::default(),
-    };
-    let search = new.kind == TrialKind::Search;
-    if store.insert_point(point)? && search {
+    })?;
+    if is_new_point && new.kind == TrialKind::Search {
         sweep.points += 1;
     }
     sweep.next_number = sweep.next_number.max(new.number.0 + 1);
-    let row = TrialRow::queued(sweep.key, new, at);
-    insert(store, sweep, row, "search", at)
+    insert(
+        store,
+        sweep,
+        TrialRow::queued(sweep.key, new, cause.at),
+        cause,
+    )
 }
 
 /// Stores a queued trial, counts it and says so.
@@ -177,59 +186,14 @@ pub(super) fn insert(
     store: &mut WorkingSet,
     sweep: &mut SweepRow,
     row: TrialRow,
-    actor: &str,
-    at: Millis,
+    cause: Cause<'_>,
 ) -> Rows<()> {
     if row.kind == TrialKind::Search {
-        super::point::reopen(store, sweep, row.place)?;
-    }
-    count_in(sweep, row.kind, row.state);
-    if row.kind == TrialKind::Search {
+        reopen(store, sweep, row.place)?;
         sweep.trials += 1;
     }
-    let cause = Cause {
-        actor,
-        reason: "",
-        at,
-        token: None,
-    };
-    store.append_event(event_row(sweep, None, &row, "queued", cause));
+    count(sweep, row.kind, row.state, 1);
+    store.append_event(event_row(&row, "", "queued", cause));
     store.insert_trial(row);
     Ok(())
-}
-
-fn promote(store: &mut WorkingSet, sweep: &mut SweepRow, action: &Action, at: Millis) -> Rows<()> {
-    let Action::Promote {
-        trial,
-        to_epoch,
-        queue_order,
-        waits_at_end,
-        keep_weights,
-    } = action
-    else {
-        return Ok(());
-    };
-    let old = planned(store, sweep, *trial)?;
-    let stopping = sweep.state == SweepState::Stopping;
-    if old.state != TrialState::Waiting || old.to_epoch >= *to_epoch || stopping {
-        return Ok(());
-    }
-    let mut new = old.clone();
-    new.to_epoch = *to_epoch;
-    new.queue_order = *queue_order;
-    new.waits_at_end = *waits_at_end;
-    new.keep_weights = *keep_weights;
-    let reason = format!("to epoch {to_epoch}");
-    let cause = Cause {
-        actor: "search",
-        reason: &reason,
-        at,
-        token: None,
-    };
-    step(store, sweep, &old, new, TrialEvent::Promoted, cause)?;
-    Ok(())
-}
-
-fn planned(store: &WorkingSet, sweep: &SweepRow, number: TrialNumber) -> Rows<TrialRow> {
-    super::step::find_trial(store, sweep, number)
 }

@@ -1,19 +1,18 @@
 //! Granting: which sweep, which trial, from which checkpoint.
 
+use std::sync::Arc;
+
 use super::{
     point::rewind,
     step::{Cause, step},
 };
 use crate::{
-    ids::{AttemptNumber, AttemptRef, Hash},
+    ids::{AttemptNumber, AttemptRef, Hash, Token},
     store::{
-        StoreError,
-        attempts::AttemptRow,
+        AttemptRow, BlobKind, BlobRef, DataSet, StoreError, SweepRow, TrialRow,
         command::{Grant, Granted},
         error::Rows,
-        sweeps::SweepRow,
-        trials::{self, TrialRow},
-        values::{BlobKind, BlobRef, DataSet},
+        trials,
         working::WorkingSet,
     },
     sweep::SweepState,
@@ -23,14 +22,18 @@ use crate::{
 /// Grants one trial, if there is one for this worker.
 pub(super) fn grant(store: &mut WorkingSet, ask: &Grant) -> Rows<Option<Box<Granted>>> {
     if let Some(attempt) = store.granted(ask.session, ask.request) {
-        let (sweep, trial) = (attempt.sweep, attempt.trial);
-        let trial = store.trial((sweep, trial))?.ok_or(StoreError::Fenced)?;
-        let sweep = store.sweep(sweep)?;
-        let resume = resume_of(store, &trial, attempt.resume)?;
-        let again = lease(store, &sweep, &trial, &attempt, resume, true)?;
-        return Ok(Some(Box::new(again)));
+        let trial = store.trial((attempt.sweep, attempt.trial))?.cloned();
+        let trial = trial.ok_or(StoreError::Fenced)?;
+        let sweep = store.sweep(attempt.sweep)?;
+        let mut blobs = store.blobs(trial.key())?.into_iter();
+        let resume = blobs.find(|blob| attempt.resume == Some(blob.hash));
+        let again = lease(store, &sweep, trial, attempt.token, resume)?;
+        return Ok(Some(Box::new(Granted {
+            repeated: true,
+            ..again
+        })));
     }
-    for mut sweep in candidates(store, ask) {
+    for sweep in candidates(store, ask) {
         let Some(trial) = pick(store, &sweep, &ask.local_checkpoints)? else {
             continue;
         };
@@ -38,27 +41,21 @@ pub(super) fn grant(store: &mut WorkingSet, ask: &Grant) -> Rows<Option<Box<Gran
         if sweep.state == SweepState::Checking && trial.kind != TrialKind::Check {
             continue;
         }
-        let pins = sweep.data.is_none();
-        if let (None, Some(set)) = (&sweep.data, offered(&sweep, ask)) {
-            sweep.data = Some(set.clone());
-        }
-        let granted = give(store, sweep, &trial, ask, pins)?;
-        return Ok(Some(Box::new(granted)));
+        return Ok(Some(Box::new(give(store, sweep, trial, ask)?)));
     }
     Ok(None)
 }
 
 /// Sweeps that this worker could take a trial of: fewest running trials first, the older on a tie.
 fn candidates(store: &WorkingSet, ask: &Grant) -> Vec<SweepRow> {
-    let fits = |sweep: &SweepRow| {
+    let fits = |sweep: &&SweepRow| {
         sweep.state.grants()
             && sweep.queued > 0
             && ask.sweeps.contains(&sweep.id)
             && ask.trainers.contains(&sweep.sweep.trainer)
             && (sweep.sweep.data_source.is_none() || offered(sweep, ask).is_some())
     };
-    let mut sweeps = store.live_sweeps();
-    sweeps.retain(fits);
+    let mut sweeps: Vec<SweepRow> = store.sweeps().filter(fits).cloned().collect();
     sweeps.sort_by_key(|sweep| (sweep.running, sweep.key));
     sweeps
 }
@@ -77,50 +74,48 @@ fn offered<'a>(sweep: &SweepRow, ask: &'a Grant) -> Option<&'a DataSet> {
 }
 
 /// First in the queue; of those equally early, one whose checkpoint lies on this worker.
-fn pick(store: &WorkingSet, sweep: &SweepRow, local: &[Hash]) -> Rows<Option<TrialRow>> {
-    let Some(head) = store.queue_head(sweep.key)? else {
+fn pick(store: &mut WorkingSet, sweep: &SweepRow, local: &[Hash]) -> Rows<Option<TrialRow>> {
+    let Some(head) = store.queue_head(sweep.key)?.cloned() else {
         return Ok(None);
     };
     if local.is_empty() || head.checkpoint.is_some_and(|hash| local.contains(&hash)) {
         return Ok(Some(head));
     }
-    let held = trials::held(store.file()?, sweep.key, local)?
-        .filter(|held| held.queue_order <= head.queue_order);
-    Ok(Some(held.unwrap_or(head)))
+    match trials::held(store.file()?, sweep.key, local)? {
+        Some(held) if held.queue_order <= head.queue_order => Ok(store.trial(held.key())?.cloned()),
+        _ => Ok(Some(head)),
+    }
 }
 
 fn give(
     store: &mut WorkingSet,
     mut sweep: SweepRow,
-    old: &TrialRow,
+    mut trial: TrialRow,
     ask: &Grant,
-    pins: bool,
 ) -> Rows<Granted> {
-    let resume = newest_checkpoint(store, old, &ask.local_checkpoints)?;
+    let pinned = sweep.data.is_some();
+    if !pinned {
+        sweep.data = offered(&sweep, ask).cloned();
+    }
+    let resume = newest_checkpoint(store, &trial, &ask.local_checkpoints)?;
     let from_epoch = resume.map_or(0, |blob| blob.epoch);
-    let mut new = old.clone();
-    new.attempts += 1;
-    new.worker.clone_from(&ask.worker);
-    new.started = old.started.or(Some(ask.at));
-    if from_epoch != old.epoch {
-        rewind(store, &sweep, &mut new, from_epoch)?;
+    trial.attempts += 1;
+    trial.worker.clone_from(&ask.worker);
+    trial.started = trial.started.or(Some(ask.at));
+    if from_epoch != trial.epoch {
+        rewind(store, &sweep, &mut trial, from_epoch)?;
     }
     let reason = match resume {
-        Some(blob) => format!("to epoch {}, from {}", new.to_epoch, blob.epoch),
-        None => format!("to epoch {}", new.to_epoch),
+        Some(blob) => format!("to epoch {}, from {}", trial.to_epoch, blob.epoch),
+        None => format!("to epoch {}", trial.to_epoch),
     };
     let actor = format!("worker {}", ask.worker);
-    let cause = Cause {
-        actor: &actor,
-        reason: &reason,
-        at: ask.at,
-        token: None,
-    };
-    let (new, _) = step(store, &mut sweep, old, new, TrialEvent::Granted, cause)?;
-    let attempt = AttemptRow {
+    let cause = Cause::new(&actor, &reason, ask.at);
+    step(store, &mut sweep, &mut trial, TrialEvent::Granted, cause)?;
+    store.put_attempt(AttemptRow {
         sweep: sweep.key,
-        trial: new.number,
-        attempt: AttemptNumber(new.attempts),
+        trial: trial.number,
+        attempt: AttemptNumber(trial.attempts),
         session: ask.session,
         worker: ask.worker.clone(),
         request: ask.request,
@@ -131,22 +126,23 @@ fn give(
         reason: String::new(),
         from_epoch,
         resume: resume.map(|blob| blob.hash),
-        to_epoch: new.to_epoch,
-        known_epochs: new.most_epochs,
+        to_epoch: trial.to_epoch,
+        known_epochs: trial.most_epochs,
         excused: false,
         digest: None,
-    };
-    store.insert_attempt(attempt.clone());
+    });
     sweep.first_grant = sweep.first_grant.or(Some(ask.at));
-    store.put_sweep(sweep.clone());
-    let mut granted = lease(store, &sweep, &new, &attempt, resume, false)?;
-    granted.pinned_data = pins && sweep.data.is_some();
-    Ok(granted)
+    let granted = lease(store, &sweep, trial, ask.token, resume)?;
+    store.put_sweep(sweep);
+    Ok(Granted {
+        pinned_data: !pinned && granted.data.is_some(),
+        ..granted
+    })
 }
 
 /// The newest checkpoint that this worker can have: the coordinator's, or one on its own disk.
 fn newest_checkpoint(
-    store: &WorkingSet,
+    store: &mut WorkingSet,
     trial: &TrialRow,
     local: &[Hash],
 ) -> Rows<Option<BlobRef>> {
@@ -158,69 +154,42 @@ fn newest_checkpoint(
             && blob.epoch <= trial.most_epochs.min(trial.to_epoch)
             && (blob.stored || local.contains(&blob.hash))
     };
-    let blobs = store.blobs(trial.key())?;
-    Ok(blobs
-        .into_iter()
-        .filter(usable)
-        .max_by_key(|blob| blob.epoch))
+    let blobs = store.blobs(trial.key())?.into_iter();
+    Ok(blobs.filter(usable).max_by_key(|blob| blob.epoch))
 }
 
-fn resume_of(store: &WorkingSet, trial: &TrialRow, hash: Option<Hash>) -> Rows<Option<BlobRef>> {
-    let Some(hash) = hash else { return Ok(None) };
-    let blobs = store.blobs(trial.key())?;
-    Ok(blobs.into_iter().find(|blob| blob.hash == hash))
-}
-
+/// The lease of a trial's newest attempt.
 fn lease(
-    store: &WorkingSet,
+    store: &mut WorkingSet,
     sweep: &SweepRow,
-    trial: &TrialRow,
-    attempt: &AttemptRow,
+    trial: TrialRow,
+    token: Token,
     resume: Option<BlobRef>,
-    repeated: bool,
 ) -> Rows<Granted> {
-    let point = store
-        .point(sweep.key, trial.place)?
-        .ok_or_else(|| StoreError::Damaged {
-            table: "points",
-            column: "point".to_owned(),
-            row: format!("{}/{}", sweep.id, trial.number),
-            problem: "the trial's point is not there".to_owned(),
-        })?;
     let weights = match trial.weights_of {
-        Some(of) => store
-            .blobs((sweep.key, of))?
-            .into_iter()
-            .filter(|blob| blob.kind == BlobKind::Weights && blob.stored)
-            .max_by_key(|blob| blob.epoch),
+        Some(of) => {
+            let blobs = store.blobs((sweep.key, of))?.into_iter();
+            let weights = blobs.filter(|blob| blob.kind == BlobKind::Weights && blob.stored);
+            weights.max_by_key(|blob| blob.epoch)
+        }
         None => None,
     };
+    let point = store.point((sweep.key, trial.place))?;
+    let point = point.ok_or_else(|| StoreError::no_point(&sweep.id, trial.number))?;
     Ok(Granted {
         attempt: AttemptRef {
             sweep: sweep.id.clone(),
             trial: trial.number,
-            attempt: attempt.attempt,
-            token: attempt.token,
+            attempt: AttemptNumber(trial.attempts),
+            token,
         },
-        kind: trial.kind,
-        trainer: sweep.sweep.trainer.clone(),
-        spec_json: point.spec_json,
-        seed: trial.seed,
-        round: trial.place.round,
-        point: trial.place.point,
-        repeat: trial.repeat,
-        fold: trial.fold,
-        folds: sweep.sweep.folds,
-        to_epoch: trial.to_epoch,
-        full_epochs: trial.full_epochs,
-        objective: sweep.sweep.objective.clone(),
+        sweep: Arc::clone(&sweep.sweep),
+        spec_json: point.spec_json.clone(),
+        trial,
         resume,
-        keep_weights: trial.keep_weights,
         weights,
-        data_source: sweep.sweep.data_source.clone(),
         data: sweep.data.clone(),
-        waits_at_end: trial.waits_at_end,
-        repeated,
+        repeated: false,
         pinned_data: false,
     })
 }

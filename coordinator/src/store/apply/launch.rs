@@ -9,10 +9,10 @@ use super::{
 use crate::{
     ids::{Hash, SweepId, SweepKey, is_valid_name},
     store::{
-        Db, StoreError,
+        Db, StoreError, SweepRow,
         command::{LaunchOutcome, LaunchSweep, Launched, USER},
         error::Rows,
-        sweeps::{self, SweepRow},
+        sweeps,
         working::WorkingSet,
     },
     sweep::{SweepEvent, SweepState},
@@ -20,7 +20,7 @@ use crate::{
 
 /// What a file stands for that is launched with these data.
 #[derive(Clone, Debug)]
-pub(in crate::store) enum Same {
+pub enum Same {
     /// This sweep, the newest of them.
     Sweep(Box<SweepRow>),
     /// No sweep, but these of the same file on other data, newest first.
@@ -29,7 +29,7 @@ pub(in crate::store) enum Same {
 
 /// Finds the sweep of a file. A launcher that cannot read its data goes with any, and any goes with a sweep that nothing is
 /// pinned to yet.
-pub(in crate::store) fn same_sweep(db: &Db, identity: &str, data: Option<Hash>) -> Rows<Same> {
+pub fn same_sweep(db: &Db, identity: &str, data: Option<Hash>) -> Rows<Same> {
     let mut others = Vec::new();
     for row in sweeps::of_identity(db, identity)? {
         let pinned = row.data.as_ref().map(|set| set.hash);
@@ -49,8 +49,7 @@ pub(super) fn launch(store: &mut WorkingSet, launch: &LaunchSweep) -> Rows<Launc
             "`{wanted}` cannot be a sweep's name: 1 to 100 letters, digits, `-` and `_`"
         )));
     }
-    if let Some(key) = sweeps::by_request(store.file()?, launch.request)? {
-        let row = store.sweep(key)?;
+    if let Some(row) = sweeps::by_request(store.file()?, launch.request)? {
         let of_file = sweeps::of_identity(store.file()?, &launch.sweep.identity)?;
         let other = of_file.into_iter().find(|other| other.key < row.key);
         return Ok(Launched {
@@ -95,18 +94,14 @@ fn go_on(store: &mut WorkingSet, launch: &LaunchSweep, mut same: SweepRow) -> Ro
         SweepState::Stopping => Ok(launched(launch, &same, LaunchOutcome::Stopping)),
         SweepState::Checking | SweepState::Running | SweepState::Paused => {
             let checked = same.checked;
-            let cause = Cause {
-                actor: USER,
-                reason: "launched again",
-                at: launch.at,
-                token: None,
-            };
+            let cause = Cause::new(USER, "launched again", launch.at);
             move_on(store, &mut same, SweepEvent::Resume { checked }, cause)?;
             if same.data.is_none() {
                 same.data.clone_from(&launch.data);
             }
-            store.put_sweep(same.clone());
-            Ok(launched(launch, &same, LaunchOutcome::Continued))
+            let launched = launched(launch, &same, LaunchOutcome::Continued);
+            store.put_sweep(same);
+            Ok(launched)
         }
     }
 }
@@ -131,23 +126,17 @@ fn refuse_changed_data(launch: &LaunchSweep, others: &[SweepRow]) -> Rows<()> {
 }
 
 fn start(store: &mut WorkingSet, launch: &LaunchSweep) -> Rows<Launched> {
-    let name = unique_name(store, &launch.name)?;
-    let row = store.insert_sweep(new_row(launch, name))?;
-    let cause = Cause {
-        actor: USER,
-        reason: "",
-        at: launch.at,
-        token: None,
-    };
-    record(store, &row, "launched", "", cause);
+    let mut row = new_row(launch, unique_name(store, &launch.name)?);
+    store.insert_sweep(&mut row)?;
+    record(store, &row, "launched", "", Cause::new(USER, "", launch.at));
     Ok(launched(launch, &row, LaunchOutcome::Started))
 }
 
 /// The name, or the name with the first free number behind it.
-fn unique_name(store: &WorkingSet, wanted: &str) -> Rows<SweepId> {
+fn unique_name(store: &mut WorkingSet, wanted: &str) -> Rows<SweepId> {
     let mut name = wanted.to_owned();
     let mut n = 1;
-    while store.sweep_key(&name)?.is_some() {
+    while store.sweep_named(&name)?.is_some() {
         n += 1;
         name = format!("{wanted}-{n}");
     }

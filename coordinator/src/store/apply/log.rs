@@ -2,10 +2,9 @@
 
 use super::step::{Speaker, speak};
 use crate::store::{
-    StoreError,
+    LogRow, StoreError,
     command::{Lines, Log},
     error::Rows,
-    logs::LogRow,
     working::WorkingSet,
 };
 

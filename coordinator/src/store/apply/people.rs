@@ -1,33 +1,27 @@
 //! What people do with one trial, and what they should find about a worker.
 
 use super::step::{Cause, find_sweep, find_trial, step};
-use crate::ids::SweepKey;
 use crate::{
+    ids::SweepKey,
     store::{
+        EventRow,
         command::{CancelTrial, RecordWorker},
         error::Rows,
-        events::EventRow,
         working::WorkingSet,
     },
-    trial::{TrialEvent, TrialState},
+    trial::{StopRequest, TrialEvent, TrialState},
 };
 
 /// Cancels a queued or waiting trial; asks a running one. A repeated cancel changes nothing.
 pub(super) fn cancel(store: &mut WorkingSet, cancel: &CancelTrial) -> Rows<TrialState> {
     let mut sweep = find_sweep(store, &cancel.sweep)?;
-    let trial = find_trial(store, &sweep, cancel.trial)?;
-    let asked = trial.asked == Some(crate::trial::StopRequest::Cancel);
+    let mut trial = find_trial(store, &sweep, cancel.trial)?;
+    let asked = trial.asked == Some(StopRequest::Cancel);
     if asked || trial.state == TrialState::Cancelled {
         return Ok(trial.state);
     }
-    let cause = Cause {
-        actor: &cancel.actor,
-        reason: "cancelled",
-        at: cancel.at,
-        token: None,
-    };
-    let event = TrialEvent::Cancelled;
-    let (trial, _) = step(store, &mut sweep, &trial, trial.clone(), event, cause)?;
+    let cause = Cause::new(&cancel.actor, "cancelled", cancel.at);
+    step(store, &mut sweep, &mut trial, TrialEvent::Cancelled, cause)?;
     store.put_sweep(sweep);
     Ok(trial.state)
 }

@@ -6,12 +6,7 @@ use crate::{
     ids::TrialNumber,
     search::{self, TrialValue, Worth},
     store::{
-        error::Rows,
-        points::PointValue,
-        reports::{self, ReportRow},
-        sweeps::SweepRow,
-        trials::TrialRow,
-        values::{Objective, WinnerRef},
+        Objective, PointValue, ReportRow, SweepRow, TrialRow, WinnerRef, error::Rows, reports,
         working::WorkingSet,
     },
     trial::TrialState,
@@ -35,15 +30,12 @@ pub(crate) fn curve(reports: Vec<ReportRow>, upto: u32) -> Vec<ReportRow> {
 
 /// Sets objective, epoch and hash back to what they were after epoch `upto`.
 pub(super) fn rewind(
-    store: &WorkingSet,
+    store: &mut WorkingSet,
     sweep: &SweepRow,
     trial: &mut TrialRow,
     upto: u32,
 ) -> Rows<()> {
-    let visible = curve(
-        reports::of_trial(store.file()?, trial.sweep, trial.number)?,
-        upto,
-    );
+    let visible = curve(reports::of_trial(store.file()?, trial.key())?, upto);
     trial.objective = visible.iter().fold(None, |old, report| {
         sweep.sweep.objective.fold(old, report.objective)
     });
@@ -132,52 +124,49 @@ pub(crate) fn value(trials: &[TrialRow], objective: &Objective) -> PointValue {
 
 /// A point that had finished gets one more trial.
 pub(super) fn reopen(store: &mut WorkingSet, sweep: &SweepRow, place: WinnerRef) -> Rows<()> {
-    let trials = store.trials_of_point(sweep.key, place)?;
+    let point = (sweep.key, place);
+    let trials = store.trials_of_point(point)?;
     let finished = counted(&trials)
         .iter()
         .all(|trial| trial.state.is_terminal());
     if trials.is_empty() || !finished {
         return Ok(());
     }
-    if let Some(point) = store.point(sweep.key, place)? {
+    if let Some(row) = store.point(point)? {
         let value = PointValue {
             finished: false,
-            ..point.value
+            ..row.value
         };
-        store.set_point(sweep.key, place, value)?;
+        store.set_point(point, value)?;
     }
     store.add_finished(sweep.key, place.round, -1);
     Ok(())
 }
 
-/// Stores what a point is worth after one of its trials went from `old` to `new`.
+/// Stores what a point is worth after one of its trials left the state `from`.
 pub(super) fn refresh(
     store: &mut WorkingSet,
     sweep: &SweepRow,
-    old: &TrialRow,
-    new: &TrialRow,
+    from: TrialState,
+    trial: &TrialRow,
 ) -> Rows<()> {
-    let matters = |state: TrialState| state.is_terminal() || state == TrialState::Waiting;
-    if !matters(new.state) {
+    if !trial.state.is_terminal() && trial.state != TrialState::Waiting {
         // A promoted trial keeps its point's value until the next rung.
         return Ok(());
     }
-    let trials = store.trials_of_point(sweep.key, new.place)?;
-    let value = value(&trials, &sweep.sweep.objective);
-    store.set_point(sweep.key, new.place, value)?;
+    let point = (sweep.key, trial.place);
+    let trials = store.trials_of_point(point)?;
+    store.set_point(point, value(&trials, &sweep.sweep.objective))?;
     let mut others = counted(&trials);
-    if !others.iter().any(|trial| trial.number == new.number) {
+    if !others.iter().any(|other| other.number == trial.number) {
         // It was tried again while it ran: its point goes by the retry.
         return Ok(());
     }
-    others.retain(|trial| trial.number != new.number);
-    let others_done = others.iter().all(|trial| trial.state.is_terminal());
-    let (was, is) = (
-        old.state.is_terminal() && others_done,
-        new.state.is_terminal() && others_done,
-    );
-    if is != was {
-        store.add_finished(sweep.key, new.place.round, if is { 1 } else { -1 });
+    others.retain(|other| other.number != trial.number);
+    let others_done = others.iter().all(|other| other.state.is_terminal());
+    if others_done && from.is_terminal() != trial.state.is_terminal() {
+        let by = if trial.state.is_terminal() { 1 } else { -1 };
+        store.add_finished(sweep.key, trial.place.round, by);
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Reports: one row an epoch, once.
 
 use super::{
-    blobs,
+    blobs::store_blob,
     point::rewind,
     step::{Speaker, speak},
     worker::running,
@@ -9,15 +9,14 @@ use super::{
 use crate::{
     ids::AttemptRef,
     store::{
-        StoreError,
-        command::{Epoch, Millis, Report, Reported},
+        Millis, ReportRow, StoreError,
+        command::{Epoch, Report, Reported},
         error::Rows,
-        reports::{self, ReportRow},
-        trials::TrialRow,
-        working::{Guard, WorkingSet},
+        reports,
+        working::WorkingSet,
     },
     sweep::SweepState,
-    trial::{AttemptState, StopRequest, TrialKind},
+    trial::{AttemptState, TrialKind},
 };
 
 /// Records epochs of a running attempt; the same again is acknowledged and has no effect.
@@ -35,12 +34,7 @@ pub(super) fn record(
     epochs: &[Epoch],
     at: Millis,
 ) -> Rows<Reported> {
-    let mut reported = Reported {
-        repeated: 0,
-        taken_back: None,
-        asked: None,
-        paused: false,
-    };
+    let mut reported = Reported::default();
     for epoch in epochs {
         let speaker = speak(store, who)?;
         reported.paused = speaker.sweep.state == SweepState::Paused;
@@ -53,55 +47,53 @@ pub(super) fn record(
         if speaker.can_be_taken_back() {
             reported.taken_back = Some(speaker.attempt.session);
         }
-        reported.asked = record_one(store, speaker, who, epoch, at)?;
+        let speaker = running(store, speaker, at)?;
+        reported.asked = speaker.trial.asked;
+        record_one(store, speaker, epoch, at)?;
     }
     Ok(reported)
 }
 
-fn record_one(
-    store: &mut WorkingSet,
-    mut speaker: Speaker,
-    who: &AttemptRef,
-    epoch: &Epoch,
-    at: Millis,
-) -> Rows<Option<StopRequest>> {
-    speaker = running(store, speaker, at)?;
-    let old = speaker.trial.clone();
+fn record_one(store: &mut WorkingSet, mut speaker: Speaker, epoch: &Epoch, at: Millis) -> Rows<()> {
     check_epoch(&speaker, epoch.epoch)?;
     let objective = objective(&speaker, epoch)?;
-    rewind_if_anew(store, &mut speaker, epoch.epoch)?;
-    let new = after(&speaker, epoch, objective, at);
-    let guard = Guard {
-        state: old.state,
-        attempts: old.attempts,
-        token: Some(who.token),
-    };
-    if !store.update_trial(guard, new.clone())? {
-        return Err(StoreError::Fenced);
+    if epoch.epoch <= speaker.trial.epoch {
+        begin_anew(store, &mut speaker, epoch.epoch - 1)?;
     }
     store.insert_report(row(&speaker, epoch, objective, at));
     if let Some(blob) = epoch.checkpoint {
-        blobs::store_blob(store, &speaker, blob, at);
+        store_blob(store, &speaker, blob, at);
+        speaker.trial.checkpoint = Some(blob.hash);
     }
-    let mut sweep = speaker.sweep;
-    if new.kind == TrialKind::Search {
-        sweep.epochs_trained += u64::from(epoch.epoch > old.most_epochs);
+    let Speaker {
+        mut sweep,
+        mut trial,
+        attempt,
+    } = speaker;
+    if trial.kind == TrialKind::Search {
+        sweep.epochs_trained += u64::from(epoch.epoch > trial.most_epochs);
         sweep.images_trained = sweep.images_trained.saturating_add(epoch.images);
         sweep.training_seconds += epoch.seconds;
     }
+    trial.objective = sweep.sweep.objective.fold(trial.objective, objective);
+    trial.epoch = epoch.epoch;
+    trial.most_epochs = trial.most_epochs.max(epoch.epoch);
+    trial.weights_hash = epoch.weights_hash;
+    trial.seconds += epoch.seconds;
+    trial.images = trial.images.saturating_add(epoch.images);
+    trial.changed = at;
+    store.put_trial(trial, Some(attempt.token));
     store.put_sweep(sweep);
-    Ok(new.asked)
+    Ok(())
 }
 
 /// Whether this epoch is recorded already; another report of the same epoch is refused.
-fn is_repeated(store: &WorkingSet, speaker: &Speaker, epoch: &Epoch) -> Rows<bool> {
+fn is_repeated(store: &mut WorkingSet, speaker: &Speaker, epoch: &Epoch) -> Rows<bool> {
     let (trial, attempt) = (&speaker.trial, &speaker.attempt);
-    let fresh = attempt.state == AttemptState::Running && epoch.epoch > trial.epoch;
-    if fresh {
+    if attempt.state == AttemptState::Running && epoch.epoch > trial.epoch {
         return Ok(false);
     }
-    let known = reports::hash(store.file()?, attempt.key(), epoch.epoch)?;
-    match known {
+    match reports::hash(store.file()?, attempt.key(), epoch.epoch)? {
         None => Ok(false),
         Some(hash) if hash == epoch.weights_hash => Ok(true),
         Some(_) => Err(StoreError::Invalid(format!(
@@ -140,66 +132,27 @@ fn objective(speaker: &Speaker, epoch: &Epoch) -> Rows<Option<f64>> {
     if speaker.trial.kind != TrialKind::Search {
         return Ok(None);
     }
-    let names: Vec<&str> = epoch
-        .metrics
-        .iter()
-        .map(|(name, _)| name.as_str())
-        .collect();
+    let metrics = epoch.metrics.iter().take(10);
+    let some: Vec<String> = metrics.map(|(name, _)| format!("`{name}`")).collect();
+    let has = match &some[..] {
+        [] => "none".to_owned(),
+        some => some.join(", "),
+    };
     Err(StoreError::Invalid(format!(
-        "epochs.metrics: epoch {} of {}/{} lacks the objective's metric `{metric}`; it has {}",
-        epoch.epoch,
-        speaker.sweep.id,
-        speaker.trial.number,
-        listed(&names)
+        "epochs.metrics: epoch {} of {}/{} lacks the objective's metric `{metric}`; it has {has}",
+        epoch.epoch, speaker.sweep.id, speaker.trial.number
     )))
 }
 
-/// Some of the names, for people.
-fn listed(names: &[&str]) -> String {
-    match names {
-        [] => "none".to_owned(),
-        names => {
-            let some: Vec<String> = names
-                .iter()
-                .take(10)
-                .map(|name| format!("`{name}`"))
-                .collect();
-            some.join(", ")
-        }
-    }
-}
-
-/// A worker that could not use the checkpoint it was named begins anew: its first report tells.
-fn rewind_if_anew(store: &mut WorkingSet, speaker: &mut Speaker, epoch: u32) -> Rows<()> {
-    if epoch > speaker.trial.epoch {
-        return Ok(());
-    }
-    let upto = epoch - 1;
+/// A worker that could not use the checkpoint it was named begins anew behind epoch `upto`: its first report tells.
+fn begin_anew(store: &mut WorkingSet, speaker: &mut Speaker, upto: u32) -> Rows<()> {
     rewind(store, &speaker.sweep, &mut speaker.trial, upto)?;
     speaker.attempt.from_epoch = upto;
     if upto == 0 {
         speaker.attempt.resume = None;
     }
-    let running = AttemptState::Running;
-    if !store.update_attempt(running, speaker.attempt.clone())? {
-        return Err(StoreError::Fenced);
-    }
+    store.put_attempt(speaker.attempt.clone());
     Ok(())
-}
-
-fn after(speaker: &Speaker, epoch: &Epoch, objective: Option<f64>, at: Millis) -> TrialRow {
-    let mut new = speaker.trial.clone();
-    new.objective = speaker.sweep.sweep.objective.fold(new.objective, objective);
-    new.epoch = epoch.epoch;
-    new.most_epochs = new.most_epochs.max(epoch.epoch);
-    new.weights_hash = epoch.weights_hash;
-    new.seconds += epoch.seconds;
-    new.images = new.images.saturating_add(epoch.images);
-    new.changed = at;
-    if let Some(blob) = epoch.checkpoint {
-        new.checkpoint = Some(blob.hash);
-    }
-    new
 }
 
 fn row(speaker: &Speaker, epoch: &Epoch, objective: Option<f64>, at: Millis) -> ReportRow {

@@ -8,12 +8,7 @@ use super::{
 use crate::{
     ids::TrialNumber,
     store::{
-        StoreError,
-        command::RetryTrials,
-        error::Rows,
-        sweeps::SweepRow,
-        trials::{self, TrialRow},
-        warnings,
+        StoreError, SweepRow, TrialRow, command::RetryTrials, error::Rows, trials, warnings,
         working::WorkingSet,
     },
     sweep::{SweepEvent, SweepState},
@@ -43,7 +38,12 @@ pub(super) fn retry(store: &mut WorkingSet, retry: &RetryTrials) -> Rows<Vec<Tri
         let number = TrialNumber(sweep.next_number);
         sweep.next_number += 1;
         let new = again(trial, number, retry.at);
-        insert(store, &mut sweep, new, &retry.actor, retry.at)?;
+        insert(
+            store,
+            &mut sweep,
+            new,
+            Cause::new(&retry.actor, "", retry.at),
+        )?;
         numbers.push(number);
     }
     sweep.decisions += 1;
@@ -59,7 +59,7 @@ pub(super) fn retry(store: &mut WorkingSet, retry: &RetryTrials) -> Rows<Vec<Tri
 }
 
 /// The trial, or the last of its retries.
-fn newest(store: &WorkingSet, sweep: &SweepRow, number: TrialNumber) -> Rows<TrialRow> {
+fn newest(store: &mut WorkingSet, sweep: &SweepRow, number: TrialNumber) -> Rows<TrialRow> {
     let mut trial = find_trial(store, sweep, number)?;
     while let Some(retry) = trials::retries(store.file()?, trial.key())?.pop() {
         trial = retry;
@@ -104,7 +104,7 @@ fn check(sweep: &SweepRow, trial: &TrialRow) -> Rows<()> {
     }
 }
 
-fn check_hinged(store: &WorkingSet, sweep: &SweepRow, retry: &RetryTrials) -> Rows<()> {
+fn check_hinged(store: &mut WorkingSet, sweep: &SweepRow, retry: &RetryTrials) -> Rows<()> {
     for range in &retry.hinged {
         if let Some(first) = trials::first_planned(store.file()?, sweep.key, range)? {
             return Err(StoreError::BuiltUpon {
@@ -134,12 +134,7 @@ fn revive(
         [one] => format!("trial {} is tried again", one.number),
         all => format!("{} trials are tried again", all.len()),
     };
-    let cause = Cause {
-        actor: &retry.actor,
-        reason: &reason,
-        at: retry.at,
-        token: None,
-    };
+    let cause = Cause::new(&retry.actor, &reason, retry.at);
     let checked = sweep.checked;
     move_on(store, sweep, SweepEvent::Retry { checked }, cause)
 }

@@ -1,18 +1,13 @@
 //! One transition of a trial, with all that hangs on it: guard, counters, event, the point's value.
 
-use super::{super::StoreError, point, sweep};
+use super::{point, sweep};
 use crate::{
-    ids::{AttemptRef, SweepId, Token, TrialNumber},
+    ids::{AttemptNumber, AttemptRef, SweepId, Token, TrialNumber},
     store::{
-        attempts::AttemptRow,
-        command::Millis,
-        error::Rows,
-        events::EventRow,
-        sweeps::SweepRow,
-        trials::TrialRow,
-        working::{Guard, WorkingSet},
+        AttemptRow, EventRow, Millis, StoreError, SweepRow, TrialRow, error::Rows,
+        working::WorkingSet,
     },
-    sweep::SweepState,
+    sweep::{SweepEvent, SweepState},
     trial::{self, AttemptState, EndCause, Next, TrialEvent, TrialKind, TrialState},
 };
 
@@ -27,13 +22,17 @@ pub(super) struct Cause<'a> {
 }
 
 impl<'a> Cause<'a> {
-    pub(super) fn coordinator(reason: &'a str, at: Millis) -> Self {
+    pub(super) fn new(actor: &'a str, reason: &'a str, at: Millis) -> Self {
         Self {
-            actor: "coordinator",
+            actor,
             reason,
             at,
             token: None,
         }
+    }
+
+    pub(super) fn coordinator(reason: &'a str, at: Millis) -> Self {
+        Self::new("coordinator", reason, at)
     }
 }
 
@@ -49,201 +48,165 @@ impl Speaker {
         format!("worker {}", self.attempt.worker)
     }
 
+    /// What it says itself, as this [`actor`](Self::actor).
+    pub(super) fn cause<'a>(&self, actor: &'a str, reason: &'a str, at: Millis) -> Cause<'a> {
+        Cause {
+            token: Some(self.attempt.token),
+            ..Cause::new(actor, reason, at)
+        }
+    }
+
+    /// It has the trial.
+    pub(super) fn runs(&self) -> bool {
+        self.stands(AttemptState::Running, TrialState::Running)
+    }
+
     /// Given up for lost, but nobody has the trial since.
     pub(super) fn can_be_taken_back(&self) -> bool {
-        self.attempt.state == AttemptState::Lost
-            && self.trial.state == TrialState::Queued
-            && self.trial.attempts == self.attempt.attempt.0
+        self.stands(AttemptState::Lost, TrialState::Queued)
+    }
+
+    /// Whether it is its trial's newest attempt, and both stand so.
+    fn stands(&self, attempt: AttemptState, trial: TrialState) -> bool {
+        let is_newest = self.trial.attempts == self.attempt.attempt.0;
+        is_newest && (self.attempt.state, self.trial.state) == (attempt, trial)
     }
 }
 
 /// Finds what a worker speaks about. Anything but the right token is fenced, a sweep that was removed too.
-pub(super) fn speak(store: &WorkingSet, who: &AttemptRef) -> Rows<Speaker> {
-    let key = store
-        .sweep_key(who.sweep.as_str())?
-        .ok_or(StoreError::Fenced)?;
-    let attempt = store
-        .attempt((key, who.trial, who.attempt))?
-        .filter(|attempt| attempt.token == who.token)
-        .ok_or(StoreError::Fenced)?;
-    let trial = store.trial((key, who.trial))?.ok_or(StoreError::Fenced)?;
+pub(super) fn speak(store: &mut WorkingSet, who: &AttemptRef) -> Rows<Speaker> {
+    let sweep = store.sweep_named(who.sweep.as_str())?;
+    let sweep = sweep.ok_or(StoreError::Fenced)?;
+    let attempt = store.attempt((sweep.key, who.trial, who.attempt))?;
+    let attempt = attempt.filter(|attempt| attempt.token == who.token);
+    let attempt = attempt.ok_or(StoreError::Fenced)?.clone();
+    let trial = store.trial((sweep.key, who.trial))?;
     Ok(Speaker {
-        sweep: store.sweep(key)?,
-        trial,
+        trial: trial.ok_or(StoreError::Fenced)?.clone(),
+        sweep,
         attempt,
     })
 }
 
 /// A sweep by name.
-pub(super) fn find_sweep(store: &WorkingSet, id: &SweepId) -> Rows<SweepRow> {
-    match store.sweep_key(id.as_str())? {
-        Some(key) => store.sweep(key),
-        None => Err(StoreError::NotFound {
+pub(super) fn find_sweep(store: &mut WorkingSet, id: &SweepId) -> Rows<SweepRow> {
+    store
+        .sweep_named(id.as_str())?
+        .ok_or_else(|| StoreError::NotFound {
             what: "sweep",
             name: id.to_string(),
-            known: Vec::new(),
-        }),
-    }
-}
-
-/// A trial by number.
-pub(super) fn find_trial(
-    store: &WorkingSet,
-    sweep: &SweepRow,
-    number: TrialNumber,
-) -> Rows<TrialRow> {
-    store
-        .trial((sweep.key, number))?
-        .ok_or_else(|| StoreError::NotFound {
-            what: "trial",
-            name: format!("{}/{number}", sweep.id),
             known: Vec::new(),
         })
 }
 
-/// Takes one step of the state machine: `new` is the trial with whatever else changes in it; its state is set here.
-/// Counters go into `sweep`, which the caller stores. Gives the trial as stored.
+/// A trial by number.
+pub(super) fn find_trial(
+    store: &mut WorkingSet,
+    sweep: &SweepRow,
+    number: TrialNumber,
+) -> Rows<TrialRow> {
+    let trial = store.trial((sweep.key, number))?.cloned();
+    trial.ok_or_else(|| StoreError::no_trial(&sweep.id, number))
+}
+
+/// Takes one step of the state machine: `trial` has whatever else changes in it; its state is set here. Counters go into
+/// `sweep`, which the caller stores. Gives the state that its attempt goes into, if it does.
 pub(super) fn step(
     store: &mut WorkingSet,
     sweep: &mut SweepRow,
-    old: &TrialRow,
-    mut new: TrialRow,
+    trial: &mut TrialRow,
     event: TrialEvent,
     cause: Cause<'_>,
-) -> Rows<(TrialRow, Option<AttemptState>)> {
-    let next = trial::next(old.state, event, old.asked).map_err(|error| match cause.token {
+) -> Rows<Option<AttemptState>> {
+    let from = trial.state;
+    let next = trial::next(from, event, trial.asked).map_err(|error| match cause.token {
         Some(_) => StoreError::Fenced,
-        None => StoreError::Refused(format!("{}/{}: {error}", sweep.id, old.number)),
+        None => StoreError::Refused(format!("{}/{}: {error}", sweep.id, trial.number)),
     })?;
-    new.changed = cause.at;
+    trial.changed = cause.at;
     let attempt = match next {
         Next::Asks(request) => {
-            new.asked = Some(request);
+            trial.asked = Some(request);
             None
         }
         Next::Goes {
-            trial,
+            trial: to,
             attempt,
             cause: end,
         } => {
-            new.state = trial;
-            new.asked = None;
+            trial.state = to;
+            trial.asked = None;
             let has_stopped = matches!(
                 sweep.state,
                 SweepState::Stopping | SweepState::Stopped | SweepState::Failed
             );
-            new.cause = match end {
+            trial.cause = match end {
                 // It ran, and was asked to end with its sweep.
                 Some(EndCause::Cancelled) if has_stopped => Some(EndCause::Stopped),
                 end => end,
             };
-            if trial == TrialState::Diverged {
+            if to == TrialState::Diverged {
                 // A typed outcome, never a number in a ranking; the curve keeps what was measured.
-                new.objective = None;
+                trial.objective = None;
             }
-            new.reason = if trial.is_terminal() {
-                why(trial, event, cause.reason)
+            trial.reason = if to.is_terminal() {
+                why(to, event, cause.reason)
             } else {
                 String::new()
             };
             attempt
         }
     };
-    let guard = Guard {
-        state: old.state,
-        attempts: old.attempts,
-        token: cause.token,
-    };
-    if !store.update_trial(guard, new.clone())? {
-        return Err(StoreError::Fenced);
+    store.put_trial(trial.clone(), cause.token);
+    count(sweep, trial.kind, from, -1);
+    count(sweep, trial.kind, trial.state, 1);
+    store.append_event(event_row(trial, from.as_str(), event.as_str(), cause));
+    if trial.kind == TrialKind::Search && trial.state != from {
+        point::refresh(store, sweep, from, trial)?;
     }
-    count(sweep, old, &new);
-    store.append_event(event_row(sweep, Some(old), &new, event.as_str(), cause));
-    if new.kind == TrialKind::Search && new.state != old.state {
-        point::refresh(store, sweep, old, &new)?;
-    }
-    Ok((new, attempt))
+    Ok(attempt)
 }
 
-/// Ends the attempt that `step` said goes into `state`.
-pub(super) fn end_attempt(
-    store: &mut WorkingSet,
-    sweep: &mut SweepRow,
-    mut attempt: AttemptRow,
-    state: AttemptState,
-    cause: Cause<'_>,
-) -> Rows<()> {
-    let from = attempt.state;
-    attempt.state = state;
-    attempt.ended = Some(cause.at);
-    attempt.reason = cause.reason.to_owned();
-    sweep.last_end = sweep.last_end.max(Some(cause.at));
-    if !store.update_attempt(from, attempt)? {
-        return Err(StoreError::Fenced);
-    }
-    Ok(())
-}
-
-/// Stores the sweep's counters; a sweep that was to stop has ended with its last running trial.
-pub(super) fn settle(store: &mut WorkingSet, mut sweep: SweepRow, at: Millis) -> Rows<SweepRow> {
+/// Stores the sweep's counters; a sweep that was to stop has ended with its last running trial. Gives its state.
+pub(super) fn settle(store: &mut WorkingSet, mut sweep: SweepRow, at: Millis) -> Rows<SweepState> {
     if sweep.state == SweepState::Stopping && sweep.running == 0 {
-        sweep::end_of_stop(store, &mut sweep, at)?;
+        let reason = sweep.reason.clone();
+        let cause = Cause::coordinator(&reason, at);
+        sweep::move_on(store, &mut sweep, SweepEvent::Stopped, cause)?;
     }
-    store.put_sweep(sweep.clone());
-    Ok(sweep)
+    let state = sweep.state;
+    store.put_sweep(sweep);
+    Ok(state)
 }
 
-/// The event of a trial's transition; `old` is `None` for a new trial.
-pub(super) fn event_row(
-    sweep: &SweepRow,
-    old: Option<&TrialRow>,
-    new: &TrialRow,
-    event: &str,
-    cause: Cause<'_>,
-) -> EventRow {
+/// The event of a trial's transition; `from` is empty for a new trial.
+pub(super) fn event_row(trial: &TrialRow, from: &str, event: &str, cause: Cause<'_>) -> EventRow {
     EventRow {
         at: cause.at,
-        trial: Some(new.number),
-        attempt: (new.attempts > 0).then_some(crate::ids::AttemptNumber(new.attempts)),
+        trial: Some(trial.number),
+        attempt: (trial.attempts > 0).then_some(AttemptNumber(trial.attempts)),
         actor: cause.actor.to_owned(),
         event: event.to_owned(),
-        from: old.map_or("", |old| old.state.as_str()).to_owned(),
-        to: new.state.as_str().to_owned(),
+        from: from.to_owned(),
+        to: trial.state.as_str().to_owned(),
         reason: cause.reason.to_owned(),
-        epoch: Some(new.epoch),
-        to_epoch: Some(new.to_epoch),
-        objective: new.objective,
-        ..EventRow::of(sweep.key)
+        epoch: Some(trial.epoch),
+        to_epoch: Some(trial.to_epoch),
+        objective: trial.objective,
+        ..EventRow::of(trial.sweep)
     }
 }
 
-/// Moves a trial from one counter to another.
-pub(super) fn count(sweep: &mut SweepRow, old: &TrialRow, new: &TrialRow) {
-    uncount(sweep, old.kind, old.state);
-    count_in(sweep, new.kind, new.state);
-}
-
-/// Counts a trial in.
-pub(super) fn count_in(sweep: &mut SweepRow, kind: TrialKind, state: TrialState) {
+/// Counts a trial in, or out, by what is added.
+pub(super) fn count(sweep: &mut SweepRow, kind: TrialKind, state: TrialState, by: i64) {
+    let add = |count: &mut u64| *count = count.saturating_add_signed(by);
     match state {
-        TrialState::Queued => sweep.queued += 1,
-        TrialState::Running => sweep.running += 1,
+        TrialState::Queued => add(&mut sweep.queued),
+        TrialState::Running => add(&mut sweep.running),
         _ => {}
     }
     if kind == TrialKind::Search {
-        sweep.counts[state as usize] += 1;
-    }
-}
-
-fn uncount(sweep: &mut SweepRow, kind: TrialKind, state: TrialState) {
-    let less = |count: &mut u64| *count = count.saturating_sub(1);
-    match state {
-        TrialState::Queued => less(&mut sweep.queued),
-        TrialState::Running => less(&mut sweep.running),
-        _ => {}
-    }
-    if kind == TrialKind::Search {
-        less(&mut sweep.counts[state as usize]);
+        add(&mut sweep.counts[state as usize]);
     }
 }
 

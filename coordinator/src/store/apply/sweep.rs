@@ -3,18 +3,17 @@
 use std::sync::Arc;
 
 use super::{
-    blobs,
+    blobs::unneeded,
     step::{Cause, find_sweep},
     worker::end_all,
 };
 use crate::{
     ids::Hash,
     store::{
-        StoreError, blobs as table,
+        EventRow, StoreError, SweepRow, blobs,
         command::{ChangeSweep, ExtendSweep, RemoveSweep, SweepChange},
         error::Rows,
-        events::EventRow,
-        sweeps::{self, SweepRow},
+        sweeps,
         working::WorkingSet,
     },
     sweep::{self, SweepEvent, SweepState},
@@ -24,12 +23,7 @@ use crate::{
 /// Pauses, resumes, stops, fails.
 pub(super) fn change(store: &mut WorkingSet, change: &ChangeSweep) -> Rows<SweepState> {
     let mut sweep = find_sweep(store, &change.sweep)?;
-    let cause = Cause {
-        actor: &change.actor,
-        reason: &change.reason,
-        at: change.at,
-        token: None,
-    };
+    let cause = Cause::new(&change.actor, &change.reason, change.at);
     match change.change {
         SweepChange::Pause => move_on(store, &mut sweep, SweepEvent::Pause, cause)?,
         SweepChange::Resume => {
@@ -50,12 +44,7 @@ pub(super) fn extend(store: &mut WorkingSet, extend: &ExtendSweep) -> Rows<Sweep
     if sweep.next_number != extend.first_trial.0 {
         return Err(StoreError::Busy);
     }
-    let cause = Cause {
-        actor: &extend.actor,
-        reason: &extend.reason,
-        at: extend.at,
-        token: None,
-    };
+    let cause = Cause::new(&extend.actor, &extend.reason, extend.at);
     move_on(store, &mut sweep, SweepEvent::Extend, cause)?;
     settle_definition(store, &mut sweep, &extend.definition)?;
     sweep.next_number = extend.reserve.0 + 1;
@@ -72,9 +61,7 @@ pub(super) fn settle_definition(
     sweep: &mut SweepRow,
     definition: &[u8],
 ) -> Rows<()> {
-    let mut settled = (*sweep.sweep).clone();
-    settled.definition = definition.to_vec();
-    sweep.sweep = Arc::new(settled);
+    Arc::make_mut(&mut sweep.sweep).definition = definition.to_vec();
     sweeps::set_definition(store.changed_file()?, sweep.key, definition)
 }
 
@@ -119,13 +106,6 @@ fn next_of(sweep: &SweepRow, event: SweepEvent) -> Rows<SweepState> {
         .map_err(|error| StoreError::Refused(format!("{}: {error}", sweep.id)))
 }
 
-/// The last running trial of a sweep that was to stop has ended.
-pub(super) fn end_of_stop(store: &mut WorkingSet, sweep: &mut SweepRow, at: i64) -> Rows<()> {
-    let reason = sweep.reason.clone();
-    let cause = Cause::coordinator(&reason, at);
-    move_on(store, sweep, SweepEvent::Stopped, cause)
-}
-
 /// It cannot go on: what is left is cancelled.
 pub(super) fn fail(store: &mut WorkingSet, sweep: &mut SweepRow, cause: Cause<'_>) -> Rows<()> {
     move_on(store, sweep, SweepEvent::Fail, cause)?;
@@ -147,10 +127,10 @@ pub(super) fn remove(store: &mut WorkingSet, remove: &RemoveSweep) -> Rows<Vec<H
             ),
         }));
     }
-    let named = table::of_sweep(store.file()?, sweep.key)?;
+    let named = blobs::of_sweep(store.file()?, sweep.key)?;
     let hashes = named.into_iter().map(|row| row.blob.hash).collect();
     store.delete_sweep(sweep.key)?;
-    blobs::unneeded(store, hashes)
+    unneeded(store, hashes)
 }
 
 /// An event of the sweep itself.

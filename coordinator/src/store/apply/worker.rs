@@ -1,21 +1,19 @@
 //! How attempts end: finished, released, lost, crashed; and how a lost one is taken back.
 
 use super::{
-    blobs, log, report,
-    step::{Cause, Speaker, end_attempt, settle, speak, step},
+    blobs::store_blob,
+    log, report,
+    step::{Cause, Speaker, find_sweep, find_trial, settle, speak, step},
 };
 use crate::{
     ids::Hash,
     store::{
-        StoreError,
-        attempts::{self, AttemptRow},
+        AttemptRow, BlobRef, Millis, Outcome, StoreError, SweepRow, TrialRow, attempts,
         command::{
             Ended, ExpireAttempt, Finish, Release, ReturnSession, Returned, TakeBack, TakenBack,
         },
         error::Rows,
-        sweeps::SweepRow,
-        trials::{self, TrialRow},
-        values::Outcome,
+        trials,
         working::WorkingSet,
     },
     sweep::SweepState,
@@ -36,7 +34,8 @@ pub(super) fn finish(store: &mut WorkingSet, finish: &Finish) -> Rows<Ended> {
     }
     check_end(&speaker, finish)?;
     report::record(store, &finish.attempt, &finish.epochs, finish.at)?;
-    let speaker = running(store, speak(store, &finish.attempt)?, finish.at)?;
+    let speaker = speak(store, &finish.attempt)?;
+    let mut speaker = running(store, speaker, finish.at)?;
     let (event, reason) = event(store, &speaker, finish)?;
     if !finish.lines.lines.is_empty() {
         log::append(store, &speaker, &finish.lines)?;
@@ -45,27 +44,17 @@ pub(super) fn finish(store: &mut WorkingSet, finish: &Finish) -> Rows<Ended> {
         Outcome::ReachedRung { checkpoint } => *checkpoint,
         _ => None,
     };
-    for blob in checkpoint.into_iter().chain(finish.weights) {
-        blobs::store_blob(store, &speaker, blob, finish.at);
+    if let Some(weights) = finish.weights {
+        store_blob(store, &speaker, weights, finish.at);
     }
-    store.set_trial_notes(
-        speaker.trial.key(),
-        &finish.diagnosis_json,
-        &finish.result_json,
-    );
-    let actor = speaker.actor();
-    let cause = Cause {
-        actor: &actor,
-        reason: &reason,
-        at: finish.at,
-        token: Some(finish.attempt.token),
-    };
-    let mut speaker = speaker;
-    speaker.attempt.digest = Some(digest);
+    let (trial, diagnosis) = (speaker.trial.key(), &finish.diagnosis_json);
+    store.set_trial_notes(trial, diagnosis, &finish.result_json);
     if speaker.trial.kind == TrialKind::Check && !finish.result_json.is_empty() {
         speaker.sweep.check_json = finish.result_json.as_str().into();
     }
-    let checkpoint = checkpoint.map(|blob| blob.hash);
+    speaker.attempt.digest = Some(digest);
+    let actor = speaker.actor();
+    let cause = speaker.cause(&actor, &reason, finish.at);
     end(store, speaker, event, cause, checkpoint)
 }
 
@@ -77,42 +66,33 @@ pub(super) fn release(store: &mut WorkingSet, release: &Release) -> Rows<Ended> 
         return Ok(ended);
     }
     let mut speaker = running(store, speaker, release.at)?;
-    if let Some(blob) = release.checkpoint {
-        blobs::store_blob(store, &speaker, blob, release.at);
-    }
-    let actor = speaker.actor();
-    let cause = Cause {
-        actor: &actor,
-        reason: &release.reason,
-        at: release.at,
-        token: Some(release.attempt.token),
-    };
     speaker.attempt.digest = Some(digest);
-    let checkpoint = release.checkpoint.map(|blob| blob.hash);
+    let actor = speaker.actor();
+    let cause = speaker.cause(&actor, &release.reason, release.at);
+    let checkpoint = release.checkpoint;
     end(store, speaker, TrialEvent::Released, cause, checkpoint)
 }
 
 /// A lease expired. Fenced when that attempt does not run any more.
 pub(super) fn expire(store: &mut WorkingSet, expire: &ExpireAttempt) -> Rows<Ended> {
-    let sweep = super::step::find_sweep(store, &expire.sweep)?;
-    let attempt = store
-        .attempt((sweep.key, expire.trial, expire.attempt))?
-        .filter(|attempt| attempt.state == AttemptState::Running)
-        .ok_or(StoreError::Fenced)?;
-    let trial = super::step::find_trial(store, &sweep, expire.trial)?;
-    let in_a_row = crashes(store, &trial, AttemptState::Lost, expire.others_connected)?;
-    let cause = Cause::coordinator("its lease expired", expire.at);
+    let sweep = find_sweep(store, &expire.sweep)?;
+    let attempt = store.attempt((sweep.key, expire.trial, expire.attempt))?;
+    let attempt = attempt.filter(|attempt| attempt.state == AttemptState::Running);
     let speaker = Speaker {
+        attempt: attempt.ok_or(StoreError::Fenced)?.clone(),
+        trial: find_trial(store, &sweep, expire.trial)?,
         sweep,
-        trial,
-        attempt,
     };
+    let (state, others) = (AttemptState::Lost, expire.others_connected);
+    let in_a_row = crashes(store, &speaker.trial, state, others)?;
+    let cause = Cause::coordinator("its lease expired", expire.at);
     end(store, speaker, TrialEvent::Lost { in_a_row }, cause, None)
 }
 
 /// A late worker goes on, if nobody replaced it; a no-op for a running attempt.
 pub(super) fn take_back(store: &mut WorkingSet, back: &TakeBack) -> Rows<TakenBack> {
-    let speaker = running(store, speak(store, &back.attempt)?, back.at)?;
+    let speaker = speak(store, &back.attempt)?;
+    let speaker = running(store, speaker, back.at)?;
     Ok(TakenBack {
         session: speaker.attempt.session,
         asked: speaker.trial.asked,
@@ -125,32 +105,29 @@ pub(super) fn return_session(store: &mut WorkingSet, back: &ReturnSession) -> Ro
     let mut returned = Vec::new();
     for mut attempt in store.open_attempts(back.session) {
         let sweep = store.sweep(attempt.sweep)?;
-        let trial = super::step::find_trial(store, &sweep, attempt.trial)?;
+        let trial = find_trial(store, &sweep, attempt.trial)?;
         attempt.excused |= back.excused;
-        let event = if back.crashed {
-            let state = AttemptState::Crashed;
-            let in_a_row = if attempt.excused {
-                0
-            } else {
-                crashes(store, &trial, state, back.others_connected)?
-            };
-            TrialEvent::Crashed { in_a_row }
-        } else {
-            TrialEvent::Released
+        let event = match (back.crashed, attempt.excused) {
+            (false, _) => TrialEvent::Released,
+            (true, true) => TrialEvent::Crashed { in_a_row: 0 },
+            (true, false) => {
+                let (state, others) = (AttemptState::Crashed, back.others_connected);
+                let in_a_row = crashes(store, &trial, state, others)?;
+                TrialEvent::Crashed { in_a_row }
+            }
         };
-        let (id, number, ended) = (sweep.id.clone(), attempt.trial, attempt.attempt);
+        let (id, (_, number, ended)) = (sweep.id.clone(), attempt.key());
         let speaker = Speaker {
             sweep,
             trial,
             attempt,
         };
         let cause = Cause::coordinator(&back.reason, back.at);
-        let state = end(store, speaker, event, cause, None)?.state;
         returned.push(Returned {
             sweep: id,
             trial: number,
             attempt: ended,
-            state,
+            state: end(store, speaker, event, cause, None)?.state,
         });
     }
     Ok(returned)
@@ -161,17 +138,15 @@ fn check_end(speaker: &Speaker, finish: &Finish) -> Rows<()> {
     if speaker.attempt.state != AttemptState::Running && !speaker.can_be_taken_back() {
         return Err(StoreError::Fenced);
     }
+    if speaker.trial.kind != TrialKind::Search {
+        return Ok(());
+    }
     let complete = matches!(
         finish.outcome,
         Outcome::Completed | Outcome::ReachedRung { .. }
     );
-    let last = finish
-        .epochs
-        .last()
-        .map_or(speaker.trial.epoch, |last| last.epoch);
-    if speaker.trial.kind != TrialKind::Search {
-        return Ok(());
-    }
+    let last = finish.epochs.last();
+    let last = last.map_or(speaker.trial.epoch, |last| last.epoch);
     let name = format!("{}/{}", speaker.sweep.id, speaker.trial.number);
     let planned = speaker.attempt.to_epoch;
     if complete && last != planned {
@@ -199,74 +174,60 @@ fn repeated(speaker: &Speaker, digest: Hash) -> Option<Ended> {
 }
 
 /// An attempt that runs, or is taken back.
-pub(super) fn running(store: &mut WorkingSet, speaker: Speaker, at: i64) -> Rows<Speaker> {
-    if speaker.attempt.state == AttemptState::Running {
+pub(super) fn running(store: &mut WorkingSet, mut speaker: Speaker, at: Millis) -> Rows<Speaker> {
+    if speaker.runs() {
         return Ok(speaker);
     }
     if !speaker.can_be_taken_back() {
         return Err(StoreError::Fenced);
     }
-    take_back_speaker(store, speaker, at)
-}
-
-pub(super) fn take_back_speaker(
-    store: &mut WorkingSet,
-    mut speaker: Speaker,
-    at: i64,
-) -> Rows<Speaker> {
     let actor = speaker.actor();
-    let cause = Cause {
-        actor: &actor,
-        reason: "came back before anybody replaced it",
-        at,
-        token: None,
-    };
-    let new = speaker.trial.clone();
-    let event = TrialEvent::TakenBack;
-    let (trial, _) = step(store, &mut speaker.sweep, &speaker.trial, new, event, cause)?;
-    let from = speaker.attempt.state;
+    let cause = Cause::new(&actor, "came back before anybody replaced it", at);
+    let (sweep, trial) = (&mut speaker.sweep, &mut speaker.trial);
+    step(store, sweep, trial, TrialEvent::TakenBack, cause)?;
     speaker.attempt.state = AttemptState::Running;
     speaker.attempt.ended = None;
     speaker.attempt.reason = String::new();
-    if !store.update_attempt(from, speaker.attempt.clone())? {
-        return Err(StoreError::Fenced);
-    }
-    speaker.trial = trial;
+    store.put_attempt(speaker.attempt.clone());
     store.put_sweep(speaker.sweep.clone());
     Ok(speaker)
 }
 
-/// Takes the step and ends the attempt with it.
+/// Takes the step and ends the attempt with it, at the checkpoint if there is one.
 fn end(
     store: &mut WorkingSet,
     speaker: Speaker,
     event: TrialEvent,
     cause: Cause<'_>,
-    checkpoint: Option<Hash>,
+    checkpoint: Option<BlobRef>,
 ) -> Rows<Ended> {
+    if let Some(blob) = checkpoint {
+        store_blob(store, &speaker, blob, cause.at);
+    }
     let Speaker {
         mut sweep,
-        trial,
-        attempt,
+        mut trial,
+        mut attempt,
     } = speaker;
-    let mut new = trial.clone();
-    new.checkpoint = checkpoint.or(trial.checkpoint);
+    trial.checkpoint = checkpoint.map(|blob| blob.hash).or(trial.checkpoint);
     let session = attempt.session;
-    let (new, state) = step(store, &mut sweep, &trial, new, event, cause)?;
-    if let Some(state) = state {
-        end_attempt(store, &mut sweep, attempt, state, cause)?;
+    if let Some(state) = step(store, &mut sweep, &mut trial, event, cause)? {
+        attempt.state = state;
+        attempt.ended = Some(cause.at);
+        attempt.reason = cause.reason.to_owned();
+        sweep.last_end = sweep.last_end.max(Some(cause.at));
+        store.put_attempt(attempt);
     }
-    let sweep = settle(store, sweep, cause.at)?;
     Ok(Ended {
-        state: new.state,
+        state: trial.state,
         repeated: false,
-        sweep: sweep.state,
+        sweep: settle(store, sweep, cause.at)?,
         session,
     })
 }
 
 /// The event that a worker's outcome amounts to, with its reason in words.
-fn event(store: &WorkingSet, speaker: &Speaker, finish: &Finish) -> Rows<(TrialEvent, String)> {
+fn event(store: &mut WorkingSet, speaker: &Speaker, finish: &Finish) -> Rows<(TrialEvent, String)> {
     let at_end = if speaker.trial.waits_at_end {
         TrialEvent::ReachedRung
     } else {
@@ -287,8 +248,8 @@ fn event(store: &WorkingSet, speaker: &Speaker, finish: &Finish) -> Rows<(TrialE
             message,
             others_connected,
         } => {
-            let state = AttemptState::Crashed;
-            let in_a_row = crashes(store, &speaker.trial, state, *others_connected)?;
+            let (state, others) = (AttemptState::Crashed, *others_connected);
+            let in_a_row = crashes(store, &speaker.trial, state, others)?;
             (TrialEvent::Crashed { in_a_row }, message.clone())
         }
     })
@@ -308,12 +269,12 @@ fn without_number(speaker: &Speaker, outcome: &Outcome) -> Option<String> {
 
 /// Crashes in a row if the running attempt ended in `state` now: derived from attempt rows, never counted.
 fn crashes(
-    store: &WorkingSet,
+    store: &mut WorkingSet,
     trial: &TrialRow,
     state: AttemptState,
     others_connected: bool,
 ) -> Rows<u32> {
-    let mut attempts = attempts::of_trial(store.file()?, trial.sweep, trial.number)?;
+    let mut attempts = attempts::of_trial(store.file()?, trial.key())?;
     if let Some(last) = attempts.last_mut()
         && last.state == AttemptState::Running
     {
@@ -325,22 +286,17 @@ fn crashes(
 
 /// Attempts as the crash limit sees them.
 pub(crate) fn attempt_ends(attempts: &[AttemptRow], most_epochs: u32) -> Vec<AttemptEnd> {
-    let after = |i: usize| {
-        attempts
-            .get(i + 1)
-            .map_or(most_epochs, |next| next.known_epochs)
-    };
-    attempts
-        .iter()
-        .enumerate()
-        .map(|(i, attempt)| AttemptEnd {
-            attempt: attempt.attempt,
-            state: attempt.state,
-            new_epoch: after(i) > attempt.known_epochs,
-            excused: attempt.excused,
-            worker: attempt.worker.clone(),
-        })
-        .collect()
+    let known_after = attempts.iter().skip(1).map(|next| next.known_epochs);
+    let known_after = known_after.chain([most_epochs]);
+    let ends = attempts.iter().zip(known_after);
+    ends.map(|(attempt, known_after)| AttemptEnd {
+        attempt: attempt.attempt,
+        state: attempt.state,
+        new_epoch: known_after > attempt.known_epochs,
+        excused: attempt.excused,
+        worker: attempt.worker.clone(),
+    })
+    .collect()
 }
 
 /// Tells the same words from others.
@@ -358,11 +314,9 @@ pub(super) fn end_all(
     let numbers = trials::live(store.file()?, sweep.key)?;
     store.will_read(sweep.key, numbers.clone(), Vec::new())?;
     for number in numbers {
-        let Some(trial) = store.trial((sweep.key, number))? else {
-            continue;
-        };
+        let mut trial = find_trial(store, sweep, number)?;
         if trial.asked.is_none() {
-            step(store, sweep, &trial, trial.clone(), event, cause)?;
+            step(store, sweep, &mut trial, event, cause)?;
         }
     }
     Ok(())

@@ -2,10 +2,7 @@
 
 use crate::{
     ids::{AttemptNumber, AttemptRef, Hash, SessionId, SweepId, TrialNumber},
-    store::{
-        command::Millis,
-        values::{BlobRef, Outcome},
-    },
+    store::values::{BlobRef, Millis, Outcome},
     sweep::SweepState,
     trial::{StopRequest, TrialState},
 };
@@ -41,7 +38,7 @@ pub struct Report {
 }
 
 /// What became of a report.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Reported {
     /// So many of the epochs, from the first, were recorded before: no second effect.
     pub repeated: usize,

@@ -2,10 +2,7 @@
 
 use crate::{
     ids::{SweepId, TrialNumber},
-    store::{
-        command::Millis,
-        values::{NewRound, NewTrial, WinnerRef},
-    },
+    store::values::{Millis, NewRound, NewTrial, WinnerRef, Wish},
     sweep::SweepState,
 };
 
@@ -38,12 +35,8 @@ pub enum Action {
         trial: TrialNumber,
         /// The next rung.
         to_epoch: u32,
-        /// Smaller goes first.
-        queue_order: u64,
-        /// Whether it waits again there.
-        waits_at_end: bool,
-        /// Whether its best-epoch weights are wanted.
-        keep_weights: bool,
+        /// How it is trained up to there.
+        wish: Wish,
     },
     /// The search has no use for it: ended when queued or waiting, asked to end when running.
     Prune {

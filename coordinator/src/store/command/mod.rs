@@ -13,14 +13,12 @@ pub use grant::*;
 pub use people::*;
 pub use sweep::*;
 
+pub use super::values::Millis;
 use crate::{
     ids::{Hash, TrialNumber},
     sweep::SweepState,
     trial::TrialState,
 };
-
-/// Unix milliseconds, by the coordinator's clock.
-pub type Millis = i64;
 
 /// Who did it, as shown by `hone why`: `coordinator`, `user`, `worker NAME`.
 pub type Actor = String;

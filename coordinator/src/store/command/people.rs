@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::{
     ids::{SweepId, TrialNumber},
-    store::command::{Actor, Millis},
+    store::{command::Actor, values::Millis},
 };
 
 /// A person cancels a trial: at once when queued or waiting, a request when running.

@@ -3,8 +3,8 @@
 use crate::{
     ids::{Hash, RequestId, SweepId, TrialNumber},
     store::{
-        command::{Actor, Millis},
-        values::{DataSet, NewSweep},
+        command::Actor,
+        values::{DataSet, Millis, NewSweep},
     },
 };
 

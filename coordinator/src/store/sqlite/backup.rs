@@ -4,11 +4,9 @@ use std::path::Path;
 
 use super::{
     db::Db,
-    file::{foreign, open_for_reading, open_for_writing, says},
+    file::{open_for_reading, open_for_writing},
 };
-use crate::store::{
-    OpenError, cells::params, database::Database as _, lock, statement::statements,
-};
+use crate::store::{OpenError, cells::params, error::Rows, lock, statement::statements};
 
 statements! {
     VACUUM = Statement::plain("", "VACUUM INTO ?1");
@@ -33,17 +31,16 @@ pub fn restore(from: &Path, to: &Path) -> Result<(), OpenError> {
     copy(&open_for_reading(from)?, to)?;
     let db = open_for_writing(to)?;
     for statement in [&NEW_INCARNATION, &LOSE_TOKENS] {
-        db.run(statement, Vec::new()).map_err(says(to))?;
+        db.run(statement, Vec::new())
+            .map_err(|error| OpenError::database(to, error))?;
     }
     db.close();
     Ok(())
 }
 
-pub(in crate::store) fn copy(db: &Db, to: &Path) -> Result<(), OpenError> {
-    let io = |source| OpenError::Io {
-        path: to.display().to_string(),
-        source,
-    };
+pub fn copy(db: &Db, to: &Path) -> Result<(), OpenError> {
+    let io = |error| OpenError::io(to, error);
+    let refused = |error| OpenError::database(to, error);
     let beside = |ending: &str| {
         let mut name = to.file_name().unwrap_or_default().to_owned();
         name.push(ending);
@@ -55,7 +52,7 @@ pub(in crate::store) fn copy(db: &Db, to: &Path) -> Result<(), OpenError> {
     for (taken, is_there) in [(to, to.exists()), (&*log, has_log)] {
         if is_there {
             let problem = "it is there already: move it away, or name another file";
-            return Err(foreign(taken, problem));
+            return Err(OpenError::foreign(taken, problem));
         }
     }
     let part = beside(".part");
@@ -64,16 +61,15 @@ pub(in crate::store) fn copy(db: &Db, to: &Path) -> Result<(), OpenError> {
         _ => {}
     }
     let target = part.to_string_lossy();
-    db.run(&VACUUM, params![&*target]).map_err(says(to))?;
+    db.run(&VACUUM, params![&*target]).map_err(refused)?;
     let copied = open_for_reading(&part)?;
-    let verdict: Option<String> = copied.first(&INTEGRITY, Vec::new()).map_err(says(to))?;
+    let verdict: Rows<Option<String>> = copied.first(&INTEGRITY, Vec::new());
     copied.close();
-    match verdict.as_deref() {
-        Some("ok") => {}
-        other => {
-            let problem = format!("the copy is damaged: {}", other.unwrap_or("no verdict"));
-            return Err(foreign(to, &problem));
-        }
+    let verdict = verdict.map_err(refused)?;
+    let verdict = verdict.as_deref().unwrap_or("no verdict");
+    if verdict != "ok" {
+        let problem = format!("the copy is damaged: {verdict}");
+        return Err(OpenError::foreign(to, &problem));
     }
     std::fs::File::open(&part)
         .and_then(|file| file.sync_all())

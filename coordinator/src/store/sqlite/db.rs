@@ -3,30 +3,18 @@
 //! sqlx answers in futures; rows are read and written by plain calls, so that a command reads as what it does. Whoever
 //! calls is the writer's thread or one of the runtime's blocking threads, which may wait.
 
-use std::{
-    cell::RefCell,
-    fmt,
-    future::Future,
-    pin::pin,
-    sync::Arc,
-    task::{Context, Poll, Wake, Waker},
-    thread::{self, Thread},
-};
+use std::{cell::RefCell, fmt};
 
+use futures_executor::block_on;
 use sqlx::{
-    Arguments as _, Column as _, Connection as _, Row as _, TypeInfo as _, ValueRef as _,
+    Arguments as _, Connection as _,
     sqlite::{SqliteArguments, SqliteConnection, SqliteRow},
 };
 
-use crate::store::{
-    StoreError,
-    cells::{Row, Value},
-    database::Database,
-    error::Rows,
-};
+use crate::store::{StoreError, cells::Value, error::Rows};
 
 /// A connection.
-pub(crate) struct Db {
+pub struct Db {
     connection: RefCell<SqliteConnection>,
 }
 
@@ -43,8 +31,22 @@ impl Db {
         }
     }
 
+    /// The rows that a constant text finds.
+    pub fn rows(&self, sql: &'static str, params: Vec<Value>) -> Rows<Vec<SqliteRow>> {
+        let query = sqlx::query_with(sql, arguments(sql, params)?);
+        let rows = block_on(query.fetch_all(&mut *self.connection.borrow_mut()))?;
+        Ok(rows)
+    }
+
+    /// Runs a constant text; gives the number of rows it changed.
+    pub fn execute(&self, sql: &'static str, params: Vec<Value>) -> Rows<u64> {
+        let query = sqlx::query_with(sql, arguments(sql, params)?);
+        let done = block_on(query.execute(&mut *self.connection.borrow_mut()))?;
+        Ok(done.rows_affected())
+    }
+
     /// Runs one read on one snapshot of the file.
-    pub(in crate::store) fn on_snapshot<T>(&self, read: impl FnOnce(&Self) -> Rows<T>) -> Rows<T> {
+    pub fn on_snapshot<T>(&self, read: impl FnOnce(&Self) -> Rows<T>) -> Rows<T> {
         self.execute("BEGIN", Vec::new())?;
         let answer = read(self);
         self.execute("COMMIT", Vec::new())?;
@@ -60,76 +62,34 @@ impl Db {
     }
 
     /// Runs a script of several statements without parameters.
-    pub(in crate::store) fn script(&self, sql: &'static str) -> Rows<()> {
-        wait_for(sqlx::raw_sql(sql).execute(&mut *self.connection.borrow_mut()))?;
+    pub fn script(&self, sql: &'static str) -> Rows<()> {
+        block_on(sqlx::raw_sql(sql).execute(&mut *self.connection.borrow_mut()))?;
         Ok(())
     }
 
     /// Closes the file, so that whoever comes next finds its log folded in.
-    pub(crate) fn close(self) {
-        wait_for(self.connection.into_inner().close()).ok();
+    pub fn close(self) {
+        block_on(self.connection.into_inner().close()).ok();
     }
 
     /// How SQLite goes about a statement, step by step.
     #[cfg(test)]
-    pub(in crate::store) fn plan(&self, explain: &'static str, params: Vec<Value>) -> Vec<String> {
+    pub fn plan(&self, explain: &'static str, params: Vec<Value>) -> Vec<String> {
+        use sqlx::Row as _;
         let rows = self.rows(explain, params).unwrap();
         rows.iter().map(|row| row.get("detail")).collect()
     }
 
     /// Parameters of a statement, in SQLite's count.
     #[cfg(test)]
-    pub(in crate::store) fn parameters(&self, sql: &'static str) -> usize {
+    pub fn parameters(&self, sql: &'static str) -> usize {
         use sqlx::{Either, Executor as _, SqlSafeStr as _, Statement as _};
         let mut connection = self.connection.borrow_mut();
-        let statement = wait_for(connection.prepare(sql.into_sql_str())).unwrap();
+        let statement = block_on(connection.prepare(sql.into_sql_str())).unwrap();
         match statement.parameters() {
             Some(Either::Right(count)) => count,
             other => panic!("{sql}: {other:?}"),
         }
-    }
-}
-
-impl Database for Db {
-    type Row = SqliteRow;
-
-    fn rows(&self, sql: &'static str, params: Vec<Value>) -> Rows<Vec<SqliteRow>> {
-        let query = sqlx::query_with(sql, arguments(sql, params)?);
-        Ok(wait_for(
-            query.fetch_all(&mut *self.connection.borrow_mut()),
-        )?)
-    }
-
-    fn execute(&self, sql: &'static str, params: Vec<Value>) -> Rows<u64> {
-        let query = sqlx::query_with(sql, arguments(sql, params)?);
-        let done = wait_for(query.execute(&mut *self.connection.borrow_mut()))?;
-        Ok(done.rows_affected())
-    }
-}
-
-impl Row for SqliteRow {
-    fn len(&self) -> usize {
-        sqlx::Row::len(self)
-    }
-
-    /// What SQLite has in a cell, whatever the column was declared as.
-    fn cell(&self, index: usize) -> Result<Value, String> {
-        let say = |error: sqlx::Error| error.to_string();
-        let raw = self.try_get_raw(index).map_err(say)?;
-        if raw.is_null() {
-            return Ok(Value::Null);
-        }
-        Ok(match raw.type_info().name() {
-            "REAL" => Value::Real(self.try_get_unchecked(index).map_err(say)?),
-            "TEXT" => Value::Text(self.try_get_unchecked(index).map_err(say)?),
-            "BLOB" => Value::Blob(self.try_get_unchecked(index).map_err(say)?),
-            _ => Value::Integer(self.try_get_unchecked(index).map_err(say)?),
-        })
-    }
-
-    fn column(&self, index: usize) -> String {
-        let column = self.columns().get(index);
-        column.map_or_else(String::new, |column| column.name().to_owned())
     }
 }
 
@@ -151,34 +111,13 @@ fn arguments(sql: &str, params: Vec<Value>) -> Rows<SqliteArguments> {
 }
 
 /// Numbered parameters count to the highest number, the others each for itself.
-pub(in crate::store) fn parameters(sql: &str) -> usize {
+pub fn parameters(sql: &str) -> usize {
     let number = |rest: &str| {
         let end = rest.find(|c: char| !c.is_ascii_digit());
         rest[..end.unwrap_or(rest.len())].parse::<usize>().ok()
     };
     let highest = sql.split('?').skip(1).filter_map(number).max();
     highest.unwrap_or_else(|| sql.matches('?').count())
-}
-
-/// Waits for a future on this thread. Nothing else runs here meanwhile: sqlx's own thread does the work and wakes.
-pub(super) fn wait_for<F: Future>(future: F) -> F::Output {
-    struct Unpark(Thread);
-
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut context = Context::from_waker(&waker);
-    let mut future = pin!(future);
-    loop {
-        match future.as_mut().poll(&mut context) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => thread::park(),
-        }
-    }
 }
 
 impl From<sqlx::Error> for StoreError {

@@ -2,15 +2,15 @@
 
 use std::{path::Path, time::Duration};
 
+use futures_executor::block_on;
 use sqlx::{
     ConnectOptions as _,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 
-use super::db::{Db, NOT_A_DATABASE, primary_code, wait_for};
+use super::db::{Db, NOT_A_DATABASE, primary_code};
 use crate::store::{
     OpenError, StoreError,
-    database::Database as _,
     error::Rows,
     statement::{Statement, statements},
 };
@@ -60,7 +60,7 @@ fn options(path: &Path) -> SqliteConnectOptions {
 }
 
 /// Opens the file for the writer, creating and migrating it when needed.
-pub(crate) fn open_for_writing(path: &Path) -> Result<Db, OpenError> {
+pub fn open_for_writing(path: &Path) -> Result<Db, OpenError> {
     // Looked at first with nothing set: a file of somebody else must not be changed.
     let looking = options(path).create_if_missing(true);
     let db = connect(path, &looking)?;
@@ -78,7 +78,8 @@ pub(crate) fn open_for_writing(path: &Path) -> Result<Db, OpenError> {
         .pragma("temp_store", "memory");
     let db = connect(path, &writing)?;
     for sql in MIGRATIONS.into_iter().skip(version) {
-        db.script(sql).map_err(says(path))?;
+        db.script(sql)
+            .map_err(|error| OpenError::database(path, error))?;
     }
     Ok(db)
 }
@@ -92,7 +93,7 @@ pub(super) fn is_current(db: &Db) -> Rows<bool> {
 pub(super) fn in_memory_as(db: &Db) -> Rows<Db> {
     let version = number(db, &VERSION)?;
     let options = SqliteConnectOptions::new().in_memory(true);
-    let empty = Db::new(wait_for(options.connect())?);
+    let empty = Db::new(block_on(options.connect())?);
     let migrations = MIGRATIONS.into_iter();
     for sql in migrations.take(usize::try_from(version).unwrap_or(0)) {
         empty.script(sql)?;
@@ -102,9 +103,10 @@ pub(super) fn in_memory_as(db: &Db) -> Rows<Db> {
 
 /// Opens the file for reading only, and changes nothing in it. With a writer beside it, reads go through its log; where
 /// not even the index of that log can be made (a read-only directory), the file is read as it stands.
-pub(crate) fn open_for_reading(path: &Path) -> Result<Db, OpenError> {
+pub fn open_for_reading(path: &Path) -> Result<Db, OpenError> {
     if path.is_dir() {
-        return Err(foreign(path, "it is a directory; name the database in it"));
+        let problem = "it is a directory; name the database in it";
+        return Err(OpenError::foreign(path, problem));
     }
     if !path.is_file() {
         return Err(OpenError::Missing {
@@ -123,19 +125,17 @@ pub(crate) fn open_for_reading(path: &Path) -> Result<Db, OpenError> {
     };
     check_sqlite(path, &db)?;
     if version == 0 {
-        return Err(foreign(
-            path,
-            "it is empty: no sweep was ever launched into it",
-        ));
+        let problem = "it is empty: no sweep was ever launched into it";
+        return Err(OpenError::foreign(path, problem));
     }
     Ok(db)
 }
 
 fn connect(path: &Path, options: &SqliteConnectOptions) -> Result<Db, OpenError> {
-    match wait_for(options.connect()) {
+    match block_on(options.connect()) {
         Ok(connection) => Ok(Db::new(connection)),
         Err(error) if primary_code(&error) == Some(NOT_A_DATABASE) => Err(not_sqlite(path)),
-        Err(error) => Err(says(path)(error.into())),
+        Err(error) => Err(OpenError::database(path, StoreError::from(error))),
     }
 }
 
@@ -146,14 +146,12 @@ fn check_log(path: &Path) -> Result<(), OpenError> {
         path.file_name().unwrap_or_default().to_string_lossy()
     ));
     if std::fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
-        return Err(OpenError::Database {
-            path: path.display().to_string(),
-            problem: format!(
-                "its newest changes are in {}, which cannot be read without writing beside it: copy both files to a \
-                 directory that can be written",
-                log.display()
-            ),
-        });
+        let problem = format!(
+            "its newest changes are in {}, which cannot be read without writing beside it: copy both files to a \
+             directory that can be written",
+            log.display()
+        );
+        return Err(OpenError::database(path, problem));
     }
     Ok(())
 }
@@ -170,22 +168,22 @@ fn check_file(path: &Path, db: &Db) -> Result<usize, OpenError> {
         Err(StoreError::Database(problem)) if problem.contains("not a database") => {
             return Err(not_sqlite(path));
         }
-        Err(error) => return Err(says(path)(error)),
+        Err(error) => return Err(OpenError::database(path, error)),
     };
     let known = MIGRATIONS.len();
     match usize::try_from(version) {
         Ok(0) if application == 0 && tables == 0 => Ok(0),
-        _ if application != APPLICATION_ID => Err(foreign(
-            path,
-            "it is an SQLite database of another program; name another --db",
-        )),
+        _ if application != APPLICATION_ID => {
+            let problem = "it is an SQLite database of another program; name another --db";
+            Err(OpenError::foreign(path, problem))
+        }
         Ok(version) if version <= known => Ok(version),
-        _ => Err(foreign(
-            path,
-            &format!(
+        _ => {
+            let problem = format!(
                 "it was written by a newer hone (schema version {version}, this one knows up to {known}): update hone"
-            ),
-        )),
+            );
+            Err(OpenError::foreign(path, &problem))
+        }
     }
 }
 
@@ -195,48 +193,27 @@ fn number(db: &Db, statement: &'static Statement) -> Rows<i64> {
 }
 
 /// The file's incarnation.
-pub(crate) fn incarnation(db: &Db) -> Rows<[u8; 16]> {
+pub fn incarnation(db: &Db) -> Rows<[u8; 16]> {
     db.first(&INCARNATION, Vec::new())?
-        .ok_or_else(|| StoreError::Damaged {
-            table: "meta",
-            column: "value".to_owned(),
-            row: "incarnation".to_owned(),
-            problem: "the row is not there".to_owned(),
-        })
+        .ok_or_else(|| StoreError::damaged("meta", "value", "incarnation", "the row is not there"))
 }
 
 fn check_sqlite(path: &Path, db: &Db) -> Result<(), OpenError> {
-    let version: Option<String> = db.first(&SQLITE_VERSION, Vec::new()).map_err(says(path))?;
+    let version: Rows<Option<String>> = db.first(&SQLITE_VERSION, Vec::new());
+    let version = version.map_err(|error| OpenError::database(path, error))?;
     let version = version.unwrap_or_default();
     let numbers: Vec<u32> = version.split('.').filter_map(|n| n.parse().ok()).collect();
     if numbers.as_slice() >= OLDEST_SQLITE.as_slice() {
         return Ok(());
     }
-    Err(OpenError::Database {
-        path: path.display().to_string(),
-        problem: format!(
-            "SQLite {version} can damage databases (its WAL-reset bug); 3.51.3 or newer is needed"
-        ),
-    })
+    let problem = format!(
+        "SQLite {version} can damage databases (its WAL-reset bug); 3.51.3 or newer is needed"
+    );
+    Err(OpenError::database(path, problem))
 }
 
 fn not_sqlite(path: &Path) -> OpenError {
-    foreign(
-        path,
-        "it is not an SQLite database (or its first page is overwritten); name another --db",
-    )
-}
-
-pub(super) fn foreign(path: &Path, problem: &str) -> OpenError {
-    OpenError::Foreign {
-        path: path.display().to_string(),
-        problem: problem.to_owned(),
-    }
-}
-
-pub(super) fn says(path: &Path) -> impl Fn(StoreError) -> OpenError + '_ {
-    move |error| OpenError::Database {
-        path: path.display().to_string(),
-        problem: error.to_string(),
-    }
+    let problem =
+        "it is not an SQLite database (or its first page is overwritten); name another --db";
+    OpenError::foreign(path, problem)
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{db::Db, file::in_memory_as};
-use crate::store::{database::Database as _, error::Rows, statement::statements};
+use crate::store::{error::Rows, statement::statements};
 
 statements! {
     CHECK = Statement::plain("integrity_check", "PRAGMA integrity_check(1000)");
@@ -12,14 +12,14 @@ statements! {
 }
 
 /// What SQLite finds wrong, in its words: pages, the order of keys, indexes beside their tables, types, CHECKs.
-pub(crate) fn problems(db: &Db) -> Rows<Vec<String>> {
+pub fn problems(db: &Db) -> Rows<Vec<String>> {
     let mut lines: Vec<String> = db.all(&CHECK, Vec::new())?;
     lines.retain(|line| line != "ok");
     Ok(lines)
 }
 
 /// A table or an index that is not as the migrations make it.
-pub(crate) struct Difference {
+pub struct Difference {
     /// `index trials_queue`.
     pub name: String,
     /// How the file has it.
@@ -29,19 +29,15 @@ pub(crate) struct Difference {
 }
 
 /// Compares the file's tables and indexes with those of the migrations.
-pub(crate) fn schema_differences(db: &Db) -> Rows<Vec<Difference>> {
+pub fn schema_differences(db: &Db) -> Rows<Vec<Difference>> {
     let (mut found, right) = (schema(db)?, schema(&in_memory_as(db)?)?);
-    let mut differences = Vec::new();
-    for (name, sql) in right {
-        let there = found.remove(&name);
-        if there.as_ref() != Some(&sql) {
-            differences.push(Difference {
-                name,
-                found: there,
-                right: Some(sql),
-            });
-        }
-    }
+    let missing_or_other = right.into_iter().map(|(name, sql)| Difference {
+        found: found.remove(&name),
+        right: Some(sql),
+        name,
+    });
+    let mut differences: Vec<Difference> = missing_or_other.collect();
+    differences.retain(|difference| difference.found != difference.right);
     differences.extend(found.into_iter().map(|(name, sql)| Difference {
         name,
         found: Some(sql),

@@ -4,13 +4,12 @@
 use super::db::Db;
 use crate::store::{
     cells::Cells,
-    database::Database as _,
     error::Rows,
     table::{Stored as _, columns},
 };
 
 /// A rule, and the statement that finds what breaks it.
-pub(crate) struct Rule {
+pub struct Rule {
     /// Whose rows it is about.
     pub table: &'static str,
     /// Which of their columns.
@@ -23,7 +22,7 @@ pub(crate) struct Rule {
 columns! {
     /// A row that breaks a rule.
     #[derive(Debug)]
-    pub(crate) struct Broken {
+    pub struct Broken {
         /// Its sweep's key, where it has one.
         pub sweep: Option<i64>,
         /// Its trial, where it has one.
@@ -159,7 +158,7 @@ macro_rules! trial {
 
 /// All rules.
 #[rustfmt::skip]
-pub(crate) static RULES: &[Rule] = &[
+pub static RULES: &[Rule] = &[
     rule!("meta", "value", "the file has an incarnation",
         "SELECT NULL, NULL, 'incarnation', coalesce((SELECT typeof(value) || ' of ' || length(value) || ' bytes' FROM meta \
          WHERE key = 'incarnation'), 'no row'), 'a blob of 16 bytes' WHERE NOT EXISTS (SELECT 1 FROM meta WHERE key = \
@@ -315,7 +314,7 @@ pub(crate) static RULES: &[Rule] = &[
 
 impl Rule {
     /// The rows that break it.
-    pub(crate) fn broken(&self, db: &Db) -> Rows<Vec<Broken>> {
+    pub fn broken(&self, db: &Db) -> Rows<Vec<Broken>> {
         let rows = db.rows(self.sql, Vec::new())?;
         rows.iter()
             .map(|row| Broken::read(&mut Cells::of(row, self.table, 0)))

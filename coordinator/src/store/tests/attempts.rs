@@ -122,7 +122,7 @@ fn an_end_brings_the_epochs_and_lines_that_were_not_sent_before() {
         );
         let key = b.row().key;
         assert_eq!(
-            crate::store::logs::of_trial(b.read(), key, TrialNumber(1))
+            crate::store::logs::of_trial(b.read(), (key, TrialNumber(1)))
                 .unwrap()
                 .len(),
             1
@@ -504,7 +504,7 @@ fn the_last_200_lines_of_log_stay() {
             b.apply(Log { attempt, lines }).unwrap();
         }
         let key = b.row().key;
-        let logs = crate::store::logs::of_trial(b.read(), key, TrialNumber(1)).unwrap();
+        let logs = crate::store::logs::of_trial(b.read(), (key, TrialNumber(1))).unwrap();
         assert_eq!(logs.len(), 200);
         assert_eq!((logs[0].number, logs[0].text.as_str()), (101, "line 100"));
         assert_eq!(logs[199].text, "line 299");

@@ -221,7 +221,7 @@ impl Bench {
     /// Grants the next trial, reports epochs 1 to 3 and completes it.
     pub(super) fn complete(&mut self, worker: u8, value: f64) -> Granted {
         let granted = self.grant(worker).unwrap();
-        for epoch in 1..=granted.to_epoch {
+        for epoch in 1..=granted.trial.to_epoch {
             self.report(&granted.attempt, epoch, value * (f64::from(epoch) / 3.0))
                 .unwrap();
         }
@@ -267,15 +267,15 @@ impl Bench {
     }
 
     pub(super) fn detail(&self) -> SweepDetail {
-        queries::sweep(self.read(), &id()).unwrap()
+        queries::sweep(self.read(), self.row()).unwrap()
     }
 
     pub(super) fn row(&self) -> SweepRow {
-        queries::sweep_row(self.read(), &id()).unwrap()
+        queries::find(self.read(), Some("s")).unwrap()
     }
 
     pub(super) fn trial(&self, number: u64) -> TrialDetail {
-        queries::trial(self.read(), &id(), TrialNumber(number)).unwrap()
+        queries::trial(self.read(), self.row(), TrialNumber(number)).unwrap()
     }
 
     pub(super) fn state(&self, number: u64) -> TrialState {
@@ -284,7 +284,7 @@ impl Bench {
 
     /// Events of a trial as `from>to`.
     pub(super) fn story(&self, number: u64) -> Vec<String> {
-        let key = queries::find(self.read(), Some("s")).unwrap();
+        let key = self.row().key;
         let events = events::select(self.read(), key, Some(TrialNumber(number)), 0, 1000).unwrap();
         events
             .iter()

@@ -5,7 +5,7 @@ use crate::{
     ids::TrialNumber,
     search::{TrialValue, worth},
     store::{
-        BlobKind, BlobRef, NewRound, NewTrial, Outcome, StoreError, TIES, WinnerRef,
+        BlobKind, BlobRef, NewRound, NewTrial, Outcome, StoreError, TIES, WinnerRef, Wish,
         command::{Action, CollectBlobs, CommitBlob, RetryTrials},
         events, queries,
     },
@@ -84,7 +84,7 @@ fn trials_wait_at_a_rung_and_are_promoted_or_pruned() {
         ]);
         for n in [1, 2] {
             let granted = b.grant(1).unwrap();
-            assert!(granted.waits_at_end);
+            assert!(granted.trial.waits_at_end);
             b.report(&granted.attempt, 1, f64::from(n) / 10.0).unwrap();
             let outcome = Outcome::ReachedRung {
                 checkpoint: Some(checkpoint(n, 1, true)),
@@ -97,9 +97,11 @@ fn trials_wait_at_a_rung_and_are_promoted_or_pruned() {
         let promote = Action::Promote {
             trial: TrialNumber(2),
             to_epoch: 3,
-            queue_order: 0,
-            waits_at_end: false,
-            keep_weights: true,
+            wish: Wish {
+                queue_order: 0,
+                waits_at_end: false,
+                keep_weights: true,
+            },
         };
         let prune = Action::Prune {
             trial: TrialNumber(1),
@@ -115,7 +117,8 @@ fn trials_wait_at_a_rung_and_are_promoted_or_pruned() {
         };
         assert_eq!(of_the_rung(b), (0.2, vec![TrialNumber(2)], 1));
         let granted = b.grant(1).unwrap();
-        assert_eq!((granted.to_epoch, granted.keep_weights), (3, true));
+        let trial = &granted.trial;
+        assert_eq!((trial.to_epoch, trial.keep_weights), (3, true));
         assert_eq!(granted.resume, Some(checkpoint(2, 1, true)));
         b.report(&granted.attempt, 2, 0.6).unwrap();
         assert_eq!(of_the_rung(b), (0.2, vec![TrialNumber(2)], 1));
@@ -393,7 +396,7 @@ fn nothing_but_the_check_runs_before_it_has_passed() {
         };
         b.decide(vec![Action::Enqueue(vec![check, trial(2)])]);
         let granted = b.grant(1).unwrap();
-        assert_eq!(granted.kind, TrialKind::Check);
+        assert_eq!(granted.trial.kind, TrialKind::Check);
         assert!(b.grant(2).is_none());
         let mut finish = b.finish_of(&granted.attempt, Outcome::Completed);
         finish.result_json = "{\"passed\":true}".to_owned();
@@ -449,7 +452,7 @@ fn at_the_end_only_the_finalists_weights_stay() {
         b.decide(vec![Action::Complete { winner, reason }]);
         assert_eq!(b.apply(collect.clone()).unwrap(), [hash(1)]);
         assert_eq!(b.apply(collect).unwrap(), []);
-        let blobs = queries::trial(b.read(), &id(), TrialNumber(2))
+        let blobs = queries::trial(b.read(), b.row(), TrialNumber(2))
             .unwrap()
             .blobs;
         assert_eq!(blobs, [weights(2)]);

@@ -116,27 +116,25 @@ fn a_command_that_fails_halfway_leaves_nothing_and_its_group_is_stored() {
 
 #[test]
 fn what_memory_got_wrong_the_file_refuses() {
-    let mut b = sqlite(3);
-    let one = b.grant(1).unwrap();
-    let two = b.grant(2).unwrap();
     for change in [
         // Somebody else has given the trial out, or has ended it, or has another secret for the attempt.
         "UPDATE trials SET attempts = 2 WHERE number = 1",
         "UPDATE trials SET attempts = 1, state = 'completed' WHERE number = 1",
-        "UPDATE trials SET state = 'running' WHERE number = 1; \
-         UPDATE attempts SET token = randomblob(16) WHERE trial = 1",
+        "UPDATE attempts SET token = randomblob(16) WHERE trial = 1",
     ] {
+        let mut b = sqlite(3);
+        let one = b.grant(1).unwrap();
+        let two = b.grant(2).unwrap();
         script(&b, change);
-        let epoch = b.trial(2).summary.row.epoch + 1;
         let commands = [
             b.report_of(&one.attempt, 1, 0.5).into(),
-            b.report_of(&two.attempt, epoch, 0.5).into(),
+            b.report_of(&two.attempt, 1, 0.5).into(),
         ];
         let replies = together(&mut b, &commands);
         assert_eq!(replies[0], Err(StoreError::Fenced), "{change}");
         assert!(replies[1].is_ok(), "{change}");
         assert_eq!(b.trial(1).curve.len(), 0, "{change}");
-        assert_eq!(b.trial(2).summary.row.epoch, epoch, "{change}");
+        assert_eq!(b.trial(2).summary.row.epoch, 1, "{change}");
     }
 }
 

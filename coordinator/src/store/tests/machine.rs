@@ -7,7 +7,7 @@ use super::bench::{Bench, checkpoint, epoch_of, id, round, trial};
 use crate::{
     ids::{AttemptRef, SessionId, TrialNumber},
     store::{
-        NewTrial, Outcome, TrialFilter,
+        NewTrial, Outcome, TrialFilter, Wish,
         command::{
             Action, CancelTrial, ChangeSweep, CollectBlobs, Command, CommitBlob, Decide, Epoch,
             ExtendSweep, Lines, Log, Reply, RetryTrials, ReturnSession, SweepChange, TakeBack,
@@ -119,9 +119,11 @@ fn command(b: &mut Bench, leases: &[AttemptRef], step: &Step) -> Option<Command>
             let promote = Action::Promote {
                 trial: TrialNumber(*n),
                 to_epoch: 4,
-                queue_order: 0,
-                waits_at_end: false,
-                keep_weights: false,
+                wish: Wish {
+                    queue_order: 0,
+                    waits_at_end: false,
+                    keep_weights: false,
+                },
             };
             decide(b, promote).into()
         }
@@ -239,17 +241,17 @@ fn command(b: &mut Bench, leases: &[AttemptRef], step: &Step) -> Option<Command>
 /// All that a sweep's rows say.
 fn everything(b: &Bench) -> String {
     let db = b.read();
-    let key = queries::find(db, Some("s")).unwrap();
+    let key = b.row().key;
     let filter = TrialFilter {
         all_kinds: true,
         ..TrialFilter::default()
     };
-    let listed = queries::trials(db, &id(), &filter).unwrap();
+    let listed = queries::trials(db, &b.row(), &filter).unwrap();
     let trials: Vec<_> = listed.iter().map(|trial| trial.row.number).collect();
     let details: Vec<_> = trials.iter().map(|number| b.trial(number.0)).collect();
     let logs: Vec<_> = trials
         .iter()
-        .map(|number| logs::of_trial(db, key, *number))
+        .map(|number| logs::of_trial(db, (key, *number)))
         .collect();
     format!(
         "{:#?}\n{details:#?}\n{logs:?}\n{:#?}\n{:#?}\n{:#?}",

@@ -61,7 +61,7 @@ fn change(b: &mut Bench, change: SweepChange) {
 }
 
 fn missing(b: &Bench, diverged: bool) -> Vec<u64> {
-    let missing = queries::missing(b.read(), &id(), diverged).unwrap();
+    let missing = queries::missing(b.read(), &b.row(), diverged).unwrap();
     missing.into_iter().map(|number| number.0).collect()
 }
 
@@ -138,7 +138,7 @@ fn a_failed_sweep_runs_again_with_all_that_it_lacks() {
         assert_eq!(detail.summary.counts, [0, 0, 0, 4, 0, 0, 1, 0]);
         assert_eq!(detail.rounds[0].row.finished, 5);
         assert_eq!(detail.best.unwrap().trials, [TrialNumber(9)]);
-        let key = queries::find(b.read(), Some("s")).unwrap();
+        let key = b.row().key;
         let events = crate::store::events::select(b.read(), key, None, 0, 1000).unwrap();
         let told = events.iter().find(|event| event.event == "retry").unwrap();
         assert_eq!(
@@ -262,7 +262,7 @@ fn a_sweep_whose_check_failed_checks_again() {
             (SweepState::Checking, false)
         );
         assert_eq!(&*detail.summary.row.check_json, "");
-        assert_eq!(b.grant(1).unwrap().kind, TrialKind::Check);
+        assert_eq!(b.grant(1).unwrap().trial.kind, TrialKind::Check);
         nothing_is_wrong(b);
     });
 }

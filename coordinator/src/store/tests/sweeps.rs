@@ -269,7 +269,7 @@ fn every_order_is_gone_through_page_by_page() {
             };
             let mut numbers = Vec::new();
             loop {
-                let page = queries::trials(b.read(), &id(), &filter).unwrap();
+                let page = queries::trials(b.read(), &b.row(), &filter).unwrap();
                 numbers.extend(page.iter().map(|trial| trial.row.number.0));
                 match page.last() {
                     Some(last) => filter.past = Some(last.row.listed()),
@@ -291,7 +291,7 @@ fn every_order_is_gone_through_page_by_page() {
         let name = b.launch_as("t", other).sweep;
         let enqueue = vec![Action::Enqueue((1..=3).map(trial).collect())];
         b.apply(Decide {
-            sweep: name.clone(),
+            sweep: name,
             number: 1,
             actions: enqueue,
             at: 5,
@@ -306,7 +306,8 @@ fn every_order_is_gone_through_page_by_page() {
             ..TrialFilter::default()
         };
         let mut numbers = Vec::new();
-        while let Some(trial) = queries::trials(b.read(), &name, &filter).unwrap().pop() {
+        let row = queries::find(b.read(), Some("t")).unwrap();
+        while let Some(trial) = queries::trials(b.read(), &row, &filter).unwrap().pop() {
             numbers.push(trial.row.number.0);
             filter.past = Some(trial.row.listed());
         }
@@ -395,7 +396,7 @@ fn listings_sort_filter_and_page() {
         b.complete(1, 0.9);
         b.complete(1, 0.7);
         let list = |b: &super::bench::Bench, filter: TrialFilter| -> Vec<u64> {
-            let trials = queries::trials(b.read(), &id(), &filter).unwrap();
+            let trials = queries::trials(b.read(), &b.row(), &filter).unwrap();
             trials.iter().map(|trial| trial.row.number.0).collect()
         };
         let sorted = |sort| TrialFilter {

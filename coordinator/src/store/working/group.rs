@@ -5,100 +5,37 @@
 //! attempt has this secret; and it must change as many rows as were sent. So the file itself refuses what memory got
 //! wrong.
 
-use super::{WorkingSet, live::Working};
+use super::live::Working;
 use crate::store::{
-    Db, attempts, blobs,
-    error::Rows,
-    events, logs, points, reports, rounds, sweeps,
-    trials::{self, TrialRow},
+    Db, TrialRow, attempts, blobs, error::Rows, events, logs, points, reports, rounds, sweeps,
+    trials,
 };
-use crate::trial::TrialState;
 
-impl WorkingSet {
-    /// Stores everything that is in memory alone. Within a transaction; without one there is nothing to store.
-    pub(super) fn flush(&self) -> Rows<()> {
-        let working = &mut *self.working();
-        if !working.unstored {
-            return Ok(());
-        }
-        store(&self.db, working)?;
-        working.stored();
-        Ok(())
-    }
-}
-
+/// Stores everything that is in memory alone. Within a transaction; without one there is nothing to store.
+///
 /// Parents before children, as the foreign keys want it. Ends of attempts before new attempts, since at most one of a
 /// trial runs.
-fn store(db: &Db, working: &Working) -> Rows<()> {
-    let sweeps = || working.sweeps.changes();
-    sweeps::insert(
-        db,
-        sweeps()
-            .filter(|(_, old)| old.is_none())
-            .map(|(row, _)| row),
-    )?;
-    sweeps::update(
-        db,
-        sweeps()
-            .filter(|(_, old)| old.is_some())
-            .map(|(row, _)| row),
-    )?;
+pub fn store(db: &Db, working: &Working) -> Rows<()> {
+    sweeps::insert(db, working.sweeps.new_rows())?;
+    sweeps::update(db, working.sweeps.changed_rows())?;
     for ((sweep, round), by) in &working.finished {
         rounds::add_finished(db, *sweep, *round, *by)?;
     }
-    let points = || working.points.changes();
-    points::insert(
-        db,
-        points()
-            .filter(|(_, old)| old.is_none())
-            .map(|(row, _)| row),
-    )?;
-    points::update(
-        db,
-        points()
-            .filter(|(_, old)| old.is_some())
-            .map(|(row, _)| row),
-    )?;
-    let trials = || working.trials.changes();
-    trials::insert(
-        db,
-        trials()
-            .filter(|(_, old)| old.is_none())
-            .map(|(row, _)| row),
-    )?;
-    let attempts = || working.attempts.changes();
-    attempts::update(db, attempts().filter_map(|(row, old)| Some((row, old?))))?;
-    attempts::insert(
-        db,
-        attempts()
-            .filter(|(_, old)| old.is_none())
-            .map(|(row, _)| row),
-    )?;
-    trials::update(
-        db,
-        trials().filter_map(|(row, old)| Some(guarded(working, row, old?))),
-    )?;
+    points::insert(db, working.points.new_rows())?;
+    points::update(db, working.points.changed_rows())?;
+    trials::insert(db, working.trials.new_rows())?;
+    attempts::update(db, working.attempts.changed_rows())?;
+    attempts::insert(db, working.attempts.new_rows())?;
+    let speaker = |row: &TrialRow| {
+        let (attempt, token) = *working.speakers.get(&row.key())?;
+        let spoke = working.attempts.row((row.sweep, row.number, attempt));
+        Some((attempt, token, spoke.map(|spoke| spoke.state)))
+    };
+    let changed = working.trials.changed_rows();
+    trials::update(db, changed.map(|(row, guard)| (row, guard, speaker(row))))?;
     trials::set_notes(db, &working.notes)?;
     reports::insert(db, &working.reports)?;
     events::insert(db, &working.events)?;
     blobs::put(db, &working.blobs)?;
     logs::add(db, &working.logs)
-}
-
-/// A changed trial with what the file must still say: its state, its newest attempt, and who spoke.
-fn guarded<'a>(
-    working: &Working,
-    row: &'a TrialRow,
-    (state, attempts): (TrialState, u32),
-) -> trials::Update<'a> {
-    let speaker = working.speakers.get(&row.key()).map(|(attempt, token)| {
-        let spoke = working.attempts.row((row.sweep, row.number, *attempt));
-        (*attempt, *token, spoke.map(|spoke| spoke.state))
-    });
-    trials::Update {
-        row,
-        state,
-        attempts,
-        speaker,
-    }
 }

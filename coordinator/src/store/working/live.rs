@@ -9,59 +9,42 @@ use super::{queue::Queue, shelf::Shelf};
 use crate::{
     ids::{AttemptNumber, RequestId, SessionId, SweepKey, Token, TrialNumber},
     store::{
-        attempts::{AttemptKey, AttemptRow},
-        blobs::BlobRow,
-        events::EventRow,
-        logs::LogRow,
-        points::PointRow,
-        reports::ReportRow,
-        sweeps::SweepRow,
-        trials::{TrialKey, TrialRow},
-        values::WinnerRef,
+        AttemptRow, EventRow, LogRow, PointRow, ReportRow, SweepRow, TrialRow,
+        attempts::AttemptKey, blobs::BlobRow, points::PointKey, trials::TrialKey,
     },
-    trial::{AttemptState, TrialKind, TrialState},
+    trial::{AttemptState, TrialState},
 };
-
-pub(super) type PointKey = (SweepKey, WinnerRef);
 
 /// What the writer has in memory.
 #[derive(Debug, Default)]
-pub(super) struct Working {
+pub struct Working {
     /// All that have not ended, and those that the group under way has touched.
-    pub(super) sweeps: Shelf<SweepKey, SweepRow>,
-    pub(super) points: Shelf<PointKey, PointRow>,
-    pub(super) trials: Shelf<TrialKey, TrialRow>,
+    pub sweeps: Shelf<SweepKey, SweepRow>,
+    pub points: Shelf<PointKey, PointRow>,
+    pub trials: Shelf<TrialKey, TrialRow>,
     /// All that run, and those that the group under way has touched.
-    pub(super) attempts: Shelf<AttemptKey, AttemptRow>,
+    pub attempts: Shelf<AttemptKey, AttemptRow>,
     /// All search trials of a point, where it is known which there are.
-    pub(super) siblings: HashMap<PointKey, BTreeSet<TrialNumber>>,
+    pub siblings: HashMap<PointKey, BTreeSet<TrialNumber>>,
     /// Attempts that run, by the request that they were granted to.
-    pub(super) granted: HashMap<(SessionId, RequestId), AttemptKey>,
-    pub(super) queues: HashMap<SweepKey, Queue>,
+    pub granted: HashMap<(SessionId, RequestId), AttemptKey>,
+    pub queues: HashMap<SweepKey, Queue>,
     /// Whose word changed a trial last: the statement that stores it demands that attempt and its secret.
-    pub(super) speakers: HashMap<TrialKey, (AttemptNumber, Token)>,
-    pub(super) finished: BTreeMap<(SweepKey, u32), i64>,
-    pub(super) notes: BTreeMap<TrialKey, (String, String)>,
-    pub(super) reports: Vec<ReportRow>,
-    pub(super) events: Vec<EventRow>,
-    pub(super) blobs: Vec<BlobRow>,
-    pub(super) logs: Vec<LogRow>,
-    pub(super) last_seq: u64,
+    pub speakers: HashMap<TrialKey, (AttemptNumber, Token)>,
+    pub finished: BTreeMap<(SweepKey, u32), i64>,
+    pub notes: BTreeMap<TrialKey, (String, String)>,
+    pub reports: Vec<ReportRow>,
+    pub events: Vec<EventRow>,
+    pub blobs: Vec<BlobRow>,
+    pub logs: Vec<LogRow>,
+    pub last_seq: u64,
     /// Grows with every change, here or in the file.
-    pub(super) writes: u64,
-    /// Something here is not in the file yet.
-    pub(super) unstored: bool,
+    pub writes: u64,
 }
 
 impl Working {
-    /// A change of what is here.
-    pub(super) fn wrote(&mut self) {
-        self.writes += 1;
-        self.unstored = true;
-    }
-
     /// Takes in an attempt of the file.
-    pub(super) fn learn_attempt(&mut self, key: AttemptKey, row: Option<AttemptRow>) {
+    pub fn learn_attempt(&mut self, key: AttemptKey, row: Option<AttemptRow>) {
         if let Some(row) = &row
             && row.state == AttemptState::Running
         {
@@ -70,56 +53,22 @@ impl Working {
         self.attempts.learn(key, row);
     }
 
-    pub(super) fn put_attempt(&mut self, row: AttemptRow) {
-        let key = row.key();
-        let request = (row.session, row.request);
-        if row.state == AttemptState::Running {
-            self.granted.insert(request, key);
-        } else if self.granted.get(&request) == Some(&key) {
-            self.granted.remove(&request);
+    /// Takes in trials of the file.
+    pub fn learn_trials(&mut self, rows: Vec<TrialRow>) {
+        for row in rows {
+            self.trials.learn(row.key(), Some(row));
         }
-        self.attempts.put(key, row);
-        self.wrote();
     }
 
-    pub(super) fn put_trial(&mut self, row: TrialRow) {
-        let key = row.key();
-        let position = |row: &TrialRow| {
-            let queued = row.state == TrialState::Queued;
-            queued.then_some((row.queue_order, row.number))
-        };
-        let (was, is) = (self.trials.row(key).and_then(position), position(&row));
-        if was != is
-            && let Some(queue) = self.queues.get_mut(&row.sweep)
-        {
-            was.inspect(|was| queue.remove(*was));
-            is.inspect(|is| queue.add(*is));
+    /// Takes in points of the file.
+    pub fn learn_points(&mut self, rows: Vec<PointRow>) {
+        for row in rows {
+            self.points.learn((row.sweep, row.place), Some(row));
         }
-        self.trials.put(key, row);
-        self.wrote();
-    }
-
-    pub(super) fn insert_trial(&mut self, row: TrialRow) {
-        if row.kind == TrialKind::Search
-            && let Some(siblings) = self.siblings.get_mut(&(row.sweep, row.place))
-        {
-            siblings.insert(row.number);
-        }
-        self.put_trial(row);
-    }
-
-    /// Search trials of a point that the file does not have yet.
-    pub(super) fn new_trials_of(&self, point: PointKey) -> impl Iterator<Item = &TrialRow> {
-        let new = self
-            .trials
-            .changes()
-            .filter(|(_, stored)| stored.is_none())
-            .map(|(row, _)| row);
-        new.filter(move |row| (row.sweep, row.place) == point && row.kind == TrialKind::Search)
     }
 
     /// Everything is in the file.
-    pub(super) fn stored(&mut self) {
+    pub fn stored(&mut self) {
         self.sweeps.stored();
         self.points.stored();
         self.trials.stored();
@@ -131,11 +80,10 @@ impl Working {
         self.events.clear();
         self.blobs.clear();
         self.logs.clear();
-        self.unstored = false;
     }
 
     /// After a commit: forgets what is not live.
-    pub(super) fn end_group(&mut self) {
+    pub fn end_group(&mut self) {
         for key in self.attempts.take_touched() {
             let runs = |row: &AttemptRow| row.state == AttemptState::Running;
             if !self.attempts.row(key).is_some_and(runs) {
@@ -164,10 +112,10 @@ impl Working {
     fn is_live(&self, key: TrialKey) -> bool {
         self.trials.row(key).is_some_and(|row| match row.state {
             TrialState::Running => true,
-            TrialState::Queued => self
-                .queues
-                .get(&key.0)
-                .is_some_and(|queue| queue.contains((row.queue_order, row.number))),
+            TrialState::Queued => {
+                let queue = self.queues.get(&key.0);
+                queue.is_some_and(|queue| queue.contains(row.position()))
+            }
             _ => false,
         })
     }
@@ -202,7 +150,7 @@ impl Working {
     }
 
     /// A sweep is removed, with all that belongs to it.
-    pub(super) fn drop_sweep(&mut self, sweep: SweepKey) {
+    pub fn drop_sweep(&mut self, sweep: SweepKey) {
         self.sweeps.drop_where(|key| *key == sweep);
         self.points.drop_where(|key| key.0 == sweep);
         self.trials.drop_where(|key| key.0 == sweep);

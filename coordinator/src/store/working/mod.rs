@@ -7,32 +7,19 @@ mod queue;
 mod rows;
 mod shelf;
 
-use std::cell::{RefCell, RefMut};
-
 use super::{
     Db, StoreError, attempts,
     command::{Command, Reply},
-    database::Database as _,
     error::Rows,
-    events,
-    sqlite::incarnation,
-    statement::{Statement, statements},
-    sweeps,
+    events, sweeps,
 };
 use live::Working;
-pub(super) use rows::Guard;
-
-statements! {
-    BEGIN = Statement::plain("", "BEGIN IMMEDIATE");
-    COMMIT = Statement::plain("", "COMMIT");
-    ROLLBACK = Statement::plain("", "ROLLBACK");
-}
 
 /// The connection that writes, and the rows that it works on.
 #[derive(Debug)]
 pub(crate) struct WorkingSet {
     db: Db,
-    working: RefCell<Working>,
+    working: Working,
     /// False after a rollback: then the file is what counts.
     loaded: bool,
 }
@@ -53,7 +40,7 @@ impl WorkingSet {
     pub(super) fn writing(db: Db) -> Rows<Self> {
         let mut set = Self {
             db,
-            working: RefCell::default(),
+            working: Working::default(),
             loaded: false,
         };
         set.reopen()?;
@@ -94,14 +81,14 @@ impl WorkingSet {
         apply: Apply,
     ) -> Result<Vec<Rows<Reply>>, Failed> {
         self.load().map_err(Failed::All)?;
-        self.run(&BEGIN).map_err(Failed::All)?;
+        self.run("BEGIN IMMEDIATE").map_err(Failed::All)?;
         let done = self.in_transaction(commands, apply);
         if done.is_ok() {
-            self.working().end_group();
+            self.working.end_group();
         } else {
             // After some errors SQLite has rolled back by itself; then this one fails, and nothing is left to do.
-            self.run(&ROLLBACK).ok();
-            self.working = RefCell::default();
+            self.run("ROLLBACK").ok();
+            self.working = Working::default();
             self.loaded = false;
         }
         done
@@ -114,10 +101,10 @@ impl WorkingSet {
     ) -> Result<Vec<Rows<Reply>>, Failed> {
         let mut replies = Vec::with_capacity(commands.len());
         for command in commands {
-            let writes = self.working().writes;
+            let writes = self.working.writes;
             let reply = apply(self, command);
             if let Err(error) = &reply {
-                let wrote = self.working().writes != writes;
+                let wrote = self.working.writes != writes;
                 if wrote || matches!(error, StoreError::DiskFull(_)) {
                     return Err(failed(error.clone()));
                 }
@@ -125,7 +112,7 @@ impl WorkingSet {
             replies.push(reply);
         }
         self.flush().map_err(failed)?;
-        self.run(&COMMIT).map_err(Failed::All)?;
+        self.run("COMMIT").map_err(Failed::All)?;
         Ok(replies)
     }
 
@@ -138,48 +125,44 @@ impl WorkingSet {
             last_seq: events::last_seq(&self.db)?,
             ..Working::default()
         };
-        for key in sweeps::live_keys(&self.db)? {
-            let row = sweeps::select(&self.db, key)?;
-            working.sweeps.learn(key, Some(row));
+        for row in sweeps::live(&self.db)? {
+            working.sweeps.learn(row.key, Some(row));
         }
         for attempt in attempts::open(&self.db)? {
             working.learn_attempt(attempt.key(), Some(attempt));
         }
-        self.working = RefCell::new(working);
+        self.working = working;
         self.loaded = true;
         Ok(())
     }
 
-    fn working(&self) -> RefMut<'_, Working> {
-        self.working.borrow_mut()
+    /// Stores everything that is in memory alone.
+    fn flush(&mut self) -> Rows<()> {
+        group::store(&self.db, &self.working)?;
+        self.working.stored();
+        Ok(())
     }
 
     /// The file, with everything in it that commands have done so far.
-    pub(super) fn file(&self) -> Rows<&Db> {
+    pub fn file(&mut self) -> Rows<&Db> {
         self.flush()?;
         Ok(&self.db)
     }
 
     /// The file, to be changed by a command directly.
-    pub(super) fn changed_file(&self) -> Rows<&Db> {
-        self.flush()?;
-        self.working().writes += 1;
-        Ok(&self.db)
+    pub fn changed_file(&mut self) -> Rows<&Db> {
+        self.working.writes += 1;
+        self.file()
     }
 
-    /// The file's incarnation.
-    pub(super) fn incarnation(&self) -> Rows<[u8; 16]> {
-        incarnation(&self.db)
+    fn run(&self, sql: &'static str) -> Rows<()> {
+        self.db.execute(sql, Vec::new()).map(drop)
     }
 
     /// Closes the file, its log folded in where nobody reads any more.
     pub(super) fn close(self) {
         self.db.script("PRAGMA wal_checkpoint(TRUNCATE)").ok();
         self.db.close();
-    }
-
-    fn run(&self, statement: &'static Statement) -> Rows<()> {
-        self.db.run(statement, Vec::new()).map(drop)
     }
 }
 

@@ -5,16 +5,16 @@ use std::collections::BTreeSet;
 use crate::ids::TrialNumber;
 
 /// Where a trial stands in its sweep's queue: by order, then by number.
-pub(super) type Position = (u64, TrialNumber);
+pub type Position = (u64, TrialNumber);
 
 /// Trials read from the file at once.
-pub(super) const READ: usize = 512;
+pub const READ: usize = 512;
 /// Trials that may be kept; of more, the first [`READ`] stay.
 const KEPT: usize = 8 * READ;
 
 /// The beginning of a queue, without gaps.
 #[derive(Debug, Default)]
-pub(super) struct Queue {
+pub struct Queue {
     ready: BTreeSet<Position>,
     /// Behind this one there are trials that only the file knows; `None`: all are here.
     known_to: Option<Position>,
@@ -22,7 +22,7 @@ pub(super) struct Queue {
 
 impl Queue {
     /// From the file's first [`READ`] trials.
-    pub(super) fn from_file(first: Vec<Position>) -> Self {
+    pub fn from_file(first: Vec<Position>) -> Self {
         let known_to = (first.len() >= READ).then(|| first.last().copied());
         Self {
             ready: first.into_iter().collect(),
@@ -31,7 +31,7 @@ impl Queue {
     }
 
     /// `Some(None)`: the queue is empty; `None`: the file must tell.
-    pub(super) fn first(&self) -> Option<Option<TrialNumber>> {
+    pub fn first(&self) -> Option<Option<TrialNumber>> {
         match (self.ready.first(), self.known_to) {
             (Some((_, number)), _) => Some(Some(*number)),
             (None, None) => Some(None),
@@ -39,22 +39,22 @@ impl Queue {
         }
     }
 
-    pub(super) fn contains(&self, position: Position) -> bool {
+    pub fn contains(&self, position: Position) -> bool {
         self.ready.contains(&position)
     }
 
-    pub(super) fn add(&mut self, position: Position) {
+    pub fn add(&mut self, position: Position) {
         if self.known_to.is_none_or(|last| position <= last) {
             self.ready.insert(position);
         }
     }
 
-    pub(super) fn remove(&mut self, position: Position) {
+    pub fn remove(&mut self, position: Position) {
         self.ready.remove(&position);
     }
 
     /// Gives up the end of a queue that has grown too long.
-    pub(super) fn shorten(&mut self) -> Vec<TrialNumber> {
+    pub fn shorten(&mut self) -> Vec<TrialNumber> {
         if self.ready.len() <= KEPT {
             return Vec::new();
         }

@@ -4,183 +4,146 @@ use std::collections::BTreeSet;
 
 use super::{
     WorkingSet,
-    queue::{Position, Queue, READ},
+    queue::{Queue, READ},
 };
 use crate::{
     ids::{AttemptNumber, RequestId, SessionId, SweepKey, Token, TrialNumber},
     store::{
-        attempts::{self, AttemptKey, AttemptRow},
+        AttemptRow, BlobRef, EventRow, LogRow, PointRow, PointValue, ReportRow, SweepRow, TrialRow,
+        WinnerRef,
+        attempts::{self, AttemptKey},
         blobs::{self, BlobRow},
         error::Rows,
-        events::EventRow,
-        logs::LogRow,
-        points::{self, PointRow, PointValue},
-        reports::ReportRow,
-        sweeps::{self, SweepRow},
-        trials::{self, TrialKey, TrialRow},
-        values::{BlobRef, WinnerRef},
+        points::{self, PointKey},
+        sweeps,
+        trials::{self, TrialKey},
     },
-    trial::{AttemptState, TrialState},
+    trial::{AttemptState, TrialKind, TrialState},
 };
-
-/// What must still hold for a write to a trial; the statement that stores it repeats it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::store) struct Guard {
-    /// The trial's state.
-    pub state: TrialState,
-    /// The trial's newest attempt.
-    pub attempts: u32,
-    /// That attempt's secret, where a worker speaks.
-    pub token: Option<Token>,
-}
 
 /// Sweeps.
 impl WorkingSet {
     /// A sweep by name.
-    pub(in crate::store) fn sweep_key(&self, name: &str) -> Rows<Option<SweepKey>> {
-        {
-            let working = self.working();
-            let mut sweeps = working.sweeps.rows();
-            if let Some((key, _)) = sweeps.find(|(_, row)| row.id.as_str() == name) {
-                return Ok(Some(key));
-            }
+    pub fn sweep_named(&mut self, name: &str) -> Rows<Option<SweepRow>> {
+        let has_name = |row: &&SweepRow| row.id.as_str() == name;
+        let found = self.sweeps().find(has_name).cloned();
+        if found.is_some() {
+            return Ok(found);
         }
-        sweeps::by_name(&self.db, name)
-    }
-
-    /// Sweeps that have not ended, oldest first.
-    pub(in crate::store) fn live_sweeps(&self) -> Vec<SweepRow> {
-        let working = self.working();
-        let live = working
-            .sweeps
-            .rows()
-            .filter(|(_, row)| !row.state.has_ended());
-        let mut rows: Vec<SweepRow> = live.map(|(_, row)| row.clone()).collect();
-        rows.sort_unstable_by_key(|row| row.key);
-        rows
+        let stored = sweeps::by_name(&self.db, name)?;
+        if let Some(row) = &stored {
+            self.working.sweeps.learn(row.key, Some(row.clone()));
+        }
+        Ok(stored)
     }
 
     /// One sweep; damaged when it is not there.
-    pub(in crate::store) fn sweep(&self, sweep: SweepKey) -> Rows<SweepRow> {
-        if let Some(row) = self.working().sweeps.row(sweep) {
+    pub fn sweep(&mut self, sweep: SweepKey) -> Rows<SweepRow> {
+        if let Some(row) = self.working.sweeps.row(sweep) {
             return Ok(row.clone());
         }
         let row = sweeps::select(&self.db, sweep)?;
-        self.working().sweeps.learn(sweep, Some(row.clone()));
+        self.working.sweeps.learn(sweep, Some(row.clone()));
         Ok(row)
+    }
+
+    /// Sweeps in memory, in no order: all that have not ended are there.
+    pub fn sweeps(&self) -> impl Iterator<Item = &SweepRow> {
+        self.working.sweeps.rows()
     }
 
     /// A new sweep, with a key that is given here.
-    pub(in crate::store) fn insert_sweep(&mut self, mut row: SweepRow) -> Rows<SweepRow> {
+    pub fn insert_sweep(&mut self, row: &mut SweepRow) -> Rows<()> {
         let newest = sweeps::newest(self.file()?)?;
-        row.key = SweepKey(newest.map_or(0, |newest| newest.0) + 1);
+        row.key = SweepKey(newest.map_or(0, |newest| newest.key.0) + 1);
         // Nothing of it is in the file: its queue is known from the start.
-        self.working().queues.entry(row.key).or_default();
+        self.working.queues.entry(row.key).or_default();
         self.put_sweep(row.clone());
-        Ok(row)
+        Ok(())
     }
 
     /// Changes everything of a sweep but what it was launched with.
-    pub(in crate::store) fn put_sweep(&mut self, row: SweepRow) {
-        let mut working = self.working();
-        working.sweeps.put(row.key, row);
-        working.wrote();
+    pub fn put_sweep(&mut self, row: SweepRow) {
+        self.working.sweeps.put(row.key, row);
+        self.working.writes += 1;
     }
 
     /// Removes a sweep and all of its rows.
-    pub(in crate::store) fn delete_sweep(&mut self, sweep: SweepKey) -> Rows<()> {
-        let file = self.changed_file()?;
-        self.working().drop_sweep(sweep);
-        sweeps::delete(file, sweep)
+    pub fn delete_sweep(&mut self, sweep: SweepKey) -> Rows<()> {
+        sweeps::delete(self.changed_file()?, sweep)?;
+        self.working.drop_sweep(sweep);
+        Ok(())
     }
 }
 
 /// Points.
 impl WorkingSet {
     /// One point.
-    pub(in crate::store) fn point(
-        &self,
-        sweep: SweepKey,
-        place: WinnerRef,
-    ) -> Rows<Option<PointRow>> {
-        if let Some(known) = self.working().points.get((sweep, place)) {
-            return Ok(known.cloned());
+    pub fn point(&mut self, key: PointKey) -> Rows<Option<&PointRow>> {
+        if !self.working.points.is_known(key) {
+            let row = points::select(&self.db, key)?;
+            self.working.points.learn(key, row);
         }
-        let row = points::select(&self.db, sweep, place)?;
-        self.working().points.learn((sweep, place), row.clone());
-        Ok(row)
+        Ok(self.working.points.row(key))
     }
 
     /// A point; true when it was not there.
-    pub(in crate::store) fn insert_point(&mut self, point: PointRow) -> Rows<bool> {
-        let key = (point.sweep, point.place);
-        if self.point(point.sweep, point.place)?.is_some() {
+    pub fn insert_point(&mut self, point: PointRow) -> Rows<bool> {
+        let key = point.key();
+        if self.point(key)?.is_some() {
             return Ok(false);
         }
-        let mut working = self.working();
-        working.points.put(key, point);
+        self.working.points.put(key, point);
         // The first trial of a point stores it: so far it has none.
-        working.siblings.insert(key, BTreeSet::new());
-        working.wrote();
+        self.working.siblings.insert(key, BTreeSet::new());
+        self.working.writes += 1;
         Ok(true)
     }
 
     /// What a point's trials gave.
-    pub(in crate::store) fn set_point(
-        &mut self,
-        sweep: SweepKey,
-        place: WinnerRef,
-        value: PointValue,
-    ) -> Rows<()> {
-        let Some(point) = self.point(sweep, place)? else {
-            return Ok(());
-        };
-        let mut working = self.working();
-        let point = PointRow { value, ..point };
-        working.points.put((sweep, place), point);
-        working.wrote();
+    pub fn set_point(&mut self, key: PointKey, value: PointValue) -> Rows<()> {
+        if self.point(key)?.is_some()
+            && let Some(point) = self.working.points.change(key)
+        {
+            point.value = value;
+            self.working.writes += 1;
+        }
         Ok(())
     }
 
     /// Points of a round that are finished now, more or fewer.
-    pub(in crate::store) fn add_finished(&mut self, sweep: SweepKey, round: u32, by: i64) {
-        let mut working = self.working();
-        *working.finished.entry((sweep, round)).or_default() += by;
-        working.wrote();
+    pub fn add_finished(&mut self, sweep: SweepKey, round: u32, by: i64) {
+        *self.working.finished.entry((sweep, round)).or_default() += by;
+        self.working.writes += 1;
     }
 }
 
 /// Trials.
 impl WorkingSet {
     /// One trial.
-    pub(in crate::store) fn trial(&self, key: TrialKey) -> Rows<Option<TrialRow>> {
-        if let Some(known) = self.working().trials.get(key) {
-            return Ok(known.cloned());
+    pub fn trial(&mut self, key: TrialKey) -> Rows<Option<&TrialRow>> {
+        if !self.working.trials.is_known(key) {
+            let row = trials::select(&self.db, key)?;
+            self.working.trials.learn(key, row);
         }
-        let row = trials::select(&self.db, key)?;
-        self.working().trials.learn(key, row.clone());
-        Ok(row)
+        Ok(self.working.trials.row(key))
     }
 
     /// Says which trials and points are asked for next: those in the file are read all at once.
-    pub(in crate::store) fn will_read(
-        &self,
+    pub fn will_read(
+        &mut self,
         sweep: SweepKey,
         mut numbers: Vec<TrialNumber>,
         mut places: Vec<WinnerRef>,
     ) -> Rows<()> {
-        let working = &mut *self.working();
+        let working = &mut self.working;
         numbers.retain(|number| !working.trials.is_known((sweep, *number)));
-        for trial in trials::numbered(&self.db, sweep, &numbers)? {
-            working.trials.learn(trial.key(), Some(trial));
-        }
+        working.learn_trials(trials::numbered(&self.db, sweep, &numbers)?);
         for number in numbers {
             working.trials.learn((sweep, number), None);
         }
         places.retain(|place| !working.points.is_known((sweep, *place)));
-        for point in points::at(&self.db, sweep, &places)? {
-            working.points.learn((sweep, point.place), Some(point));
-        }
+        working.learn_points(points::at(&self.db, sweep, &places)?);
         for place in places {
             working.points.learn((sweep, place), None);
         }
@@ -188,221 +151,181 @@ impl WorkingSet {
     }
 
     /// Trials of kind search of a point, by number.
-    pub(in crate::store) fn trials_of_point(
-        &self,
-        sweep: SweepKey,
-        place: WinnerRef,
-    ) -> Rows<Vec<TrialRow>> {
-        let point = (sweep, place);
-        let known = self.working().siblings.get(&point).cloned();
-        let numbers = match known {
-            Some(numbers) => numbers,
-            None => {
-                let stored = trials::of_point(&self.db, sweep, place)?;
-                let working = &mut *self.working();
-                let new = working.new_trials_of(point);
-                let mut numbers: BTreeSet<TrialNumber> = new.map(|trial| trial.number).collect();
-                for trial in stored {
-                    numbers.insert(trial.number);
-                    working.trials.learn(trial.key(), Some(trial));
-                }
-                working.siblings.insert(point, numbers.clone());
-                numbers
-            }
-        };
-        let trials = numbers.into_iter();
-        trials
-            .filter_map(|number| self.trial((sweep, number)).transpose())
-            .collect()
+    pub fn trials_of_point(&mut self, point: PointKey) -> Rows<Vec<TrialRow>> {
+        if !self.working.siblings.contains_key(&point) {
+            let stored = trials::of_point(&self.db, point)?;
+            let is_of_point =
+                |row: &&TrialRow| (row.sweep, row.place) == point && row.kind == TrialKind::Search;
+            let new = self.working.trials.new_rows().filter(is_of_point);
+            let all = stored.iter().chain(new);
+            let numbers = all.map(|trial| trial.number).collect();
+            self.working.siblings.insert(point, numbers);
+            self.working.learn_trials(stored);
+        }
+        let numbers = self.working.siblings.get(&point).cloned();
+        let mut trials = Vec::new();
+        for number in numbers.into_iter().flatten() {
+            trials.extend(self.trial((point.0, number))?.cloned());
+        }
+        Ok(trials)
     }
 
     /// First in the queue.
-    pub(in crate::store) fn queue_head(&self, sweep: SweepKey) -> Rows<Option<TrialRow>> {
-        let known = |set: &Self| set.working().queues.get(&sweep).and_then(Queue::first);
-        if known(self).is_none() {
+    pub fn queue_head(&mut self, sweep: SweepKey) -> Rows<Option<&TrialRow>> {
+        let first = |set: &Self| set.working.queues.get(&sweep).and_then(Queue::first);
+        if first(self).is_none() {
             self.read_queue(sweep)?;
         }
-        match known(self).flatten() {
+        match first(self).flatten() {
             Some(number) => self.trial((sweep, number)),
             None => Ok(None),
         }
     }
 
     /// Reads the beginning of a queue, with the points of its trials and all trials of these.
-    fn read_queue(&self, sweep: SweepKey) -> Rows<()> {
-        let file = self.file()?;
-        let first = trials::queue(file, sweep, READ)?;
-        let places: BTreeSet<WinnerRef> = first.iter().map(|trial| trial.place).collect();
-        let positions: Vec<Position> = first
-            .iter()
-            .map(|trial| (trial.queue_order, trial.number))
-            .collect();
-        let mut working = self.working();
-        for trial in first {
-            working.trials.learn(trial.key(), Some(trial));
-        }
+    fn read_queue(&mut self, sweep: SweepKey) -> Rows<()> {
+        self.flush()?;
+        let (db, working) = (&self.db, &mut self.working);
+        let first = trials::queue(db, sweep, READ)?;
+        let mut places: BTreeSet<WinnerRef> = first.iter().map(|trial| trial.place).collect();
+        let positions = first.iter().map(TrialRow::position).collect();
+        working.learn_trials(first);
         working.queues.insert(sweep, Queue::from_file(positions));
-        let places = places
-            .into_iter()
-            .filter(|place| !working.siblings.contains_key(&(sweep, *place)))
-            .collect::<Vec<_>>();
-        for point in points::at(file, sweep, &places)? {
-            working.points.learn((sweep, point.place), Some(point));
+        places.retain(|place| !working.siblings.contains_key(&(sweep, *place)));
+        let places: Vec<WinnerRef> = places.into_iter().collect();
+        working.learn_points(points::at(db, sweep, &places)?);
+        let siblings = trials::of_points(db, sweep, &places)?;
+        for place in places {
+            working.siblings.insert((sweep, place), BTreeSet::new());
         }
-        for place in &places {
-            working.siblings.insert((sweep, *place), BTreeSet::new());
+        for trial in &siblings {
+            let of_point = working.siblings.entry((sweep, trial.place)).or_default();
+            of_point.insert(trial.number);
         }
-        for trial in trials::of_points(file, sweep, &places)? {
-            if let Some(siblings) = working.siblings.get_mut(&(sweep, trial.place)) {
-                siblings.insert(trial.number);
-            }
-            working.trials.learn(trial.key(), Some(trial));
-        }
+        working.learn_trials(siblings);
         Ok(())
     }
 
     /// A new trial.
-    pub(in crate::store) fn insert_trial(&mut self, trial: TrialRow) {
-        self.working().insert_trial(trial);
+    pub fn insert_trial(&mut self, row: TrialRow) {
+        if row.kind == TrialKind::Search
+            && let Some(siblings) = self.working.siblings.get_mut(&(row.sweep, row.place))
+        {
+            siblings.insert(row.number);
+        }
+        self.put_trial(row, None);
     }
 
-    /// What changes in a trial, under its guard: false when that does not hold.
-    pub(in crate::store) fn update_trial(&mut self, guard: Guard, trial: TrialRow) -> Rows<bool> {
-        let (key, speaks) = (trial.key(), AttemptNumber(guard.attempts));
-        let speaks_right = match guard.token {
-            Some(token) => {
-                let newest = self.attempt((trial.sweep, trial.number, speaks))?;
-                newest.is_some_and(|row| row.token == token && row.state == AttemptState::Running)
-            }
-            None => true,
-        };
-        let old = self.trial(key)?;
-        let holds = old.is_some_and(|old| {
-            old.state == guard.state && old.attempts == guard.attempts && speaks_right
-        });
-        if holds {
-            let mut working = self.working();
-            if let Some(token) = guard.token {
-                working.speakers.insert(key, (speaks, token));
-            }
-            working.put_trial(trial);
+    /// What changes in a trial. Where a worker speaks for its newest attempt, the statement that stores it demands this
+    /// token.
+    pub fn put_trial(&mut self, row: TrialRow, token: Option<Token>) {
+        let (key, working) = (row.key(), &mut self.working);
+        let position = |row: &TrialRow| (row.state == TrialState::Queued).then(|| row.position());
+        let was = working.trials.row(key).and_then(position);
+        let is = position(&row);
+        if was != is
+            && let Some(queue) = working.queues.get_mut(&row.sweep)
+        {
+            was.inspect(|was| queue.remove(*was));
+            is.inspect(|is| queue.add(*is));
         }
-        Ok(holds)
+        if let Some(token) = token {
+            let attempt = AttemptNumber(row.attempts);
+            working.speakers.insert(key, (attempt, token));
+        }
+        working.trials.put(key, row);
+        working.writes += 1;
     }
 
     /// Diagnosis and result; empty ones change nothing.
-    pub(in crate::store) fn set_trial_notes(
-        &mut self,
-        trial: TrialKey,
-        diagnosis: &str,
-        result: &str,
-    ) {
+    pub fn set_trial_notes(&mut self, trial: TrialKey, diagnosis: &str, result: &str) {
         if diagnosis.is_empty() && result.is_empty() {
             return;
         }
-        let mut working = self.working();
-        let notes = working.notes.entry(trial).or_default();
+        let notes = self.working.notes.entry(trial).or_default();
         if !diagnosis.is_empty() {
             diagnosis.clone_into(&mut notes.0);
         }
         if !result.is_empty() {
             result.clone_into(&mut notes.1);
         }
-        working.wrote();
+        self.working.writes += 1;
     }
 }
 
 /// Attempts.
 impl WorkingSet {
     /// One attempt.
-    pub(in crate::store) fn attempt(&self, key: AttemptKey) -> Rows<Option<AttemptRow>> {
-        if let Some(known) = self.working().attempts.get(key) {
-            return Ok(known.cloned());
+    pub fn attempt(&mut self, key: AttemptKey) -> Rows<Option<&AttemptRow>> {
+        if !self.working.attempts.is_known(key) {
+            let row = attempts::select(&self.db, key)?;
+            self.working.learn_attempt(key, row);
         }
-        let row = attempts::select(&self.db, key)?;
-        self.working().learn_attempt(key, row.clone());
-        Ok(row)
+        Ok(self.working.attempts.row(key))
     }
 
     /// Attempts of this session that run.
-    pub(in crate::store) fn open_attempts(&self, session: SessionId) -> Vec<AttemptRow> {
-        let working = self.working();
-        let runs = |row: &&AttemptRow| row.state == AttemptState::Running;
-        let rows = working.attempts.rows().map(|(_, row)| row).filter(runs);
-        let mut open: Vec<AttemptRow> =
-            rows.filter(|row| row.session == session).cloned().collect();
+    pub fn open_attempts(&self, session: SessionId) -> Vec<AttemptRow> {
+        let runs = |row: &&AttemptRow| row.state == AttemptState::Running && row.session == session;
+        let rows = self.working.attempts.rows();
+        let mut open: Vec<AttemptRow> = rows.filter(runs).cloned().collect();
         open.sort_unstable_by_key(AttemptRow::key);
         open
     }
 
     /// The running attempt that this request was granted.
-    pub(in crate::store) fn granted(
-        &self,
-        session: SessionId,
-        request: RequestId,
-    ) -> Option<AttemptRow> {
-        let working = self.working();
-        let key = working.granted.get(&(session, request))?;
-        working.attempts.row(*key).cloned()
+    pub fn granted(&self, session: SessionId, request: RequestId) -> Option<AttemptRow> {
+        let key = self.working.granted.get(&(session, request))?;
+        self.working.attempts.row(*key).cloned()
     }
 
-    /// A new attempt.
-    pub(in crate::store) fn insert_attempt(&mut self, attempt: AttemptRow) {
-        self.working().put_attempt(attempt);
-    }
-
-    /// Changes an attempt that is in state `from`: false when it is not.
-    pub(in crate::store) fn update_attempt(
-        &mut self,
-        from: AttemptState,
-        attempt: AttemptRow,
-    ) -> Rows<bool> {
-        let old = self.attempt(attempt.key())?;
-        let holds = old.is_some_and(|old| old.state == from);
-        if holds {
-            self.working().put_attempt(attempt);
+    /// A new attempt, or what changes in one.
+    pub fn put_attempt(&mut self, row: AttemptRow) {
+        let (key, working) = (row.key(), &mut self.working);
+        let request = (row.session, row.request);
+        if row.state == AttemptState::Running {
+            working.granted.insert(request, key);
+        } else if working.granted.get(&request) == Some(&key) {
+            working.granted.remove(&request);
         }
-        Ok(holds)
+        working.attempts.put(key, row);
+        working.writes += 1;
     }
 }
 
 /// What is only ever added.
 impl WorkingSet {
     /// A new report.
-    pub(in crate::store) fn insert_report(&mut self, report: ReportRow) {
-        let mut working = self.working();
-        working.reports.push(report);
-        working.wrote();
+    pub fn insert_report(&mut self, report: ReportRow) {
+        self.working.reports.push(report);
+        self.working.writes += 1;
     }
 
     /// Appends an event; its number is given here.
-    pub(in crate::store) fn append_event(&mut self, mut event: EventRow) {
-        let mut working = self.working();
-        working.last_seq += 1;
-        event.seq = working.last_seq;
-        working.events.push(event);
-        working.wrote();
+    pub fn append_event(&mut self, mut event: EventRow) {
+        self.working.last_seq += 1;
+        event.seq = self.working.last_seq;
+        self.working.events.push(event);
+        self.working.writes += 1;
     }
 
     /// A committed blob; the same again may only become `stored`.
-    pub(in crate::store) fn put_blob(&mut self, blob: BlobRow) {
-        let mut working = self.working();
-        working.blobs.push(blob);
-        working.wrote();
+    pub fn put_blob(&mut self, blob: BlobRow) {
+        self.working.blobs.push(blob);
+        self.working.writes += 1;
     }
 
     /// A trial's blobs, by hash.
-    pub(in crate::store) fn blobs(&self, (sweep, trial): TrialKey) -> Rows<Vec<BlobRef>> {
-        if self.working().blobs.is_empty() {
-            return blobs::of_trial(&self.db, sweep, trial);
+    pub fn blobs(&mut self, trial: TrialKey) -> Rows<Vec<BlobRef>> {
+        if !self.working.blobs.is_empty() {
+            self.flush()?;
         }
-        blobs::of_trial(self.file()?, sweep, trial)
+        blobs::of_trial(&self.db, trial)
     }
 
     /// Adds lines of log where no line of that number is. The last of them stay.
-    pub(in crate::store) fn append_log(&mut self, lines: impl Iterator<Item = LogRow>) {
-        let mut working = self.working();
-        working.logs.extend(lines);
-        working.wrote();
+    pub fn append_log(&mut self, lines: impl Iterator<Item = LogRow>) {
+        self.working.logs.extend(lines);
+        self.working.writes += 1;
     }
 }

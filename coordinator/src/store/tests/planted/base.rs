@@ -223,7 +223,7 @@ fn under_way(b: &mut Bench) {
 }
 
 fn decide(b: &mut Bench, sweep: &str, actions: Vec<Action>) {
-    let row = crate::store::queries::sweep_row(b.read(), &SweepId::new(sweep)).unwrap();
+    let row = crate::store::queries::find(b.read(), Some(sweep)).unwrap();
     let number = row.decisions + 1;
     let at = b.tick();
     b.apply(Decide {
@@ -236,7 +236,7 @@ fn decide(b: &mut Bench, sweep: &str, actions: Vec<Action>) {
 }
 
 fn report(b: &mut Bench, granted: &Granted, value: f64) {
-    for epoch in 1..=granted.to_epoch {
+    for epoch in 1..=granted.trial.to_epoch {
         b.report(&granted.attempt, epoch, value).unwrap();
     }
 }
@@ -273,7 +273,7 @@ fn train(b: &mut Bench, value: f64) {
 
 fn finish(b: &mut Bench, outcome: Outcome, result: &str) {
     let granted = b.grant(1).unwrap();
-    let epochs = match granted.kind {
+    let epochs = match granted.trial.kind {
         TrialKind::Test => Vec::new(),
         _ => vec![epoch_of(1, 0.1)],
     };
