@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -25,8 +25,18 @@ pub const PIECE: usize = 1 << 20;
 /// The largest blob: what `docs/worker.md` allows an external program's checkpoint.
 pub const LARGEST: u64 = 1 << 30;
 
-/// Where a database keeps its blobs. A folder of its own: whoever opens it removes what that database does not name.
-pub fn blob_folder_of(database: &Path) -> PathBuf {
+/// Where a database keeps its blobs. A folder of its own, by name and incarnation: whoever opens it removes what that database does
+/// not name, and another of this name may be moved back here.
+pub fn folder_of(database: &Path, incarnation: &[u8; 16]) -> PathBuf {
+    let hex: String = incarnation
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    flat_folder_of(database).join(hex)
+}
+
+/// Where databases of this name kept their blobs before folders went by incarnation.
+pub fn flat_folder_of(database: &Path) -> PathBuf {
     let name = database.file_name().unwrap_or_default();
     database.with_file_name("blobs").join(name)
 }
@@ -36,6 +46,59 @@ pub fn backup_folder_of(backup: &Path) -> PathBuf {
     let mut name = backup.file_name().unwrap_or_default().to_owned();
     name.push(".blobs");
     backup.with_file_name(name)
+}
+
+/// Where a blob lies that a database names: beside it, where earlier versions kept it, or with a backup.
+pub fn find(database: &Path, incarnation: &[u8; 16], hash: Hash) -> PathBuf {
+    let own = folder_of(database, incarnation);
+    let folders = [
+        own.clone(),
+        flat_folder_of(database),
+        backup_folder_of(database),
+    ];
+    let mut paths = folders.iter().map(|folder| folder.join(hash.to_string()));
+    let found = paths.find(|path| size_of(path).is_some());
+    found.unwrap_or_else(|| own.join(hash.to_string()))
+}
+
+/// While somebody holds this, a coordinator removes no file of the folder.
+#[derive(Debug)]
+pub struct Kept {
+    _lock: Option<File>,
+}
+
+impl Kept {
+    /// Waits for a removal under way. Without the folder, or the right to write there, there is nothing to keep, or nobody removes.
+    pub fn take(folder: &Path) -> Self {
+        let lock = keep_file(folder).ok();
+        Self {
+            _lock: lock.filter(|lock| lock.lock_shared().is_ok()),
+        }
+    }
+}
+
+fn keep_file(folder: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(folder.join("keep"))
+}
+
+/// Removes blobs that are not named, of those that this module makes.
+pub fn remove_others(folder: &Path, named: &[Hash]) -> io::Result<()> {
+    let named: HashSet<String> = named.iter().map(ToString::to_string).collect();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if name
+            .to_str()
+            .is_some_and(|name| is_ours(name) && !named.contains(name))
+        {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// One upload: a blob of one attempt.
@@ -91,21 +154,40 @@ pub struct Blobs {
     budget: u64,
     used: AtomicU64,
     names: AtomicU64,
-    uploads: Mutex<HashMap<UploadKey, Arc<Mutex<Upload>>>>,
+    /// The last upload that asked for room got none.
+    is_full: AtomicBool,
+    /// With the bytes that each will have: room is kept for them.
+    to_remove: Mutex<Vec<Hash>>,
+    uploads: Mutex<HashMap<UploadKey, (u64, Arc<Mutex<Upload>>)>>,
 }
 
 impl Blobs {
-    /// Opens or makes the folder, removing unfinished uploads and every blob that `keep` does not name.
-    pub fn open(folder: &Path, budget: u64, keep: &HashSet<Hash>) -> Result<Self, Error> {
+    /// Opens or makes the folder, removing unfinished uploads and every blob that `keep` does not name. What it names and has not here
+    /// is taken over from `before`.
+    pub fn open(
+        folder: &Path,
+        before: &Path,
+        budget: u64,
+        keep: &HashSet<Hash>,
+    ) -> Result<Self, Error> {
         let at = disk_error(folder);
         fs::create_dir_all(folder).map_err(&at)?;
         let keep: HashSet<String> = keep.iter().map(ToString::to_string).collect();
+        for name in &keep {
+            let (old, new) = (before.join(name), folder.join(name));
+            if size_of(&old).is_some() && !new.exists() {
+                fs::rename(old, new).map_err(&at)?;
+            }
+        }
         let mut used = 0;
         for entry in fs::read_dir(folder).map_err(&at)? {
             let entry = entry.map_err(&at)?;
             let name = entry.file_name();
-            if name.to_str().is_some_and(|name| keep.contains(name)) {
-                used += entry.metadata().map_err(&at)?.len();
+            let size = size_of(&entry.path());
+            if let (Some(size), true) =
+                (size, name.to_str().is_some_and(|name| keep.contains(name)))
+            {
+                used += size;
             } else if name.to_str().is_some_and(is_ours) {
                 let _ = fs::remove_file(entry.path());
             }
@@ -115,6 +197,8 @@ impl Blobs {
             budget,
             used: AtomicU64::new(used),
             names: AtomicU64::new(0),
+            is_full: AtomicBool::new(false),
+            to_remove: Mutex::default(),
             uploads: Mutex::default(),
         })
     }
@@ -186,17 +270,23 @@ impl Blobs {
 
     fn upload(&self, key: &UploadKey, size: u64) -> Result<Arc<Mutex<Upload>>, Error> {
         let mut uploads = self.uploads();
-        if let Some(upload) = uploads.get(key) {
+        if let Some((_, upload)) = uploads.get(key) {
             return Ok(Arc::clone(upload));
-        }
-        let (used, budget) = (self.used.load(Ordering::Relaxed), self.budget);
-        if used.saturating_add(size) > budget {
-            return Err(Error::Busy(format!(
-                "blobs use {used} of {budget} bytes: no room for {size} more"
-            )));
         }
         // One upload an attempt at a time: what it began before and left is of no use any more.
         uploads.retain(|other, _| other.trial != key.trial);
+        let under_way = uploads.values().map(|(size, _)| size);
+        let used = under_way.fold(self.used.load(Ordering::Relaxed), |sum, size| {
+            sum.saturating_add(*size)
+        });
+        let is_full = used.saturating_add(size) > self.budget;
+        self.is_full.store(is_full, Ordering::Relaxed);
+        if is_full {
+            return Err(Error::Refused(format!(
+                "no room for {size} bytes: checkpoints and weights take {used} of the {} that the coordinator gives them (--disk)",
+                self.budget
+            )));
+        }
         let number = self.names.fetch_add(1, Ordering::Relaxed);
         let path = self.folder.join(format!("upload-{number}.part"));
         let file = OpenOptions::new()
@@ -211,11 +301,11 @@ impl Blobs {
             hasher: blake3::Hasher::new(),
             received: 0,
         }));
-        uploads.insert(key.clone(), Arc::clone(&upload));
+        uploads.insert(key.clone(), (size, Arc::clone(&upload)));
         Ok(upload)
     }
 
-    fn uploads(&self) -> MutexGuard<'_, HashMap<UploadKey, Arc<Mutex<Upload>>>> {
+    fn uploads(&self) -> MutexGuard<'_, HashMap<UploadKey, (u64, Arc<Mutex<Upload>>)>> {
         self.uploads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -229,8 +319,9 @@ impl Blobs {
     pub fn get(&self, hash: Hash, offset: u64) -> Result<(u64, Vec<u8>), Error> {
         let path = self.path(hash);
         let read = || -> io::Result<(u64, Vec<u8>)> {
+            // Not a link that somebody has put here, nor a pipe.
+            let size = size_of(&path).ok_or(io::ErrorKind::NotFound)?;
             let mut file = File::open(&path)?;
-            let size = file.metadata()?.len();
             let mut data = Vec::new();
             file.seek(SeekFrom::Start(offset.min(size)))?;
             file.take(PIECE as u64).read_to_end(&mut data)?;
@@ -242,18 +333,54 @@ impl Blobs {
         })
     }
 
-    /// Removes a blob that no row names any more.
-    pub fn remove(&self, hash: Hash) {
+    /// Removes blobs that no row names any more; while somebody copies the folder, later.
+    pub fn remove(&self, unused: Vec<Hash>) {
+        let mut waiting = self
+            .to_remove
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        waiting.extend(unused);
+        let lock = keep_file(&self.folder);
+        if lock.as_ref().is_ok_and(|lock| lock.try_lock().is_ok()) {
+            waiting.drain(..).for_each(|hash| self.remove_one(hash));
+        }
+    }
+
+    fn remove_one(&self, hash: Hash) {
         if let Some(size) = self.stored_size(hash)
             && fs::remove_file(self.path(hash)).is_ok()
         {
             self.used.fetch_sub(size, Ordering::Relaxed);
+            self.is_full.store(false, Ordering::Relaxed);
         }
     }
 
     fn stored_size(&self, hash: Hash) -> Option<u64> {
-        fs::metadata(self.path(hash)).ok().map(|file| file.len())
+        size_of(&self.path(hash))
     }
+
+    /// What is said while there is no room for more.
+    pub fn shortage(&self) -> Option<String> {
+        let words = || {
+            format!(
+                "the disk budget of {} MB is full: checkpoints and weights are left out, so trials that are interrupted begin further \
+                 back and a winner may lack its test; give more with --disk",
+                self.budget / 1_000_000
+            )
+        };
+        self.is_full.load(Ordering::Relaxed).then(words)
+    }
+
+    /// Whether anything lies here.
+    pub fn is_empty(&self) -> bool {
+        self.used.load(Ordering::Relaxed) == 0
+    }
+}
+
+/// Bytes of a regular file; `None` for anything else, links among it.
+fn size_of(path: &Path) -> Option<u64> {
+    let found = fs::symlink_metadata(path).ok()?;
+    found.is_file().then(|| found.len())
 }
 
 /// Names that this module makes: nothing else in the folder is ever removed.

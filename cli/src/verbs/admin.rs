@@ -29,7 +29,7 @@ enum Verb {
 pub async fn run(args: Args) -> anyhow::Result<Exit> {
     match args.verb {
         Verb::Verify(args) => verify::run(args).await,
-        Verb::Backup(args) => backup::backup(args).await,
-        Verb::Restore(args) => backup::restore(args).await,
+        Verb::Backup(args) => backup::backup(&args),
+        Verb::Restore(args) => backup::restore(&args),
     }
 }

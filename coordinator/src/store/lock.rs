@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::OpenError;
+use super::{OpenError, place};
 
 /// Held for as long as the coordinator lives; the operating system lets go of it when the process dies.
 #[derive(Debug)]
@@ -62,7 +62,8 @@ fn read_holder(file: &mut File) -> Option<(String, String)> {
 
 /// Address of the coordinator that serves this database now; `None` when none does.
 pub fn serving_address(database: &Path) -> Option<String> {
-    let mut file = File::open(lock_path(database)).ok()?;
+    let database = place::resolve(database).ok()?;
+    let mut file = File::open(lock_path(&database)).ok()?;
     match file.try_lock_shared() {
         // Nobody holds it: what is written in it is of the past.
         Ok(()) => None,

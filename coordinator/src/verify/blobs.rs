@@ -8,11 +8,12 @@ use std::{
 
 use super::finding::{At, Findings, Names};
 use crate::{
-    blob_folder::{backup_folder_of, blob_folder_of, is_ours},
+    blob_folder::{find, folder_of, is_ours},
     ids::Hash,
     store::{
         Db,
         blobs::{BlobRow, stored_once},
+        incarnation,
     },
 };
 
@@ -27,10 +28,13 @@ pub struct Files {
 
 /// Reads the file of every stored blob.
 pub(super) fn check(db: &Db, database: &Path, names: &Names, findings: &mut Findings) -> Files {
-    let (own, of_backup) = (blob_folder_of(database), backup_folder_of(database));
-    // A file that is no restored database, but a backup.
-    let is_backup = !own.is_dir() && of_backup.is_dir();
-    let folder = if is_backup { of_backup } else { own };
+    let incarnation = match incarnation(db) {
+        Ok(incarnation) => incarnation,
+        Err(error) => {
+            findings.unreadable(names, error);
+            return Files::default();
+        }
+    };
     let stored = match stored_once(db) {
         Ok(stored) => stored,
         Err(error) => {
@@ -39,13 +43,13 @@ pub(super) fn check(db: &Db, database: &Path, names: &Names, findings: &mut Find
         }
     };
     for row in &stored {
-        let path = folder.join(row.blob.hash.to_string());
+        let path = find(database, &incarnation, row.blob.hash);
         check_file(&path, row, names, findings);
     }
     let named: BTreeSet<String> = stored.iter().map(|row| row.blob.hash.to_string()).collect();
     Files {
         blobs: stored.len() as u64,
-        unnamed: unnamed(&folder, &named),
+        unnamed: unnamed(&folder_of(database, &incarnation), &named),
     }
 }
 

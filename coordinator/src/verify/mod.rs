@@ -22,7 +22,7 @@ pub use finding::Finding;
 use finding::{Findings, Names};
 
 use crate::store::{
-    Db, OpenError, RULES, migrated_copy, open_for_reading, serving_address, sweeps as table,
+    Db, OpenError, RULES, migrated_copy, open_for_reading, place, serving_address, sweeps as table,
 };
 
 /// What a check has found.
@@ -57,6 +57,7 @@ pub async fn verify(database: &Path) -> Result<Checked, OpenError> {
 }
 
 fn check_all(database: &Path) -> Result<Checked, OpenError> {
+    let database = &place::resolve(database)?;
     let mut checked = Checked {
         served: serving_address(database),
         ..Checked::default()

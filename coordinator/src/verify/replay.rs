@@ -139,13 +139,11 @@ impl Course<'_> {
     }
 
     fn take(&mut self, result: &TrialResult) -> Rows<()> {
-        if let Some(metric) = self.replay.reports() {
+        if self.replay.reports().is_some() {
             let reports = reports::of_trial(self.db, (self.sweep.key, result.number))?;
             for report in curve(reports, result.epoch) {
-                let metrics = &report.metrics;
-                if let Some((_, value)) = metrics.iter().find(|(name, _)| *name == metric) {
-                    self.replay.epoch(result.number, report.epoch, *value);
-                }
+                let value = report.objective.unwrap_or(f64::NAN);
+                self.replay.epoch(result.number, report.epoch, value);
             }
         }
         self.replay.result(result);

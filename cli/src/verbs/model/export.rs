@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use hone_coordinator::{
-    blob_folder_of,
     ids::{SweepId, TrialNumber},
     store::{BlobKind, Reader},
 };
@@ -66,7 +65,7 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
         .with_context(|| {
             format!("{name} has no kept weights: only the last round's finalists keep them")
         })?;
-    let blob = blob_folder_of(args.place.db()).join(kept.hash.to_string());
+    let blob = reader.blob_path(kept.hash).await?;
     // Opened, and not copied blindly: a damaged file is told here and not at its first use.
     let net = SavedNet::open(&blob)?;
     net.save(&args.output)?;

@@ -123,7 +123,10 @@ pub fn parameters(sql: &str) -> usize {
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         match primary_code(&error) {
-            Some(FULL | IO_ERROR | READ_ONLY | CANNOT_OPEN) => Self::DiskFull(error.to_string()),
+            Some(FULL) => Self::DiskFull(format!("the disk of the database is full: {error}")),
+            Some(IO_ERROR | READ_ONLY | CANNOT_OPEN) => {
+                Self::DiskFull(format!("the database cannot be written now: {error}"))
+            }
             _ => Self::Database(error.to_string()),
         }
     }

@@ -104,10 +104,6 @@ pub(super) fn in_memory_as(db: &Db) -> Rows<Db> {
 /// Opens the file for reading only, and changes nothing in it. With a writer beside it, reads go through its log; where
 /// not even the index of that log can be made (a read-only directory), the file is read as it stands.
 pub fn open_for_reading(path: &Path) -> Result<Db, OpenError> {
-    if path.is_dir() {
-        let problem = "it is a directory; name the database in it";
-        return Err(OpenError::foreign(path, problem));
-    }
     if !path.is_file() {
         return Err(OpenError::Missing {
             path: path.display().to_string(),

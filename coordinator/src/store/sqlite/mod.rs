@@ -10,8 +10,8 @@ mod rules;
 pub use backup::{backup, restore};
 pub(crate) use db::Db;
 pub(crate) use earlier::migrated_copy;
-pub(crate) use file::open_for_reading;
-pub(super) use file::{incarnation, open_for_writing};
+pub(super) use file::open_for_writing;
+pub(crate) use file::{incarnation, open_for_reading};
 pub(crate) use integrity::{problems, schema_differences};
 pub(crate) use rules::{Broken, RULES, Rule};
 

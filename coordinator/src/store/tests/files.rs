@@ -6,7 +6,12 @@ use sqlx::{ConnectOptions as _, Connection as _, sqlite::SqliteConnectOptions};
 
 use super::bench::{Bench, id};
 use crate::{
-    store::{OpenError, Reader, Store, StoreError, backup, restore, serving_address},
+    blob_folder::{backup_folder_of, folder_of},
+    ids::Hash,
+    store::{
+        BlobKind, BlobRef, OpenError, Reader, Store, StoreError, backup, command::CommitBlob,
+        restore, serving_address, sqlite,
+    },
     verify::verify,
 };
 
@@ -166,6 +171,107 @@ async fn a_backup_is_whole_and_a_restored_one_takes_no_old_lease() {
         .findings
         .retain(|finding| finding.column != "definition");
     assert_eq!((checked.trials, checked.findings), (2, Vec::new()));
+}
+
+#[tokio::test]
+async fn a_link_leads_to_the_file_itself_and_what_is_no_file_of_its_own_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let store = open(&at("hone.db")).await.unwrap();
+    std::os::unix::fs::symlink(at("hone.db"), at("link.db")).unwrap();
+    let error = open(&at("link.db")).await.unwrap_err().to_string();
+    assert!(error.contains("served by another coordinator"), "{error}");
+    assert_eq!(
+        serving_address(&at("link.db")).as_deref(),
+        Some("127.0.0.1:7700")
+    );
+    store.close().await;
+    drop(store);
+    fs::hard_link(at("hone.db"), at("twin.db")).unwrap();
+    for name in ["hone.db", "twin.db", "link.db"] {
+        let error = open(&at(name)).await.unwrap_err().to_string();
+        assert!(error.contains("2 names"), "{error}");
+        let error = Reader::open(&at(name)).await.unwrap_err().to_string();
+        assert!(error.contains("2 names"), "{error}");
+    }
+    fs::remove_file(at("twin.db")).unwrap();
+    std::os::unix::fs::symlink(at("nowhere.db"), at("dangling.db")).unwrap();
+    let error = open(&at("dangling.db")).await.unwrap_err().to_string();
+    assert!(error.contains("which is not there"), "{error}");
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        at("pipe.db"),
+        rustix::fs::FileType::Fifo,
+        0o600.into(),
+        0,
+    )
+    .unwrap();
+    for (name, words) in [("pipe.db", "a pipe"), ("", "a directory")] {
+        let error = open(&at(name)).await.unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+        let error = Reader::open(&at(name)).await.unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
+}
+
+/// What stands for a blob's file, under its hash.
+fn blob(folder: &Path, content: &[u8]) -> Hash {
+    let hash = Hash(*blake3::hash(content).as_bytes());
+    fs::create_dir_all(folder).unwrap();
+    fs::write(folder.join(hash.to_string()), content).unwrap();
+    hash
+}
+
+#[tokio::test]
+async fn a_backup_takes_its_blobs_with_it_or_is_not_there() {
+    let mut bench = Bench::new();
+    let folder = bench.folder.path().to_owned();
+    let at = |name: &str| folder.join(name);
+    let (database, copy, restored) = (at("hone.db"), at("copy.db"), at("restored.db"));
+    bench.with_trials(1);
+    let granted = bench.grant(1).unwrap();
+    bench.report(&granted.attempt, 1, 0.5).unwrap();
+    let incarnation = sqlite::incarnation(bench.read()).unwrap();
+    let own = folder_of(&database, &incarnation);
+    let hash = blob(&own, b"weights");
+    let at_ms = bench.tick();
+    bench
+        .apply(CommitBlob {
+            attempt: granted.attempt.clone(),
+            blob: BlobRef {
+                hash,
+                size: 7,
+                kind: BlobKind::Checkpoint,
+                epoch: 1,
+                stored: true,
+            },
+            at: at_ms,
+        })
+        .unwrap();
+    let whole = own.join(hash.to_string());
+    fs::write(&whole, b"damaged").unwrap();
+    let error = backup(&database, &copy).unwrap_err().to_string();
+    assert!(error.contains("not whole") && !copy.exists(), "{error}");
+    fs::remove_file(&whole).unwrap();
+    let error = backup(&database, &copy).unwrap_err().to_string();
+    assert!(error.contains("not whole") && !copy.exists(), "{error}");
+    // What one that was killed has left is no hindrance.
+    fs::write(at("copy.db.part"), b"half").unwrap();
+    blob(&own, b"weights");
+    blob(&backup_folder_of(&copy), b"of an earlier try");
+    assert_eq!(backup(&database, &copy).unwrap(), 1);
+    assert_eq!(fs::read_dir(backup_folder_of(&copy)).unwrap().count(), 1);
+    let kept = backup_folder_of(&copy).join(hash.to_string());
+    let checked = verify(&copy).await.unwrap();
+    assert!(checked.findings.iter().all(|found| found.table != "blobs"));
+
+    fs::write(&kept, b"damaged").unwrap();
+    let error = restore(&copy, &restored).unwrap_err().to_string();
+    assert!(error.contains("not whole") && !restored.exists(), "{error}");
+    fs::write(&kept, b"weights").unwrap();
+    assert_eq!(restore(&copy, &restored).unwrap(), 1);
+    let path = Reader::open(&restored).await.unwrap().blob_path(hash).await;
+    assert_eq!(fs::read(path.unwrap()).unwrap(), b"weights");
 }
 
 #[tokio::test]
