@@ -31,6 +31,8 @@ pub struct Sweep {
     pub best: Option<f64>,
     /// Why it ended; may be empty.
     pub reason: Told,
+    /// Why nothing of it runs while something is queued, and what to do; empty otherwise.
+    pub waiting_for: Told,
     /// What `best` is.
     #[serde(skip)]
     pub metric: String,
@@ -272,8 +274,6 @@ pub struct Detail {
     pub trained_seconds: Option<f64>,
     /// Time in epochs, summed over all slots.
     pub slot_seconds: f64,
-    /// What nothing runs for.
-    pub waiting_for: Told,
     /// The check's result.
     pub check: Option<Value>,
     /// The recommended point so far.

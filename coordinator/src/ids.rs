@@ -24,10 +24,13 @@ impl fmt::Display for SweepId {
     }
 }
 
+/// Characters of a sweep's name.
+pub const LONGEST_NAME: usize = 100;
+
 /// Whether a new sweep may have this name: letters, digits, `-` and `_`, at most 100 of them.
 pub fn is_valid_name(name: &str) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    !name.is_empty() && name.len() <= 100 && name.chars().all(fits)
+    !name.is_empty() && name.len() <= LONGEST_NAME && name.chars().all(fits)
 }
 
 /// A sweep's key in the file: grows, so the newest has the greatest.

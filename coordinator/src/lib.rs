@@ -11,6 +11,7 @@ mod config;
 pub mod definition;
 mod driver;
 mod error;
+mod fault;
 pub mod ids;
 pub mod rpc;
 pub mod search;
@@ -23,7 +24,6 @@ mod trial;
 pub mod verify;
 pub mod versions;
 
-pub use blob_folder::{backup_folder_of, blob_folder_of};
 pub use config::{Config, Timing};
 pub use error::Error;
 pub use server::{Coordinator, StartError};

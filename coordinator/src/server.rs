@@ -20,8 +20,9 @@ use tonic::transport::{
 
 use crate::{
     Config, Error,
-    blob_folder::{Blobs, blob_folder_of},
+    blob_folder::{Blobs, flat_folder_of, folder_of},
     driver,
+    fault::{EndsProcess, end_process},
     ids::{SessionId, SweepId},
     rpc::{HistoryService, LeaseService, SweepService},
     state::{State, directive, reap},
@@ -72,15 +73,16 @@ impl Coordinator {
             .map_err(system("the listening socket's address"))?;
         let store = Store::open(&config.database, &address.to_string()).await?;
         let keep: HashSet<_> = store.read().blobs().await?.into_iter().collect();
-        let folder = blob_folder_of(&config.database);
-        let blobs = Blobs::open(&folder, config.limits.blob_bytes, &keep)?;
+        let folder = folder_of(store.path(), &store.incarnation());
+        let before = flat_folder_of(store.path());
+        let blobs = Blobs::open(&folder, &before, config.limits.blob_bytes, &keep)?;
         let shutdown = CancellationToken::new();
         let state = Arc::new(State::new(store, blobs, &config, shutdown));
         recover(&state).await?;
         let driver =
             drive_on_a_thread(Arc::clone(&state)).map_err(system("the driver's thread"))?;
         Ok(Self {
-            reaper: tokio::spawn(reap(Arc::clone(&state))),
+            reaper: tokio::spawn(reap_or_end(Arc::clone(&state))),
             server: tokio::spawn(serve(
                 TcpIncoming::from(listener).with_nodelay(Some(true)),
                 Arc::clone(&state),
@@ -97,8 +99,13 @@ impl Coordinator {
     }
 
     /// Grants trials of this sweep only from now on, whatever else the database holds.
-    pub fn serve_only(&self, sweep: &str) {
-        self.state.serve_only(SweepId::new(sweep));
+    pub fn serve_first(&self, sweep: &str) {
+        self.state.serve_first(SweepId::new(sweep));
+    }
+
+    #[cfg(test)]
+    pub(crate) fn blob_folder(&self) -> std::path::PathBuf {
+        folder_of(self.state.store.path(), &self.state.store.incarnation())
     }
 
     /// The `History` service, to be called in process.
@@ -151,6 +158,15 @@ pub(crate) async fn recover(state: &Arc<State>) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Without it no lease would ever expire.
+async fn reap_or_end(state: Arc<State>) {
+    if let Err(error) = tokio::spawn(reap(state)).await
+        && error.is_panic()
+    {
+        end_process("what expires leases has come to grief (see above)");
+    }
+}
+
 fn drive_on_a_thread(state: Arc<State>) -> std::io::Result<std::thread::JoinHandle<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -158,6 +174,7 @@ fn drive_on_a_thread(state: Arc<State>) -> std::io::Result<std::thread::JoinHand
     std::thread::Builder::new()
         .name("hone-driver".to_owned())
         .spawn(move || {
+            let _ends = EndsProcess("the driver");
             runtime.block_on(async {
                 let mut pace = tokio::time::interval(DRIVER_PACE);
                 pace.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -134,7 +134,8 @@ impl Run<'_> {
 
     fn test(&self, trainer: &dyn Trainer) -> Result<End, TrainError> {
         let Some(weights) = &self.lease.weights else {
-            return Ok(completed_with(&json!({})));
+            let why = "its weights were not kept";
+            return Ok(completed_with(&json!({ "untested": why })));
         };
         let path = match self.locate(weights) {
             Ok(path) => path,

@@ -139,8 +139,9 @@ impl Progress {
             self.say(cut(&line, self.style.limit(), self.style));
             self.rounds += 1;
         }
-        if detail.waiting_for != self.waiting.0 {
-            self.waiting = (detail.waiting_for.clone(), seconds, false);
+        let waiting_for = &detail.summary.waiting_for;
+        if *waiting_for != self.waiting.0 {
+            self.waiting = (waiting_for.clone(), seconds, false);
         }
         // Workers that are just starting are not worth a word.
         let (words, since, said) = &mut self.waiting;

@@ -79,9 +79,10 @@ fn headline(detail: &Detail, style: Style) -> String {
         "" => String::new(),
         _ => format!(": {reason}"),
     };
-    let waits = match &*detail.waiting_for {
+    let waiting_for = &detail.summary.waiting_for;
+    let waits = match &**waiting_for {
         "" => String::new(),
-        _ => format!("  {} {}\n", style.yellow("!"), detail.waiting_for),
+        _ => format!("  {} {}\n", style.yellow("!"), waiting_for),
     };
     format!("{name} {state}{reason}\n{waits}")
 }

@@ -64,7 +64,7 @@ pub fn unserved(detail: &Detail, style: Style) -> String {
     }
     let state = sweep.state;
     // What nobody can go on with says so itself.
-    let who = match &*detail.waiting_for {
+    let who = match &*sweep.waiting_for {
         "" => format!(", and {GOES_ON}"),
         _ => String::new(),
     };

@@ -64,18 +64,25 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     let coordinator = coordinator::start(&args.db, timing).await?;
     let result = sweep(&coordinator, &file, data.as_ref(), &args).await;
     if matches!(result, Ok(Exit::Done | Exit::Failed)) {
-        tidy(&coordinator.history(), &args).await?;
+        leave(&coordinator.history(), &args).await?;
     }
     coordinator.end().await;
     result
 }
 
-/// Removes what workers kept on disk once no sweep of this database can go on with it.
-async fn tidy(history: &History, args: &Args) -> anyhow::Result<()> {
-    let mut sweeps = client::collect(history.sweeps().await?).await?.into_iter();
-    if sweeps.all(|sweep| sweep.ended()) {
+/// Says which sweeps nobody trains from now on. Without any, what workers kept on disk is of no use and goes.
+async fn leave(history: &History, args: &Args) -> anyhow::Result<()> {
+    let sweeps = client::collect(history.sweeps().await?).await?;
+    let left: Vec<_> = sweeps.iter().filter(|sweep| !sweep.ended()).collect();
+    if left.is_empty() {
         // Gone already is as good, and what cannot be removed does no harm.
         let _ = std::fs::remove_dir_all(former::scratch(&args.db)?);
+    }
+    for sweep in left.iter().filter(|sweep| sweep.state != "paused") {
+        let (name, db) = (&sweep.sweep, args.db.display());
+        out::note(format!(
+            "{name} is not over: it goes on with `hone run` and its file, or with `hone coordinator --db {db}` and workers"
+        ));
     }
     Ok(())
 }
@@ -113,7 +120,7 @@ async fn sweep(
     if let Some(data) = data {
         data.remember();
     }
-    coordinator.coordinator.serve_only(&launched.sweep);
+    coordinator.coordinator.serve_first(&launched.sweep);
     launch::tell_name(file, &launched);
     tell(&launched);
     let live = launched.how != How::Ended && std::io::stderr().is_terminal();

@@ -50,7 +50,6 @@ async fn show_sweep(history: &History, sweep: &str, as_json: bool) -> anyhow::Re
         object["rounds"] = json!(detail.rounds);
         object["warnings"] = json!(detail.warnings);
         object["reason"] = json!(detail.reason);
-        object["waiting_for"] = json!(detail.waiting_for);
         object["counts"] = json!(detail.counts);
         object["check"] = json!(detail.check);
         object["epochs_trained"] = json!(detail.epochs_trained);

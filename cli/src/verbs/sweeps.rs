@@ -76,14 +76,15 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Why it failed, as far as it fits a line.
+/// Why it failed, or waits, as far as it fits a line.
 fn why(sweep: &Sweep) -> String {
-    if sweep.state != "failed" {
-        return String::new();
-    }
-    let line = sweep.reason.lines().next().unwrap_or_default();
+    let all: &str = match sweep.state {
+        "failed" => &sweep.reason,
+        _ => &sweep.waiting_for,
+    };
+    let line = all.lines().next().unwrap_or_default();
     let mut words: String = line.chars().take(MOST).collect();
-    if words.len() < sweep.reason.len() {
+    if words.len() < all.len() {
         words.push('…');
     }
     words

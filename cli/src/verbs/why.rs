@@ -82,27 +82,30 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// The last event may say that it runs; that nobody is heard is no event.
+/// The last event may say that it runs; that nobody is heard, or that nobody can take it, is no event.
 async fn tell_silence(
     history: &History,
     sweep: String,
     trial: Option<u64>,
     style: Style,
 ) -> anyhow::Result<()> {
-    let (state, but) = match trial {
+    let of = history.sweep(&sweep).await?.summary;
+    let (state, but, waits) = match trial {
         Some(trial) => {
             let trial = history.trial(&TrialName { sweep, trial }).await?.summary;
-            (trial.state, trial.but())
+            let waits = matches!(trial.state, "queued").then_some(&of.waiting_for);
+            (trial.state, trial.but(), waits)
         }
-        None => {
-            let sweep = history.sweep(&sweep).await?.summary;
-            (sweep.state, sweep.but())
-        }
+        None => (of.state, of.but(), Some(&of.waiting_for)),
     };
-    if but.is_some() {
-        let now = style.dim(format!("{:>10}", "now"));
-        out::print(&format!("{now:>14}  {}\n", style.state_but(state, but)))?;
+    let waits = waits.filter(|words| !words.is_empty());
+    if but.is_none() && waits.is_none() {
+        return Ok(());
     }
+    let now = style.dim(format!("{:>10}", "now"));
+    let why = waits.map_or_else(String::new, |words| format!("  {words}"));
+    let state = style.state_but(state, but);
+    out::print(&format!("{now:>14}  {state}{why}\n"))?;
     Ok(())
 }
 

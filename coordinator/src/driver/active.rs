@@ -6,12 +6,12 @@ use serde_json::Value;
 
 use super::{
     losses::Losses,
-    results::{event, test_accuracy},
+    results::{event, test_accuracy, why_untested},
     retries::Retries,
 };
 use crate::{
     definition::{DefinitionError, SweepDefinition},
-    ids::{SweepId, TrialNumber},
+    ids::{SweepId, SweepKey, TrialNumber},
     search::{self, Plan, Search, TrialEvent, Winner},
     store::{TrialResult, WinnerRef},
     trial::TrialKind,
@@ -20,6 +20,7 @@ use crate::{
 /// A sweep under way.
 #[derive(Debug)]
 pub struct ActiveSweep {
+    pub(super) key: SweepKey,
     pub(super) id: SweepId,
     pub(super) sweep: SweepDefinition,
     /// Encoded, as it is stored.
@@ -43,7 +44,7 @@ pub struct ActiveSweep {
     /// Objective so far of trials whose epochs are compared.
     running: BTreeMap<TrialNumber, f64>,
     /// Results of test trials.
-    pub(super) tests: BTreeMap<TrialNumber, Option<f64>>,
+    pub(super) tests: BTreeMap<TrialNumber, Result<f64, String>>,
 }
 
 /// The search is done; tests may still be to come.
@@ -58,7 +59,8 @@ pub(super) struct End {
 #[derive(Debug)]
 pub(super) enum Check {
     Awaited,
-    Found(Value),
+    /// Its result, null without one, and how it ended.
+    Found(Value, String),
     Over,
 }
 
@@ -66,7 +68,7 @@ impl ActiveSweep {
     /// A sweep as the store has it, before its results are taken in. `checked`: it has no check, or passed it.
     /// `retries` are known from the start: a search does not forget.
     pub fn new(
-        id: SweepId,
+        (key, id): (SweepKey, SweepId),
         sweep: SweepDefinition,
         planned: Option<Plan>,
         stored: Vec<u8>,
@@ -75,6 +77,7 @@ impl ActiveSweep {
         retries: Retries,
     ) -> Result<Self, DefinitionError> {
         Ok(Self {
+            key,
             id,
             search: match planned {
                 _ if sweep.awaits_rate() => None,
@@ -156,11 +159,18 @@ impl ActiveSweep {
         match result.kind {
             TrialKind::Check if has_ended && matches!(self.check, Check::Awaited) => {
                 let found = serde_json::from_str(&result.result_json).unwrap_or(Value::Null);
-                self.check = Check::Found(found);
+                let state = result.state.as_str();
+                let reason = match &*result.reason {
+                    "" => state.to_owned(),
+                    reason => format!("{state}: {reason}"),
+                };
+                self.check = Check::Found(found, reason);
             }
             TrialKind::Test if has_ended => {
                 let test = self.retries.original(result.number);
-                self.tests.insert(test, test_accuracy(&result.result_json));
+                let accuracy = test_accuracy(&result.result_json);
+                let accuracy = accuracy.ok_or_else(|| why_untested(result));
+                self.tests.insert(test, accuracy);
             }
             TrialKind::Check | TrialKind::Test => {}
             TrialKind::Search => {

@@ -54,7 +54,7 @@ impl ActiveSweep {
 
     fn decision(&self, actions: Vec<Action>, at: i64) -> Option<Decide> {
         (!actions.is_empty()).then(|| Decide {
-            sweep: self.id.clone(),
+            sweep: self.key,
             number: self.decisions + 1,
             actions,
             at,
@@ -101,10 +101,10 @@ impl ActiveSweep {
 
     /// Whether the search may go on. Only a check that says so itself stops a sweep.
     fn pass_check(&mut self, slots: u32, actions: &mut Vec<Action>) -> bool {
-        let Check::Found(found) = &self.check else {
+        let Check::Found(found, reason) = &self.check else {
             return matches!(self.check, Check::Over);
         };
-        let found = found.clone();
+        let (found, gave_up) = (found.clone(), found.is_null().then(|| reason.clone()));
         self.check = Check::Over;
         if found.get("passed") == Some(&Value::Bool(false)) {
             actions.push(Action::Fail {
@@ -112,7 +112,24 @@ impl ActiveSweep {
             });
             return false;
         }
+        let sweep = &self.id;
+        if let (Some(reason), None) = (&gave_up, &self.search) {
+            let reason = format!(
+                "the budget in minutes is turned into epochs by what the check measures, and the check came to nothing ({reason}): \
+                 `hone retry {sweep}` tries it again; or give epochs or trainings"
+            );
+            actions.push(Action::Fail { reason });
+            return false;
+        }
         actions.push(Action::CheckPassed);
+        if let Some(reason) = gave_up {
+            actions.push(Action::Warn {
+                key: "unchecked".to_owned(),
+                text: format!(
+                    "the check came to nothing ({reason}), so the first trials go unchecked"
+                ),
+            });
+        }
         if self.search.is_some() {
             return true;
         }

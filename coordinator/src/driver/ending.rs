@@ -40,7 +40,15 @@ impl ActiveSweep {
         let Some(results) = results.collect::<Option<Vec<_>>>() else {
             return Ok(());
         };
-        let accuracies: Vec<f64> = results.into_iter().copied().flatten().collect();
+        let mut lacks = results.iter().filter_map(|result| result.as_ref().err());
+        let lacks = lacks.find(|reason| !reason.is_empty());
+        if let Some(reason) = lacks {
+            actions.push(Action::Warn {
+                key: "test".to_owned(),
+                text: format!("the winner is not tested with all of its trainings: {reason}"),
+            });
+        }
+        let accuracies: Vec<f64> = results.into_iter().flatten().copied().collect();
         if !accuracies.is_empty() {
             actions.push(Action::TestAccuracy(search::mean(&accuracies)));
         }

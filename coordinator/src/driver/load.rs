@@ -14,6 +14,8 @@ use crate::{
 /// Makes the sweep as it was left; its results, which are given beside it, are still to be taken in.
 pub async fn load(state: &State, row: &SweepRow) -> Result<(ActiveSweep, Vec<TrialResult>), Error> {
     let id = &row.id;
+    // Of a sweep that had the name before, or read from the file now.
+    state.driver_inbox.take_epochs(id);
     // Trials first: read the other way round, one that ends in between would be in neither.
     let open = open_trials(state, id).await?;
     let results = state.store.read().results(id, 0).await?;
@@ -31,7 +33,7 @@ pub async fn load(state: &State, row: &SweepRow) -> Result<(ActiveSweep, Vec<Tri
     }
     let stored = &row.sweep.definition;
     let mut sweep = ActiveSweep::new(
-        id.clone(),
+        (row.key, id.clone()),
         definition::parse_stored(stored)?,
         state.driver_inbox.take_plan(stored),
         stored.clone(),
@@ -50,11 +52,11 @@ pub async fn load(state: &State, row: &SweepRow) -> Result<(ActiveSweep, Vec<Tri
         sweep.known(trial.row.number);
     }
     give_up(state, id, &mut sweep).await?;
-    if let Some(metric) = sweep.reports() {
+    if sweep.reports().is_some() {
         let mut filter = TrialFilter::default();
         while let Some(page) = state.store.read().next_trials(id, &mut filter).await? {
             for trial in page {
-                take_curve(state, id, &mut sweep, trial.row.number, &metric).await?;
+                take_curve(state, id, &mut sweep, trial.row.number).await?;
             }
         }
     }
@@ -99,12 +101,10 @@ async fn take_curve(
     id: &SweepId,
     sweep: &mut ActiveSweep,
     number: TrialNumber,
-    metric: &str,
 ) -> Result<(), StoreError> {
     for point in state.store.read().trial(id, number).await?.curve {
-        if let Some((_, value)) = point.metrics.iter().find(|(name, _)| name == metric) {
-            sweep.epoch(number, point.epoch, *value);
-        }
+        // As it was reported, to the last bit; JSON may be read back a little off.
+        sweep.epoch(number, point.epoch, point.objective.unwrap_or(f64::NAN));
     }
     Ok(())
 }

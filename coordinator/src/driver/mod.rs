@@ -22,7 +22,7 @@ use crate::{
     state::{Directive, LiveSweep, State},
     store::{
         StoreError, SweepRow, TrialResult,
-        command::{Action, ChangeSweep, CollectBlobs, Decide, SweepChange},
+        command::{Action, ChangeSweep, Decide, SweepChange},
     },
     sweep::SweepState,
 };
@@ -33,6 +33,8 @@ use deciding::DecisionInput;
 /// stored before they are wanted.
 const LEAST_QUEUED: u64 = 64;
 const QUEUED_PER_SLOT: u64 = 4;
+/// Each takes memory and time in the transaction that stores it.
+const MOST_QUEUED: u64 = 20_000;
 /// How long to wait after the store could not take a decision.
 const RETRY: Duration = Duration::from_millis(500);
 
@@ -56,9 +58,7 @@ pub(crate) async fn drive(state: Arc<State>, mut pace: Option<Interval>) {
             } => changed,
         };
         for sweep in changed {
-            if let Err(error) = driver.advance(&sweep).await {
-                driver.give_up(&sweep, &error).await;
-            }
+            driver.look(&sweep).await;
         }
     }
 }
@@ -69,29 +69,43 @@ struct Driver {
 }
 
 impl Driver {
-    async fn advance(&mut self, id: &SweepId) -> Result<(), Error> {
+    /// Looks at what has changed in the sweep that has this name now.
+    async fn look(&mut self, id: &SweepId) {
         let read = self.state.store.read();
         // Of a sweep that is met first, results are read after the trials that it has: else one of them could be neither.
         let seen = self.active.get(id).map_or(u64::MAX, |sweep| sweep.seen);
-        let (row, mut results) = match read.news(id, seen).await {
-            Ok(news) => news,
-            // Removed meanwhile.
-            Err(StoreError::NotFound { .. }) => {
-                self.forget(id);
-                return Ok(());
+        match read.news(id, seen).await {
+            Ok((row, results)) => {
+                if let Err(error) = self.advance(&row, results).await {
+                    self.give_up(&row, &error).await;
+                }
             }
-            Err(error) => return Err(error.into()),
-        };
-        // One that another decision came before knows something that is so no more: a trial was tried again.
+            // Removed meanwhile.
+            Err(StoreError::NotFound { .. }) => self.forget(id),
+            Err(error) => match read.row(id).await {
+                Ok(row) => self.give_up(&row, &error.into()).await,
+                Err(_) => self.look_again(id, &error.into()).await,
+            },
+        }
+    }
+
+    async fn advance(
+        &mut self,
+        row: &SweepRow,
+        mut results: Vec<TrialResult>,
+    ) -> Result<(), Error> {
+        let id = &row.id;
+        // Another sweep may have had the name before. And one that another decision came before knows something that is so no more:
+        // a trial was tried again.
         let known = self.active.remove(id);
-        let known = known.filter(|sweep| sweep.decisions == row.decisions);
+        let known = known.filter(|sweep| (sweep.key, sweep.decisions) == (row.key, row.decisions));
         if row.state.has_ended() {
             if let Some(mut sweep) = known {
                 // The last results of a sweep that was stopped come with its end.
-                self.step(&mut sweep, &row, &results).await?;
+                self.step(&mut sweep, row, &results).await?;
             }
             self.forget(id);
-            self.collect(id).await;
+            self.state.collect_blobs(id).await;
             return Ok(());
         }
         let mut sweep = match known {
@@ -101,17 +115,17 @@ impl Driver {
                     tracing::warn!(sweep = %id, why, "sweep not continued");
                     if row.state == SweepState::Stopping {
                         // It is waited for until its last trial has ended.
-                        self.publish(&row, None);
+                        self.publish(row, None);
                     }
                     return Ok(());
                 }
-                let (sweep, all) = load::load(&self.state, &row).await?;
+                let (sweep, all) = load::load(&self.state, row).await?;
                 results = all;
                 sweep
             }
         };
-        self.publish(&row, sweep.reports());
-        let decided = self.step(&mut sweep, &row, &results).await;
+        self.publish(row, sweep.reports());
+        let decided = self.step(&mut sweep, row, &results).await;
         self.active.insert(id.clone(), sweep);
         if decided?.is_some_and(|state| state != row.state) {
             self.state.driver_inbox.sweep_changed(id);
@@ -135,7 +149,7 @@ impl Driver {
         let now = self.state.clock.unix_ms();
         let decide = if row.state.grants() {
             let slots = self.state.sessions().slots();
-            let window = LEAST_QUEUED.max(QUEUED_PER_SLOT * u64::from(slots));
+            let window = (QUEUED_PER_SLOT * u64::from(slots)).clamp(LEAST_QUEUED, MOST_QUEUED);
             let given = DecisionInput {
                 want: usize::try_from(window.saturating_sub(row.queued)).unwrap_or(usize::MAX),
                 slots,
@@ -162,49 +176,51 @@ impl Driver {
             match self.state.store.apply(decide.clone()).await {
                 Ok(decided) if decided.applied => {
                     sweep.decided(decided.last);
-                    self.spread(&decide, decided.state);
+                    self.spread(&sweep.id, &decide, decided.state);
                     return Ok(decided.state);
                 }
                 // A retry came first: what was decided without knowing of it is decided anew.
                 Ok(decided) => {
-                    self.state.driver_inbox.sweep_changed(&decide.sweep);
+                    self.state.driver_inbox.sweep_changed(&sweep.id);
                     return Ok(decided.state);
                 }
                 Err(error @ (StoreError::Busy | StoreError::DiskFull(_))) => {
-                    tracing::warn!(sweep = %decide.sweep, %error, "decision waits");
+                    tracing::warn!(sweep = %sweep.id, %error, "decision waits");
                     tokio::select! {
                         () = tokio::time::sleep(RETRY) => {}
                         () = self.state.shutdown.cancelled() => return Err(error.into()),
                     }
                 }
+                // Removed, and another one may have its name: that one was noted down when it came.
+                Err(StoreError::NotFound { .. }) => return Ok(SweepState::Stopped),
                 Err(error) => return Err(error.into()),
             }
         }
     }
 
     /// What a decision means for workers that wait or train.
-    fn spread(&self, decide: &Decide, state: SweepState) {
+    fn spread(&self, id: &SweepId, decide: &Decide, state: SweepState) {
         let mut queued = false;
         for action in &decide.actions {
             match action {
                 Action::Enqueue(_) | Action::Promote { .. } => queued = true,
                 Action::CheckPassed => {
-                    tracing::info!(sweep = %decide.sweep, "check passed");
+                    tracing::info!(sweep = %id, "check passed");
                     queued = true;
                 }
                 Action::Prune { trial, .. } => {
                     let key = TrialKey {
-                        sweep: decide.sweep.clone(),
+                        sweep: id.clone(),
                         trial: *trial,
                     };
                     self.state.leases().direct(&key, Directive::Prune);
                 }
                 Action::Complete { winner, reason } => {
-                    tracing::info!(sweep = %decide.sweep, ?winner, reason, "sweep completed");
+                    tracing::info!(sweep = %id, ?winner, reason, "sweep completed");
                 }
                 Action::Fail { reason } => {
-                    self.state.leases().direct_sweep(&decide.sweep, state);
-                    tracing::warn!(sweep = %decide.sweep, reason, "sweep failed");
+                    self.state.leases().direct_sweep(id, state);
+                    tracing::warn!(sweep = %id, reason, "sweep failed");
                 }
                 _ => {}
             }
@@ -232,19 +248,8 @@ impl Driver {
         }
     }
 
-    /// Blobs that nothing needs any more go: of an ended sweep all but the winner's.
-    async fn collect(&self, id: &SweepId) {
-        let command = CollectBlobs { sweep: id.clone() };
-        let removed = match self.state.store.apply(command).await {
-            Ok(unused) => self.state.remove_blobs(unused).await,
-            Err(error) => Err(error.into()),
-        };
-        if let Err(error) = removed {
-            tracing::warn!(sweep = %id, %error, "blobs not collected");
-        }
-    }
-
     fn forget(&mut self, id: &SweepId) {
+        self.state.driver_inbox.take_epochs(id);
         self.active.remove(id);
         let gone = self
             .state
@@ -256,30 +261,37 @@ impl Driver {
     }
 
     /// A sweep that cannot be driven fails with the reason, unless it is the coordinator that cannot go on now.
-    async fn give_up(&mut self, id: &SweepId, error: &Error) {
+    async fn give_up(&mut self, row: &SweepRow, error: &Error) {
+        let id = &row.id;
+        self.active.remove(id);
         if self.state.shutdown.is_cancelled() {
             return;
         }
-        self.active.remove(id);
         if matches!(error, Error::Unavailable(_) | Error::Busy(_)) {
-            tracing::warn!(sweep = %id, %error, "sweep waits");
-            tokio::time::sleep(RETRY).await;
-            self.state.driver_inbox.sweep_changed(id);
-            return;
+            return self.look_again(id, error).await;
         }
         tracing::error!(sweep = %id, %error, "sweep cannot be driven");
         let fail = ChangeSweep {
             sweep: id.clone(),
-            change: SweepChange::Fail,
+            change: SweepChange::Fail(row.key),
             actor: "coordinator".to_owned(),
             reason: error.to_string(),
             at: self.state.clock.unix_ms(),
         };
-        if let Err(error) = self.state.store.apply(fail).await {
-            tracing::error!(sweep = %id, %error, "sweep cannot be marked as failed");
-            // Nothing else may ever tell of it: it would stand still for good.
-            tokio::time::sleep(RETRY).await;
+        match self.state.store.apply(fail).await {
+            // Another one has its name by now.
+            Ok(_) | Err(StoreError::NotFound { .. }) => self.state.driver_inbox.sweep_changed(id),
+            Err(error) => self.look_again(id, &error.into()).await,
         }
+    }
+
+    /// Nothing else may ever tell of a sweep that cannot be looked at now: it would stand still for good.
+    async fn look_again(&self, id: &SweepId, error: &Error) {
+        if self.state.shutdown.is_cancelled() {
+            return;
+        }
+        tracing::warn!(sweep = %id, %error, "sweep waits");
+        tokio::time::sleep(RETRY).await;
         self.state.driver_inbox.sweep_changed(id);
     }
 }

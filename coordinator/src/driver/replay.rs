@@ -7,7 +7,7 @@ use super::{active::ActiveSweep, deciding::DecisionInput, retries::Retries};
 use crate::{
     Error,
     definition::{self, SweepDefinition},
-    ids::{SweepId, TrialNumber},
+    ids::{SweepId, SweepKey, TrialNumber},
     store::{NewRound, NewTrial, StoreError, TrialResult, WinnerRef, Wish, command::Action},
 };
 
@@ -230,6 +230,8 @@ fn make(
     retries: Retries,
 ) -> Result<ActiveSweep, Error> {
     let checked = !definition.check;
+    // What is replayed is asked for its decisions, which nobody applies.
+    let id = (SweepKey(0), id);
     ActiveSweep::new(id, definition, None, stored.to_vec(), 0, checked, retries)
         .map_err(|error| Error::Broken(error.to_string()))
 }

@@ -30,6 +30,15 @@ pub fn test_accuracy(result_json: &str) -> Option<f64> {
     metrics.get("test_accuracy")?.as_f64()
 }
 
+/// Why a test gave no accuracy; empty where nobody says so, as of a data set without a test part.
+pub fn why_untested(result: &TrialResult) -> String {
+    let said: Value = serde_json::from_str(&result.result_json).unwrap_or(Value::Null);
+    match said.get("untested").and_then(Value::as_str) {
+        Some(reason) => reason.to_owned(),
+        None => result.reason.clone(),
+    }
+}
+
 /// What a check found, in its words.
 pub fn findings(check: &Value) -> String {
     let words: Vec<String> = check

@@ -153,10 +153,9 @@ impl History for HistoryService {
         _request: Request<v1::ListSweepsRequest>,
     ) -> Answer<Self::ListSweepsStream> {
         let sweeps = self.reader.sweeps().await?;
-        let heard = self.source.live().map(State::last_heard_of_sweeps);
-        let heard = heard.unwrap_or_default();
-        let row = |sweep| convert::sweep_summary(sweep, &heard);
-        Ok(rows(sweeps.iter().map(row).collect()))
+        let connected = self.source.live().map(State::connected);
+        let row = |sweep| convert::sweep_summary(sweep, connected.as_ref(), &self.arithmetic);
+        Ok(rows(sweeps.iter().map(row).collect::<Result<_, _>>()?))
     }
 
     async fn get_sweep(&self, request: Request<v1::GetSweepRequest>) -> Answer<v1::SweepDetail> {
@@ -167,9 +166,11 @@ impl History for HistoryService {
             false => None,
         };
         let detail = self.reader.sweep(&sweep).await?;
-        let connected = self.source.live().map(|state| state.connected(&detail));
-        let connected = connected.unwrap_or_default();
-        let reply = convert::sweep_detail(detail, connected, trained, &self.arithmetic)?;
+        let connected = self.source.live().map(State::connected);
+        let mut reply =
+            convert::sweep_detail(detail, connected.as_ref(), trained, &self.arithmetic)?;
+        let shortage = self.source.live().and_then(|state| state.blobs.shortage());
+        reply.warnings.extend(shortage);
         Ok(Response::new(reply))
     }
 

@@ -2,10 +2,13 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use super::{sessions::Session, shared::State};
+use super::{
+    sessions::Session,
+    shared::{Served, State},
+};
 use crate::{
     ids::{SweepId, TrialKey},
-    store::SweepDetail,
+    store::SweepRow,
 };
 
 /// A worker, and how many trials it trains.
@@ -15,15 +18,12 @@ pub struct WorkerView {
     pub running: u32,
 }
 
-/// What a sweep has of the workers.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ConnectedTo {
-    pub workers: u32,
-    pub slots: u32,
-    /// Why nothing of it runs, and what to do; empty when something runs or nothing is to run.
-    pub waiting_for: String,
-    /// When its workers were last heard, by sweep: of every one of which anything runs.
-    pub last_heard: HashMap<SweepId, LastHeard>,
+/// What only a running coordinator knows of its sweeps.
+#[derive(Clone, Debug, Default)]
+pub struct Connected {
+    workers: Vec<WorkerView>,
+    served: Served,
+    last_heard: HashMap<SweepId, LastHeard>,
 }
 
 /// When a worker that trains something was last heard.
@@ -39,13 +39,6 @@ impl State {
     pub fn last_heard(&self, trial: &TrialKey) -> Option<LastHeard> {
         let ago = self.leases().silence(trial, self.clock.now())?;
         Some(self.heard(ago))
-    }
-
-    /// Of each sweep of which anything runs: the worker that was heard last.
-    pub fn last_heard_of_sweeps(&self) -> HashMap<SweepId, LastHeard> {
-        let silences = self.leases().silences(self.clock.now());
-        let heard = silences.into_iter();
-        heard.map(|(sweep, ago)| (sweep, self.heard(ago))).collect()
     }
 
     fn heard(&self, ago: Duration) -> LastHeard {
@@ -67,57 +60,117 @@ impl State {
         .collect()
     }
 
-    /// The workers as this sweep sees them.
-    pub fn connected(&self, sweep: &SweepDetail) -> ConnectedTo {
-        let workers = self.workers();
-        ConnectedTo {
-            workers: u32::try_from(workers.len()).unwrap_or(u32::MAX),
-            slots: workers.iter().map(|worker| worker.session.slots).sum(),
-            waiting_for: waiting_for(sweep, &workers),
-            last_heard: self.last_heard_of_sweeps(),
+    /// Who is connected, and when they were heard.
+    pub fn connected(&self) -> Connected {
+        let silences = self.leases().silences(self.clock.now()).into_iter();
+        Connected {
+            workers: self.workers(),
+            served: self.served().clone(),
+            last_heard: silences
+                .map(|(sweep, ago)| (sweep, self.heard(ago)))
+                .collect(),
         }
     }
 }
 
-fn waiting_for(sweep: &SweepDetail, workers: &[WorkerView]) -> String {
-    let row = &sweep.summary.row;
-    if !row.state.grants() || row.running > 0 || row.queued == 0 {
-        return String::new();
+impl Connected {
+    /// How many.
+    pub fn workers(&self) -> u32 {
+        u32::try_from(self.workers.len()).unwrap_or(u32::MAX)
     }
-    let trainer = &row.sweep.trainer;
-    let able: Vec<&Session> = workers
-        .iter()
-        .map(|worker| &worker.session)
-        .filter(|session| session.trainers.contains(trainer))
-        .collect();
-    if able.is_empty() {
-        return no_worker(trainer, workers);
+
+    /// Of all of them.
+    pub fn slots(&self) -> u32 {
+        let slots = self.workers.iter().map(|worker| worker.session.slots);
+        slots.fold(0, u32::saturating_add)
     }
-    let Some(name) = &row.sweep.data_source else {
-        return String::new();
-    };
-    let wanted = row.data.as_ref().map(|data| data.hash);
-    let mut found = Vec::new();
-    for session in able {
-        match session.offer(name).map(|offer| &offer.data) {
-            Some(Ok(set)) if wanted.is_none_or(|hash| hash == set.hash) => return String::new(),
-            Some(Ok(set)) => found.push(format!(
-                "{} has other content ({})",
-                session.name,
-                set.hash.short()
-            )),
-            Some(Err(problem)) => found.push(format!("{}: {problem}", session.name)),
-            None => found.push(format!("{} has not tried to open it yet", session.name)),
+
+    /// The worker that was heard last, of a sweep of which anything runs.
+    pub fn last_heard(&self, sweep: &SweepId) -> Option<LastHeard> {
+        self.last_heard.get(sweep).copied()
+    }
+
+    /// Why nothing of a sweep runs, and what to do; empty when something runs or nothing is to run.
+    pub fn waiting_for(&self, row: &SweepRow) -> String {
+        if !row.state.grants() || row.running > 0 || row.queued == 0 {
+            return String::new();
+        }
+        if let Some(first) = self.served.instead_of(&row.id) {
+            return format!(
+                "waiting: the `hone run` that serves this database trains {first}; after its end go on with `hone run` and this \
+                 sweep's file, or now with `hone launch` and the file"
+            );
+        }
+        let trainer = &row.sweep.trainer;
+        let able = self.workers.iter();
+        let able: Vec<_> = able
+            .filter(|worker| worker.session.trainers.contains(trainer))
+            .collect();
+        if able.is_empty() {
+            return no_worker(trainer, &self.workers);
+        }
+        let obstacles: Option<Vec<String>> =
+            able.iter().map(|worker| worker.obstacle(row)).collect();
+        let Some(obstacles) = obstacles else {
+            return String::new();
+        };
+        let advice = match &row.sweep.data_source {
+            Some(name) if able.iter().all(|worker| worker.lacks_data(row).is_some()) => format!(
+                "; start one with `hone worker --data DIR`, DIR holding it, or `--data {name}=FOLDER`"
+            ),
+            _ => String::new(),
+        };
+        let wanted = match (&row.sweep.data_source, &row.data) {
+            (None, _) => format!("a worker that trains `{trainer}`"),
+            (Some(name), None) => format!("a worker with the data set `{name}`"),
+            (Some(name), Some(set)) => {
+                format!(
+                    "a worker with the data set `{name}` with the hash {}",
+                    set.hash.short()
+                )
+            }
+        };
+        format!("waiting for {wanted}: {}{advice}", some_of(&obstacles))
+    }
+}
+
+impl WorkerView {
+    /// Why it takes no trial of this sweep now.
+    fn obstacle(&self, row: &SweepRow) -> Option<String> {
+        let Session { name, slots, .. } = &self.session;
+        if let Some(problem) = self.lacks_data(row) {
+            return Some(problem);
+        }
+        if let Some(quarantine) = &self.session.quarantine {
+            return Some(format!("{name} is quarantined: {}", quarantine.why));
+        }
+        if self.session.draining {
+            return Some(format!("{name} is leaving"));
+        }
+        let busy = self.running >= *slots;
+        busy.then(|| format!("{name} is busy with other sweeps"))
+    }
+
+    fn lacks_data(&self, row: &SweepRow) -> Option<String> {
+        let (name, set) = (&self.session.name, row.sweep.data_source.as_ref()?);
+        let wanted = row.data.as_ref().map(|data| data.hash);
+        match self.session.offer(set).map(|offer| &offer.data) {
+            Some(Ok(set)) if wanted.is_none_or(|hash| hash == set.hash) => None,
+            Some(Ok(set)) => Some(format!("{name} has other content ({})", set.hash.short())),
+            Some(Err(problem)) => Some(format!("{name}: {problem}")),
+            None => Some(format!("{name} has not tried to open it yet")),
         }
     }
-    let hash = wanted.map_or_else(String::new, |hash| {
-        format!(" with the hash {}", hash.short())
-    });
-    format!(
-        "waiting for a worker with the data set `{name}`{hash}: {}; start one with `hone worker --data DIR`, \
-         DIR holding it, or `--data {name}=FOLDER`",
-        found.join("; ")
-    )
+}
+
+/// So many that a line can take them.
+fn some_of(all: &[String]) -> String {
+    const MOST: usize = 5;
+    let mut some = all[..all.len().min(MOST)].join("; ");
+    if all.len() > MOST {
+        some.push_str(&format!("; and {} more", all.len() - MOST));
+    }
+    some
 }
 
 fn no_worker(trainer: &str, workers: &[WorkerView]) -> String {
@@ -141,6 +194,6 @@ fn no_worker(trainer: &str, workers: &[WorkerView]) -> String {
     };
     format!(
         "waiting for a worker that trains `{trainer}`: connected are {}{advice}",
-        connected.join("; ")
+        some_of(&connected)
     )
 }

@@ -32,6 +32,7 @@ impl State {
                     let state = done?;
                     tracing::info!(%sweep, ?by, "sweep extended");
                     self.leases().direct_sweep(&sweep, state);
+                    self.serve_too(&sweep);
                     self.driver_inbox.sweep_changed(&sweep);
                     return Ok(state);
                 }

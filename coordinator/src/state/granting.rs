@@ -106,16 +106,19 @@ impl State {
                 ..Acquired::default()
             }));
         }
-        let (sweeps, wanted_data) = self.sweeps_for(&session);
+        let (first, later, wanted_data) = self.sweeps_for(&session);
         let mut granted = None;
-        if !session.quarantined && !sweeps.is_empty() {
+        for sweeps in [first, later] {
+            if sweeps.is_empty() || granted.is_some() || session.quarantine.is_some() {
+                continue;
+            }
             let grant = Grant {
                 session: id,
                 data: opened(&session),
-                worker: session.name,
+                worker: session.name.clone(),
                 request: acquire.request,
                 token: self.secrets.token()?,
-                trainers: session.trainers,
+                trainers: session.trainers.clone(),
                 local_checkpoints: acquire.local_checkpoints.clone(),
                 sweeps,
                 at: self.clock.unix_ms(),
@@ -153,11 +156,12 @@ impl State {
     }
 
     /// Of the sweeps that are driven here and could be trained by this worker: those that grant, so that asking the store makes
-    /// sense, and the data sets that it has not tried to open.
-    fn sweeps_for(&self, session: &Session) -> (Vec<SweepId>, Vec<String>) {
-        let (mut sweeps, mut wanted) = (Vec::new(), BTreeSet::new());
+    /// sense, those that come after them, and the data sets that it has not tried to open.
+    fn sweeps_for(&self, session: &Session) -> (Vec<SweepId>, Vec<SweepId>, Vec<String>) {
+        let (mut first, mut later, mut wanted) = (Vec::new(), Vec::new(), BTreeSet::new());
+        let served = self.served().clone();
         for (id, sweep) in self.live.borrow().iter() {
-            if !self.serves(id) || !session.trainers.contains(&sweep.trainer) {
+            if served.instead_of(id).is_some() || !session.trainers.contains(&sweep.trainer) {
                 continue;
             }
             let mut has_data = true;
@@ -169,10 +173,15 @@ impl State {
                 }
             }
             if has_data && sweep.state.grants() {
+                let sweeps = if served.comes_second(id) {
+                    &mut later
+                } else {
+                    &mut first
+                };
                 sweeps.push(id.clone());
             }
         }
-        (sweeps, wanted.into_iter().collect())
+        (first, later, wanted.into_iter().collect())
     }
 }
 

@@ -42,6 +42,7 @@ impl State {
             let mut leases = self.leases();
             leases.direct_sweep(&launched.sweep, SweepState::Running);
         }
+        self.serve_too(&launched.sweep);
         self.driver_inbox.sweep_changed(&launched.sweep);
         Ok(launched)
     }

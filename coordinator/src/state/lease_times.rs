@@ -5,7 +5,7 @@ use std::{collections::HashMap, time::Duration};
 
 use crate::{
     config::Timing,
-    ids::{AttemptNumber, AttemptRef, SessionId, SweepId, TrialKey},
+    ids::{AttemptRef, SessionId, SweepId, TrialKey},
     sweep::SweepState,
 };
 
@@ -36,6 +36,17 @@ struct Entry {
     heard: Duration,
     /// How long it had been silent before that, as far as an earlier coordinator's records tell.
     unheard: Duration,
+    /// Its end is being stored: whoever speaks of it now asks the store.
+    ending: bool,
+}
+
+/// Why an attempt's time is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overdue {
+    /// No heartbeat in time.
+    Silent,
+    /// Heartbeats, but not one more step for too long.
+    Stuck,
 }
 
 /// All leases of a coordinator.
@@ -78,6 +89,7 @@ impl Leases {
             progress: now,
             heard: now,
             unheard: Duration::ZERO,
+            ending: false,
         };
         self.held.insert(claim.key(), entry);
     }
@@ -92,7 +104,7 @@ impl Leases {
         now: Duration,
     ) -> Option<Directive> {
         let lease = self.timing.lease;
-        let entry = self.entry(claim)?;
+        let entry = self.entry(claim).filter(|entry| !entry.ending)?;
         if steps != Some(entry.steps) {
             entry.steps = steps.unwrap_or(entry.steps);
             entry.progress = now;
@@ -120,19 +132,30 @@ impl Leases {
 
     /// The attempt has ended, whoever said so. Another one may have the trial already, granted between the commit that set
     /// it free and this call: that one keeps its lease.
-    pub fn end(&mut self, trial: &TrialKey, attempt: AttemptNumber) {
-        let is_this = |entry: &Entry| entry.claim.attempt == attempt;
-        if self.held.get(trial).is_some_and(is_this) {
-            self.held.remove(trial);
+    pub fn end(&mut self, claim: &AttemptRef) {
+        if self.entry(claim).is_some() {
+            self.held.remove(&claim.key());
         }
     }
 
-    /// The attempt was expired in the store. A call of it that came right behind may have taken it back already: that gave it
-    /// a fresh lease, which stays.
-    pub fn expire(&mut self, claim: &AttemptRef, now: Duration) {
+    /// Whether the attempt's time is over, asked where its end is stored. If so, nothing renews it from then on.
+    pub fn end_if_over(&mut self, claim: &AttemptRef, now: Duration) -> bool {
         let stuck = self.timing.stuck;
-        let over = |entry: &mut Entry| entry.overdue(stuck, now).is_some();
-        if self.entry(claim).is_some_and(over) {
+        let Some(entry) = self.entry(claim) else {
+            return false;
+        };
+        entry.ending |= entry.overdue(stuck, now).is_some();
+        entry.ending
+    }
+
+    /// What became of an end: stored or not. A call of the attempt that came right behind may have taken it back already: that gave
+    /// it a fresh lease, which stays.
+    pub fn ended(&mut self, claim: &AttemptRef, is_stored: bool) {
+        let Some(entry) = self.entry(claim).filter(|entry| entry.ending) else {
+            return;
+        };
+        entry.ending = false;
+        if is_stored {
             self.held.remove(&claim.key());
         }
     }
@@ -183,8 +206,8 @@ impl Leases {
         running
     }
 
-    /// Attempts whose time is over, in order of trial, and what became of them.
-    pub fn overdue(&self, now: Duration) -> Vec<(AttemptRef, &'static str)> {
+    /// Attempts whose time is over, in order of trial.
+    pub fn overdue(&self, now: Duration) -> Vec<(AttemptRef, Overdue)> {
         let stuck = self.timing.stuck;
         let is_over = |held: &Entry| Some((held.claim.clone(), held.overdue(stuck, now)?));
         let mut overdue: Vec<_> = self.held.values().filter_map(is_over).collect();
@@ -214,19 +237,19 @@ impl Entry {
         }
     }
 
-    fn overdue(&self, stuck: Duration, now: Duration) -> Option<&'static str> {
+    fn overdue(&self, stuck: Duration, now: Duration) -> Option<Overdue> {
         if self.expires <= now {
-            return Some("lost: its lease expired");
+            return Some(Overdue::Silent);
         }
         let is_stuck = now.saturating_sub(self.progress) >= stuck;
-        is_stuck.then_some("lost: no step for too long")
+        is_stuck.then_some(Overdue::Stuck)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::{Token, TrialNumber};
+    use crate::ids::{AttemptNumber, Token, TrialNumber};
 
     fn claim(attempt: u32) -> AttemptRef {
         AttemptRef {
@@ -267,7 +290,7 @@ mod tests {
         assert_eq!(leases.silences(9 * second).get(&sweep), Some(&(7 * second)));
         leases.renew(&one, None, 8 * second);
         assert_eq!(leases.silence(&one.key(), 9 * second), Some(second));
-        leases.end(&one.key(), one.attempt);
+        leases.end(&one);
         assert_eq!(leases.silence(&one.key(), 9 * second), None);
     }
 
@@ -278,7 +301,7 @@ mod tests {
         leases.grant(&first, SessionId([1; 16]), Duration::ZERO);
         // The reaper's commit has set the trial free, and it was granted before the reaper could say so here.
         leases.grant(&second, SessionId([2; 16]), Duration::ZERO);
-        leases.end(&first.key(), first.attempt);
+        leases.end(&first);
         assert!(leases.may_speak(&second));
         let late = Duration::from_secs(3600);
         assert_eq!(leases.overdue(late).len(), 1, "it still expires");
@@ -289,12 +312,37 @@ mod tests {
         let mut leases = Leases::new(Timing::default());
         let (lost, late) = (claim(1), Duration::from_secs(3600));
         leases.grant(&lost, SessionId([1; 16]), Duration::ZERO);
-        assert_eq!(leases.overdue(late).len(), 1);
+        assert_eq!(leases.overdue(late), [(lost.clone(), Overdue::Silent)]);
+        assert!(leases.end_if_over(&lost, late));
         // Expired in the store, and in the same commit taken back by a report.
         leases.adopt(&lost, SessionId([1; 16]), late);
-        leases.expire(&lost, late);
+        leases.ended(&lost, true);
         assert!(leases.may_speak(&lost));
-        leases.expire(&lost, 2 * late);
+        assert!(leases.end_if_over(&lost, 2 * late));
+        leases.ended(&lost, true);
         assert!(!leases.may_speak(&lost));
+    }
+
+    #[test]
+    fn what_was_heard_before_its_end_is_stored_goes_on_and_what_comes_later_asks_the_store() {
+        let mut leases = Leases::new(Timing::default());
+        let (one, late) = (claim(1), Duration::from_secs(3600));
+        leases.grant(&one, SessionId([1; 16]), Duration::ZERO);
+        assert_eq!(leases.overdue(late).len(), 1);
+        assert!(leases.renew(&one, None, late).is_some());
+        assert!(!leases.end_if_over(&one, late), "its turn came too late");
+        assert!(leases.end_if_over(&one, 2 * late));
+        assert!(
+            leases.end_if_over(&one, 2 * late),
+            "a group may be done twice"
+        );
+        assert_eq!(leases.renew(&one, None, 2 * late), None);
+        // The disk was full.
+        leases.ended(&one, false);
+        assert_eq!(
+            leases.overdue(2 * late).len(),
+            1,
+            "the next look tries again"
+        );
     }
 }

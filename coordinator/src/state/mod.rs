@@ -36,7 +36,7 @@ mod shared;
 mod steering;
 mod transferring;
 
-pub(crate) use connected::{ConnectedTo, LastHeard, WorkerView};
+pub(crate) use connected::{Connected, LastHeard, WorkerView};
 pub(crate) use granting::{Acquire, Acquired};
 pub(crate) use lease_times::Directive;
 pub(crate) use reaper::reap;

@@ -1,16 +1,25 @@
 //! Expires leases, by the coordinator's clock alone and with nobody's help. It never waits for the search.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use super::shared::State;
+use futures_util::future::join_all;
+
+use super::{lease_times::Overdue, shared::State};
 use crate::{
-    ids::AttemptRef,
-    store::{StoreError, command::ExpireAttempt},
+    ids::{AttemptRef, SessionId},
+    store::{
+        StoreError,
+        command::{ExpireAttempt, IsOver},
+    },
 };
+
+/// How often checkpoints that sweeps under way do not need any more are removed.
+const COLLECT: Duration = Duration::from_secs(60);
 
 /// Looks at all leases once a period until the coordinator shuts down.
 pub async fn reap(state: Arc<State>) {
     let period = state.timing.reaper_period();
+    let mut collected = Duration::ZERO;
     loop {
         let due = state.clock.now() + period;
         tokio::select! {
@@ -18,12 +27,12 @@ pub async fn reap(state: Arc<State>) {
             () = state.shutdown.cancelled() => return,
             () = state.clock.sleep_until(due) => {}
         }
-        look(&state, due).await;
+        look(&state, due, &mut collected).await;
     }
 }
 
 /// One look, which was due at `due`.
-async fn look(state: &State, due: Duration) {
+async fn look(state: &Arc<State>, due: Duration, collected: &mut Duration) {
     let now = state.clock.now();
     let late = now.saturating_sub(due);
     if late > state.timing.heartbeat {
@@ -35,9 +44,14 @@ async fn look(state: &State, due: Duration) {
         state.leases().refresh(now);
         return;
     }
-    let overdue = state.leases().overdue(now);
-    for (attempt, how) in overdue {
-        expire(state, &attempt, how, now).await;
+    expire_overdue(state, now).await;
+    if state.sessions().end_quarantines(now) {
+        state.queued.notify_waiters();
+    }
+    if !state.blobs.is_empty() && now.saturating_sub(*collected) >= COLLECT {
+        *collected = now;
+        let state = Arc::clone(state);
+        tokio::spawn(async move { state.make_room().await });
     }
     // Sessions that hold nothing and have been silent for a first lease are gone.
     let running = state.leases().running_by_session();
@@ -47,26 +61,74 @@ async fn look(state: &State, due: Duration) {
     }
 }
 
-async fn expire(state: &State, attempt: &AttemptRef, how: &str, now: Duration) {
+/// Ends what is overdue, in as few commits as the writer makes of it: hundreds may be at once.
+async fn expire_overdue(state: &Arc<State>, now: Duration) {
+    let overdue = state.leases().overdue(now);
+    if overdue.is_empty() {
+        return;
+    }
+    // Where most workers have fallen silent, it is the coordinator that is cut off: nobody is blamed.
+    let holders = state.leases().running_by_session();
+    let silent_since = now.saturating_sub(2 * state.timing.heartbeat);
+    let silent = state
+        .sessions()
+        .silent_since(silent_since, |id| holders.contains_key(&id));
+    let is_cut_off = silent >= 2 && 2 * silent > holders.len();
+    if is_cut_off {
+        tracing::warn!(
+            silent,
+            of = holders.len(),
+            "most workers have fallen silent: it is held against none of them"
+        );
+    }
+    let ends = overdue.iter().map(|(attempt, why)| async move {
+        let excused = is_cut_off && *why == Overdue::Silent;
+        expire(state, attempt, *why, excused)
+            .await
+            .filter(|_| !excused)
+    });
+    // An outage is one event of a worker, however many trials it had.
+    let blamed: BTreeSet<SessionId> = join_all(ends).await.into_iter().flatten().collect();
+    for session in blamed {
+        state.count_loss(session).await;
+    }
+}
+
+/// The session that has lost it.
+async fn expire(
+    state: &Arc<State>,
+    attempt: &AttemptRef,
+    why: Overdue,
+    excused: bool,
+) -> Option<SessionId> {
+    let (asked, claim) = (Arc::clone(state), attempt.clone());
     let command = ExpireAttempt {
-        sweep: attempt.sweep.clone(),
-        trial: attempt.trial,
-        attempt: attempt.attempt,
+        attempt: attempt.clone(),
+        is_over: IsOver(Arc::new(move || {
+            let now = asked.clock.now();
+            asked.leases().end_if_over(&claim, now)
+        })),
         others_connected: state.others_connected(attempt),
+        excused,
         at: state.clock.unix_ms(),
     };
-    match state.store.apply(command).await {
+    let ended = state.store.apply(command).await;
+    state.leases().ended(attempt, ended.is_ok());
+    match ended {
         Ok(ended) => {
-            state.leases().expire(attempt, now);
+            let how = match why {
+                Overdue::Silent => "lost: its lease expired",
+                Overdue::Stuck => "lost: no step for too long",
+            };
             state.after_end(attempt, &ended, how);
-            state.count_loss(ended.session).await;
+            return Some(ended.session);
         }
-        Err(StoreError::Fenced | StoreError::NotFound { .. }) => {
-            state.leases().end(&attempt.key(), attempt.attempt);
-        }
+        Err(StoreError::Heard) => {}
+        Err(StoreError::Fenced | StoreError::NotFound { .. }) => state.leases().end(attempt),
         // The next look tries again.
         Err(error) => {
             tracing::warn!(sweep = %attempt.sweep, trial = %attempt.trial, %error, "lease not expired");
         }
     }
+    None
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{driver_inbox::EpochValue, lease_times::Directive, shared::State};
 use crate::{
     Error,
-    ids::{AttemptRef, SessionId, SweepId, TrialKey},
+    ids::{AttemptRef, SessionId, SweepId},
     store::{
         Outcome, StoreError,
         command::{Ended, Finish, RecordWorker, Release, Report, ReturnSession, TakeBack},
@@ -16,7 +16,8 @@ use crate::{
 /// One attempt in a heartbeat.
 #[derive(Clone, Debug)]
 pub struct Progress {
-    pub attempt: AttemptRef,
+    /// `None`: nobody here can have granted what was named.
+    pub attempt: Option<AttemptRef>,
     /// Steps since the lease began.
     pub steps: u64,
 }
@@ -48,14 +49,19 @@ impl State {
             .is_some();
         let renewed: Vec<_> = {
             let mut leases = self.leases();
-            let renew = |said: &Progress| leases.renew(&said.attempt, Some(said.steps), now);
+            let renew =
+                |said: &Progress| leases.renew(said.attempt.as_ref()?, Some(said.steps), now);
             attempts.iter().map(renew).collect()
         };
         let mut directives = Vec::with_capacity(attempts.len());
         for (said, directive) in attempts.iter().zip(renewed) {
-            directives.push(match directive {
-                Some(directive) => directive,
-                None => self.take_back(&said.attempt).await?,
+            directives.push(match (directive, &said.attempt) {
+                (Some(directive), _) => directive,
+                (None, None) => Directive::Fenced,
+                (None, Some(attempt)) => self.take_back(attempt).await.unwrap_or_else(|error| {
+                    tracing::warn!(sweep = %attempt.sweep, trial = %attempt.trial, %error, "late worker not taken back yet");
+                    Directive::Continue
+                }),
             });
         }
         let drain = self.sessions().get(session).is_some_and(|s| s.draining);
@@ -174,7 +180,7 @@ impl State {
         match (ended.repeated, crashed) {
             (true, _) => {}
             (false, true) => self.count_loss(ended.session).await,
-            (false, false) => self.sessions().succeeded(ended.session),
+            (false, false) => self.count_success(ended.session).await,
         }
         Ok(())
     }
@@ -189,7 +195,7 @@ impl State {
 
     /// The attempt is over in the store: forget its time, and tell who waits for that.
     pub fn attempt_ended(&self, attempt: &AttemptRef, ended: &Ended, how: &str) {
-        self.leases().end(&attempt.key(), attempt.attempt);
+        self.leases().end(attempt);
         self.after_end(attempt, ended, how);
     }
 
@@ -235,12 +241,8 @@ impl State {
         };
         let returned = self.store.apply(command).await?;
         for trial in &returned {
-            let key = TrialKey {
-                sweep: trial.sweep.clone(),
-                trial: trial.trial,
-            };
-            self.leases().end(&key, trial.attempt);
-            self.trial_left(&trial.sweep, trial.state);
+            self.leases().end(&trial.attempt);
+            self.trial_left(&trial.attempt.sweep, trial.state);
         }
         if let Some(gone) = gone {
             tracing::info!(
@@ -256,22 +258,34 @@ impl State {
 
     /// An attempt was lost or crashed on this worker: one bad host must not eat a sweep.
     pub async fn count_loss(&self, session: SessionId) {
-        let Some(worker) = self.sessions().lost_attempt(session) else {
-            return;
-        };
-        tracing::warn!(
-            ?session,
-            worker,
-            "worker quarantined: it loses every attempt"
-        );
+        let lost = self.sessions().lost_attempt(session, self.clock.now());
+        if let Some((worker, reason)) = lost {
+            tracing::warn!(?session, worker, reason, "worker quarantined");
+            self.record_worker(worker, "quarantined", reason).await;
+        }
+    }
+
+    /// An attempt ended well on this worker: whatever was held against it is over.
+    async fn count_success(&self, session: SessionId) {
+        let freed = self.sessions().succeeded(session);
+        if let Some(worker) = freed {
+            tracing::info!(?session, worker, "worker out of quarantine");
+            let reason = "an attempt ended well there".to_owned();
+            self.record_worker(worker, "out of quarantine", reason)
+                .await;
+            self.queued.notify_waiters();
+        }
+    }
+
+    async fn record_worker(&self, worker: String, event: &str, reason: String) {
         let command = RecordWorker {
             worker,
-            event: "quarantined".to_owned(),
-            reason: "it lost or crashed attempt after attempt".to_owned(),
+            event: event.to_owned(),
+            reason,
             at: self.clock.unix_ms(),
         };
         if let Err(error) = self.store.apply(command).await {
-            tracing::warn!(%error, "the quarantine is not in the history");
+            tracing::warn!(%error, "what happened to a worker is not in the history");
         }
     }
 }

@@ -66,6 +66,7 @@ impl State {
         let numbers = self.store.apply(command).await?;
         tracing::info!(%sweep, trials = numbers.len(), "trials are tried again");
         self.queued.notify_waiters();
+        self.serve_too(sweep);
         self.driver_inbox.sweep_changed(sweep);
         Ok(numbers)
     }

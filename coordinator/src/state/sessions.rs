@@ -36,20 +36,35 @@ pub struct Session {
     pub offers: Vec<Offer>,
     /// It wants nothing new.
     pub draining: bool,
-    /// It has lost so many attempts that it gets nothing new.
-    pub quarantined: bool,
-    /// Lost or crashed attempts since its last success.
-    pub lost_in_a_row: u32,
+    /// It has lost so many attempts that it gets nothing new for a while.
+    pub quarantine: Option<Quarantine>,
+    /// What is held against it since its last success.
+    pub losses: Losses,
     /// Unix milliseconds, for people.
     pub last_seen_ms: i64,
     /// For expiry.
     pub last_seen: Duration,
 }
 
+/// Why a worker gets nothing new, and how long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quarantine {
+    /// In words.
+    pub why: String,
+    /// Then it is tried again.
+    pub until: Duration,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Losses {
+    in_a_row: u32,
+    quarantines: u32,
+}
+
 impl Session {
     /// Whether it may get another trial.
-    fn takes_trials(&self) -> bool {
-        !self.draining && !self.quarantined
+    pub fn takes_trials(&self) -> bool {
+        !self.draining && self.quarantine.is_none()
     }
 
     /// Takes from it the trainers that would bring the same trial to other bits than those of this coordinator.
@@ -73,8 +88,10 @@ impl Session {
     }
 }
 
-/// Attempts in a row that must be lost on one worker before it gets nothing new.
+/// Losses in a row on one worker before it gets nothing new. With the next one after its quarantine it is in again, twice as long.
 const QUARANTINE_AFTER: u32 = 5;
+const QUARANTINE: Duration = Duration::from_secs(5 * 60);
+const LONGEST_QUARANTINE: Duration = Duration::from_secs(80 * 60);
 
 /// All connected sessions.
 #[derive(Debug, Default)]
@@ -87,8 +104,8 @@ impl Sessions {
     pub fn register(&mut self, id: SessionId, mut session: Session) {
         if let Some(known) = self.connected.get(&id) {
             session.draining |= known.draining;
-            session.quarantined = known.quarantined;
-            session.lost_in_a_row = known.lost_in_a_row;
+            session.quarantine.clone_from(&known.quarantine);
+            session.losses = known.losses;
         }
         self.connected.insert(id, session);
     }
@@ -132,25 +149,52 @@ impl Sessions {
         others.nth(usize::from(worker.is_none())).is_some()
     }
 
-    /// An attempt was lost or crashed there. The worker's name when that was one too many and another worker can take its
-    /// trials: one bad host must not eat the sweep, and the last healthy one is never sent away.
-    pub fn lost_attempt(&mut self, id: SessionId) -> Option<String> {
+    /// An attempt was lost or crashed there. The worker's name and its quarantine's reason when that was one too many and another
+    /// worker can take its trials: one bad host must not eat the sweep, and the last healthy one is never sent away.
+    pub fn lost_attempt(&mut self, id: SessionId, now: Duration) -> Option<(String, String)> {
         let others = self.others_connected(Some(id));
         let session = self.connected.get_mut(&id)?;
-        session.lost_in_a_row += 1;
-        let is_too_many = session.lost_in_a_row >= QUARANTINE_AFTER;
-        if session.quarantined || !others || !is_too_many {
+        let losses = &mut session.losses;
+        losses.in_a_row = losses.in_a_row.saturating_add(1);
+        if session.quarantine.is_some() || !others || losses.in_a_row < QUARANTINE_AFTER {
             return None;
         }
-        session.quarantined = true;
-        Some(session.name.clone())
+        let longer = 1 << losses.quarantines.min(8);
+        losses.quarantines += 1;
+        let time = (QUARANTINE * longer).min(LONGEST_QUARANTINE);
+        let why = format!(
+            "it lost or crashed {} attempts in a row; it is tried again after {} minutes",
+            losses.in_a_row,
+            time.as_secs() / 60
+        );
+        session.quarantine = Some(Quarantine {
+            why: why.clone(),
+            until: now + time,
+        });
+        Some((session.name.clone(), why))
     }
 
-    /// An attempt ended well there.
-    pub fn succeeded(&mut self, id: SessionId) {
-        if let Some(session) = self.connected.get_mut(&id) {
-            session.lost_in_a_row = 0;
+    /// An attempt ended well there. The worker's name if that ended a quarantine.
+    pub fn succeeded(&mut self, id: SessionId) -> Option<String> {
+        let session = self.connected.get_mut(&id)?;
+        session.losses = Losses::default();
+        session.quarantine.take().map(|_| session.name.clone())
+    }
+
+    /// Those whose time is over are tried again; whether there were any.
+    pub fn end_quarantines(&mut self, now: Duration) -> bool {
+        let mut ended = false;
+        for session in self.connected.values_mut() {
+            ended |= session.quarantine.take_if(|it| it.until <= now).is_some();
         }
+        ended
+    }
+
+    /// How many of those that count have not been heard since.
+    pub fn silent_since(&self, since: Duration, counts: impl Fn(SessionId) -> bool) -> usize {
+        let all = self.connected.iter();
+        all.filter(|(id, session)| counts(**id) && session.last_seen < since)
+            .count()
     }
 
     /// Every session, in order of name and id.

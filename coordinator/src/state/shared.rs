@@ -1,8 +1,9 @@
 //! What the parts of a running coordinator share: the store, the leases' times, who is connected, and who waits for what.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use tokio::sync::{Notify, watch};
@@ -32,6 +33,31 @@ pub struct LiveSweep {
     pub compared_metric: Option<String>,
 }
 
+/// Which sweeps are granted here.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Served {
+    /// Whatever the database holds.
+    #[default]
+    All,
+    /// What a `hone run` is for, and, where that leaves slots free, what people have asked this coordinator for since.
+    First(SweepId, BTreeSet<SweepId>),
+}
+
+impl Served {
+    /// What is served instead of a sweep that is not.
+    pub fn instead_of(&self, sweep: &SweepId) -> Option<&SweepId> {
+        match self {
+            Self::First(first, others) if first != sweep && !others.contains(sweep) => Some(first),
+            _ => None,
+        }
+    }
+
+    /// Whether others come first.
+    pub fn comes_second(&self, sweep: &SweepId) -> bool {
+        matches!(self, Self::First(first, _) if first != sweep)
+    }
+}
+
 /// Shared by services, driver and reaper, behind an `Arc`.
 #[derive(Debug)]
 pub struct State {
@@ -51,7 +77,11 @@ pub struct State {
     pub live: watch::Sender<BTreeMap<SweepId, LiveSweep>>,
     leases: Mutex<Leases>,
     sessions: Mutex<Sessions>,
-    only_sweep: Mutex<Option<SweepId>>,
+    served: Mutex<Served>,
+    /// Read while a blob's file is there and its row is not; written to remove files.
+    pub naming_blobs: tokio::sync::RwLock<()>,
+    /// When blobs were collected last because there was no room.
+    pub room_made: Mutex<Option<Duration>>,
 }
 
 impl State {
@@ -75,7 +105,9 @@ impl State {
             live: watch::Sender::default(),
             leases: Mutex::new(Leases::new(config.timing)),
             sessions: Mutex::default(),
-            only_sweep: Mutex::default(),
+            served: Mutex::default(),
+            naming_blobs: tokio::sync::RwLock::default(),
+            room_made: Mutex::default(),
         }
     }
 
@@ -87,25 +119,31 @@ impl State {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn only_sweep(&self) -> MutexGuard<'_, Option<SweepId>> {
-        let only = self.only_sweep.lock();
-        only.unwrap_or_else(PoisonError::into_inner)
+    pub fn served(&self) -> MutexGuard<'_, Served> {
+        self.served.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Grants trials of this sweep only from now on.
-    pub fn serve_only(&self, sweep: SweepId) {
-        *self.only_sweep() = Some(sweep);
+    /// Grants trials of this sweep first from now on, and of others only if people ask for them here.
+    pub fn serve_first(&self, sweep: SweepId) {
+        *self.served() = Served::First(sweep, BTreeSet::new());
         self.queued.notify_waiters();
     }
 
-    /// Whether trials of this sweep are granted here at all.
-    pub fn serves(&self, sweep: &SweepId) -> bool {
-        self.only_sweep().as_ref().is_none_or(|only| only == sweep)
+    /// Somebody wants this sweep trained.
+    pub fn serve_too(&self, sweep: &SweepId) {
+        if let Served::First(_, others) = &mut *self.served() {
+            others.insert(sweep.clone());
+        }
+        self.queued.notify_waiters();
     }
 
-    /// Whether every sweep that is served here has ended.
+    /// Whether what this coordinator is for has ended.
     pub fn is_idle(&self) -> bool {
-        !self.live.borrow().keys().any(|sweep| self.serves(sweep))
+        let live = self.live.borrow();
+        match &*self.served() {
+            Served::All => live.is_empty(),
+            Served::First(first, _) => !live.contains_key(first),
+        }
     }
 }
 

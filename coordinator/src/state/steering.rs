@@ -31,6 +31,9 @@ impl State {
         };
         let state = self.store.apply(command).await?;
         tracing::info!(%sweep, ?change, state = state.as_str(), "sweep changed");
+        if change == SweepChange::Resume {
+            self.serve_too(&sweep);
+        }
         self.leases().direct_sweep(&sweep, state);
         self.driver_inbox.sweep_changed(&sweep);
         Ok(state)

@@ -1,6 +1,9 @@
 //! Blobs between workers and the folder: only an attempt that may speak for its trial sends or gets one.
 
-use std::sync::Arc;
+use std::{
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 
@@ -8,40 +11,104 @@ use super::{lease_times::Directive, shared::State};
 use crate::{
     Error,
     blob_folder::{Received, UploadKey},
-    ids::{AttemptRef, Hash},
-    store::{BlobRef, command::CommitBlob},
+    ids::{AttemptRef, Hash, SweepId},
+    store::{
+        BlobRef, StoreError,
+        command::{CollectBlobs, CommitBlob},
+    },
 };
 
 impl State {
-    /// Takes one piece; the last one is answered after the blob's row is committed.
+    /// Takes one piece; the last one is answered after the blob's row is committed. Without room for it, what is not needed any more
+    /// goes first.
     pub async fn put_piece(
         self: Arc<Self>,
         attempt: AttemptRef,
-        mut blob: BlobRef,
+        blob: BlobRef,
         offset: u64,
         data: Vec<u8>,
     ) -> Result<Received, Error> {
         self.speaks(&attempt).await?;
-        let blobs = Arc::clone(&self.blobs);
+        let data = Arc::new(data);
+        match self.take_piece(&attempt, blob, offset, &data).await {
+            Err(Error::Refused(_)) if self.make_room().await => {
+                self.take_piece(&attempt, blob, offset, &data).await
+            }
+            taken => taken,
+        }
+    }
+
+    async fn take_piece(
+        &self,
+        attempt: &AttemptRef,
+        mut blob: BlobRef,
+        offset: u64,
+        data: &Arc<Vec<u8>>,
+    ) -> Result<Received, Error> {
+        let (blobs, data) = (Arc::clone(&self.blobs), Arc::clone(data));
         let key = UploadKey {
             trial: attempt.key(),
             attempt: attempt.attempt,
             hash: blob.hash,
         };
+        // Until its row is there, its file is not removed as one that nobody names.
+        let _naming = self.naming_blobs.read().await;
         let received = blocking(move || blobs.put(&key, blob.size, offset, &data)).await?;
         if received.complete {
             blob.stored = true;
-            let at = self.clock.unix_ms();
+            let (attempt, at) = (attempt.clone(), self.clock.unix_ms());
             self.store.apply(CommitBlob { attempt, blob, at }).await?;
         }
         Ok(received)
     }
 
-    /// Deletes files that no row names any more.
+    /// Forgets checkpoints of the sweeps under way that have newer ones, or whose trials are over. False: that was done a moment ago.
+    pub async fn make_room(&self) -> bool {
+        const SPACING: Duration = Duration::from_secs(5);
+        let now = self.clock.now();
+        {
+            let mut made = self
+                .room_made
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            if made.is_some_and(|made| now < made + SPACING) {
+                return false;
+            }
+            *made = Some(now);
+        }
+        let sweeps: Vec<SweepId> = self.live.borrow().keys().cloned().collect();
+        for sweep in sweeps {
+            self.collect_blobs(&sweep).await;
+        }
+        true
+    }
+
+    /// Blobs of a sweep that nothing needs any more go: of an ended one all but the winner's.
+    pub async fn collect_blobs(&self, sweep: &SweepId) {
+        let command = CollectBlobs {
+            sweep: sweep.clone(),
+        };
+        let removed = match self.store.apply(command).await {
+            Ok(unused) => self.remove_blobs(unused).await,
+            // Removed meanwhile.
+            Err(StoreError::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = removed {
+            tracing::warn!(%sweep, %error, "blobs not collected");
+        }
+    }
+
+    /// Deletes files that no row names.
     pub async fn remove_blobs(&self, unused: Vec<Hash>) -> Result<(), Error> {
+        if unused.is_empty() {
+            return Ok(());
+        }
+        let _nobody_names = self.naming_blobs.write().await;
+        let unused = self.store.read().unneeded(unused).await?;
         let blobs = Arc::clone(&self.blobs);
         blocking(move || {
-            unused.into_iter().for_each(|hash| blobs.remove(hash));
+            blobs.remove(unused);
             Ok(())
         })
         .await

@@ -13,6 +13,9 @@ pub enum StoreError {
     /// The attempt has lost its right to speak: a newer one was granted, or the trial is over. Drop everything about it.
     #[error("this attempt is fenced: another one has the trial, or the trial is over")]
     Fenced,
+    /// The attempt's worker was heard before its lease could be ended.
+    #[error("its worker was heard in time")]
+    Heard,
     /// There is no such thing.
     #[error("there is no {what} {}{}", quoted(.name), listed(.known))]
     NotFound {
@@ -42,8 +45,8 @@ pub enum StoreError {
     /// Too much is queued: try again a little later.
     #[error("too much is queued for the store; try again")]
     Busy,
-    /// No space left: nothing was stored and nothing acknowledged. Try again when there is space.
-    #[error("the disk of the database is full: {0}")]
+    /// No space left, or the disk does not answer: nothing was stored and nothing acknowledged. Try again when there is space.
+    #[error("{0}")]
     DiskFull(String),
     /// The store is shut down.
     #[error("the store is closed")]
@@ -66,6 +69,14 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    pub(super) fn no_sweep(name: &str) -> Self {
+        Self::NotFound {
+            what: "sweep",
+            name: name.to_owned(),
+            known: Vec::new(),
+        }
+    }
+
     pub(super) fn no_trial(sweep: &SweepId, trial: TrialNumber) -> Self {
         Self::NotFound {
             what: "trial",
@@ -100,7 +111,9 @@ impl From<StoreError> for crate::Error {
         match error {
             StoreError::Fenced => Self::Fenced,
             StoreError::NotFound { .. } => Self::NotFound(words),
-            StoreError::Refused(_) | StoreError::BuiltUpon { .. } => Self::Refused(words),
+            StoreError::Refused(_) | StoreError::BuiltUpon { .. } | StoreError::Heard => {
+                Self::Refused(words)
+            }
             StoreError::Invalid(_) => Self::input("request", words),
             StoreError::Busy => Self::Busy(words),
             StoreError::DiskFull(_) | StoreError::Closed => Self::Unavailable(words),

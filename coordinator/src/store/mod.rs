@@ -17,6 +17,7 @@ mod history;
 mod listing;
 mod lock;
 mod logs;
+pub(crate) mod place;
 pub(crate) mod points;
 mod queries;
 mod reader;
@@ -56,7 +57,8 @@ pub use reader::Reader;
 pub use reports::ReportRow;
 pub use rounds::RoundRow;
 pub(crate) use sqlite::{
-    Broken, Db, RULES, Rule, migrated_copy, open_for_reading, problems, schema_differences,
+    Broken, Db, RULES, Rule, incarnation, migrated_copy, open_for_reading, problems,
+    schema_differences,
 };
 pub use sqlite::{backup, restore};
 pub(crate) use stream::Stream;
@@ -86,12 +88,14 @@ impl Store {
     /// Opens the database for a coordinator that listens at `address`, creating it when it is not there, and takes its
     /// lock file (`hone.db.lock`), which holds the process id and `address` for the query verbs to find.
     pub async fn open(path: &Path, address: &str) -> Result<Self, OpenError> {
+        let path = &place::resolve(path)?;
         lock::refuse_network(path)?;
         let lock = lock::Lock::take(path, address)?;
-        let database = path.to_owned();
+        let database = path.clone();
         let opened = tokio::task::spawn_blocking(move || open_tables(&database)).await;
         let (tables, incarnation) = opened.map_err(|error| OpenError::database(path, error))??;
-        let started = writer::Writer::start(tables);
+        let identity = place::Identity::of(path)?;
+        let started = writer::Writer::start(tables, identity);
         let writer = started.map_err(|error| OpenError::io(path, error))?;
         Ok(Self {
             disk: Disk::File(Arc::new((writer, lock))),
@@ -106,7 +110,7 @@ impl Store {
         let incarnation = {
             let mut set = disk.lock().unwrap();
             set.reopen().unwrap();
-            sqlite::incarnation(set.db()).unwrap()
+            incarnation(set.db()).unwrap()
         };
         Self {
             reader: Reader::of_working_set(Arc::clone(&disk)),
@@ -129,6 +133,11 @@ impl Store {
         };
         // A writer that mixed up its answers would be a bug of this module.
         O::answer(reply?).ok_or(StoreError::Closed)
+    }
+
+    /// The file itself, whatever link led to it.
+    pub fn path(&self) -> &Path {
+        self.reader.path()
     }
 
     /// The reads.
@@ -161,7 +170,7 @@ impl Store {
 fn open_tables(path: &Path) -> Result<(WorkingSet, [u8; 16]), OpenError> {
     let refused = |error: StoreError| OpenError::database(path, error);
     let db = sqlite::open_for_writing(path)?;
-    let incarnation = sqlite::incarnation(&db).map_err(refused)?;
+    let incarnation = incarnation(&db).map_err(refused)?;
     let tables = WorkingSet::writing(db).map_err(refused)?;
     Ok((tables, incarnation))
 }

@@ -13,14 +13,19 @@ use super::{
     apply::{Same, same_sweep},
     attempts, blobs,
     error::Rows,
-    events, lock, logs, queries, sqlite, sweeps,
+    events, lock, logs, place, queries, sqlite, sweeps,
 };
-use crate::ids::{Hash, SweepId, TrialNumber};
+use crate::{
+    blob_folder,
+    ids::{Hash, SweepId, TrialNumber},
+};
 
 /// Reads alone. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Reader {
     source: Source,
+    /// The file itself, whatever link led to it.
+    path: PathBuf,
 }
 
 #[derive(Clone, Debug)]
@@ -74,19 +79,25 @@ impl Pool {
 impl Reader {
     /// Opens the file for reading only; changes nothing in it and needs no coordinator. One of an earlier version is copied.
     pub async fn open(path: &Path) -> Result<Self, OpenError> {
+        let path = &place::resolve(path)?;
         lock::refuse_network(path)?;
-        let file = path.to_owned();
+        let file = path.clone();
         let opened = tokio::task::spawn_blocking(move || {
             let db = sqlite::open_for_reading(&file)?;
             Ok(match sqlite::migrated_copy(&file, &db)? {
                 Some(copy) => Self {
                     source: Source::Copy(Arc::new(Mutex::new(copy))),
+                    path: file,
                 },
                 None => Self::pooled(&file, vec![db]),
             })
         });
         let opened = opened.await;
         opened.map_err(|error| OpenError::database(path, error))?
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     pub(super) fn of_file(path: &Path) -> Self {
@@ -99,6 +110,7 @@ impl Reader {
                 path: path.to_owned(),
                 idle: Mutex::new(idle),
             })),
+            path: path.to_owned(),
         }
     }
 
@@ -111,6 +123,7 @@ impl Reader {
     pub(super) fn of_working_set(memory: Arc<Mutex<WorkingSet>>) -> Self {
         Self {
             source: Source::Simulated(memory),
+            path: PathBuf::new(),
         }
     }
 
@@ -253,6 +266,11 @@ impl Reader {
             .await
     }
 
+    /// Where a sweep stands.
+    pub(crate) async fn row(&self, sweep: &SweepId) -> Rows<SweepRow> {
+        self.read_of(sweep, |_, row| Ok(row)).await
+    }
+
     /// Results in order of arrival with a greater `seq`: what the search is replayed from.
     pub async fn results(&self, sweep: &SweepId, after: u64) -> Rows<Vec<TrialResult>> {
         Ok(self.news(sweep, after).await?.1)
@@ -280,6 +298,27 @@ impl Reader {
     /// Hashes of all blobs that lie in the folder beside the database.
     pub async fn blobs(&self) -> Rows<Vec<Hash>> {
         self.read(blobs::stored).await
+    }
+
+    /// Those of these blobs that no row names.
+    pub(crate) async fn unneeded(&self, hashes: Vec<Hash>) -> Rows<Vec<Hash>> {
+        self.read(move |db| {
+            let mut unneeded = Vec::new();
+            for hash in hashes {
+                if !blobs::needed(db, hash)? {
+                    unneeded.push(hash);
+                }
+            }
+            Ok(unneeded)
+        })
+        .await
+    }
+
+    /// Where a blob lies that the database names as stored.
+    pub async fn blob_path(&self, hash: Hash) -> Rows<PathBuf> {
+        let path = self.path().to_owned();
+        self.read(move |db| Ok(blob_folder::find(&path, &sqlite::incarnation(db)?, hash)))
+            .await
     }
 
     /// Attempts that run.

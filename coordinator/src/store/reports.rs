@@ -38,8 +38,8 @@ table! { "reports":
 statements! {
     OF_TRIAL = Statement::of::<ReportRow>(
         "SELECT {row} FROM reports WHERE sweep = ?1 AND trial = ?2 ORDER BY attempt, epoch");
-    HASH = Statement::of::<ReportRow>(
-        "SELECT weights_hash FROM reports WHERE sweep = ?1 AND trial = ?2 AND attempt = ?3 AND epoch = ?4");
+    SAID = Statement::of::<ReportRow>(
+        "SELECT metrics_json, weights_hash FROM reports WHERE sweep = ?1 AND trial = ?2 AND attempt = ?3 AND epoch = ?4");
     // Without the layers: a page of them may be large, and nobody here can say what they ought to be.
     IN_ORDER = Statement::of::<ReportRow>(
         "SELECT sweep, trial, attempt, epoch, sweep, trial, attempt, epoch, objective, metrics_json, x'', weights_hash, \
@@ -58,11 +58,14 @@ pub(crate) fn in_order(db: &Db) -> Stream<'_, ReportRow> {
     Stream::new(db, &IN_ORDER, 4)
 }
 
-/// The state's hash that this attempt reported of an epoch; `None` when it did not.
-pub(super) fn hash(db: &Db, attempt: AttemptKey, epoch: u32) -> Rows<Option<Option<Hash>>> {
+/// Metrics (as JSON) and the state's hash that this attempt reported of an epoch; `None` when it did not.
+pub(super) fn said(db: &Db, attempt: AttemptKey, epoch: u32) -> Rows<Option<Said>> {
     let (sweep, trial, attempt) = attempt;
-    db.first(&HASH, params![sweep, trial, attempt, epoch])
+    db.first(&SAID, params![sweep, trial, attempt, epoch])
 }
+
+/// What a report says that can be told from another of the same epoch.
+pub(super) type Said = (String, Option<Hash>);
 
 pub(super) fn insert(db: &Db, rows: &[ReportRow]) -> Rows<()> {
     db.insert(&INSERT, rows.iter())

@@ -244,9 +244,14 @@ pub(super) fn newest(db: &Db) -> Rows<Option<SweepRow>> {
     db.first(&NEWEST, params![])
 }
 
+/// One sweep, unless it was removed.
+pub(super) fn by_key(db: &Db, sweep: SweepKey) -> Rows<Option<SweepRow>> {
+    db.first(&SELECT, params![sweep])
+}
+
 /// One sweep; damaged when it is not there.
 pub(crate) fn select(db: &Db, sweep: SweepKey) -> Rows<SweepRow> {
-    db.first(&SELECT, params![sweep])?
+    by_key(db, sweep)?
         .ok_or_else(|| StoreError::damaged("sweeps", "id", sweep.0, "the row is not there"))
 }
 

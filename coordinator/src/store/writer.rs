@@ -8,11 +8,14 @@ use std::{
 
 use tokio::sync::oneshot;
 
+use crate::fault::{EndsProcess, end_process};
+
 use super::{
     StoreError,
     apply::apply,
     command::{Command, Reply},
     error::Rows,
+    place::Identity,
     working::WorkingSet,
 };
 
@@ -57,12 +60,15 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the thread.
-    pub(super) fn start(set: WorkingSet) -> std::io::Result<Self> {
+    pub(super) fn start(set: WorkingSet, file: Identity) -> std::io::Result<Self> {
         let queue = Arc::new(Queue::default());
         let shared = Arc::clone(&queue);
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || run(set, &shared))?;
+            .spawn(move || {
+                let _ends = EndsProcess("the store's writer");
+                run(set, &shared, &file);
+            })?;
         Ok(Self {
             queue,
             thread: Mutex::new(Some(thread)),
@@ -112,9 +118,13 @@ impl Drop for Writer {
     }
 }
 
-fn run(mut set: WorkingSet, queue: &Queue) {
+fn run(mut set: WorkingSet, queue: &Queue, file: &Identity) {
     while let Some((commands, answers)) = next_group(queue) {
         let replies = set.apply_group(&commands, apply);
+        if let Some(problem) = file.lost() {
+            // What was written went into a file that nobody will find: nothing of it is acknowledged.
+            end_process(&problem);
+        }
         tell_of_failure(&replies);
         for (answer, reply) in answers.into_iter().zip(replies) {
             // Whoever asked may have gone; what it asked for is stored all the same.

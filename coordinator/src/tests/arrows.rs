@@ -35,6 +35,7 @@ const ON_GROUND: &[&str] = &[
     "clock",
     "config",
     "error",
+    "fault",
     "ids",
     "secrets",
     "sweep",

@@ -17,7 +17,6 @@ use tonic::{
 
 use crate::{
     Config, Coordinator,
-    blob_folder::blob_folder_of,
     clock::{Clock, ManualClock},
     config::Timing,
     verify::Finding,
@@ -66,7 +65,7 @@ impl TestCoordinator {
     }
 
     pub fn blobs(&self) -> std::path::PathBuf {
-        blob_folder_of(&self.folder.path().join("hone.db"))
+        self.coordinator().blob_folder()
     }
 
     pub fn channel(&self) -> Channel {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use hone_proto::v1::{self, finish_request::Outcome};
 use tonic::Code;
 
-use super::harness::{HEARTBEAT, LEASE, TestCoordinator, epoch_of, id, toy_sweep};
+use super::harness::{FakeWorker, HEARTBEAT, LEASE, TestCoordinator, epoch_of, id, toy_sweep};
 
 fn completed() -> Outcome {
     Outcome::Completed(v1::Completed {})
@@ -253,7 +253,7 @@ async fn workers_are_asked_for_the_data_that_a_sweep_wants_and_pinned_to_its_has
         "another content under the same name"
     );
     worker.leave(false).await;
-    let waiting = coordinator.sweep(&sweep).await.waiting_for;
+    let waiting = coordinator.sweep(&sweep).await.summary.unwrap().waiting_for;
     assert!(
         waiting.contains("flowers") && waiting.contains("stranger"),
         "{waiting}"
@@ -321,4 +321,158 @@ async fn a_blob_with_another_content_than_announced_is_refused_and_leaves_nothin
     let refused = worker.put(&lease, &blob, 0, b"abcd").await.unwrap_err();
     assert_eq!(refused.code(), Code::InvalidArgument);
     assert_eq!(std::fs::read_dir(coordinator.blobs()).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn a_lease_that_nobody_can_have_granted_spoils_its_own_answer_alone() {
+    let coordinator = TestCoordinator::start().await;
+    coordinator.launch(toy_sweep("toy", 1)).await;
+    let worker = coordinator.worker("one").await;
+    let lease = worker.acquire().await;
+    let mut absurd = lease.clone();
+    if let Some(trial) = absurd.attempt.as_mut().and_then(|held| held.trial.as_mut()) {
+        trial.sweep = "x".repeat(102);
+    }
+    let reply = worker.beat(&[&absurd, &lease], 1).await;
+    let directives: Vec<_> = reply.attempts.iter().map(|of| of.directive()).collect();
+    assert_eq!(directives, [v1::Directive::Fenced, v1::Directive::Continue]);
+}
+
+/// A worker with four slots, all of which train.
+async fn with_four(coordinator: &TestCoordinator, name: &str) -> (FakeWorker, Vec<v1::Lease>) {
+    let worker = coordinator.worker(name).await;
+    let announced = v1::RegisterRequest {
+        slots: 4,
+        ..Default::default()
+    };
+    worker.announce(announced).await;
+    let mut leases = Vec::new();
+    for _ in 0..4 {
+        leases.push(worker.acquire().await);
+    }
+    (worker, leases)
+}
+
+/// Everybody is silent until every trial has been given up for lost.
+async fn outage(coordinator: &TestCoordinator, sweep: &str) {
+    let running = |trials: &[v1::TrialSummary]| {
+        let mut trials = trials.iter();
+        trials.any(|trial| trial.state() == v1::TrialState::Running)
+    };
+    while running(&coordinator.trials(sweep).await) {
+        coordinator.hand.advance(Duration::from_secs(1));
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn an_outage_of_the_network_is_held_against_nobody() {
+    let coordinator = TestCoordinator::start().await;
+    let sweep = coordinator.launch(toy_sweep("toy", 60)).await;
+    let mut fleet = Vec::new();
+    for n in 0..10 {
+        fleet.push(with_four(&coordinator, &format!("w{n}")).await);
+    }
+    // More often than a trial may crash or a worker may lose.
+    for _ in 0..6 {
+        outage(&coordinator, &sweep).await;
+        for (worker, leases) in &fleet {
+            let held: Vec<_> = leases.iter().collect();
+            let reply = worker.beat(&held, 1).await;
+            let goes_on = |of: &v1::AttemptDirective| of.directive() == v1::Directive::Continue;
+            assert!(reply.attempts.iter().all(goes_on), "{reply:?}");
+        }
+    }
+    assert_eq!(quarantined(&coordinator).await, Vec::<String>::new());
+    for (worker, leases) in &fleet {
+        for lease in leases {
+            worker.report(lease, 1, 0.5).await.unwrap();
+            worker.finish(lease, completed()).await.unwrap();
+        }
+    }
+}
+
+async fn quarantined(coordinator: &TestCoordinator) -> Vec<String> {
+    let mut workers = coordinator
+        .history()
+        .list_workers(v1::ListWorkersRequest {})
+        .await
+        .unwrap()
+        .into_inner();
+    let mut names = Vec::new();
+    while let Some(worker) = workers.message().await.unwrap() {
+        if worker.quarantined {
+            names.push(worker.name);
+        }
+    }
+    names
+}
+
+#[tokio::test]
+async fn a_worker_that_crashes_each_time_is_quarantined_for_a_while_and_a_success_ends_that() {
+    let coordinator = TestCoordinator::start().await;
+    let sweep = coordinator.launch(toy_sweep("toy", 60)).await;
+    let good = coordinator.worker("good").await;
+    let (bad, leases) = with_four(&coordinator, "bad").await;
+    let crashed = Outcome::Failed(v1::Failed {
+        crashed: true,
+        message: "out of memory".to_owned(),
+    });
+    let crash_next = async || {
+        let lease = bad.acquire().await;
+        bad.finish(&lease, crashed.clone()).await.unwrap();
+    };
+    for lease in &leases[1..] {
+        bad.finish(lease, crashed.clone()).await.unwrap();
+    }
+    for _ in 0..2 {
+        crash_next().await;
+    }
+    assert_eq!(quarantined(&coordinator).await, ["bad"]);
+    assert!(bad.finds_nothing().await);
+    bad.report(&leases[0], 1, 0.5).await.unwrap();
+    bad.finish(&leases[0], completed()).await.unwrap();
+    assert_eq!(quarantined(&coordinator).await, Vec::<String>::new());
+    for _ in 0..5 {
+        crash_next().await;
+    }
+    assert_eq!(quarantined(&coordinator).await, ["bad"]);
+    let waited = coordinator.hand.now();
+    while !quarantined(&coordinator).await.is_empty() {
+        coordinator.hand.advance(Duration::from_secs(1));
+        good.beat(&[], 0).await;
+        bad.beat(&[], 0).await;
+    }
+    let waited = coordinator.hand.now() - waited;
+    assert!(waited >= Duration::from_secs(300), "{waited:?}");
+    // One more, and it is out again.
+    crash_next().await;
+    assert_eq!(quarantined(&coordinator).await, ["bad"]);
+    coordinator
+        .sweeps()
+        .stop(v1::SweepRequest { sweep })
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_sweep_whose_only_worker_gets_nothing_says_why() {
+    let coordinator = TestCoordinator::start().await;
+    let sweep = coordinator.launch(toy_sweep("toy", 60)).await;
+    let good = coordinator.worker("good").await;
+    let bad = coordinator.worker("bad").await;
+    let crashed = Outcome::Failed(v1::Failed {
+        crashed: true,
+        message: "out of memory".to_owned(),
+    });
+    for _ in 0..5 {
+        let lease = bad.acquire().await;
+        bad.finish(&lease, crashed.clone()).await.unwrap();
+    }
+    good.leave(false).await;
+    let waits = coordinator.sweep(&sweep).await.summary.unwrap().waiting_for;
+    assert!(
+        waits.contains("bad is quarantined: it lost or crashed 5"),
+        "{waits}"
+    );
 }

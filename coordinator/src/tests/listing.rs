@@ -5,7 +5,7 @@ use tokio_stream::StreamExt;
 use tonic::Request;
 
 use crate::{
-    ids::{RequestId, SweepId},
+    ids::{RequestId, SweepId, SweepKey},
     rpc::HistoryService,
     store::{
         Store,
@@ -31,9 +31,9 @@ async fn filled(folder: &tempfile::TempDir) -> Store {
         request: RequestId([1; 16]),
         at: 1,
     };
-    let launched = store.apply(launch).await.unwrap().sweep;
+    store.apply(launch).await.unwrap();
     let decide = Decide {
-        sweep: launched,
+        sweep: SweepKey(1),
         number: 1,
         actions: vec![Action::Enqueue((1..=TRIALS).map(trial).collect())],
         at: 2,

@@ -285,15 +285,39 @@ async fn a_free_slot_goes_to_the_sweep_with_the_fewest_running_trials() {
 }
 
 #[tokio::test]
-async fn only_one_sweep_is_served_when_told_so() {
+async fn what_a_run_is_for_comes_first_and_then_what_was_launched_into_it() {
     let coordinator = TestCoordinator::start().await;
-    coordinator.launch(toy_sweep("first", 8)).await;
-    let second = coordinator.launch(toy_sweep("second", 8)).await;
-    coordinator.coordinator().serve_only(&second);
+    let before = coordinator.launch(toy_sweep("before", 8)).await;
+    let own = coordinator.launch(toy_sweep("own", 3)).await;
+    coordinator.coordinator().serve_first(&own);
+    let later = coordinator.launch(toy_sweep("later", 8)).await;
     let worker = coordinator.worker("one").await;
-    for _ in 0..3 {
-        assert_eq!(of_sweep(&worker.acquire().await), second);
+    let mut granted = Vec::new();
+    for _ in 0..5 {
+        granted.push(of_sweep(&worker.acquire().await));
     }
+    assert_eq!(
+        granted,
+        [own.clone(), own.clone(), own.clone(), later.clone(), later]
+    );
+    let waits = coordinator
+        .sweep(&before)
+        .await
+        .summary
+        .unwrap()
+        .waiting_for;
+    assert!(
+        waits.contains("`hone run`") && waits.contains(&own),
+        "{waits}"
+    );
+    coordinator.sweeps().resume(named(&before)).await.unwrap();
+    let waits = coordinator
+        .sweep(&before)
+        .await
+        .summary
+        .unwrap()
+        .waiting_for;
+    assert!(waits.contains("busy with other sweeps"), "{waits}");
 }
 
 #[tokio::test]
@@ -368,4 +392,42 @@ async fn a_sweep_that_was_stopped_before_its_first_value_is_trained_when_it_is_e
     assert_eq!(detail.reason, "the plan is done");
     assert!(detail.epochs_trained > 80 && detail.best.is_some());
     assert_eq!(coordinator.findings().await, []);
+}
+
+#[tokio::test]
+async fn a_sweep_may_have_the_name_of_one_that_was_removed() {
+    let coordinator = TestCoordinator::start().await;
+    let busy = coordinator.launch(toy_sweep("busy", 200)).await;
+    let worker = coordinator.worker("one").await;
+    // Whatever comes next goes to the other sweep, which has none running.
+    assert_eq!(of_sweep(&worker.acquire().await), busy);
+    let mut points = 1;
+    for _ in 0..20 {
+        points += 1;
+        let sweep = coordinator.launch(toy_sweep("again", points)).await;
+        assert_eq!(sweep, "again");
+        let granted = coordinator.eventually(async || {
+            let lease = worker.acquire().await;
+            worker.release(&lease).await.unwrap();
+            (of_sweep(&lease) == sweep).then_some(())
+        });
+        granted.await;
+        coordinator.sweeps().stop(named(&sweep)).await.unwrap();
+        coordinator.sweeps().remove(named(&sweep)).await.unwrap();
+    }
+    coordinator.sweeps().stop(named(&busy)).await.unwrap();
+    assert_eq!(coordinator.findings().await, []);
+}
+
+#[tokio::test]
+async fn a_name_that_is_taken_is_told_apart_within_its_length() {
+    let coordinator = TestCoordinator::start().await;
+    for length in [98, 99, 100] {
+        let name = "x".repeat(length);
+        for points in 1..=12 {
+            let sweep = coordinator.launch(toy_sweep(&name, points)).await;
+            assert!(sweep.len() <= 100, "{sweep}");
+            coordinator.sweeps().stop(named(&sweep)).await.unwrap();
+        }
+    }
 }

@@ -44,7 +44,7 @@ async fn a_worker_of_another_arithmetic_gets_nothing_and_everybody_says_why() {
     assert!(worker.finds_nothing().await);
     let waiting = coordinator
         .eventually(async || {
-            let waiting = coordinator.sweep(&sweep).await.waiting_for;
+            let waiting = coordinator.sweep(&sweep).await.summary.unwrap().waiting_for;
             (!waiting.is_empty()).then_some(waiting)
         })
         .await;

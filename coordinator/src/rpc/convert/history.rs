@@ -1,7 +1,5 @@
 //! What is read from the store, as messages of `History`.
 
-use std::collections::HashMap;
-
 use hone_proto::v1;
 
 use super::{
@@ -14,7 +12,7 @@ use crate::{
     Error,
     definition::{self, box_message, objective_message},
     ids::SweepId,
-    state::{ConnectedTo, LastHeard, WorkerView},
+    state::{Connected, LastHeard, WorkerView},
     store::{
         Best, EventRow, LogRow, ReportRow, RoundDetail, SweepDetail, SweepSummary, TrialDetail,
         TrialFilter, TrialSort, TrialSummary,
@@ -23,14 +21,22 @@ use crate::{
     versions::Arithmetic,
 };
 
-/// `heard`: of the sweeps of which anything runs.
+/// `connected`: what only a running coordinator knows.
 pub fn sweep_summary(
     summary: &SweepSummary,
-    heard: &HashMap<SweepId, LastHeard>,
-) -> v1::SweepSummary {
+    connected: Option<&Connected>,
+    arithmetic: &Arithmetic,
+) -> Result<v1::SweepSummary, Error> {
     let row = &summary.row;
-    let heard = heard.get(&row.id);
-    v1::SweepSummary {
+    let heard = connected.and_then(|connected| connected.last_heard(&row.id));
+    let mut waiting_for = String::new();
+    if !row.state.has_ended() {
+        let stored = definition::stored(&row.sweep.definition)?;
+        let refusal = definition::versions(&stored).refusal(&row.sweep.trainer, arithmetic);
+        let waits = || Some(connected?.waiting_for(row));
+        waiting_for = refusal.or_else(waits).unwrap_or_default();
+    }
+    Ok(v1::SweepSummary {
         sweep: row.id.to_string(),
         state: sweep_state(row.state).into(),
         points: row.points,
@@ -42,25 +48,23 @@ pub fn sweep_summary(
         reason: row.reason.clone(),
         last_heard_ms: heard.map(|heard| milliseconds(heard.ago)),
         silent: heard.is_some_and(|heard| heard.silent),
-    }
+        waiting_for,
+    })
 }
 
 /// `connected`: what only a running coordinator knows; `trained_ms`: where it was asked for.
 pub fn sweep_detail(
     detail: SweepDetail,
-    connected: ConnectedTo,
+    connected: Option<&Connected>,
     trained_ms: Option<u64>,
     arithmetic: &Arithmetic,
 ) -> Result<v1::SweepDetail, Error> {
     let row = &detail.summary.row;
     let stored = definition::stored(&row.sweep.definition)?;
-    let not_continued = definition::versions(&stored)
-        .refusal(&row.sweep.trainer, arithmetic)
-        .filter(|_| !row.state.has_ended());
     let (newest, winner) = (detail.rounds.last(), detail.best);
     Ok(v1::SweepDetail {
         trained_ms,
-        summary: Some(sweep_summary(&detail.summary, &connected.last_heard)),
+        summary: Some(sweep_summary(&detail.summary, connected, arithmetic)?),
         definition: Some(stored),
         trials: Some(counts(detail.summary.counts)),
         rounds: detail.rounds.iter().map(round).collect::<Result<_, _>>()?,
@@ -73,10 +77,9 @@ pub fn sweep_detail(
         training_seconds: row.training_seconds,
         first_grant_ms: row.first_grant,
         last_end_ms: row.last_end,
-        workers: connected.workers,
-        slots: connected.slots,
+        workers: connected.map_or(0, Connected::workers),
+        slots: connected.map_or(0, Connected::slots),
         data_hash: bytes(row.data.as_ref().map(|data| data.hash)),
-        waiting_for: not_continued.unwrap_or(connected.waiting_for),
         check_json: row.check_json.to_string(),
         round: newest.map_or(0, |round| round.row.planned.round),
         best: winner.map(|winner| best(winner, &row.sweep.objective.metric)),
@@ -270,7 +273,7 @@ pub fn worker(worker: WorkerView) -> v1::WorkerSummary {
         running: worker.running,
         trainers: session.trainers,
         draining: session.draining,
-        quarantined: session.quarantined,
+        quarantined: session.quarantine.is_some(),
         last_heartbeat_ms: session.last_seen_ms,
     }
 }

@@ -35,11 +35,20 @@ pub fn register(request: v1::RegisterRequest) -> Result<(SessionId, Session), Er
         name: text("name", request.name)?,
         trainers: request.trainers,
         arithmetic: request.arithmetic.into_iter().collect(),
-        slots: positive("slots", request.slots)?,
+        slots: slots(request.slots)?,
         offers: offers.collect::<Result<_, _>>()?,
         ..Session::default()
     };
     Ok((id, session))
+}
+
+fn slots(slots: u32) -> Result<u32, Error> {
+    const MOST: u32 = 4096;
+    if (1..=MOST).contains(&slots) {
+        return Ok(slots);
+    }
+    let problem = format!("is {slots}, and must be between 1 and {MOST}");
+    Err(Error::input("slots", problem))
 }
 
 fn offer(offer: v1::DataOffer) -> Result<Offer, Error> {
@@ -104,14 +113,14 @@ fn lease(granted: Granted, timing: Timing) -> v1::Lease {
 
 /// A heartbeat: who, whether it drains, and what it holds.
 pub fn heartbeat(request: v1::HeartbeatRequest) -> Result<(SessionId, bool, Vec<Progress>), Error> {
-    let attempts = request.attempts.into_iter().map(|said| {
-        let attempt = attempt("attempts.attempt", said.attempt)?;
-        let steps = said.steps;
-        Ok(Progress { attempt, steps })
-    });
-    let attempts = attempts.collect::<Result<_, Error>>()?;
     let session = session("session", &request.session)?;
-    Ok((session, request.draining, attempts))
+    // One that nobody here can have granted spoils its own answer alone.
+    let attempts = request.attempts.into_iter().map(|said| {
+        let attempt = attempt("attempts.attempt", said.attempt).ok();
+        let steps = said.steps;
+        Progress { attempt, steps }
+    });
+    Ok((session, request.draining, attempts.collect()))
 }
 
 pub fn heartbeat_answer(
@@ -121,8 +130,11 @@ pub fn heartbeat_answer(
 ) -> v1::HeartbeatReply {
     let attempts = of.iter().zip(&answer.directives);
     let attempts = attempts.map(|(said, wanted)| v1::AttemptDirective {
-        trial: Some(trial_id(&said.attempt.sweep, said.attempt.trial)),
-        attempt: said.attempt.attempt.0,
+        trial: said
+            .attempt
+            .as_ref()
+            .map(|held| trial_id(&held.sweep, held.trial)),
+        attempt: said.attempt.as_ref().map_or(0, |held| held.attempt.0),
         directive: directive(*wanted).into(),
     });
     v1::HeartbeatReply {

@@ -2,7 +2,7 @@
 
 use super::{
     point::reopen,
-    step::{Cause, count, event_row, find_sweep, find_trial, settle, step},
+    step::{Cause, count, event_row, find_trial, settle, step},
     sweep::{fail, move_on, settle_definition},
     worker::end_all,
 };
@@ -21,7 +21,8 @@ use crate::{
 
 /// Applies the next decision; an earlier one was applied before.
 pub(super) fn decide(store: &mut WorkingSet, decide: &Decide) -> Rows<Decided> {
-    let mut sweep = find_sweep(store, &decide.sweep)?;
+    let sweep = store.sweep_if_there(decide.sweep)?;
+    let mut sweep = sweep.ok_or_else(|| StoreError::no_sweep(""))?;
     let (number, last) = (decide.number, sweep.decisions);
     if number <= last {
         return Ok(Decided {

@@ -7,7 +7,7 @@ use super::{
     sweep::{move_on, record},
 };
 use crate::{
-    ids::{Hash, SweepId, SweepKey, is_valid_name},
+    ids::{Hash, LONGEST_NAME, SweepId, SweepKey, is_valid_name},
     store::{
         Db, StoreError, SweepRow,
         command::{LaunchOutcome, LaunchSweep, Launched, USER},
@@ -132,13 +132,15 @@ fn start(store: &mut WorkingSet, launch: &LaunchSweep) -> Rows<Launched> {
     Ok(launched(launch, &row, LaunchOutcome::Started))
 }
 
-/// The name, or the name with the first free number behind it.
+/// The name, or the name with the first free number behind it, cut where that is too long.
 fn unique_name(store: &mut WorkingSet, wanted: &str) -> Rows<SweepId> {
     let mut name = wanted.to_owned();
     let mut n = 1;
     while store.sweep_named(&name)?.is_some() {
         n += 1;
-        name = format!("{wanted}-{n}");
+        let suffix = format!("-{n}");
+        let kept = wanted.len().min(LONGEST_NAME - suffix.len());
+        name = format!("{}{suffix}", &wanted[..kept]);
     }
     Ok(SweepId::new(&name))
 }

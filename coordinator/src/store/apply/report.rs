@@ -1,5 +1,7 @@
 //! Reports: one row an epoch, once.
 
+use serde_json::json;
+
 use super::{
     blobs::store_blob,
     point::rewind,
@@ -93,14 +95,19 @@ fn is_repeated(store: &mut WorkingSet, speaker: &Speaker, epoch: &Epoch) -> Rows
     if attempt.state == AttemptState::Running && epoch.epoch > trial.epoch {
         return Ok(false);
     }
-    match reports::hash(store.file()?, attempt.key(), epoch.epoch)? {
-        None => Ok(false),
-        Some(hash) if hash == epoch.weights_hash => Ok(true),
-        Some(_) => Err(StoreError::Invalid(format!(
-            "{}/{}: attempt {} has reported epoch {} before, with another weights_hash",
-            speaker.sweep.id, trial.number, attempt.attempt, epoch.epoch
-        ))),
-    }
+    let Some((metrics, hash)) = reports::said(store.file()?, attempt.key(), epoch.epoch)? else {
+        return Ok(false);
+    };
+    let now = json!(epoch.metrics).to_string();
+    let difference = match hash == epoch.weights_hash {
+        true if metrics == now => return Ok(true),
+        true => format!("{metrics}; now it says {now}"),
+        false => "another weights_hash".to_owned(),
+    };
+    Err(StoreError::Invalid(format!(
+        "{}/{}: attempt {} has reported epoch {} before, with {difference}: what was reported stays",
+        speaker.sweep.id, trial.number, attempt.attempt, epoch.epoch
+    )))
 }
 
 fn check_epoch(speaker: &Speaker, epoch: u32) -> Rows<()> {
@@ -117,6 +124,13 @@ fn check_epoch(speaker: &Speaker, epoch: u32) -> Rows<()> {
         return Err(StoreError::Invalid(format!(
             "{name}: a report of epoch {epoch} after one of epoch {}: epochs must grow",
             trial.epoch
+        )));
+    }
+    if epoch > trial.epoch + 1 {
+        return Err(StoreError::Invalid(format!(
+            "{name}: a report of epoch {epoch} after one of epoch {}: every epoch is reported, and {} is missing",
+            trial.epoch,
+            trial.epoch + 1
         )));
     }
     Ok(())

@@ -92,11 +92,7 @@ pub(super) fn speak(store: &mut WorkingSet, who: &AttemptRef) -> Rows<Speaker> {
 pub(super) fn find_sweep(store: &mut WorkingSet, id: &SweepId) -> Rows<SweepRow> {
     store
         .sweep_named(id.as_str())?
-        .ok_or_else(|| StoreError::NotFound {
-            what: "sweep",
-            name: id.to_string(),
-            known: Vec::new(),
-        })
+        .ok_or_else(|| StoreError::no_sweep(id.as_str()))
 }
 
 /// A trial by number.

@@ -31,7 +31,8 @@ pub(super) fn change(store: &mut WorkingSet, change: &ChangeSweep) -> Rows<Sweep
             move_on(store, &mut sweep, SweepEvent::Resume { checked }, cause)?;
         }
         SweepChange::Stop => stop(store, &mut sweep, cause)?,
-        SweepChange::Fail => fail(store, &mut sweep, cause)?,
+        SweepChange::Fail(key) if key != sweep.key => return Err(StoreError::no_sweep("")),
+        SweepChange::Fail(_) => fail(store, &mut sweep, cause)?,
     }
     let state = sweep.state;
     store.put_sweep(sweep);

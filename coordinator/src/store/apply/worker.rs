@@ -3,10 +3,10 @@
 use super::{
     blobs::store_blob,
     log, report,
-    step::{Cause, Speaker, find_sweep, find_trial, settle, speak, step},
+    step::{Cause, Speaker, find_trial, settle, speak, step},
 };
 use crate::{
-    ids::Hash,
+    ids::{AttemptRef, Hash},
     store::{
         AttemptRow, BlobRef, Millis, Outcome, StoreError, SweepRow, TrialRow, attempts,
         command::{
@@ -33,6 +33,7 @@ pub(super) fn finish(store: &mut WorkingSet, finish: &Finish) -> Rows<Ended> {
         return Ok(ended);
     }
     check_end(&speaker, finish)?;
+    check_weights(store, &speaker, finish)?;
     report::record(store, &finish.attempt, &finish.epochs, finish.at)?;
     let speaker = speak(store, &finish.attempt)?;
     let mut speaker = running(store, speaker, finish.at)?;
@@ -75,16 +76,19 @@ pub(super) fn release(store: &mut WorkingSet, release: &Release) -> Rows<Ended> 
 
 /// A lease expired. Fenced when that attempt does not run any more.
 pub(super) fn expire(store: &mut WorkingSet, expire: &ExpireAttempt) -> Rows<Ended> {
-    let sweep = find_sweep(store, &expire.sweep)?;
-    let attempt = store.attempt((sweep.key, expire.trial, expire.attempt))?;
-    let attempt = attempt.filter(|attempt| attempt.state == AttemptState::Running);
-    let speaker = Speaker {
-        attempt: attempt.ok_or(StoreError::Fenced)?.clone(),
-        trial: find_trial(store, &sweep, expire.trial)?,
-        sweep,
-    };
-    let (state, others) = (AttemptState::Lost, expire.others_connected);
-    let in_a_row = crashes(store, &speaker.trial, state, others)?;
+    let mut speaker = speak(store, &expire.attempt)?;
+    if speaker.attempt.state != AttemptState::Running {
+        return Err(StoreError::Fenced);
+    }
+    if !(expire.is_over.0)() {
+        return Err(StoreError::Heard);
+    }
+    speaker.attempt.excused |= expire.excused;
+    let mut in_a_row = 0;
+    if !speaker.attempt.excused {
+        let (state, others) = (AttemptState::Lost, expire.others_connected);
+        in_a_row = crashes(store, &speaker.trial, state, others)?;
+    }
     let cause = Cause::coordinator("its lease expired", expire.at);
     end(store, speaker, TrialEvent::Lost { in_a_row }, cause, None)
 }
@@ -116,7 +120,12 @@ pub(super) fn return_session(store: &mut WorkingSet, back: &ReturnSession) -> Ro
                 TrialEvent::Crashed { in_a_row }
             }
         };
-        let (id, (_, number, ended)) = (sweep.id.clone(), attempt.key());
+        let ended = AttemptRef {
+            sweep: sweep.id.clone(),
+            trial: attempt.trial,
+            attempt: attempt.attempt,
+            token: attempt.token,
+        };
         let speaker = Speaker {
             sweep,
             trial,
@@ -124,8 +133,6 @@ pub(super) fn return_session(store: &mut WorkingSet, back: &ReturnSession) -> Ro
         };
         let cause = Cause::coordinator(&back.reason, back.at);
         returned.push(Returned {
-            sweep: id,
-            trial: number,
             attempt: ended,
             state: end(store, speaker, event, cause, None)?.state,
         });
@@ -154,12 +161,47 @@ fn check_end(speaker: &Speaker, finish: &Finish) -> Rows<()> {
             "{name}: finished at epoch {planned}, but the last report is of epoch {last}"
         )));
     }
+    let problem = match &finish.outcome {
+        Outcome::Completed if speaker.trial.waits_at_end => {
+            format!(
+                "completed at epoch {planned}, where it waits for a promotion: reached_rung is due"
+            )
+        }
+        Outcome::ReachedRung { .. } if !speaker.trial.waits_at_end => {
+            format!("reached_rung at epoch {planned}, which is its last: completed is due")
+        }
+        Outcome::Diverged { epoch, .. } if *epoch > planned => {
+            format!("diverged in epoch {epoch}, but it was granted epochs 1 to {planned}")
+        }
+        _ => String::new(),
+    };
+    if !problem.is_empty() {
+        return Err(StoreError::Invalid(format!("{name}: {problem}")));
+    }
     if finish.outcome == Outcome::EndedEarly && last == 0 {
         return Err(StoreError::Invalid(format!(
             "{name}: ended early without the report of one epoch: a trial that has nothing to show has failed"
         )));
     }
     Ok(())
+}
+
+/// Weights are announced once they are here.
+fn check_weights(store: &mut WorkingSet, speaker: &Speaker, finish: &Finish) -> Rows<()> {
+    let Some(weights) = finish.weights else {
+        return Ok(());
+    };
+    let sent = store.blobs(speaker.trial.key())?;
+    let mut sent = sent.iter();
+    if sent.any(|blob| blob.stored && blob.hash == weights.hash && blob.kind == weights.kind) {
+        return Ok(());
+    }
+    Err(StoreError::Invalid(format!(
+        "{}/{}: weights {} are announced and were not sent: PutPiece comes first",
+        speaker.sweep.id,
+        speaker.trial.number,
+        weights.hash.short()
+    )))
 }
 
 /// The acknowledgement of an end that the attempt has come to before, by the same words.

@@ -1,7 +1,9 @@
 //! What a worker says about its attempt, and what ends one.
 
+use std::{fmt, sync::Arc};
+
 use crate::{
-    ids::{AttemptNumber, AttemptRef, Hash, SessionId, SweepId, TrialNumber},
+    ids::{AttemptRef, Hash, SessionId, SweepId},
     store::values::{BlobRef, Millis, Outcome},
     sweep::SweepState,
     trial::{StopRequest, TrialState},
@@ -97,19 +99,30 @@ pub struct Release {
     pub at: Millis,
 }
 
-/// A lease expired, by the coordinator's clock. Fenced when the attempt does not run any more.
+/// A lease expired, by the coordinator's clock. Fenced when the attempt does not run any more, refused as
+/// [`StoreError::Heard`](crate::store::StoreError::Heard) when its worker was heard before its turn came.
 #[derive(Clone, Debug)]
 pub struct ExpireAttempt {
-    /// The sweep.
-    pub sweep: SweepId,
-    /// The trial.
-    pub trial: TrialNumber,
-    /// The attempt.
-    pub attempt: AttemptNumber,
+    /// Whose time is over.
+    pub attempt: AttemptRef,
+    /// Asked again when its turn has come: the writer may be late.
+    pub is_over: IsOver,
     /// Other healthy workers are connected: crashes on one worker count at most twice.
     pub others_connected: bool,
+    /// The coordinator itself may be to blame: it counts as no crash of the trial.
+    pub excused: bool,
     /// When.
     pub at: Millis,
+}
+
+/// Whether an attempt's time is over. True again once it was true, unless its worker was heard.
+#[derive(Clone)]
+pub struct IsOver(pub Arc<dyn Fn() -> bool + Send + Sync>);
+
+impl fmt::Debug for IsOver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("IsOver")
+    }
 }
 
 /// A late worker goes on, if nobody replaced it. Fenced if somebody did, or the trial is over.
@@ -152,12 +165,8 @@ pub struct TakenBack {
 /// One trial that a session gave back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Returned {
-    /// The sweep.
-    pub sweep: SweepId,
-    /// The trial.
-    pub trial: TrialNumber,
     /// The attempt that ended.
-    pub attempt: AttemptNumber,
+    pub attempt: AttemptRef,
     /// The trial's state now.
     pub state: TrialState,
 }

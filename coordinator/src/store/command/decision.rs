@@ -1,7 +1,7 @@
 //! What the search decided.
 
 use crate::{
-    ids::{SweepId, TrialNumber},
+    ids::{SweepKey, TrialNumber},
     store::values::{Millis, NewRound, NewTrial, WinnerRef, Wish},
     sweep::SweepState,
 };
@@ -9,8 +9,8 @@ use crate::{
 /// What the search decided: applied once, all of it or nothing.
 #[derive(Clone, Debug)]
 pub struct Decide {
-    /// The sweep.
-    pub sweep: SweepId,
+    /// The sweep: by key, since another one may have its name by now.
+    pub sweep: SweepKey,
     /// Counts from 1; the stored number + 1 is applied, a smaller one was applied before.
     pub number: u64,
     /// In this order.

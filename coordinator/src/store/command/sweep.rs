@@ -1,7 +1,7 @@
 //! What people do with sweeps.
 
 use crate::{
-    ids::{Hash, RequestId, SweepId, TrialNumber},
+    ids::{Hash, RequestId, SweepId, SweepKey, TrialNumber},
     store::{
         command::Actor,
         values::{DataSet, Millis, NewSweep},
@@ -65,8 +65,8 @@ pub enum SweepChange {
     /// Ends it: queued and waiting trials are cancelled, running ones asked to end. With the last of those it is stopped, in
     /// the same transaction; until then it is stopping.
     Stop,
-    /// It cannot go on.
-    Fail,
+    /// This one cannot go on, if it has that name still.
+    Fail(SweepKey),
 }
 
 /// Pause, resume, stop, fail. Repeating it changes nothing.

@@ -1,12 +1,13 @@
 //! Leases: who may write what, and what repeating does.
 
-use super::bench::{Bench, both, checkpoint, digits, epoch_of, fenced, hash, id};
+use super::bench::{Bench, both, checkpoint, digits, epoch_of, fenced, hash, id, trial};
 use crate::{
     ids::{AttemptNumber, AttemptRef, RequestId, SessionId, Token, TrialNumber},
     store::{
-        Outcome, StoreError,
+        BlobKind, BlobRef, Outcome, StoreError,
         command::{
-            CancelTrial, ChangeSweep, CommitBlob, Lines, Log, ReturnSession, SweepChange, TakeBack,
+            Action, CancelTrial, ChangeSweep, CommitBlob, Finish, Lines, Log, ReturnSession,
+            SweepChange, TakeBack,
         },
     },
     trial::{AttemptState, TrialState},
@@ -175,6 +176,15 @@ fn another_report_of_the_same_epoch_is_refused() {
         let mut other = b.report_of(&granted.attempt, 1, 0.5);
         other.epochs[0].weights_hash = Some(hash(99));
         assert!(matches!(b.apply(other), Err(StoreError::Invalid(_))));
+        let other = b.report_of(&granted.attempt, 1, 0.25);
+        let refused = b.apply(other).unwrap_err().to_string();
+        assert!(
+            refused.contains("0.5") && refused.contains("0.25"),
+            "{refused}"
+        );
+        let gap = b.report(&granted.attempt, 3, 0.5).unwrap_err().to_string();
+        assert!(gap.contains("epoch 3 after one of epoch 1"), "{gap}");
+        assert_eq!(b.trial(1).curve.len(), 1);
         assert!(matches!(
             b.report(&granted.attempt, 4, 0.5),
             Err(StoreError::Invalid(_))
@@ -469,6 +479,55 @@ fn an_outcome_before_the_last_report_is_refused() {
         assert_eq!(b.state(1), TrialState::Running);
         b.finish(&granted.attempt, Outcome::EndedEarly).unwrap();
         assert_eq!(b.state(1), TrialState::Completed);
+    });
+}
+
+#[test]
+fn an_end_that_cannot_be_is_refused() {
+    both(|b| {
+        b.launch();
+        let mut waits = trial(1);
+        waits.waits_at_end = true;
+        b.decide(vec![Action::Enqueue(vec![waits, trial(2)])]);
+        let (rung, last) = (b.grant(1).unwrap(), b.grant(2).unwrap());
+        for epoch in 1..=3 {
+            b.report(&rung.attempt, epoch, 0.5).unwrap();
+            b.report(&last.attempt, epoch, 0.5).unwrap();
+        }
+        let refused = |b: &mut Bench, finish: Finish| match b.apply(finish) {
+            Err(StoreError::Invalid(words)) => words,
+            other => panic!("{other:?}"),
+        };
+        let finish = b.finish_of(&rung.attempt, Outcome::Completed);
+        let words = refused(b, finish);
+        assert!(words.contains("reached_rung is due"), "{words}");
+        let reached = Outcome::ReachedRung { checkpoint: None };
+        let finish = b.finish_of(&last.attempt, reached.clone());
+        let words = refused(b, finish);
+        assert!(words.contains("completed is due"), "{words}");
+        let beyond = Outcome::Diverged {
+            epoch: 4,
+            reason: "NaN".to_owned(),
+        };
+        let finish = b.finish_of(&last.attempt, beyond);
+        let words = refused(b, finish);
+        assert!(words.contains("granted epochs 1 to 3"), "{words}");
+        let mut announced = b.finish_of(&last.attempt, Outcome::Completed);
+        announced.weights = Some(BlobRef {
+            hash: hash(7),
+            size: 3,
+            kind: BlobKind::Weights,
+            epoch: 3,
+            stored: true,
+        });
+        let words = refused(b, announced);
+        assert!(words.contains("were not sent"), "{words}");
+        b.finish(&rung.attempt, reached).unwrap();
+        b.finish(&last.attempt, Outcome::Completed).unwrap();
+        assert_eq!(
+            (b.state(1), b.state(2)),
+            (TrialState::Waiting, TrialState::Completed)
+        );
     });
 }
 

@@ -1,13 +1,15 @@
 //! The store under one set of hands, and the values that the tests say little about.
 
+use std::sync::Arc;
+
 use crate::{
-    ids::{AttemptRef, Hash, RequestId, Seed, SessionId, SweepId, Token, TrialNumber},
+    ids::{AttemptRef, Hash, RequestId, Seed, SessionId, SweepId, SweepKey, Token, TrialNumber},
     store::{
         BlobKind, BlobRef, DataSet, Db, NewRound, NewSweep, NewTrial, Objective, OfferedData,
         Outcome, StoreError, SweepRow,
         command::{
             Action, Command, Decide, Decided, Ended, Epoch, ExpireAttempt, Finish, Grant, Granted,
-            LaunchSweep, Launched, Lines, Operation, Release, Reply, Report, Reported,
+            IsOver, LaunchSweep, Launched, Lines, Operation, Release, Reply, Report, Reported,
         },
         error::Rows,
         events,
@@ -133,7 +135,7 @@ impl Bench {
     pub(super) fn try_decide(&mut self, number: u64, actions: Vec<Action>) -> Rows<Decided> {
         let at = self.tick();
         self.apply(Decide {
-            sweep: id(),
+            sweep: SweepKey(1),
             number,
             actions,
             at,
@@ -258,10 +260,10 @@ impl Bench {
 
     pub(super) fn expire_of(&mut self, attempt: &AttemptRef) -> ExpireAttempt {
         ExpireAttempt {
-            sweep: attempt.sweep.clone(),
-            trial: attempt.trial,
-            attempt: attempt.attempt,
+            attempt: attempt.clone(),
+            is_over: IsOver(Arc::new(|| true)),
             others_connected: false,
+            excused: false,
             at: self.tick(),
         }
     }

@@ -1,8 +1,8 @@
 //! Groups of commands in SQLite: stored together, and each for itself when one of them goes wrong.
 
-use super::bench::{Bench, checkpoint, id, trial};
+use super::bench::{Bench, checkpoint, trial};
 use crate::{
-    ids::TrialNumber,
+    ids::{SweepKey, TrialNumber},
     store::{
         Outcome, StoreError,
         command::{Action, Command, Decide, Reply},
@@ -85,7 +85,7 @@ fn a_command_that_fails_halfway_leaves_nothing_and_its_group_is_stored() {
     let bad = b.finish_of(&late.attempt, Outcome::Completed);
     let enqueue = |number| Action::Enqueue(vec![trial(number)]);
     let half = Decide {
-        sweep: id(),
+        sweep: SweepKey(1),
         number: b.row().decisions + 1,
         actions: vec![
             enqueue(9),

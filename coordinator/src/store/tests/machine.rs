@@ -98,7 +98,7 @@ fn command(b: &mut Bench, leases: &[AttemptRef], step: &Step) -> Option<Command>
     let newest = |n: usize| leases.iter().rev().nth(n).cloned();
     let at = b.tick();
     let decide = |b: &Bench, action| Decide {
-        sweep: id(),
+        sweep: b.row().key,
         number: b.row().decisions + 1,
         actions: vec![action],
         at,

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::bench::{Bench, both, id, sweep, trial};
 use crate::{
-    ids::TrialNumber,
+    ids::{SweepKey, TrialNumber},
     store::{
         NewSweep, NewTrial, Outcome, StoreError,
         command::{Action, CancelTrial, ChangeSweep, RetryTrials, SweepChange},
@@ -84,7 +84,7 @@ fn a_failed_sweep_runs_again_with_all_that_it_lacks() {
         })
         .unwrap();
         let running = b.grant(1).unwrap();
-        change(b, SweepChange::Fail);
+        change(b, SweepChange::Fail(SweepKey(1)));
         assert_eq!(b.state(4), TrialState::Cancelled);
         assert_eq!(
             missing(b, false),

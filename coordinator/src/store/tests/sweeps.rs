@@ -2,7 +2,7 @@
 
 use super::bench::{both, digits, fenced, hash, id, sweep, trial};
 use crate::{
-    ids::{RequestId, SweepId, TrialNumber},
+    ids::{RequestId, SweepId, SweepKey, TrialNumber},
     store::{
         OfferedData, Outcome, StoreError, TrialFilter, TrialSort,
         command::{
@@ -137,7 +137,7 @@ fn a_failed_sweep_is_over_for_the_same_file() {
     both(|b| {
         b.with_trials(2);
         let granted = b.grant(1).unwrap();
-        b.apply(change(SweepChange::Fail)).unwrap();
+        b.apply(change(SweepChange::Fail(SweepKey(1)))).unwrap();
         assert_eq!(b.row().state, SweepState::Failed);
         assert_eq!(b.row().reason, "enough");
         assert_eq!(b.state(2), TrialState::Cancelled);
@@ -231,8 +231,11 @@ fn a_stop_is_kept_whatever_was_decided_before_it_was_known() {
             let name = format!("s{action:?}").to_lowercase();
             let name: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
             let launched = b.launch_as(&name, sweep(&name)).sweep;
+            let key = queries::find(b.read(), Some(launched.as_str()))
+                .unwrap()
+                .key;
             let decide = |number, actions| Decide {
-                sweep: launched.clone(),
+                sweep: key,
                 number,
                 actions,
                 at: 5,
@@ -288,10 +291,10 @@ fn every_order_is_gone_through_page_by_page() {
         }
         let mut other = sweep("t");
         other.objective.maximize = false;
-        let name = b.launch_as("t", other).sweep;
+        b.launch_as("t", other);
         let enqueue = vec![Action::Enqueue((1..=3).map(trial).collect())];
         b.apply(Decide {
-            sweep: name,
+            sweep: SweepKey(2),
             number: 1,
             actions: enqueue,
             at: 5,
@@ -322,7 +325,7 @@ fn a_free_slot_goes_to_the_sweep_with_the_fewest_running_trials() {
         b.launch_as("t", sweep("t"));
         let trials = (1..=4).map(trial).collect();
         b.apply(Decide {
-            sweep: SweepId::new("t"),
+            sweep: SweepKey(2),
             number: 1,
             actions: vec![Action::Enqueue(trials)],
             at: 5,

@@ -13,6 +13,7 @@ use super::{
     error::Rows,
     events, sweeps,
 };
+use crate::ids::SweepKey;
 use live::Working;
 
 /// The connection that writes, and the rows that it works on.
@@ -22,6 +23,9 @@ pub(crate) struct WorkingSet {
     working: Working,
     /// False after a rollback: then the file is what counts.
     loaded: bool,
+    /// The greatest key of a sweep that was removed since this was opened: no other sweep gets it while somebody may still mean that
+    /// one.
+    removed: SweepKey,
 }
 
 /// What carries out one command on the rows.
@@ -42,6 +46,7 @@ impl WorkingSet {
             db,
             working: Working::default(),
             loaded: false,
+            removed: SweepKey(0),
         };
         set.reopen()?;
         Ok(set)

@@ -47,6 +47,18 @@ impl WorkingSet {
         Ok(row)
     }
 
+    /// One sweep, unless it was removed.
+    pub fn sweep_if_there(&mut self, sweep: SweepKey) -> Rows<Option<SweepRow>> {
+        if let Some(row) = self.working.sweeps.row(sweep) {
+            return Ok(Some(row.clone()));
+        }
+        let stored = sweeps::by_key(&self.db, sweep)?;
+        if let Some(row) = &stored {
+            self.working.sweeps.learn(sweep, Some(row.clone()));
+        }
+        Ok(stored)
+    }
+
     /// Sweeps in memory, in no order: all that have not ended are there.
     pub fn sweeps(&self) -> impl Iterator<Item = &SweepRow> {
         self.working.sweeps.rows()
@@ -55,7 +67,8 @@ impl WorkingSet {
     /// A new sweep, with a key that is given here.
     pub fn insert_sweep(&mut self, row: &mut SweepRow) -> Rows<()> {
         let newest = sweeps::newest(self.file()?)?;
-        row.key = SweepKey(newest.map_or(0, |newest| newest.key.0) + 1);
+        let newest = newest.map_or(SweepKey(0), |newest| newest.key);
+        row.key = SweepKey(newest.max(self.removed).0 + 1);
         // Nothing of it is in the file: its queue is known from the start.
         self.working.queues.entry(row.key).or_default();
         self.put_sweep(row.clone());
@@ -72,6 +85,7 @@ impl WorkingSet {
     pub fn delete_sweep(&mut self, sweep: SweepKey) -> Rows<()> {
         sweeps::delete(self.changed_file()?, sweep)?;
         self.working.drop_sweep(sweep);
+        self.removed = self.removed.max(sweep);
         Ok(())
     }
 }

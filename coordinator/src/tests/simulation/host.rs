@@ -3,7 +3,7 @@
 use std::{
     cell::RefCell,
     collections::HashSet,
-    path::PathBuf,
+    path::{Path, PathBuf},
     rc::Rc,
     sync::{Arc, Mutex},
 };
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     Config,
-    blob_folder::{Blobs, blob_folder_of},
+    blob_folder::{Blobs, flat_folder_of},
     clock::Clock,
     config::Timing,
     driver,
@@ -60,7 +60,12 @@ impl Host {
         let incoming = network::incoming().await?;
         let store = Store::on_disk(self.disk);
         let keep: HashSet<_> = store.read().blobs().await?.into_iter().collect();
-        let blobs = Blobs::open(&blob_folder_of(&self.database), u64::MAX, &keep)?;
+        let blobs = Blobs::open(
+            &flat_folder_of(&self.database),
+            Path::new(""),
+            u64::MAX,
+            &keep,
+        )?;
         let state = Arc::new(State::new(store, blobs, &config, CancellationToken::new()));
         recover(&state).await?;
         match self.bug {

@@ -227,7 +227,7 @@ fn decide(b: &mut Bench, sweep: &str, actions: Vec<Action>) {
     let number = row.decisions + 1;
     let at = b.tick();
     b.apply(Decide {
-        sweep: SweepId::new(sweep),
+        sweep: row.key,
         number,
         actions,
         at,
@@ -262,6 +262,13 @@ fn train(b: &mut Bench, value: f64) {
         epoch: 3,
         stored: true,
     };
+    let at = b.tick();
+    b.apply(CommitBlob {
+        attempt: granted.attempt.clone(),
+        blob: weights,
+        at,
+    })
+    .unwrap();
     let finish = Finish {
         weights: Some(weights),
         diagnosis_json: "[]".to_owned(),
