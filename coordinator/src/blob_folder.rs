@@ -318,7 +318,8 @@ impl From<BlobError> for crate::Error {
             BlobError::BadPiece { .. } => Self::input("data", words),
             BlobError::WrongHash { .. } => Self::input("blob.hash", words),
             BlobError::Missing(_) => Self::NotFound(words),
-            BlobError::Full { .. } => Self::Busy(words),
+            // No room is no matter of a moment: what comes later must not wait for it.
+            BlobError::Full { .. } => Self::Refused(words),
             BlobError::Disk { .. } => Self::Unavailable(words),
         }
     }

@@ -252,6 +252,7 @@ impl State {
                 trial: trial.trial,
             };
             self.leases().end(&key, trial.attempt);
+            self.blobs.forget_attempt(&key, trial.attempt);
             self.trial_left(&trial.sweep, trial.state);
         }
         if let Some(gone) = gone {

@@ -29,6 +29,10 @@ impl State {
             hash: blob.hash,
         };
         let received = blocking(move || Ok(blobs.put(&key, blob.size, offset, &data)?)).await?;
+        if !received.complete && !self.leases().may_speak(&attempt) {
+            // It has ended meanwhile: nobody would close the file that this piece has opened.
+            self.blobs.forget_attempt(&attempt.key(), attempt.attempt);
+        }
         if received.complete {
             self.store
                 .apply(CommitBlob {

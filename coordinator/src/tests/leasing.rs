@@ -322,3 +322,25 @@ async fn a_blob_with_another_content_than_announced_is_refused_and_leaves_nothin
     assert_eq!(refused.code(), Code::InvalidArgument);
     assert_eq!(std::fs::read_dir(coordinator.blobs()).unwrap().count(), 0);
 }
+
+#[tokio::test]
+async fn an_upload_under_way_goes_with_its_worker() {
+    let coordinator = TestCoordinator::start().await;
+    coordinator.launch(toy_sweep("toy", 1)).await;
+    let worker = coordinator.worker("one").await;
+    let blob = v1::Blob {
+        hash: vec![3; 32].into(),
+        size: 4,
+        kind: v1::BlobKind::Weights.into(),
+        epoch: 1,
+    };
+    let parts = || std::fs::read_dir(coordinator.blobs()).unwrap().count();
+    for crashed in [false, true] {
+        worker.register().await;
+        let lease = worker.acquire().await;
+        worker.put(&lease, &blob, 0, b"ab").await.unwrap();
+        assert_eq!(parts(), 1);
+        worker.leave(crashed).await;
+        assert_eq!(parts(), 0, "its file is left, and open");
+    }
+}
