@@ -74,8 +74,7 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
 async fn tidy(history: &History, args: &Args) -> anyhow::Result<()> {
     let mut sweeps = client::collect(history.sweeps().await?).await?.into_iter();
     if sweeps.all(|sweep| sweep.ended()) {
-        // Gone already is as good, and what cannot be removed does no harm.
-        let _ = std::fs::remove_dir_all(former::scratch(&args.db)?);
+        former::tidy(&args.db)?;
     }
     Ok(())
 }
@@ -236,7 +235,7 @@ async fn watch(
             _ = tick.tick() => {
                 let detail = follower.look().await?;
                 if detail.summary.ended() {
-                    workers.drain();
+                    workers.drain().await;
                     workers.join(DRAIN).await;
                     return Ok(detail.summary.state);
                 }
@@ -258,7 +257,7 @@ async fn watch(
     follower.progress().say(format!(
         "{doing}: workers hand back what they train; {again} ends at once"
     ));
-    workers.drain();
+    workers.drain().await;
     tokio::select! {
         () = workers.join(DRAIN) => {}
         _ = interrupts.recv() => workers.kill().await,
