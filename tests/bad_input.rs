@@ -271,3 +271,118 @@ fn a_database_of_a_newer_version() {
     refused(&hone, &["run", "sweep.toml", "--db", "new.db"], 2, &parts);
     refused(&hone, &["trials", "--db", "new.db"], 2, &parts);
 }
+
+#[test]
+fn what_is_no_file_is_neither_waited_for_nor_read_without_end() {
+    let hone = Hone::new();
+    let pipe = |name: &str| {
+        let path = hone.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let rights = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &path,
+            rustix::fs::FileType::Fifo,
+            rights,
+            0,
+        )
+        .unwrap();
+    };
+    let device = |name: &str| {
+        let path = hone.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", path).unwrap();
+    };
+    pipe("pipe.toml");
+    device("zero.toml");
+    for (file, what) in [
+        ("pipe.toml", "a pipe"),
+        ("zero.toml", "a device"),
+        (".", "a folder"),
+    ] {
+        for verb in ["run", "plan", "launch"] {
+            refused(
+                &hone,
+                &[verb, file],
+                2,
+                &[&format!("{file}: this is {what}")],
+            );
+        }
+    }
+    hone.write("digits.toml", TINY);
+    refused(
+        &hone,
+        &["run", "digits.toml", "--data", "pipe.toml"],
+        2,
+        &["--data pipe.toml: pipe.toml is no folder"],
+    );
+
+    for name in [
+        "train-labels-idx1-ubyte",
+        "t10k-images-idx3-ubyte",
+        "t10k-labels-idx1-ubyte",
+    ] {
+        pipe(&format!("data/mnist/{name}"));
+    }
+    device("data/mnist/train-images-idx3-ubyte");
+    pipe("data/cifar-10-batches-bin/data_batch_1.bin");
+    pipe("flowers/rose/one.png");
+    device("flowers/tulip/two.png");
+    for (source, file, what) in [
+        ("mnist", "mnist/train-images-idx3-ubyte", "a device"),
+        ("cifar10", "cifar-10-batches-bin/data_batch_1.bin", "a pipe"),
+        ("./flowers", "rose/one.png", "a pipe"),
+        ("./flowers", "tulip/two.png", "a device"),
+    ] {
+        hone.write(
+            "sweep.toml",
+            &TINY.replacen("\"digits\"", &format!("{source:?}"), 1),
+        );
+        for verb in ["run", "plan"] {
+            let says = format!("{file}: this is {what}");
+            refused(&hone, &[verb, "sweep.toml", "--data", "data"], 2, &[&says]);
+        }
+    }
+}
+
+#[test]
+fn a_batch_of_one_has_nothing_to_normalise() {
+    let batch = |size: &str, norm: &str| {
+        let text = TINY.replacen("{ choice = [32, 64] }", size, 1);
+        Hone::with(&text.replacen("hidden = [16]", &format!("hidden = [16]\n{norm}"), 1))
+    };
+    let says = "the batch norm of hidden1 would have one value a channel to normalise";
+    for (size, norm) in [
+        ("1", ""),
+        ("{ choice = [32, 1] }", ""),
+        (
+            "{ choice = [32, 1] }",
+            "batch_norm = { choice = [false, true] }",
+        ),
+    ] {
+        let hone = batch(size, norm);
+        for verb in ["run", "plan"] {
+            refused(
+                &hone,
+                &[verb, "sweep.toml"],
+                2,
+                &["train.batch_size: 1: ", says],
+            );
+        }
+    }
+    for (size, norm) in [("1", "batch_norm = \"conv\""), ("2", "")] {
+        batch(size, norm).good(&["plan", "sweep.toml"]);
+    }
+}
+
+#[test]
+fn a_name_in_listings_is_a_line_of_text() {
+    for (name, says) in [
+        ("two\nlines", "no control characters"),
+        ("\u{1b}[2J", "no control characters"),
+        (" ", "at least one letter"),
+        (&"long".repeat(30), "at most 100 characters"),
+    ] {
+        refused(&Hone::new(), &["worker", "--name", name], 2, &[says]);
+    }
+}

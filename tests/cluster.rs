@@ -75,7 +75,13 @@ impl Cluster {
 
     /// Starts a coordinator where the last one was, and waits until it listens.
     pub fn start_coordinator(&mut self) {
-        let arguments = [&["coordinator", "--listen", &self.address][..], &SHORT].concat();
+        self.start_coordinator_with(&[]);
+    }
+
+    /// The same, with more flags.
+    pub fn start_coordinator_with(&mut self, flags: &[&str]) {
+        let arguments = ["coordinator", "--listen", &self.address];
+        let arguments = [&arguments[..], &SHORT, flags].concat();
         let mut child = self.spawn(&arguments);
         let mut stderr = BufReader::new(child.stderr.take().expect("piped"));
         let address = stderr

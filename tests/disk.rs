@@ -72,3 +72,14 @@ fn a_worker_that_can_write_no_file_trains_and_delivers_all_the_same() {
     cluster.hears("no checkpoint of epoch");
     cluster.verify();
 }
+
+#[test]
+fn a_budget_without_room_costs_checkpoints_and_nobody_waits_for_it() {
+    let mut cluster = Cluster::start(SWEEP, 0);
+    cluster.kill_coordinator();
+    cluster.start_coordinator_with(&["--disk", "0"]);
+    cluster.start_worker();
+    assert_eq!(cluster.results(), *undisturbed());
+    cluster.hears("is left out: blobs use 0 of 0 bytes");
+    cluster.verify();
+}

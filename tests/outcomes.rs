@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-use crate::hone::{Ended, Hone};
+use crate::{
+    cluster::within,
+    hone::{Ended, Hone},
+};
 
 /// One round over one hyperparameter of a program.
 const SWEEP: &str = r#"
@@ -30,6 +33,7 @@ if [ -e broken ]; then
 fi
 if [ -e nan ]; then score=NaN; else score=0.$(tr -dc 0-9 < "$HONE_TRIAL" | head -c 6); fi
 if [ -e unlucky ] && mkdir once 2>/dev/null; then exit 4; fi
+if [ -e slow ]; then echo $$ > pid.new; mv pid.new pid; exec sleep 1000; fi
 if [ -e wordy ]; then key=accuracy; else key=score; fi
 echo "{\"epoch\": 1, \"$key\": 0.1}"
 echo "{\"epoch\": 2, \"$key\": $score}"
@@ -136,6 +140,56 @@ fn a_program_that_never_prints_the_metric_is_told_what_it_prints() {
     hone.write("wordy", "");
     let why = "epoch 1 was reported without the objective's metric \"score\"; it has \"accuracy\"";
     expect(&run(&hone, &[]), 1, &["own failed", why]);
+}
+
+#[test]
+fn a_program_that_counts_from_0_is_told_so_at_once() {
+    let hone = own();
+    hone.write(
+        "train.sh",
+        r#"echo '{"epoch": 0, "score": 0.1}'; sleep 1000"#,
+    );
+    let why = "own failed: 6 of 6 trials failed: epoch 0: they count from 1";
+    expect(&run(&hone, &[]), 1, &[why]);
+}
+
+#[test]
+fn a_signal_to_everything_at_once_gives_the_trial_back() {
+    let hone = own();
+    hone.write("slow", "");
+    let arguments = [
+        "run",
+        "sweep.toml",
+        "--exec",
+        "mine=sh train.sh",
+        "--slots",
+        "1",
+    ];
+    // Three crashes would fail the trial for good.
+    for _ in 0..4 {
+        let started = hone.start(&arguments);
+        let read = |name: &str| std::fs::read_to_string(hone.path().join(name)).ok();
+        let program = within("the program runs", || read("pid"));
+        std::fs::remove_file(hone.path().join("pid")).unwrap();
+        let workers = read("hone.db.work/workers").unwrap();
+        let worker = workers.split(' ').next().unwrap();
+        let all = [program.trim(), worker, &started.id().to_string()];
+        let kill = std::process::Command::new("kill").args(all).status();
+        assert!(kill.unwrap().success());
+        expect(&started.wait(), 3, &[]);
+    }
+    std::fs::remove_file(hone.path().join("slow")).unwrap();
+    expect(&run(&hone, &[]), 0, &["own completed"]);
+    let trials = hone.json(&["trials", "--json"]);
+    assert!(
+        trials.iter().any(|trial| trial["attempts"] == 5),
+        "{trials:?}"
+    );
+    for trial in trials {
+        let why = hone.good(&["why", &format!("own/{}", trial["trial"])]);
+        assert!(!why.contains("crashed") && !why.contains("lost"), "{why}");
+    }
+    hone.good(&["admin", "verify"]);
 }
 
 #[test]

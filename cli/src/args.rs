@@ -75,6 +75,25 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// A name that is shown in listings.
+pub fn line(text: &str) -> Result<String, String> {
+    const MOST: usize = 100;
+    if text.trim().is_empty() {
+        return Err("a name has at least one letter".into());
+    }
+    if let Some(control) = text.chars().find(|c| c.is_control()) {
+        return Err(format!(
+            "a name has no control characters, and this one has {control:?}"
+        ));
+    }
+    match text.chars().count() {
+        0..=MOST => Ok(text.to_owned()),
+        long => Err(format!(
+            "a name has at most {MOST} characters, and this one has {long}"
+        )),
+    }
+}
+
 /// `NAME=VALUE` on the command line.
 pub fn name_value(text: &str) -> Option<(&str, &str)> {
     let (name, value) = text.split_once('=')?;

@@ -1,5 +1,7 @@
 //! A running coordinator: what it consists of, how it starts, and how it ends in bounded time.
 
+mod silence;
+
 use std::{collections::HashSet, net::SocketAddr, sync::Arc, time::Duration};
 
 use hone_proto::v1::{
@@ -11,13 +13,20 @@ use tokio::{
     task::JoinHandle,
     time::MissedTickBehavior,
 };
-use tokio_stream::Stream;
+use tokio_stream::{Stream, StreamExt};
 use tokio_util::sync::CancellationToken;
-use tonic::transport::{
-    Server,
-    server::{Connected, TcpIncoming},
+use tonic::{
+    Code, Status,
+    body::Body,
+    codegen::http::{HeaderValue, Response},
+    transport::{
+        Server,
+        server::{Connected, TcpIncoming},
+    },
 };
+use tower::util::MapResponseLayer;
 
+use self::silence::Impatient;
 use crate::{
     Config, Error,
     blob_folder::{Blobs, flat_folder_of, folder_of},
@@ -64,6 +73,13 @@ pub struct Coordinator {
 /// Between two looks of the driver: short against any training, long against a look.
 const DRIVER_PACE: Duration = Duration::from_millis(10);
 
+/// A connection that is silent for so long is closed. One that has greeted is pinged after [`PING`], so this is for those who
+/// never do.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// Between two looks whether a client is still there, and how long it may take to answer.
+const PING: Duration = Duration::from_secs(20);
+
 impl Coordinator {
     /// Opens the store and serves `listener`.
     pub async fn start(listener: TcpListener, config: Config) -> Result<Self, StartError> {
@@ -84,7 +100,9 @@ impl Coordinator {
         Ok(Self {
             reaper: tokio::spawn(reap_or_end(Arc::clone(&state))),
             server: tokio::spawn(serve(
-                TcpIncoming::from(listener).with_nodelay(Some(true)),
+                TcpIncoming::from(listener)
+                    .with_nodelay(Some(true))
+                    .map(|stream| Ok(Impatient::new(stream?, SILENCE))),
                 Arc::clone(&state),
             )),
             driver,
@@ -210,9 +228,10 @@ where
         .max_encoding_message_size(bytes);
     let shutdown = state.shutdown.clone();
     Server::builder()
+        .layer(MapResponseLayer::new(blame_the_caller))
         .max_concurrent_streams(limits.streams_per_connection)
-        .http2_keepalive_interval(Some(Duration::from_secs(20)))
-        .http2_keepalive_timeout(Some(Duration::from_secs(20)))
+        .http2_keepalive_interval(Some(PING))
+        .http2_keepalive_timeout(Some(PING))
         .timeout(limits.request_timeout)
         .add_service(health_service)
         .add_service(leases)
@@ -220,4 +239,20 @@ where
         .add_service(history)
         .serve_with_incoming_shutdown(incoming, shutdown.cancelled_owned())
         .await
+}
+
+/// A request that is no protobuf is its caller's mistake. tonic answers INTERNAL, which is for ours, and which some clients
+/// repeat for ever.
+fn blame_the_caller(mut response: Response<Body>) -> Response<Body> {
+    // As prost begins its errors.
+    const UNDECODABLE: &str = "failed to decode Protobuf message";
+    let answered = Status::from_header_map(response.headers());
+    let undecodable = answered.is_some_and(|status| {
+        status.code() == Code::Internal && status.message().starts_with(UNDECODABLE)
+    });
+    if undecodable {
+        let code = HeaderValue::from(Code::InvalidArgument as i32);
+        response.headers_mut().insert("grpc-status", code);
+    }
+    response
 }

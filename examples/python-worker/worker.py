@@ -124,10 +124,13 @@ class Worker:
         epoch, kind = training.state["epoch"], model.BLOB_KIND_CHECKPOINT
         blob = model.Blob(hash=blake3(state).digest(), size=len(state), epoch=epoch, kind=kind)
         offset, committed = 0, False
-        while not committed:
-            data = state[offset:offset + (1 << 20)]
-            reply = self.call("PutPiece", pb.PutPieceRequest(attempt=lease.attempt, blob=blob, offset=offset, data=data))
-            offset, committed = reply.received, reply.committed
+        try:
+            while not committed:
+                piece = pb.PutPieceRequest(attempt=lease.attempt, blob=blob, offset=offset, data=state[offset:offset + (1 << 20)])
+                reply = self.call("PutPiece", piece)
+                offset, committed = reply.received, reply.committed
+        except grpc.RpcError:  # no room for it; or we are fenced, as the next call will tell
+            return None
         return blob
 
     def fetch(self, lease):

@@ -3,7 +3,14 @@
 mod call;
 mod convert;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use hone_proto::v1::{self as wire, leases_client::LeasesClient};
 use tonic::{
@@ -39,6 +46,19 @@ pub(crate) struct Identity {
 pub(crate) struct Client {
     leases: LeasesClient<Channel>,
     identity: Identity,
+    /// Heartbeats that were answered, over any connection.
+    beats: Arc<AtomicU64>,
+}
+
+/// What [`Client::register`] brought.
+#[derive(Debug)]
+pub(crate) struct Registered {
+    /// The wanted time between two heartbeats.
+    pub(crate) heartbeat: Duration,
+    /// In words: which trainers get nothing there.
+    pub(crate) refused: Vec<String>,
+    /// Whose database it serves; empty for a coordinator that does not say.
+    pub(crate) incarnation: Vec<u8>,
 }
 
 /// What [`Client::acquire`] brought.
@@ -63,28 +83,35 @@ impl Client {
     /// # Errors
     /// When the address is none.
     pub(crate) fn new(address: &str, identity: Identity) -> Result<Self, tonic::transport::Error> {
-        let channel = Endpoint::from_shared(address.to_owned())?
-            .connect_timeout(Duration::from_secs(5))
-            .tcp_nodelay(true)
-            .http2_keep_alive_interval(Duration::from_secs(20))
-            .keep_alive_timeout(Duration::from_secs(10))
-            .connect_lazy();
-        let leases = LeasesClient::new(channel)
-            .max_decoding_message_size(MESSAGE_LIMIT)
-            .max_encoding_message_size(MESSAGE_LIMIT);
-        Ok(Self { leases, identity })
+        Ok(Self {
+            leases: connect(address)?,
+            identity,
+            beats: Arc::default(),
+        })
+    }
+
+    /// The same with a connection of its own.
+    ///
+    /// # Errors
+    /// When the address is none.
+    pub(crate) fn apart(&self, address: &str) -> Result<Self, tonic::transport::Error> {
+        Ok(Self {
+            leases: connect(address)?,
+            ..self.clone()
+        })
+    }
+
+    /// How many heartbeats have been answered: while this number grows, the coordinator is there.
+    pub(crate) fn beats(&self) -> u64 {
+        self.beats.load(Ordering::Relaxed)
     }
 
     fn session(&self) -> prost::bytes::Bytes {
         self.identity.session.to_vec().into()
     }
 
-    /// Announces this process and the data sets it has open. Returns the wanted time between two heartbeats, and in words which
-    /// trainers get nothing there.
-    pub(crate) async fn register(
-        &self,
-        offers: &[Offer],
-    ) -> Result<(Duration, Vec<String>), Status> {
+    /// Announces this process and the data sets it has open.
+    pub(crate) async fn register(&self, offers: &[Offer]) -> Result<Registered, Status> {
         let request = wire::RegisterRequest {
             session: self.session(),
             name: self.identity.name.clone(),
@@ -100,8 +127,11 @@ impl Client {
             .register(within(DEADLINE, request))
             .await?
             .into_inner();
-        let heartbeat = Duration::from_millis(reply.heartbeat_ms.max(10));
-        Ok((heartbeat, reply.refused))
+        Ok(Registered {
+            heartbeat: Duration::from_millis(reply.heartbeat_ms.max(10)),
+            refused: reply.refused,
+            incarnation: reply.incarnation.into(),
+        })
     }
 
     /// Asks for one trial and waits up to `wait` for it.
@@ -150,6 +180,7 @@ impl Client {
             .clone()
             .heartbeat(within(deadline, request))
             .await?;
+        self.beats.fetch_add(1, Ordering::Relaxed);
         Ok(convert::beaten(reply.into_inner()))
     }
 
@@ -222,19 +253,38 @@ impl Client {
     }
 }
 
-/// Whether the same call may succeed later. Every other refusal is for good.
-pub(crate) fn is_passing(status: &Status) -> bool {
-    matches!(
-        status.code(),
+/// Whether a call that failed may succeed later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Again {
+    /// Not now: a coordinator that is away or busy, a connection that broke.
+    Later,
+    /// The status says nothing: what a proxy makes up, or a coordinator that cannot answer this very call.
+    Unclear,
+    /// It was refused for good.
+    Never,
+}
+
+/// What a status says about the same call, made again.
+pub(crate) fn again(status: &Status) -> Again {
+    match status.code() {
         Code::Unavailable
-            | Code::ResourceExhausted
-            | Code::Aborted
-            | Code::DeadlineExceeded
-            | Code::Cancelled
-            // What tonic makes of a connection that broke in the middle of an answer.
-            | Code::Unknown
-            | Code::Internal
-    )
+        | Code::ResourceExhausted
+        | Code::Aborted
+        | Code::DeadlineExceeded
+        | Code::Cancelled => Again::Later,
+        // With a cause it was made on this side, of a connection that broke; without one it has come over the wire.
+        Code::Unknown | Code::Internal if std::error::Error::source(status).is_some() => {
+            Again::Later
+        }
+        Code::Unknown | Code::Internal => Again::Unclear,
+        _ => Again::Never,
+    }
+}
+
+/// Whether a refusal is about what was said, and not about who said it: an attempt that is fenced, or whose trial is gone, has
+/// nothing more to say.
+pub(crate) fn is_about_content(status: &Status) -> bool {
+    !matches!(status.code(), Code::FailedPrecondition | Code::NotFound)
 }
 
 /// A status in words, the cause of a failed connection included.
@@ -260,6 +310,18 @@ fn with_causes(mut text: String, mut cause: Option<&(dyn std::error::Error + 'st
         cause = error.source();
     }
     text
+}
+
+fn connect(address: &str) -> Result<LeasesClient<Channel>, tonic::transport::Error> {
+    let channel = Endpoint::from_shared(address.to_owned())?
+        .connect_timeout(Duration::from_secs(5))
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(Duration::from_secs(20))
+        .keep_alive_timeout(Duration::from_secs(10))
+        .connect_lazy();
+    Ok(LeasesClient::new(channel)
+        .max_decoding_message_size(MESSAGE_LIMIT)
+        .max_encoding_message_size(MESSAGE_LIMIT))
 }
 
 fn within<T>(deadline: Duration, message: T) -> Request<T> {

@@ -30,8 +30,9 @@ pub struct Config {
     pub data: Arc<dyn DataSets>,
     /// How long a coordinator that does not answer at the start is waited for; `None`: for ever.
     pub connect_timeout: Option<Duration>,
-    /// End at once when standard input closes: how the workers of `hone run` notice that it is gone.
-    pub end_with_stdin: bool,
+    /// Drain at a word on standard input, and end at once when it closes: how the workers of `hone run` hear of it, and notice
+    /// that it is gone.
+    pub obey_stdin: bool,
 }
 
 impl Config {
@@ -56,7 +57,7 @@ impl Config {
             trainers: BTreeMap::new(),
             data: Arc::new(NoData),
             connect_timeout: None,
-            end_with_stdin: false,
+            obey_stdin: false,
         })
     }
 }

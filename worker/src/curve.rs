@@ -4,7 +4,9 @@ use std::{path::Path, sync::Arc, time::Instant};
 
 use crate::{
     client::{Directive, Outcome},
+    exec::missing,
     outbox::{End, Item, Saved},
+    scratch::Purpose,
     slot::stopwatch,
     train::Run,
     trainer::{Epoch, Report, TrainError, Trainer, Training},
@@ -103,13 +105,7 @@ impl Curve<'_> {
         match report.metrics.get(metric) {
             None => {
                 let names = report.metrics.keys().map(|name| format!("{name:?}"));
-                let others = match names.collect::<Vec<_>>().join(", ") {
-                    none if none.is_empty() => "no number at all".to_owned(),
-                    some => some,
-                };
-                let message = format!(
-                    "epoch {epoch} was reported without the objective's metric {metric:?}; it has {others}"
-                );
+                let message = missing(epoch, metric, &names.collect::<Vec<_>>());
                 tracing::warn!("{message}");
                 return Some(End::failed(message, false));
             }
@@ -142,7 +138,7 @@ impl Curve<'_> {
     /// The state after the last epoch that is done. Without one (a full disk, a trainer that has none) the trial is
     /// trained again from an earlier state.
     fn save(&self) -> Option<Saved> {
-        let temporary = self.run.worker.scratch.fresh("state");
+        let temporary = self.run.worker.scratch.fresh(Purpose::State);
         match self.training.save(&temporary) {
             Ok(()) => Some(Saved {
                 temporary,
@@ -160,7 +156,7 @@ impl Curve<'_> {
     }
 
     fn save_best(&self) -> Option<Saved> {
-        let temporary = self.run.worker.scratch.fresh("weights");
+        let temporary = self.run.worker.scratch.fresh(Purpose::Weights);
         match self.training.save_best(&temporary) {
             Ok(true) => Some(Saved {
                 temporary,

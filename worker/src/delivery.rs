@@ -17,7 +17,7 @@ use crate::{
     backoff::Backoff,
     client::{self, Blob, BlobKind, Call, Directive, Outcome, Unsaid},
     outbox::{End, Item, Saved},
-    scratch::hex,
+    scratch::Purpose,
     slot::stopwatch,
     spool::Spool,
     transfer,
@@ -49,7 +49,7 @@ pub(crate) struct Delivery {
 impl Delivery {
     pub(crate) fn new(worker: &Arc<Worker>, attempt: &Arc<Attempt>) -> Self {
         Self {
-            spool: Spool::new(&worker.scratch.fresh("calls")),
+            spool: Spool::new(&worker.scratch.fresh(Purpose::Calls), &worker.serves()),
             worker: Arc::clone(worker),
             attempt: Arc::clone(attempt),
             pending: VecDeque::new(),
@@ -89,18 +89,20 @@ impl Delivery {
                         return;
                     }
                 }
-                Err(status) if client::is_passing(&status) => {
-                    self.wait_for_coordinator(&status, backoff.wait(), items)
-                        .await;
-                    if self.worker.shutdown.is_now() {
-                        return;
+                Err(status) => match backoff.after(&status, self.worker.client.beats()) {
+                    Some(wait) => {
+                        self.wait_for_coordinator(&status, wait, items).await;
+                        if self.worker.shutdown.is_now() {
+                            return;
+                        }
                     }
-                }
-                Err(status) => {
-                    if self.refused(&status) {
-                        return;
+                    None => {
+                        backoff = Backoff::new();
+                        if self.refused(&status).await {
+                            return;
+                        }
                     }
-                }
+                },
             }
         }
     }
@@ -159,25 +161,81 @@ impl Delivery {
     }
 
     /// The front call was refused for good. Returns whether the attempt is over.
-    fn refused(&mut self, status: &Status) -> bool {
+    async fn refused(&mut self, status: &Status) -> bool {
         let Some(call) = self.pending.pop_front() else {
             return false;
         };
         self.spooled = self.spooled.saturating_sub(1);
-        if let Some(blob) = call.blob() {
-            // A checkpoint costs time, never truth: the end goes without it. If the attempt is fenced, that is refused.
-            tracing::warn!(trial = %self.attempt.id, "{} was not taken: {}", hex(&blob.hash[..6]), client::explain(status));
-            for call in &mut self.pending {
-                call.forget(&blob);
-            }
+        if !call.is_needed() {
+            self.leave_out(&call, status);
             return false;
         }
-        tracing::warn!(trial = %self.attempt.id, "given up: {}", client::explain(status));
+        let (what, why) = (call.word(), client::explain(status));
+        tracing::warn!(trial = %self.attempt.id, "given up: the coordinator does not take the {what}: {why}");
         self.attempt.direct(Directive::Fenced);
         self.pending.clear();
         self.spool.clear();
         self.drop_files(0);
+        if client::is_about_content(status) {
+            self.say_why(format!("the coordinator does not take its {what}: {why}"))
+                .await;
+        }
         true
+    }
+
+    /// A checkpoint costs time, never truth, and weights cost a test: what comes later goes without them. If the attempt is
+    /// fenced, that is refused.
+    fn leave_out(&mut self, call: &Call, status: &Status) {
+        let what = match call.blob() {
+            Some(blob) => format!("the {} of epoch {}", call.word(), blob.epoch),
+            None => format!("the {}", call.word()),
+        };
+        let words = format!("{what} is left out: {}", client::explain(status));
+        tracing::warn!(trial = %self.attempt.id, "{words}");
+        for later in &mut self.pending {
+            later.do_without(call);
+        }
+        if call.blob().is_none() {
+            return;
+        }
+        self.attempt.lines.warn(&words);
+        // An end that waits has taken the lines before this one with it.
+        if let Some(mut end) = self.pending.pop_back_if(|last| last.is_end()) {
+            if let Some((first, lines)) = self.attempt.lines.take() {
+                let log = Call::log(&self.attempt.reference, first, lines);
+                self.pending.extend(end.absorb(log));
+            }
+            self.pending.push_back(end);
+        }
+    }
+
+    /// The attempt's last words: its trial is not to wait for its expiry, and to say why.
+    async fn say_why(&mut self, message: String) {
+        let outcome = Outcome::Failed {
+            message,
+            crashed: true,
+        };
+        let unsaid = Unsaid::new(None, self.attempt.lines.take());
+        let reference = &self.attempt.reference;
+        let last = Call::finish(
+            reference,
+            outcome,
+            None,
+            String::new(),
+            String::new(),
+            unsaid,
+        );
+        let client = &self.worker.client;
+        let mut backoff = Backoff::new();
+        while let Err(status) = client.call(&last).await {
+            let Some(wait) = backoff.after(&status, client.beats()) else {
+                return;
+            };
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = self.worker.shutdown.now_token().cancelled() => return,
+            }
+        }
     }
 
     /// Spools, and takes what the slot hands over meanwhile.

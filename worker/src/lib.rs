@@ -4,13 +4,14 @@
 //! `curve` trains its epochs; `outbox` takes and `delivery` delivers what it has to say; `heartbeat` renews leases;
 //! `spool` keeps calls while the coordinator is away, and `orphans` hands over those of a worker that died;
 //! `checkpoint` and `transfer` store and move files; `client` is the only reader of the wire's fields. What is trained
-//! stands behind [`trainer`].
+//! stands behind [`trainer`]; files that people name are opened by [`user_file`].
 
 pub mod cnn;
 pub mod config;
 pub mod data;
 pub mod exec;
 pub mod trainer;
+pub mod user_file;
 
 mod attempt;
 mod backoff;
@@ -34,6 +35,7 @@ mod worker;
 pub use config::{Config, Shutdown};
 pub use logs::LogLayer;
 pub use run::{Error, run};
+pub use scratch::remove_scratch;
 
 #[cfg(test)]
 mod tests;

@@ -46,6 +46,11 @@ impl Lines {
         inner.lines.push_back(line);
     }
 
+    /// A line as a warning is written.
+    pub(crate) fn warn(&self, text: &str) {
+        self.push(&format!("{:5} {text}", Level::WARN));
+    }
+
     /// Takes the lines out, with the number of the first; `None` when there are none.
     pub(crate) fn take(&self) -> Option<(u64, Vec<String>)> {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,8 +1,8 @@
-//! What a worker that died left behind: calls in its spools are handed over, and its directory is removed.
+//! What a worker that died left behind: calls in its spools are handed over, and its directory is removed. Calls for another
+//! database than this worker's coordinator serves are left to the workers of that.
 
 use std::{
-    collections::HashSet,
-    ffi::OsStr,
+    collections::{HashSet, VecDeque},
     fs,
     path::{Path, PathBuf},
     sync::Arc,
@@ -12,6 +12,7 @@ use std::{
 use crate::{
     backoff::Backoff,
     client::{self, Call},
+    scratch::Orphan,
     spool, transfer,
     worker::Worker,
 };
@@ -35,52 +36,59 @@ pub(crate) async fn hand_over_for_ever(worker: Arc<Worker>) {
 }
 
 /// Goes through the directories of sessions whose process is gone, one after the other. Returns whether there was a new one.
-async fn hand_over(worker: &Worker, done: &mut HashSet<PathBuf>) -> bool {
+async fn hand_over(worker: &Worker, done: &mut HashSet<(PathBuf, String)>) -> bool {
+    let serves = worker.serves();
     let mut orphans = worker.scratch.orphans();
-    orphans.retain(|(directory, _)| done.insert(directory.clone()));
+    orphans.retain(|orphan| done.insert((orphan.directory.clone(), serves.clone())));
     let found = !orphans.is_empty();
-    for (directory, _lock) in orphans {
-        for spool in spools(&directory) {
-            hand_over_one(worker, &spool).await;
-        }
-        if let Err(error) = fs::remove_dir_all(&directory) {
-            tracing::debug!("{}: {error}", directory.display());
-        }
+    for orphan in orphans {
+        clear(worker, orphan, &serves).await;
     }
     found
 }
 
-fn spools(directory: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(directory) else {
-        return Vec::new();
-    };
-    let mut spools: Vec<_> = entries
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| path.extension() == Some(OsStr::new(spool::EXTENSION)))
-        .collect();
-    spools.sort();
-    spools
+/// Hands over what is for the database that `serves` names, and removes what nobody can want any more.
+async fn clear(worker: &Worker, orphan: Orphan, serves: &str) {
+    let (ours, others): (Vec<_>, Vec<_>) = orphan
+        .spools()
+        .into_iter()
+        .partition(|(_, incarnation)| incarnation == serves);
+    for (spool, _) in ours {
+        hand_over_one(worker, &spool).await;
+        if let Err(error) = fs::remove_file(&spool) {
+            tracing::debug!("{}: {error}", spool.display());
+        }
+    }
+    if others.is_empty() {
+        orphan.remove();
+    }
 }
 
 async fn hand_over_one(worker: &Worker, path: &Path) {
-    let calls = match spool::read(path) {
-        Ok(calls) => calls,
+    let mut calls = match spool::read(path) {
+        Ok(calls) => VecDeque::from(calls),
         Err(error) => {
             tracing::warn!("{}: {error}", path.display());
             return;
         }
     };
-    let Some(attempt) = calls.last().and_then(Call::attempt) else {
+    let Some(attempt) = calls.back().and_then(Call::attempt) else {
         return;
     };
     tracing::info!(trial = %attempt.id(), calls = calls.len(), "handing over what a former worker could not");
     // Its trainer is gone: without an end of its own the attempt is given back, so that nobody waits for its expiry.
-    let release = (!calls.last().is_some_and(Call::is_end))
-        .then(|| Call::release(&attempt, None, "its worker ended".to_owned()));
-    for call in calls.iter().chain(&release) {
-        if let Err(status) = insist(worker, call).await {
-            tracing::info!(trial = %attempt.id(), "not taken: {}", client::explain(&status));
+    if !calls.back().is_some_and(Call::is_end) {
+        calls.push_back(Call::release(&attempt, None, "its worker ended".to_owned()));
+    }
+    while let Some(call) = calls.pop_front() {
+        let Err(status) = insist(worker, &call).await else {
+            continue;
+        };
+        let (what, why) = (call.word(), client::explain(&status));
+        tracing::info!(trial = %attempt.id(), "the {what} was not taken: {why}");
+        if !call.is_needed() {
+            calls.iter_mut().for_each(|later| later.do_without(&call));
+        } else {
             return;
         }
     }
@@ -90,11 +98,12 @@ async fn hand_over_one(worker: &Worker, path: &Path) {
 async fn insist(worker: &Worker, call: &Call) -> Result<(), tonic::Status> {
     let mut backoff = Backoff::new();
     loop {
-        match make(worker, call).await {
-            Err(status) if client::is_passing(&status) => {
-                tokio::time::sleep(backoff.wait()).await;
-            }
-            answered => return answered,
+        let Err(status) = make(worker, call).await else {
+            return Ok(());
+        };
+        match backoff.after(&status, worker.client.beats()) {
+            Some(wait) => tokio::time::sleep(wait).await,
+            None => return Err(status),
         }
     }
 }

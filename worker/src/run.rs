@@ -64,15 +64,14 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), Error> {
             .collect(),
         slots: config.slots,
     };
-    let connect = || {
-        Client::new(&config.coordinator, identity.clone()).map_err(|error| Error::Coordinator {
-            address: config.coordinator.clone(),
-            reason: client::causes(&error),
-        })
+    let no_address = |error: tonic::transport::Error| Error::Coordinator {
+        address: config.coordinator.clone(),
+        reason: client::causes(&error),
     };
-    let (for_calls, for_heartbeats) = (connect()?, connect()?);
-    if config.end_with_stdin {
-        end_with_stdin(shutdown.clone());
+    let for_calls = Client::new(&config.coordinator, identity).map_err(no_address)?;
+    let for_heartbeats = for_calls.apart(&config.coordinator).map_err(no_address)?;
+    if config.obey_stdin {
+        obey_stdin(shutdown.clone());
     }
     let worker = Worker::new(config, for_calls, shutdown, scratch);
     if !first_registration(&worker).await? {
@@ -98,15 +97,16 @@ async fn first_registration(worker: &Worker) -> Result<bool, Error> {
         };
         let patience = worker.config.connect_timeout;
         let spent = patience.is_some_and(|patience| started.elapsed() >= patience);
-        if spent || !client::is_passing(&status) {
+        let wait = backoff.after(&status, worker.client.beats());
+        let Some(wait) = wait.filter(|_| !spent) else {
             return Err(Error::Coordinator {
                 address: address.clone(),
                 reason: client::explain(&status),
             });
-        }
+        };
         slot::say(&mut said, address, &status);
         tokio::select! {
-            () = tokio::time::sleep(backoff.wait()) => {}
+            () = tokio::time::sleep(wait) => {}
             () = worker.shutdown.drain_token().cancelled() => return Ok(false),
         }
     }
@@ -152,14 +152,15 @@ async fn wait(worker: &Worker, mut slots: mpsc::Receiver<()>) {
         biased;
         () = now.cancelled() => {
             let _ = timeout(AT_ONCE, slots.recv()).await;
-            return;
+            // Whoever is in a hurry has not crashed: what is held here is free for others, and counts against no trial.
+            return leave(worker, "ended at once", AT_ONCE).await;
         }
         _ = slots.recv() => {}
     }
     worker.outboxes.close();
     tokio::select! {
         biased;
-        () = now.cancelled() => return,
+        () = now.cancelled() => return leave(worker, "ended at once", AT_ONCE).await,
         delivered = timeout(DELIVERY, worker.outboxes.wait()) => {
             if delivered.is_err() {
                 tracing::warn!("the coordinator is away; what it has not taken waits in {}", worker.config.scratch.display());
@@ -170,12 +171,16 @@ async fn wait(worker: &Worker, mut slots: mpsc::Receiver<()>) {
     if worker.shutdown.is_now() {
         return;
     }
-    let left = worker.client.leave("drained", Duration::from_secs(5)).await;
-    if let Err(status) = left {
-        tracing::debug!("leaving: {}", client::explain(&status));
-    }
+    leave(worker, "drained", Duration::from_secs(5)).await;
     worker.scratch.remove_session();
     tracing::info!("worker {} has left", worker.config.name);
+}
+
+/// Says that this process goes, if the coordinator hears it.
+async fn leave(worker: &Worker, reason: &str, deadline: Duration) {
+    if let Err(status) = worker.client.leave(reason, deadline).await {
+        tracing::debug!("leaving: {}", client::explain(&status));
+    }
 }
 
 /// Passes the operator's wish on to the trainings.
@@ -187,8 +192,9 @@ async fn release_on_drain(worker: Arc<Worker>) {
     worker.attempts.direct_all(Directive::Fenced);
 }
 
-/// Ends the worker when its parent, who holds the other end of standard input, is gone.
-fn end_with_stdin(shutdown: Shutdown) {
+/// Drains when its parent, who holds the other end of standard input, says anything there, and ends when the parent is gone. A
+/// signal would not do: one that is sent to both of them at once would count twice here, and the second one ends a worker.
+fn obey_stdin(shutdown: Shutdown) {
     // A thread, since a read of standard input cannot be cancelled; it ends with the process.
     let watcher = thread::Builder::new().name("parent".to_owned());
     let started = watcher.spawn(move || {
@@ -197,7 +203,7 @@ fn end_with_stdin(shutdown: Shutdown) {
         loop {
             match stdin.read(&mut buffer) {
                 Ok(0) | Err(_) => break,
-                Ok(_) => {}
+                Ok(_) => shutdown.drain(),
             }
         }
         tracing::info!("the parent process has ended; so does this one");

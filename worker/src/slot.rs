@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 
 use crate::{
     backoff::Backoff,
-    client::{self, Lease},
+    client::{self, Again, Lease},
     offers, train,
     worker::Worker,
 };
@@ -109,7 +109,7 @@ async fn acquire(worker: &Arc<Worker>) -> Option<Lease> {
             Err(status) => {
                 say(&mut said, &worker.config.coordinator, &status);
                 tokio::time::sleep(backoff.wait()).await;
-                if !client::is_passing(&status) {
+                if client::again(&status) == Again::Never {
                     // Most likely a coordinator that does not know this session, as after a restart.
                     let _ = worker.register(&worker.client).await;
                 }

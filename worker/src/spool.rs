@@ -4,7 +4,9 @@
 //! over: they carry the attempt's token, and making one twice has no second effect.
 //!
 //! A record is its length (u32, little-endian), the first 8 bytes of its blake3, and the call. A record that is cut off
-//! or damaged ends the file.
+//! or damaged ends the file; one that a full disk cuts off is taken back, so that those after it are found.
+//!
+//! The file's name says whose database the calls are for: `calls-3.INCARNATION.spool`.
 
 use std::{
     fs::{self, File},
@@ -12,27 +14,34 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::client::Call;
+use crate::{client::Call, user_file};
 
 /// The file of one attempt; made with its first record.
 #[derive(Debug)]
 pub(crate) struct Spool {
     path: PathBuf,
     file: Option<File>,
+    /// Bytes of whole records.
+    length: u64,
 }
 
 /// How the files are named, so that an orphan's are found.
-pub(crate) const EXTENSION: &str = "spool";
+const EXTENSION: &str = "spool";
+
+/// More than all calls of an attempt ever take.
+const LARGEST: u64 = 1 << 30;
 
 impl Spool {
-    pub(crate) fn new(path: &Path) -> Self {
+    /// The spool of calls to the coordinator that serves `incarnation`.
+    pub(crate) fn new(path: &Path, incarnation: &str) -> Self {
         Self {
-            path: path.with_extension(EXTENSION),
+            path: path.with_extension(extension(incarnation)),
             file: None,
+            length: 0,
         }
     }
 
-    /// Appends calls, durable on return.
+    /// Appends calls, durable on return: all of them or, with an error, none.
     pub(crate) fn append<'a>(
         &mut self,
         calls: impl IntoIterator<Item = &'a Call>,
@@ -52,21 +61,48 @@ impl Spool {
             Some(file) => file,
             none => none.insert(File::options().create(true).append(true).open(&self.path)?),
         };
-        file.write_all(&bytes)?;
-        file.sync_data()
+        // What was written in part and could not be taken back then.
+        if file.metadata()?.len() != self.length {
+            file.set_len(self.length)?;
+        }
+        if let Err(error) = file.write_all(&bytes).and_then(|()| file.sync_data()) {
+            // Failing to is no harm yet: it is done before the next record.
+            let _ = file.set_len(self.length);
+            return Err(error);
+        }
+        self.length += bytes.len() as u64;
+        Ok(())
     }
 
     /// Removes the file: every call in it has been answered.
     pub(crate) fn clear(&mut self) {
         if self.file.take().is_some() {
+            self.length = 0;
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
+fn extension(incarnation: &str) -> String {
+    match incarnation {
+        "" => EXTENSION.to_owned(),
+        named => format!("{named}.{EXTENSION}"),
+    }
+}
+
+/// Whether a file is a spool, and then whose calls are in it: the incarnation of their coordinator's database.
+pub(crate) fn of(path: &Path) -> Option<&str> {
+    let name = path.file_name()?.to_str()?.strip_suffix(EXTENSION)?;
+    let name = name.strip_suffix('.')?;
+    Some(
+        name.split_once('.')
+            .map_or("", |(_, incarnation)| incarnation),
+    )
+}
+
 /// The calls in a file, in order, up to the first damage.
 pub(crate) fn read(path: &Path) -> io::Result<Vec<Call>> {
-    let bytes = fs::read(path)?;
+    let bytes = user_file::read(path, LARGEST)?;
     let mut rest = bytes.as_slice();
     let mut calls = Vec::new();
     while let Some((record, after)) = split_record(rest) {
@@ -99,7 +135,7 @@ mod tests {
     #[test]
     fn what_was_appended_is_read_up_to_the_damage() {
         let directory = tempfile::tempdir().unwrap();
-        let mut spool = Spool::new(&directory.path().join("one"));
+        let mut spool = Spool::new(&directory.path().join("one"), "");
         spool.append([&call("a"), &call("b")]).unwrap();
         spool.append([&call("c")]).unwrap();
         let path = directory.path().join("one.spool");
@@ -121,9 +157,35 @@ mod tests {
     }
 
     #[test]
+    fn a_record_that_was_cut_off_hides_none_that_comes_after_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut spool = Spool::new(&directory.path().join("calls-1"), "ab12");
+        let path = directory.path().join("calls-1.ab12.spool");
+        spool.append([&call("a")]).unwrap();
+        let whole = fs::metadata(&path).unwrap().len();
+        // As a full disk leaves it when nothing can be taken back either.
+        let mut file = File::options().append(true).open(&path).unwrap();
+        file.write_all(&[9, 0, 0, 0, 1, 2, 3]).unwrap();
+        assert_eq!(read(&path).unwrap(), vec![call("a")]);
+        spool.append([&call("b")]).unwrap();
+        assert_eq!(read(&path).unwrap(), vec![call("a"), call("b")]);
+        assert_eq!(fs::metadata(&path).unwrap().len(), 2 * whole);
+    }
+
+    #[test]
+    fn a_spool_says_whose_it_is() {
+        let of = |name: &'static str| of(Path::new(name));
+        assert_eq!(of("sessions/x/calls-3.ab12.spool"), Some("ab12"));
+        assert_eq!(of("calls-3.spool"), Some(""));
+        assert_eq!(of("calls-3"), None);
+        assert_eq!(of("myspool"), None);
+        assert_eq!(of("lock"), None);
+    }
+
+    #[test]
     fn fuzz_spools() {
         let directory = tempfile::tempdir().unwrap();
-        let mut spool = Spool::new(&directory.path().join("one"));
+        let mut spool = Spool::new(&directory.path().join("one"), "");
         spool.append([&call("a"), &call("b")]).unwrap();
         let path = directory.path().join("one.spool");
         let target = hone_fuzz::Target {

@@ -15,6 +15,7 @@ use crate::{
     client::{Blob, Directive, Kind, Lease, Outcome},
     curve, logs,
     outbox::{End, Item, Outbox},
+    scratch::Purpose,
     slot::{Next, stopwatch},
     trainer::{TrainError, Trainer},
     transfer,
@@ -104,7 +105,7 @@ impl Run<'_> {
         if let Err(message) = offered {
             return End::failed(message, true);
         }
-        let directory = Directory::make(self.worker.scratch.fresh("attempt"));
+        let directory = Directory::make(self.worker.scratch.fresh(Purpose::Attempt));
         let ended = directory.and_then(|directory| match lease.kind {
             Kind::Search => curve::train(self, trainer.as_ref(), &directory.0),
             Kind::Check => self.check(trainer.as_ref()),
@@ -112,6 +113,11 @@ impl Run<'_> {
         });
         ended.unwrap_or_else(|error| match error {
             TrainError::Stopped => self.interrupted(self.attempt.directive()),
+            // What breaks while everything here ends is nobody's fault.
+            error @ TrainError::Worker(_) if self.attempt.stop.wanted() => {
+                tracing::info!("stopped: {error}");
+                self.interrupted(self.attempt.directive())
+            }
             error => self.failed(&error),
         })
     }
@@ -172,7 +178,7 @@ impl Run<'_> {
         if let Some(path) = checkpoints.find(blob) {
             return Ok(path);
         }
-        let temporary = self.worker.scratch.fresh("fetched");
+        let temporary = self.worker.scratch.fresh(Purpose::Fetched);
         let fetched = self.worker.runtime.block_on(transfer::get(
             &self.worker.client,
             &self.attempt.reference,

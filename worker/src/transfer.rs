@@ -27,7 +27,7 @@ pub(crate) async fn put(
     blob: &Blob,
     path: &Path,
 ) -> Result<(), Status> {
-    let lost = |error: std::io::Error| Status::data_loss(format!("{}: {error}", path.display()));
+    let lost = |error: std::io::Error| Status::not_found(format!("{}: {error}", path.display()));
     let mut file = File::open(path).await.map_err(lost)?;
     let mut offset = 0;
     loop {
@@ -85,10 +85,13 @@ pub(crate) async fn get(
                 offset += data.len() as u64;
                 backoff = Backoff::new();
             }
-            Err(status) if client::is_passing(&status) && wanted() => {
-                tokio::time::sleep(backoff.wait()).await;
+            Err(status) => {
+                let wait = backoff.after(&status, client.beats());
+                let Some(wait) = wait.filter(|_| wanted()) else {
+                    return Err(client::explain(&status));
+                };
+                tokio::time::sleep(wait).await;
             }
-            Err(status) => return Err(client::explain(&status)),
         }
     }
     file.flush().await.map_err(disk)?;

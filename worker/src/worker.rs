@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -17,7 +17,7 @@ use crate::{
     client::Client,
     config::{Config, Shutdown},
     offers::Offers,
-    scratch::Scratch,
+    scratch::{Scratch, hex},
 };
 
 /// A running worker.
@@ -35,6 +35,8 @@ pub(crate) struct Worker {
     heartbeat_ms: AtomicU64,
     /// Which trainers get nothing there, as it was said the last time.
     registering: Mutex<Vec<String>>,
+    /// The incarnation of the coordinator's database, hex.
+    incarnation: std::sync::Mutex<String>,
 }
 
 impl Worker {
@@ -55,6 +57,7 @@ impl Worker {
             runtime: Handle::current(),
             heartbeat_ms: AtomicU64::new(15_000),
             registering: Mutex::default(),
+            incarnation: std::sync::Mutex::default(),
         })
     }
 
@@ -62,14 +65,28 @@ impl Worker {
     pub(crate) async fn register(&self, client: &Client) -> Result<(), Status> {
         // One at a time: of two under way at once, the one that knows less could arrive last.
         let mut said = self.registering.lock().await;
-        let (interval, refused) = client.register(&self.offers.all()).await?;
+        let registered = client.register(&self.offers.all()).await?;
+        let refused = registered.refused;
         for why in refused.iter().filter(|why| !said.contains(why)) {
             tracing::warn!("the coordinator gives this worker nothing to train: {why}");
         }
         *said = refused;
-        let interval = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX);
+        *self.incarnation() = hex(&registered.incarnation);
+        let interval = u64::try_from(registered.heartbeat.as_millis()).unwrap_or(u64::MAX);
         self.heartbeat_ms.store(interval, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Names the database that the coordinator serves: what was to be told to one is no use to another, be it at the same
+    /// address. Empty where the coordinator does not say.
+    pub(crate) fn serves(&self) -> String {
+        self.incarnation().clone()
+    }
+
+    fn incarnation(&self) -> MutexGuard<'_, String> {
+        self.incarnation
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The time between two heartbeats that the coordinator wants.

@@ -45,6 +45,15 @@ pub async fn free(coordinator: &Coordinator, db: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Removes what the workers of this database kept on disk, and nothing else.
+pub fn tidy(db: &Path) -> anyhow::Result<()> {
+    let scratch = scratch(db)?;
+    // Gone already is as good, and what cannot be removed does no harm.
+    let _ = fs::remove_file(note(&scratch));
+    hone_worker::remove_scratch(&scratch);
+    Ok(())
+}
+
 fn note(scratch: &Path) -> PathBuf {
     scratch.join("workers")
 }

@@ -3,10 +3,11 @@
 
 use std::{
     fs::{self, File},
-    io::{Read, Seek, SeekFrom, Write},
+    io::{ErrorKind, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
 
+use hone_worker::user_file;
 use serde::{Deserialize, Serialize};
 
 use crate::output::{out, style::environment};
@@ -43,18 +44,20 @@ impl Remembered {
 
     fn read_from(file: Option<PathBuf>) -> Self {
         let mut text = Vec::new();
-        // What is no file, such as a pipe, would be waited for without end.
-        let is_file = |path: &PathBuf| path.is_file() || fs::symlink_metadata(path).is_err();
-        if let Some(other) = file.as_ref().filter(|path| !is_file(path)) {
-            let other = other.display();
-            out::note(format!(
-                "{other} is no file: nothing is remembered of where data sets lie"
-            ));
-            return Self::default();
-        }
-        if let Some(file) = file.as_ref().and_then(|path| File::open(path).ok()) {
+        match file.as_ref().map(|path| (path, user_file::open(path))) {
             // What cannot be read is not remembered: that costs a hint, and no sweep.
-            let _ = file.take(MOST_BYTES).read_to_end(&mut text);
+            Some((_, Ok(found))) => {
+                let _ = found.take(MOST_BYTES).read_to_end(&mut text);
+            }
+            // A folder, or a pipe, is nothing to write either.
+            Some((path, Err(error))) if error.kind() == ErrorKind::InvalidInput => {
+                let path = path.display();
+                out::note(format!(
+                    "{path}: {error}; nothing is remembered of where data sets lie"
+                ));
+                return Self::default();
+            }
+            _ => {}
         }
         let lines = String::from_utf8_lossy(&text);
         let sightings = lines

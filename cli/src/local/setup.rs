@@ -74,12 +74,14 @@ fn once(argument: &str, name: &str, other: Option<impl Display>) -> anyhow::Resu
 
 fn directory(path: &str, argument: &str) -> anyhow::Result<PathBuf> {
     let folder = PathBuf::from(path);
-    if !folder.is_dir() {
-        return Err(wrong(format!(
-            "--data {argument}: there is no folder {path}"
-        )));
+    if folder.is_dir() {
+        return Ok(folder);
     }
-    Ok(folder)
+    let problem = match folder.exists() {
+        true => format!("{path} is no folder"),
+        false => format!("there is no folder {path}"),
+    };
+    Err(wrong(format!("--data {argument}: {problem}")))
 }
 
 /// `--exec NAME=COMMAND`, checked.

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, bail};
 use hone_proto::v1::{LeaveRequest, leases_client::LeasesClient};
 use tokio::{
-    io::{AsyncBufReadExt, BufReader},
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     process::{Child, ChildStdin, Command},
     sync::mpsc,
 };
@@ -51,8 +51,8 @@ struct Worker {
     session: [u8; 16],
     child: Child,
     started: Instant,
-    // Held for its end: the worker notices when this process is gone.
-    _pipe: Option<ChildStdin>,
+    // A word in it drains the worker, and its end tells that this process is gone.
+    pipe: Option<ChildStdin>,
 }
 
 impl Workers {
@@ -133,7 +133,7 @@ impl Workers {
         Ok(Worker {
             number,
             session,
-            _pipe: child.stdin.take(),
+            pipe: child.stdin.take(),
             child,
             started,
         })
@@ -180,21 +180,10 @@ impl Workers {
     }
 
     /// Asks all workers to give their trials back and end.
-    pub fn drain(&self) {
-        self.signal(rustix::process::Signal::TERM);
-    }
-
-    fn signal(&self, signal: rustix::process::Signal) {
-        for worker in &self.running {
-            let pid = worker
-                .child
-                .id()
-                .and_then(|id| i32::try_from(id).ok())
-                .and_then(rustix::process::Pid::from_raw);
-            if let Some(pid) = pid {
-                // Already gone is as good.
-                let _ = rustix::process::kill_process(pid, signal);
-            }
+    pub async fn drain(&mut self) {
+        for pipe in self.running.iter_mut().filter_map(|w| w.pipe.as_mut()) {
+            // Already gone is as good.
+            let _ = pipe.write_all(b"drain\n").await;
         }
     }
 

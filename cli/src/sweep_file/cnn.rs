@@ -12,6 +12,11 @@ use super::{
 /// At most so many combinations of a net's choices and ends are tried; beyond, one after the other.
 const COMBINATIONS: usize = 2_000;
 
+const BATCH_SIZE: &str = "train.batch_size";
+
+/// What has a say where a batch has one image.
+const BATCH_NORM: [&str; 3] = [BATCH_SIZE, "model.batch_norm", "model.hidden"];
+
 /// What is known of the images.
 #[derive(Clone, Copy, Debug)]
 pub struct Images {
@@ -126,12 +131,13 @@ impl<'a> Space<'a> {
         let nets: Vec<&Domain> = self
             .domains
             .iter()
-            .filter(|d| shapes_net(&d.path))
+            .filter(|d| self.decides_with_others(&d.path))
             .collect();
         let product = nets
             .iter()
             .try_fold(1usize, |n, d| n.checked_mul(d.probes().len()));
-        if product.is_some_and(|n| n <= COMBINATIONS) {
+        let few = product.is_some_and(|n| n <= COMBINATIONS);
+        if few {
             for &domain in &nets {
                 let mut next = Vec::with_capacity(all.len() * 2);
                 for picks in &all {
@@ -144,13 +150,24 @@ impl<'a> Space<'a> {
                 all = next;
             }
         }
-        let alone = |d: &&Domain| product.is_none_or(|n| n > COMBINATIONS) || !shapes_net(&d.path);
+        let alone = |d: &&Domain| !few || !self.decides_with_others(&d.path);
         for domain in self.domains.iter().filter(alone) {
             for probe in domain.probes().into_iter().skip(1) {
                 all.push(vec![(domain, probe)]);
             }
         }
         all
+    }
+
+    /// Whether a value that is right by itself may be wrong beside another hyperparameter's.
+    fn decides_with_others(&self, path: &str) -> bool {
+        shapes_net(path) || (BATCH_NORM.contains(&path) && self.has_batches_of_one())
+    }
+
+    fn has_batches_of_one(&self) -> bool {
+        let mut sizes = self.domains.iter().filter(|d| d.path == BATCH_SIZE);
+        let one = |(value, _): (Value, Span)| value.as_u64() == Some(1);
+        sizes.any(|domain| domain.probes().into_iter().any(one))
     }
 
     /// The trainer's error at its place in the file: the value of a domain, when it is about one.
@@ -178,7 +195,9 @@ impl<'a> Space<'a> {
         }
         let with: Vec<String> = picks
             .iter()
-            .filter(|(domain, _)| shapes_net(&domain.path) && domain.path != error.path)
+            .filter(|(domain, _)| {
+                self.decides_with_others(&domain.path) && domain.path != error.path
+            })
             .map(|(domain, (value, _))| format!("{} = {value}", domain.path))
             .collect();
         let problem = Problem::at(&span, error.path.clone(), message);

@@ -22,7 +22,7 @@ mod walk;
 
 use std::path::{Path, PathBuf};
 
-use hone_worker::data::DataSet;
+use hone_worker::{data::DataSet, user_file};
 use serde_json::Value;
 
 pub use cnn::{get, set};
@@ -128,6 +128,9 @@ pub struct Data {
     pub test: bool,
 }
 
+/// No sweep file is longer.
+const LARGEST: u64 = 4 << 20;
+
 /// Reads and checks a sweep file.
 pub fn read(path: &Path) -> anyhow::Result<SweepFile> {
     let source = source(path)?;
@@ -135,7 +138,11 @@ pub fn read(path: &Path) -> anyhow::Result<SweepFile> {
 }
 
 fn source(path: &Path) -> anyhow::Result<Source> {
-    let text = std::fs::read_to_string(path).map_err(|error| {
+    let read = user_file::read(path, LARGEST).map_err(|error| error.to_string());
+    let text = read.and_then(|bytes| {
+        String::from_utf8(bytes).map_err(|error| format!("it is no text: {error}"))
+    });
+    let text = text.map_err(|error| {
         wrong(format!(
             "cannot read the sweep file {}: {error}",
             path.display()

@@ -75,8 +75,7 @@ async fn leave(history: &History, args: &Args) -> anyhow::Result<()> {
     let sweeps = client::collect(history.sweeps().await?).await?;
     let left: Vec<_> = sweeps.iter().filter(|sweep| !sweep.ended()).collect();
     if left.is_empty() {
-        // Gone already is as good, and what cannot be removed does no harm.
-        let _ = std::fs::remove_dir_all(former::scratch(&args.db)?);
+        former::tidy(&args.db)?;
     }
     for sweep in left.iter().filter(|sweep| sweep.state != "paused") {
         let (name, db) = (&sweep.sweep, args.db.display());
@@ -241,7 +240,7 @@ async fn watch(
             _ = tick.tick() => {
                 let detail = follower.look().await?;
                 if detail.summary.ended() {
-                    workers.drain();
+                    workers.drain().await;
                     workers.join(DRAIN).await;
                     return Ok(detail.summary.state);
                 }
@@ -263,7 +262,7 @@ async fn watch(
     follower.progress().say(format!(
         "{doing}: workers hand back what they train; {again} ends at once"
     ));
-    workers.drain();
+    workers.drain().await;
     tokio::select! {
         () = workers.join(DRAIN) => {}
         _ = interrupts.recv() => workers.kill().await,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::{
-    args::WorkerSetup,
+    args::{WorkerSetup, line},
     client,
     exit::{Exit, wrong},
     local::{former, setup, signals},
@@ -24,7 +24,7 @@ pub struct Args {
     #[command(flatten)]
     setup: WorkerSetup,
     /// Name in listings [default: host and process]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = line)]
     name: Option<String>,
     /// Folder for checkpoints and unsent reports [default: hone-worker in the system's temporary folder]
     #[arg(long, value_name = "DIR")]
@@ -35,7 +35,7 @@ pub struct Args {
     /// The session to register with, hex: given by `hone run`
     #[arg(long, hide = true, value_name = "HEX")]
     session: Option<String>,
-    /// End when standard input closes: given by `hone run`
+    /// Drain at a word on standard input, end when it closes: given by `hone run`
     #[arg(long, hide = true)]
     parent_pipe: bool,
 }
@@ -49,7 +49,7 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     let mut config = hone_worker::Config::new(client::address(&args.coordinator)?, scratch)?;
     config.slots = args.setup.slots(1);
     config.disk_budget = u64::from(args.disk) << 30;
-    config.end_with_stdin = args.parent_pipe;
+    config.obey_stdin = args.parent_pipe;
     if let Some(name) = args.name {
         config.name = name;
     }

@@ -242,6 +242,8 @@ impl State {
         let returned = self.store.apply(command).await?;
         for trial in &returned {
             self.leases().end(&trial.attempt);
+            self.blobs
+                .forget_attempt(&trial.attempt.key(), trial.attempt.attempt);
             self.trial_left(&trial.attempt.sweep, trial.state);
         }
         if let Some(gone) = gone {

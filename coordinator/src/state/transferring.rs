@@ -54,6 +54,10 @@ impl State {
         // Until its row is there, its file is not removed as one that nobody names.
         let _naming = self.naming_blobs.read().await;
         let received = blocking(move || blobs.put(&key, blob.size, offset, &data)).await?;
+        if !received.complete && !self.leases().may_speak(attempt) {
+            // It has ended meanwhile: nobody would close the file that this piece has opened.
+            self.blobs.forget_attempt(&attempt.key(), attempt.attempt);
+        }
         if received.complete {
             blob.stored = true;
             let (attempt, at) = (attempt.clone(), self.clock.unix_ms());

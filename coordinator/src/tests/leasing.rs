@@ -476,3 +476,25 @@ async fn a_sweep_whose_only_worker_gets_nothing_says_why() {
         "{waits}"
     );
 }
+
+#[tokio::test]
+async fn an_upload_under_way_goes_with_its_worker() {
+    let coordinator = TestCoordinator::start().await;
+    coordinator.launch(toy_sweep("toy", 1)).await;
+    let worker = coordinator.worker("one").await;
+    let blob = v1::Blob {
+        hash: vec![3; 32].into(),
+        size: 4,
+        kind: v1::BlobKind::Weights.into(),
+        epoch: 1,
+    };
+    let parts = || std::fs::read_dir(coordinator.blobs()).unwrap().count();
+    for crashed in [false, true] {
+        worker.register().await;
+        let lease = worker.acquire().await;
+        worker.put(&lease, &blob, 0, b"ab").await.unwrap();
+        assert_eq!(parts(), 1);
+        worker.leave(crashed).await;
+        assert_eq!(parts(), 0, "its file is left, and open");
+    }
+}

@@ -51,6 +51,25 @@ async fn missing_and_wrong_fields_are_named() {
 }
 
 #[tokio::test]
+async fn what_is_no_protobuf_is_the_callers_mistake() {
+    let coordinator = TestCoordinator::start().await;
+    let mut raw = tonic::client::Grpc::new(coordinator.channel());
+    raw.ready().await.unwrap();
+    // A number where bytes are due.
+    let request = v1::RegisterReply {
+        heartbeat_ms: 7,
+        ..Default::default()
+    };
+    let path = tonic::codegen::http::uri::PathAndQuery::from_static("/hone.v1.Leases/Leave");
+    let codec = tonic_prost::ProstCodec::<v1::RegisterReply, v1::LeaveReply>::default();
+    let status = raw
+        .unary(tonic::Request::new(request), path, codec)
+        .await
+        .unwrap_err();
+    refuses(&status, "failed to decode Protobuf message");
+}
+
+#[tokio::test]
 async fn an_unknown_session_is_told_to_register() {
     let coordinator = TestCoordinator::start().await;
     let request = v1::AcquireRequest {

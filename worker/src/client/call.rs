@@ -3,7 +3,7 @@
 use hone_proto::v1 as wire;
 use prost::Message;
 
-use super::convert::{AttemptRef, Blob, put_piece};
+use super::convert::{AttemptRef, Blob, BlobKind, put_piece};
 use crate::trainer::Report;
 
 /// How an attempt ended.
@@ -75,11 +75,20 @@ impl Call {
         })
     }
 
-    /// Takes a later report of the same attempt in. The call comes back when it is none, or when this one is none or large.
+    /// Takes in what is said later of the same attempt: a report another one, a finish lines. What has no place in it comes
+    /// back.
     pub(crate) fn absorb(&mut self, later: Self) -> Option<Self> {
         match (self, later) {
             (Self::Report(report), Self::Report(later)) if fits(report, &later) => {
                 report.epochs.extend(later.epochs);
+                None
+            }
+            (Self::Finish(finish), Self::Log(later)) => {
+                let more = later.log.unwrap_or_default();
+                match &mut finish.log {
+                    Some(log) => log.lines.extend(more.lines),
+                    none => *none = Some(more),
+                }
                 None
             }
             (_, later) => Some(later),
@@ -170,9 +179,31 @@ impl Call {
             .any(|epoch| epoch.checkpoint.is_some())
     }
 
-    /// Takes a blob that the coordinator refused out of it.
-    pub(crate) fn forget(&mut self, blob: &Blob) {
+    /// What it brings, in words.
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Self::Report(_) => "report",
+            Self::Log(_) => "log",
+            Self::Finish(_) => "end",
+            Self::Release(_) => "trial that was given back",
+            Self::Put(_) => match self.blob().map(|blob| blob.kind) {
+                Some(BlobKind::Weights) => "file of weights",
+                _ => "checkpoint",
+            },
+        }
+    }
+
+    /// Whether nothing that comes after it makes sense without it.
+    pub(crate) fn is_needed(&self) -> bool {
+        !matches!(self, Self::Put(_) | Self::Log(_))
+    }
+
+    /// Takes out of it what the coordinator did not take before: a blob cannot be named then.
+    pub(crate) fn do_without(&mut self, refused: &Self) {
         use wire::finish_request::Outcome as Wire;
+        let Some(blob) = refused.blob() else {
+            return;
+        };
         let forget = |place: &mut Option<wire::Blob>| {
             place.take_if(|named| named.hash == blob.hash[..]);
         };

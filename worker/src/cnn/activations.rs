@@ -161,7 +161,7 @@ pub fn of_net(
     prepared: &Prepared,
     seed: u64,
 ) -> Result<Vec<Histogram>, TrainError> {
-    let architecture = lay_out(config, &prepared.set)?.without_dropout();
+    let architecture = lay_out(config, prepared)?.without_dropout();
     let images = &prepared.split.train[..prepared.split.train.len().min(IMAGES)];
     let mut pixels = vec![0.0; images.len() * prepared.shape().features()];
     let mut labels = vec![0; images.len()];

@@ -5,7 +5,7 @@ use std::{collections::HashMap, fs, path::Path};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::trainer::TrainError;
+use crate::{trainer::TrainError, user_file};
 
 /// Larger than any network that may be made, with optimizer state and best weights beside it.
 const MAX_BYTES: u64 = 8 << 30;
@@ -52,11 +52,7 @@ pub(super) struct TensorFile<T> {
 impl<T: DeserializeOwned> TensorFile<T> {
     /// Reads a whole file. The error says what is wrong with it.
     pub fn read(from: &Path) -> Result<Self, String> {
-        let length = fs::metadata(from).map_err(|error| error.to_string())?.len();
-        if length > MAX_BYTES {
-            return Err(format!("{length} bytes; at most {MAX_BYTES} are read"));
-        }
-        let bytes = fs::read(from).map_err(|error| error.to_string())?;
+        let bytes = user_file::read(from, MAX_BYTES).map_err(|error| error.to_string())?;
         let (_, header) = SafeTensors::read_metadata(&bytes)
             .map_err(|error| format!("not safetensors: {error}"))?;
         let about = header

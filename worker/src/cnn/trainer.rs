@@ -7,7 +7,7 @@ use super::{
     fused::Fused, saved_net::SavedNet, training::CnnTraining,
 };
 use crate::{
-    data::{DataError, DataSet, Library, Part, Prepared, Split},
+    data::{DataError, Library, Part, Prepared, Split},
     trainer::{Stop, TrainError, Trainer, Training, TrialSpec},
 };
 
@@ -49,7 +49,7 @@ impl CnnTrainer {
     ) -> Result<CnnTraining, TrainError> {
         let config = parse(trial)?;
         let prepared = self.library.prepare(&config.data, trial.fold, stop)?;
-        let architecture = lay_out(&config, &prepared.set)?;
+        let architecture = lay_out(&config, &prepared)?;
         let executor = self.executor(&architecture)?;
         let mut training = CnnTraining::new(config, trial, prepared, architecture, executor);
         if let Some(path) = resume {
@@ -71,7 +71,7 @@ impl CnnTrainer {
         let split = Split::all(&set);
         let crew = self.library.crew(stop)?;
         let prepared = Arc::new(Prepared::fitted(set, split, &config.data, &crew)?);
-        let architecture = lay_out(&config, &prepared.set)?;
+        let architecture = lay_out(&config, &prepared)?;
         let executor = self.executor(&architecture)?;
         Ok(CnnTraining::new(
             config,
@@ -154,9 +154,15 @@ pub(super) fn parse(trial: &TrialSpec) -> Result<Config, TrainError> {
 }
 
 /// The network for a data set.
-pub(super) fn lay_out(config: &Config, set: &DataSet) -> Result<Architecture, TrainError> {
+pub(super) fn lay_out(config: &Config, prepared: &Prepared) -> Result<Architecture, TrainError> {
+    let set = &prepared.set;
     let shape = Shape::from([set.shape.height, set.shape.width, set.shape.channels]);
+    let images = prepared.split.train.len();
     Architecture::new(&config.model, shape, set.classes.len())
+        .and_then(|net| {
+            net.takes_batches_of(config.train.batch_size.min(images))?;
+            Ok(net)
+        })
         .map_err(|error| TrainError::Trial(format!("{error} (images are {shape})")))
 }
 

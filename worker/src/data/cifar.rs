@@ -97,7 +97,7 @@ fn batch(path: &Path) -> Option<(String, bool)> {
 fn batches(folder: &Path, prefix: &str) -> Vec<PathBuf> {
     let entries = sorted_entries(folder).unwrap_or_default().into_iter();
     let mut files: Vec<(String, bool, PathBuf)> = entries
-        .filter(|path| path.is_file())
+        .filter(|path| !path.is_dir())
         .filter_map(|path| {
             let (stem, python) = batch(&path).filter(|(stem, _)| stem.starts_with(prefix))?;
             Some((stem, python, path))

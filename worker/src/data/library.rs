@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, TryLockError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError},
     thread,
     time::Duration,
 };
@@ -14,8 +14,14 @@ use super::{
 };
 use crate::trainer::Stop;
 
-/// What preprocessed copies may take in memory, in bytes, beside those in use.
-const MAX_COPIES: usize = 2 << 30;
+/// What is prepared and no trial uses: so many may stay, for the next trial, and take so many bytes together. A search over
+/// `limit` prepares another one for every trial.
+const UNUSED: usize = 64;
+const UNUSED_BYTES: usize = 2 << 30;
+
+/// The same of sets that are read.
+const UNUSED_SETS: usize = 16;
+const UNUSED_SET_BYTES: usize = 4 << 30;
 
 /// How often a fit that waits for another one looks whether it is its turn.
 const LOOK: Duration = Duration::from_millis(100);
@@ -36,6 +42,8 @@ pub struct Library {
 struct Sources {
     roots: Vec<PathBuf>,
     folders: BTreeMap<String, PathBuf>,
+    /// Hashes of the sets that were read so far, by name.
+    read: Mutex<BTreeMap<String, [u8; 32]>>,
 }
 
 impl Library {
@@ -43,7 +51,11 @@ impl Library {
     /// it wins. `folders`: folders by the last part of a sweep's `source`, or by the name of a known set.
     pub fn new(roots: Vec<PathBuf>, folders: BTreeMap<String, PathBuf>) -> Library {
         Library {
-            sources: Arc::new(Sources { roots, folders }),
+            sources: Arc::new(Sources {
+                roots,
+                folders,
+                read: Mutex::default(),
+            }),
             ..Library::default()
         }
     }
@@ -78,8 +90,11 @@ impl Library {
     /// As [`Library::open`], for as long as nobody asks for the end.
     pub fn open_unless_stopped(&self, name: &str, stop: &Stop) -> Result<Arc<DataSet>, DataError> {
         let (sources, wanted) = (Arc::clone(&self.sources), name.to_owned());
-        let read = move |_| sources.read(&wanted).map(Arc::new);
-        self.sets.get(name, stop, read)
+        let read = move |_| sources.read_again(&wanted).map(Arc::new);
+        let set = self.sets.get(name, stop, read)?;
+        self.sets
+            .forget_unused(UNUSED_SETS, UNUSED_SET_BYTES, DataSet::bytes);
+        Ok(set)
     }
 
     /// The set of a trial, split, fitted and preprocessed. Trials with equal `[data]` values and folds share one, and whoever
@@ -107,27 +122,9 @@ impl Library {
             let crew = Crew::new(threads, stop)?;
             Prepared::fitted(set, split, &config, &crew).map(Arc::new)
         })?;
-        if prepared.copied() > 0 {
-            self.forget_idle(&prepared);
-        }
+        self.prepared
+            .forget_unused(UNUSED, UNUSED_BYTES, Prepared::bytes);
         Ok(prepared)
-    }
-
-    /// Lets go of preprocessed copies that no trial uses, until the rest is small enough.
-    fn forget_idle(&self, keep: &Arc<Prepared>) {
-        let mut bytes = 0;
-        self.prepared.retain(|prepared| {
-            bytes += prepared.copied();
-            true
-        });
-        self.prepared.retain(|prepared| {
-            let used = Arc::ptr_eq(prepared, keep) || Arc::strong_count(prepared) > 1;
-            if used || prepared.copied() == 0 || bytes <= MAX_COPIES {
-                return true;
-            }
-            bytes -= prepared.copied();
-            false
-        });
     }
 }
 
@@ -135,6 +132,19 @@ impl Sources {
     /// The names that folders were given.
     fn named(&self) -> impl Iterator<Item = &str> {
         self.folders.keys().map(String::as_str)
+    }
+
+    /// Reads a set that may have been read before: what goes by its name in this process stays the same.
+    fn read_again(&self, name: &str) -> Result<DataSet, DataError> {
+        let set = self.read(name)?;
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = *read.entry(name.to_owned()).or_insert(set.hash);
+        if before != set.hash {
+            return Err(DataError::Machine(format!(
+                "data set {name}: its files are others than those that this worker has read before; start the worker again"
+            )));
+        }
+        Ok(set)
     }
 
     fn read(&self, name: &str) -> Result<DataSet, DataError> {
@@ -236,6 +246,47 @@ fn unknown(name: &str, folders: &BTreeMap<String, PathBuf>) -> DataError {
 mod tests {
     use super::*;
     use crate::data::PreprocessKind;
+
+    #[test]
+    fn a_search_over_the_number_of_images_does_not_fill_the_memory() {
+        let library = Library::default();
+        let limited = |limit| {
+            let config = Config {
+                limit: Some(limit),
+                ..Config::new("digits")
+            };
+            library.prepare(&config, 0, &Stop::default()).unwrap()
+        };
+        let used = limited(100);
+        for limit in 101..=100 + 2 * UNUSED as u32 {
+            limited(limit);
+        }
+        assert!(library.prepared.len() <= UNUSED + 2);
+        assert!(Arc::ptr_eq(&used, &limited(100)), "it is in use");
+    }
+
+    #[test]
+    fn a_set_that_is_read_again_is_the_same_or_none() {
+        let root = tempfile::tempdir().unwrap();
+        let image = |name: &str, grey| {
+            let path = root.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            image::GrayImage::from_pixel(2, 2, image::Luma([grey]))
+                .save(path)
+                .unwrap();
+        };
+        image("rose/1.png", 9);
+        image("tulip/1.png", 7);
+        let folders = BTreeMap::from([("flowers".to_owned(), root.path().to_owned())]);
+        let library = Library::new(Vec::new(), folders);
+        library.open("flowers").unwrap();
+        library.sets.forget_unused(0, 0, DataSet::bytes);
+        library.open("flowers").unwrap();
+        library.sets.forget_unused(0, 0, DataSet::bytes);
+        image("rose/1.png", 200);
+        let error = library.open("flowers").unwrap_err().to_string();
+        assert!(error.contains("start the worker again"), "{error}");
+    }
 
     #[test]
     fn one_fit_waits_for_the_other_and_hears_a_stop_meanwhile() {

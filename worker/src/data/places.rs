@@ -201,7 +201,9 @@ pub(super) fn file(folder: &Path, name: &str) -> Option<PathBuf> {
         let files = folders.flat_map(|folder| sorted_entries(folder).unwrap_or_default());
         files.filter(same).find(|path| path.is_file())
     };
-    files.min_by_key(other).or_else(inner)
+    // What bears the name and is no file is refused by whoever opens it, and not passed over.
+    let no_file = || entries.iter().find(|path| !path.is_dir()).cloned();
+    files.min_by_key(other).or_else(inner).or_else(no_file)
 }
 
 /// What systems leave in folders.

@@ -90,10 +90,12 @@ impl Prepared {
         })
     }
 
-    /// Bytes of the preprocessed copies; 0 when pixels are preprocessed while they are copied.
-    pub(super) fn copied(&self) -> usize {
+    /// What it takes in memory beside the set.
+    pub(super) fn bytes(&self) -> usize {
         let copies = [&self.rotated, &self.rotated_test];
-        copies.into_iter().flatten().map(Rotated::bytes).sum()
+        let copies: usize = copies.into_iter().flatten().map(Rotated::bytes).sum();
+        let images = self.split.train.len() + self.split.validation.len();
+        copies + size_of::<u32>() * images + self.preprocess.bytes()
     }
 
     /// Size of every image.

@@ -113,6 +113,12 @@ impl Preprocess {
         Ok(())
     }
 
+    /// What it takes in memory.
+    pub(super) fn bytes(&self) -> usize {
+        let values = [&self.subtract, &self.multiply, &self.rotate];
+        values.iter().map(|values| size_of_val(&values[..])).sum()
+    }
+
     /// One image without the rotation: both slices have one number per feature.
     pub(super) fn scale(&self, pixels: &[u8], to: &mut [f32]) {
         let scale = self.pixel_scale;

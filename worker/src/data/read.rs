@@ -1,12 +1,12 @@
 //! Reading a file of a known set, plain or gzip, never more of it than is right.
 
 use std::{
-    fs::File,
     io::{BufRead, BufReader, ErrorKind, Read},
     path::Path,
 };
 
 use super::DataError;
+use crate::user_file;
 
 const BUFFER: usize = 1 << 18;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -36,7 +36,8 @@ impl<'a> Source<'a> {
     /// Opens a file.
     pub(super) fn open(path: &'a Path) -> Result<Source<'a>, DataError> {
         let wrong = |error| DataError::file(path, error);
-        let mut file = BufReader::with_capacity(BUFFER, File::open(path).map_err(wrong)?);
+        let file = user_file::open(path).map_err(wrong)?;
+        let mut file = BufReader::with_capacity(BUFFER, file);
         // No file of a known set begins with these two bytes.
         if file.fill_buf().map_err(wrong)?.starts_with(&GZIP) {
             let unpacked = flate2::bufread::MultiGzDecoder::new(file);

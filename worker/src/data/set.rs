@@ -194,6 +194,14 @@ impl DataSet {
         }
     }
 
+    /// What its images take in memory.
+    pub(super) fn bytes(&self) -> usize {
+        let parts = [&self.train].into_iter().chain(&self.test);
+        parts
+            .map(|part| part.pixels.len() + size_of_val(&part.labels[..]))
+            .sum()
+    }
+
     /// Where in `train` the validation part is that the set brings itself.
     pub fn given_validation(&self) -> Option<Range<u32>> {
         let all = self.train.len();

@@ -2,9 +2,13 @@
 //! others still get it.
 
 use std::{
+    cmp::Reverse,
     collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -16,7 +20,11 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// Values by key; a failure is not kept.
 #[derive(Debug)]
-pub(super) struct Shared<T>(Mutex<BTreeMap<String, Arc<Making<T>>>>);
+pub(super) struct Shared<T> {
+    all: Mutex<BTreeMap<String, Arc<Making<T>>>>,
+    /// How often a value was asked for.
+    asked: AtomicU64,
+}
 
 /// A value that is made, or on the way.
 #[derive(Debug)]
@@ -25,6 +33,8 @@ struct Making<T> {
     changed: Condvar,
     /// Asked for when nobody waits any more.
     stop: Stop,
+    /// When it was asked for the last time, in askings for any.
+    last: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -35,7 +45,10 @@ struct State<T> {
 
 impl<T> Default for Shared<T> {
     fn default() -> Self {
-        Shared(Mutex::default())
+        Shared {
+            all: Mutex::default(),
+            asked: AtomicU64::new(0),
+        }
     }
 }
 
@@ -73,8 +86,10 @@ impl<T: Send + Sync + 'static> Shared<T> {
         key: &str,
         make: impl FnOnce(Stop) -> Result<Arc<T>, DataError> + Send + 'static,
     ) -> Result<Arc<Making<T>>, DataError> {
+        let now = self.asked.fetch_add(1, Ordering::Relaxed);
         let mut all = self.lock();
         if let Some(making) = all.get(key) {
+            making.last.store(now, Ordering::Relaxed);
             making.state().waiting += 1;
             return Ok(Arc::clone(making));
         }
@@ -85,6 +100,7 @@ impl<T: Send + Sync + 'static> Shared<T> {
             }),
             changed: Condvar::new(),
             stop: Stop::default(),
+            last: AtomicU64::new(now),
         });
         let maker = Arc::clone(&making);
         std::thread::Builder::new()
@@ -113,17 +129,40 @@ impl<T: Send + Sync + 'static> Shared<T> {
         making.is_some_and(|making| making.state().made.is_some())
     }
 
-    /// Lets go of the values that `keep` does not want; those on the way stay.
-    pub(super) fn retain(&self, mut keep: impl FnMut(&Arc<T>) -> bool) {
-        self.lock().retain(|_, making| match &making.state().made {
-            Some(Ok(made)) => keep(made),
-            _ => true,
-        });
+    /// How many there are.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Lets go of values that nobody uses, those first that were asked for longest ago, until the unused ones that are left are
+    /// no more than `count` and take no more than `bytes`.
+    pub(super) fn forget_unused(&self, count: usize, bytes: usize, size: impl Fn(&T) -> usize) {
+        let mut all = self.lock();
+        let mut unused: Vec<_> = all
+            .iter()
+            .filter_map(|(key, making)| match &making.state().made {
+                Some(Ok(made)) if Arc::strong_count(made) == 1 => {
+                    let last = making.last.load(Ordering::Relaxed);
+                    Some((Reverse(last), size(made), key.clone()))
+                }
+                _ => None,
+            })
+            .collect();
+        unused.sort();
+        let (mut kept, mut taken) = (0, 0);
+        for (_, size, key) in unused {
+            if kept < count && taken + size <= bytes {
+                (kept, taken) = (kept + 1, taken + size);
+            } else {
+                all.remove(&key);
+            }
+        }
     }
 
     // The map is whole at every unlock, so a thread that panicked elsewhere leaves nothing to fear.
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Making<T>>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
 
 use tar::{Archive, Builder, EntryType, Header};
 
-use crate::checkpoint::LARGEST;
+use crate::{checkpoint::LARGEST, user_file};
 
 /// Most files and directories in an archive.
 const ENTRIES: usize = 100_000;
@@ -44,7 +44,7 @@ pub(super) fn pack(directory: &Path, epoch: u32, to: &Path) -> Result<(), String
             Some(size) => {
                 let mut header = self::header(EntryType::Regular, size);
                 // A file that grows or shrinks meanwhile must not shift what follows it.
-                let content = File::open(&path)
+                let content = user_file::open(&path)
                     .map_err(fail)?
                     .chain(io::repeat(0))
                     .take(size);

@@ -12,15 +12,19 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
+    sync::{Arc, atomic::AtomicBool},
 };
 
 use crate::trainer::{Stop, TrainError, Trainer, Training, TrialSpec};
+pub(crate) use line::missing;
 use training::ExecTraining;
 
 /// Runs a command for every attempt.
 #[derive(Clone, Debug)]
 pub struct ExecTrainer {
     command: String,
+    /// Whether it was said that the program keeps no state: once is enough.
+    stateless: Arc<AtomicBool>,
 }
 
 impl ExecTrainer {
@@ -28,6 +32,7 @@ impl ExecTrainer {
     pub fn new(command: impl Into<String>) -> Self {
         Self {
             command: command.into(),
+            stateless: Arc::default(),
         }
     }
 }
@@ -57,11 +62,11 @@ impl Trainer for ExecTrainer {
         let told = told(trial, from_epoch, &checkpoints);
         fs::write(&file, told.to_string()).map_err(|error| disk(&file, &error))?;
         Ok(Box::new(ExecTraining::new(
-            &self.command,
+            self,
+            trial,
             file,
             checkpoints,
             from_epoch,
-            trial.to_epoch,
         )))
     }
 

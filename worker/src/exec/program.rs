@@ -28,6 +28,8 @@ const LAST_OUTPUT: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub(super) enum News {
     Epoch(EpochLine),
+    /// A line that was meant as a report, and what is wrong with it.
+    Wrong(String),
     /// It printed something else.
     Output,
     /// Nothing in the time given.
@@ -45,10 +47,13 @@ pub(super) enum Exit {
 #[derive(Debug)]
 pub(super) struct Program {
     child: Child,
-    lines: Receiver<Option<EpochLine>>,
+    lines: Receiver<Line>,
     last_words: LastWords,
     exit: Option<Exit>,
 }
+
+/// A line as [`line::parse`] has it.
+type Line = Result<Option<EpochLine>, String>;
 
 /// The last line that a program wrote to its standard error: where most of them say why they end.
 type LastWords = Arc<Mutex<String>>;
@@ -91,8 +96,7 @@ impl Program {
     /// Waits up to `patience` for what comes next.
     pub(super) fn next(&mut self, patience: Duration) -> std::io::Result<News> {
         match self.lines.recv_timeout(patience) {
-            Ok(Some(line)) => return Ok(News::Epoch(line)),
-            Ok(None) => return Ok(News::Output),
+            Ok(line) => return Ok(news(line)),
             // Both pipes are closed: most likely it has ended, but a daemon may have closed them itself.
             Err(RecvTimeoutError::Disconnected) => {
                 if !self.has_ended()? {
@@ -106,8 +110,7 @@ impl Program {
         }
         // It may have printed between the look at the pipe and its end.
         match self.lines.recv_timeout(LAST_OUTPUT) {
-            Ok(Some(line)) => Ok(News::Epoch(line)),
-            Ok(None) => Ok(News::Output),
+            Ok(line) => Ok(news(line)),
             Err(_) => Ok(self.exit.map_or(News::Silence, News::Ended)),
         }
     }
@@ -157,6 +160,14 @@ impl Drop for Program {
     }
 }
 
+fn news(line: Line) -> News {
+    match line {
+        Ok(Some(line)) => News::Epoch(line),
+        Ok(None) => News::Output,
+        Err(words) => News::Wrong(words),
+    }
+}
+
 impl Exit {
     /// A shell that waited for a killed program ends with 128 and the signal's number.
     fn of(status: ExitStatus) -> Self {
@@ -173,7 +184,7 @@ impl Exit {
 fn reader(
     name: &str,
     pipe: impl Read + Send + 'static,
-    to: Sender<Option<EpochLine>>,
+    to: Sender<Line>,
     errors: Option<LastWords>,
 ) -> std::io::Result<()> {
     let attempt = logs::current();
@@ -193,10 +204,10 @@ fn reader(
                     None => line::parse(&text),
                     Some(last_words) => {
                         remember(last_words, &text);
-                        None
+                        Ok(None)
                     }
                 };
-                if report.is_none()
+                if !matches!(report, Ok(Some(_)))
                     && let Some(attempt) = &attempt
                 {
                     attempt.lines.push(&text);

@@ -159,6 +159,84 @@ wait
 }
 
 #[test]
+fn a_program_that_ends_with_everything_else_says_nothing_of_its_trial() {
+    for ends in ["kill -TERM $$", "exit 0", "exit 1", "exit 143"] {
+        let scratch = tempfile::tempdir().unwrap();
+        let stop = Stop::default();
+        let command = format!(
+            r#"
+dir=$(sed 's/.*"checkpoint_dir":"\([^"]*\)".*/\1/' "$HONE_TRIAL")
+echo '{{"epoch": 1, "score": 1}}'
+read go < "$dir/go"
+{ends}
+"#
+        );
+        let mut training = start(&command, 9, None, scratch.path());
+        let go = scratch.path().join("checkpoint/go");
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &go,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+            0,
+        )
+        .unwrap();
+        done(training.epoch(&stop));
+        // The signal has reached the program, and a little later this process.
+        std::fs::write(&go, "go\n").unwrap();
+        let ended = std::thread::scope(|scope| {
+            let epoch = scope.spawn(|| training.epoch(&stop));
+            std::thread::sleep(std::time::Duration::from_millis(60));
+            stop.request();
+            epoch.join().unwrap()
+        });
+        assert!(matches!(ended, Ok(Epoch::Stopped)), "{ends}: {ended:?}");
+    }
+}
+
+#[test]
+fn a_report_that_cannot_be_meant_ends_the_trial_at_once() {
+    let scratch = tempfile::tempdir().unwrap();
+    let ends = |line: &str| {
+        let command = format!("echo '{line}'; sleep 1000");
+        let mut training = start(&command, 3, None, scratch.path());
+        match training.epoch(&Stop::default()) {
+            Err(TrainError::Trial(words)) => words,
+            other => panic!("{line}: {other:?}"),
+        }
+    };
+    assert_eq!(
+        ends(r#"{"epoch": 0, "score": 1}"#),
+        "epoch 0: they count from 1"
+    );
+    assert!(ends(r#"{"epoch": 1, "score": "0.5"}"#).ends_with(r#"it is text, "0.5""#));
+    let other = ends(r#"{"epoch": 1, "acc": 1, "loss": 2}"#);
+    assert!(other.ends_with(r#"it has "acc", "loss""#), "{other}");
+}
+
+#[test]
+fn a_program_without_state_is_told_once_what_that_costs() {
+    let scratch = tempfile::tempdir().unwrap();
+    let anew = r#"for epoch in 1 2 3 4; do echo "{\"epoch\": $epoch, \"score\": 1}"; done"#;
+    let trainer = ExecTrainer::new(anew);
+    let stop = Stop::default();
+    let begin = |to_epoch, resume: Option<&Path>| {
+        trainer
+            .start(&trial(to_epoch), resume, scratch.path(), &stop)
+            .unwrap()
+    };
+    let mut first = begin(2, None);
+    done(first.epoch(&stop));
+    assert_eq!(done(first.epoch(&stop)).epoch, 2);
+    assert!(!trainer.stateless.load(std::sync::atomic::Ordering::Relaxed));
+    let packed = scratch.path().join("packed");
+    first.save(&packed).unwrap();
+    let mut second = begin(4, Some(&packed));
+    assert_eq!(done(second.epoch(&stop)).epoch, 3);
+    assert!(trainer.stateless.load(std::sync::atomic::Ordering::Relaxed));
+}
+
+#[test]
 fn a_dropped_training_ends_its_program() {
     let scratch = tempfile::tempdir().unwrap();
     let command = r#"

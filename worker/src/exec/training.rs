@@ -3,21 +3,30 @@
 use std::{
     collections::VecDeque,
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
     time::{Duration, Instant},
 };
 
 use super::{
-    archive,
+    ExecTrainer, archive,
     line::EpochLine,
     program::{Exit, News, Program},
 };
 use crate::{
     slot::stopwatch,
-    trainer::{Epoch, Report, Stop, TrainError, Training},
+    trainer::{Epoch, Report, Stop, TrainError, Training, TrialSpec},
 };
 
 /// How long a program may take to end after SIGTERM.
 const GRACE: Duration = Duration::from_secs(30);
+
+/// How long a stop may come after the end of a program: a signal that ends everything here reaches the program and this process
+/// each in its own time.
+const HEARD: Duration = Duration::from_millis(500);
 
 /// How soon a stop is noticed while the program is silent.
 const LOOK: Duration = Duration::from_millis(20);
@@ -30,8 +39,11 @@ pub(super) struct ExecTraining {
     command: String,
     trial: PathBuf,
     checkpoints: PathBuf,
+    metric: String,
+    from_epoch: u32,
     to_epoch: u32,
     epoch: u32,
+    stateless: Arc<AtomicBool>,
     /// None before the first epoch is asked for.
     program: Option<Program>,
     exit: Option<Exit>,
@@ -43,18 +55,21 @@ pub(super) struct ExecTraining {
 
 impl ExecTraining {
     pub(super) fn new(
-        command: &str,
+        trainer: &ExecTrainer,
+        spec: &TrialSpec,
         trial: PathBuf,
         checkpoints: PathBuf,
         from_epoch: u32,
-        to_epoch: u32,
     ) -> Self {
         Self {
-            command: command.to_owned(),
+            command: trainer.command.clone(),
             trial,
             checkpoints,
-            to_epoch,
+            metric: spec.objective.metric.clone(),
+            from_epoch,
+            to_epoch: spec.to_epoch,
             epoch: from_epoch,
+            stateless: Arc::clone(&trainer.stateless),
             program: None,
             exit: None,
             late: VecDeque::new(),
@@ -82,7 +97,7 @@ impl ExecTraining {
         let news = self.program()?.next(LOOK).map_err(worker)?;
         match &news {
             News::Ended(exit) => self.exit = Some(*exit),
-            News::Epoch(_) | News::Output => {
+            News::Epoch(_) | News::Wrong(_) | News::Output => {
                 stop.step();
             }
             News::Silence => {}
@@ -91,8 +106,12 @@ impl ExecTraining {
     }
 
     /// Turns a line into a report, or drops it with a word in the log.
-    fn report(&mut self, line: EpochLine) -> Option<Report> {
+    fn report(&mut self, line: EpochLine) -> Result<Option<Report>, TrainError> {
         let known = self.late.back().map_or(self.epoch, |late| late.epoch);
+        if line.epoch <= self.from_epoch {
+            self.trained_again();
+            return Ok(None);
+        }
         if line.epoch <= known || line.epoch > self.to_epoch {
             tracing::warn!(
                 "epoch {} was reported; expected are {} to {}",
@@ -100,25 +119,40 @@ impl ExecTraining {
                 known + 1,
                 self.to_epoch
             );
-            return None;
+            return Ok(None);
+        }
+        if let Some(words) = line.lacks(&self.metric) {
+            return Err(TrainError::Trial(words));
         }
         let seconds = self.since.elapsed().as_secs_f64();
         self.since = stopwatch();
         self.reported = true;
-        Some(Report {
+        Ok(Some(Report {
             epoch: line.epoch,
             metrics: line.metrics,
             layers: Vec::new(),
             weights_hash: Vec::new(),
             seconds,
             images: 0,
-        })
+        }))
+    }
+
+    /// It has begun anew although hone has heard of some epochs. That is right, and costs time; it is said once a program.
+    fn trained_again(&self) {
+        if !self.stateless.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "the program keeps no state in checkpoint_dir: wherever a trial goes on, it trains the epochs before that again, \
+                 here {} of {}; they are not counted twice",
+                self.from_epoch,
+                self.to_epoch
+            );
+        }
     }
 
     /// Ends the program as asked: in peace with time for its state, or at once.
     fn end(&mut self, stop: &Stop) -> Result<Epoch, TrainError> {
         let started = stopwatch();
-        if let Some(program) = &self.program {
+        if let (Some(program), None) = (&self.program, self.exit) {
             program.terminate();
         }
         while self.program.is_some() && self.exit.is_none() {
@@ -128,7 +162,8 @@ impl ExecTraining {
                 program.kill();
             }
             if let News::Epoch(line) = self.next(stop)? {
-                let report = self.report(line);
+                // What it says wrong now is no reason to lose what it has done.
+                let report = self.report(line).ok().flatten();
                 self.late.extend(report);
             }
         }
@@ -153,16 +188,33 @@ impl ExecTraining {
                     self.epoch = report.epoch;
                     return Ok(Epoch::Done(report));
                 }
-                News::Ended(exit) => return self.ended(exit),
-                News::Epoch(line) => {
-                    self.report(line);
+                News::Ended(exit) => {
+                    if self.was_stopped(stop) {
+                        self.late.push_back(report);
+                        return self.end(stop);
+                    }
+                    return self.ended(exit);
                 }
+                News::Epoch(line) => {
+                    self.report(line)?;
+                }
+                News::Wrong(words) => return Err(TrainError::Trial(words)),
                 News::Output | News::Silence => {}
             }
         }
     }
 
-    /// It ended before `to_epoch`.
+    /// Whether it has ended because everything here is to: then neither its exit nor its last words say anything about the
+    /// trial.
+    fn was_stopped(&self, stop: &Stop) -> bool {
+        let begun = stopwatch();
+        while !stop.wanted() && begun.elapsed() < HEARD {
+            thread::sleep(LOOK);
+        }
+        stop.wanted()
+    }
+
+    /// It ended before `to_epoch`, by itself.
     fn ended(&self, exit: Exit) -> Result<Epoch, TrainError> {
         match exit {
             Exit::Code(0) if self.reported => Ok(Epoch::Ended),
@@ -211,7 +263,7 @@ impl Training for ExecTraining {
             }
             match self.next(stop)? {
                 News::Epoch(line) => {
-                    let Some(report) = self.report(line) else {
+                    let Some(report) = self.report(line)? else {
                         continue;
                     };
                     if report.epoch >= self.to_epoch {
@@ -220,7 +272,9 @@ impl Training for ExecTraining {
                     self.epoch = report.epoch;
                     return Ok(Epoch::Done(report));
                 }
+                News::Ended(_) if self.was_stopped(stop) => return self.end(stop),
                 News::Ended(exit) => return self.ended(exit),
+                News::Wrong(words) => return Err(TrainError::Trial(words)),
                 News::Output | News::Silence => {}
             }
         }

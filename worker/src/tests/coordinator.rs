@@ -11,7 +11,7 @@ use hone_proto::v1::{
     leases_server::{Leases, LeasesServer},
 };
 use tokio::{net::TcpListener, sync::watch};
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status};
 
 /// What the script says, and what has come in.
 #[derive(Debug, Default)]
@@ -23,7 +23,12 @@ pub(super) struct State {
     pub(super) directive: i32,
     pub(super) report_directive: i32,
     pub(super) fenced: bool,
-    pub(super) refuse_blobs: bool,
+    /// What blobs are refused with.
+    pub(super) refuse_blobs: Option<Code>,
+    /// What reports are refused with.
+    pub(super) refuse_reports: Option<Code>,
+    /// Names the database that it serves.
+    pub(super) incarnation: Vec<u8>,
     pub(super) forget_sessions: bool,
     pub(super) wanted_data: Vec<String>,
     pub(super) registrations: Vec<wire::RegisterRequest>,
@@ -165,11 +170,13 @@ impl Leases for Coordinator {
         &self,
         request: Request<wire::RegisterRequest>,
     ) -> Result<Response<wire::RegisterReply>, Status> {
-        self.with(|state| {
+        let incarnation = self.with(|state| {
             state.forget_sessions = false;
             state.registrations.push(request.into_inner());
+            state.incarnation.clone().into()
         });
         Ok(Response::new(wire::RegisterReply {
+            incarnation,
             heartbeat_ms: self.heartbeat.as_millis() as u64,
             lease_ms: 60_000,
             first_lease_ms: 60_000,
@@ -251,6 +258,9 @@ impl Leases for Coordinator {
     ) -> Result<Response<wire::ReportReply>, Status> {
         self.with(|state| {
             state.refusal()?;
+            if let Some(code) = state.refuse_reports {
+                return Err(Status::new(code, "no idea"));
+            }
             state.order.push("report");
             let request = request.into_inner();
             state.tell(request.attempt.as_ref(), &request.epochs);
@@ -295,8 +305,8 @@ impl Leases for Coordinator {
         let blob = request.blob.unwrap();
         self.with(|state| {
             state.refusal()?;
-            if state.refuse_blobs {
-                return Err(Status::invalid_argument("no blobs today"));
+            if let Some(code) = state.refuse_blobs {
+                return Err(Status::new(code, "no room"));
             }
             state.order.push("put");
             let stored = state.blobs.entry(blob.hash.to_vec()).or_default();

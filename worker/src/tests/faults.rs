@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use hone_proto::v1::{self as wire, finish_request::Outcome};
+use tonic::Code;
 
 use super::{
     config,
@@ -23,16 +24,7 @@ async fn training_goes_on_while_the_coordinator_is_away_and_reports_arrive_in_or
     drop(open);
     // The whole trial fits into the absence: its end is on disk.
     let sessions = scratch.path().join("sessions");
-    let spooled = || {
-        walk(&sessions)
-            .iter()
-            .filter(|path| path.extension().is_some_and(|end| end == "spool"))
-            .flat_map(|path| crate::spool::read(path).unwrap())
-            .any(|call| call.is_end())
-    };
-    while !spooled() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until_spooled(&sessions).await;
     coordinator.with(|state| {
         assert_eq!(state.epochs(), [1]);
         state.away = false;
@@ -52,19 +44,7 @@ async fn a_new_worker_hands_over_what_a_dead_one_spooled() {
     coordinator.until(|state| state.reports.len() == 1).await;
     coordinator.with(|state| state.away = true);
     drop(open);
-    let sessions = scratch.path().join("sessions");
-    while !walk(&sessions)
-        .iter()
-        .filter(|path| path.extension().is_some_and(|end| end == "spool"))
-        .any(|path| {
-            crate::spool::read(path)
-                .unwrap()
-                .iter()
-                .any(|call| call.is_end())
-        })
-    {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until_spooled(&scratch.path().join("sessions")).await;
     worker.shutdown.now();
     worker.ended.await.unwrap().unwrap();
     coordinator.with(|state| state.away = false);
@@ -111,23 +91,132 @@ async fn a_fenced_attempt_is_dropped_and_the_slot_takes_the_next() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_checkpoint_does_not_cost_the_trial() {
-    let (coordinator, worker, _scratch) = pair(CurveTrainer::default()).await;
+async fn a_refused_blob_costs_neither_the_rung_nor_the_end() {
+    // The last one says nothing: it is tried again for a while.
+    for code in [
+        Code::FailedPrecondition,
+        Code::InvalidArgument,
+        Code::Internal,
+    ] {
+        let (coordinator, worker, _scratch) = pair(CurveTrainer::default()).await;
+        coordinator.with(|state| {
+            state.refuse_blobs = Some(code);
+            let mut rung = lease(1, 2, "{}");
+            rung.waits_at_end = true;
+            rung.keep_weights = true;
+            state.leases.push_back(rung);
+        });
+        coordinator.until(|state| state.finishes.len() == 1).await;
+        worker.drain().await;
+        coordinator.with(|state| {
+            let finish = &state.finishes[0];
+            let outcome = finish.outcome.clone().unwrap();
+            let bare = Outcome::ReachedRung(wire::ReachedRung { checkpoint: None });
+            assert_eq!((outcome, &finish.weights), (bare, &None));
+            assert_eq!(state.epochs(), [1, 2]);
+            let log = finish.log.clone().unwrap_or_default().lines.join("\n");
+            for what in ["checkpoint", "file of weights"] {
+                let words = format!("the {what} of epoch 2 is left out: no room");
+                assert!(log.contains(&words), "{log}");
+            }
+        });
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trial_is_given_back_without_the_state_that_was_refused() {
+    let (open, gate) = Gate::new();
+    let (coordinator, worker, _scratch) = pair(CurveTrainer { gate: Some(gate) }).await;
     coordinator.with(|state| {
-        state.refuse_blobs = true;
-        let mut rung = lease(1, 2, "{}");
-        rung.waits_at_end = true;
-        state.leases.push_back(rung);
+        state.refuse_blobs = Some(Code::FailedPrecondition);
+        state.leases.push_back(lease(1, 9, "{}"));
     });
-    coordinator.until(|state| state.finishes.len() == 1).await;
+    open.send(()).unwrap();
+    coordinator.until(|state| state.reports.len() == 1).await;
     worker.drain().await;
     coordinator.with(|state| {
-        let outcome = state.finishes[0].outcome.clone().unwrap();
-        assert_eq!(
-            outcome,
-            Outcome::ReachedRung(wire::ReachedRung { checkpoint: None })
-        );
+        assert_eq!(state.releases.len(), 1);
+        assert_eq!(state.releases[0].checkpoint, None);
+        assert_eq!(state.order, ["report", "log", "release"]);
+        assert!(state.logs[0].lines[0].contains("is left out: no room"));
     });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_that_is_never_taken_ends_the_attempt_with_words() {
+    for code in [Code::Internal, Code::Unimplemented, Code::InvalidArgument] {
+        let (open, gate) = Gate::new();
+        let (coordinator, worker, _scratch) = pair(CurveTrainer { gate: Some(gate) }).await;
+        coordinator.with(|state| {
+            state.refuse_reports = Some(code);
+            state.leases.push_back(lease(1, 9, "{}"));
+        });
+        open.send(()).unwrap();
+        coordinator.until(|state| state.finishes.len() == 1).await;
+        // The slot is free for the next trial.
+        coordinator.with(|state| {
+            state.refuse_reports = None;
+            state.leases.push_back(lease(2, 1, "{}"));
+        });
+        drop(open);
+        coordinator.until(|state| state.finishes.len() == 2).await;
+        worker.drain().await;
+        coordinator.with(|state| match &state.finishes[0].outcome {
+            Some(Outcome::Failed(failed)) => {
+                assert!(failed.crashed);
+                let words = "the coordinator does not take its report: no idea";
+                assert_eq!(failed.message, words);
+            }
+            other => panic!("{other:?}"),
+        });
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_of_another_coordinator_leaves_a_spool_to_those_whom_it_is_for() {
+    let scratch = tempfile::tempdir().unwrap();
+    let coordinator = async |incarnation: u8, lease: wire::Lease| {
+        let coordinator = Coordinator::start(Duration::from_millis(50)).await;
+        coordinator.with(|state| {
+            state.incarnation = vec![incarnation; 16];
+            state.leases.push_back(lease);
+        });
+        coordinator
+    };
+    let worker_of = |coordinator: &Coordinator, trainer: CurveTrainer| {
+        start(config(&coordinator.address(), scratch.path(), trainer))
+    };
+    let (open, gate) = Gate::new();
+    let one = coordinator(1, lease(1, 3, "{}")).await;
+    let worker = worker_of(&one, CurveTrainer { gate: Some(gate) });
+    open.send(()).unwrap();
+    one.until(|state| state.reports.len() == 1).await;
+    one.with(|state| state.away = true);
+    drop(open);
+    until_spooled(&scratch.path().join("sessions")).await;
+    worker.shutdown.now();
+    worker.ended.await.unwrap().unwrap();
+    one.with(|state| state.away = false);
+
+    let other = coordinator(2, lease(7, 2, "{}")).await;
+    let worker = worker_of(&other, CurveTrainer::default());
+    other.until(|state| !state.finishes.is_empty()).await;
+    worker.drain().await;
+    other.with(|state| {
+        let trials: Vec<_> = state.reports.iter().map(|told| told.trial).collect();
+        assert_eq!(
+            trials,
+            [7, 7],
+            "it heard of a trial that is none of its own"
+        );
+        assert_eq!(state.finishes.len(), 1);
+    });
+
+    let worker = worker_of(&one, CurveTrainer::default());
+    one.until(|state| state.finishes.len() == 1).await;
+    worker.drain().await;
+    one.with(|state| assert_eq!(state.epochs(), [1, 2, 3]));
+    assert!(walk(&scratch.path().join("sessions")).is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -244,6 +333,20 @@ async fn a_scratch_directory_that_cannot_be_made_is_an_error_that_names_it() {
     let config = config("http://127.0.0.1:1", &file, CurveTrainer::default());
     let error = start(config).ended.await.unwrap().unwrap_err();
     assert!(error.to_string().contains("file/"), "{error}");
+}
+
+/// Waits until the end of a trial is on disk.
+async fn until_spooled(sessions: &std::path::Path) {
+    let spooled = || {
+        walk(sessions)
+            .iter()
+            .filter(|path| path.extension().is_some_and(|end| end == "spool"))
+            .flat_map(|path| crate::spool::read(path).unwrap())
+            .any(|call| call.is_end())
+    };
+    while !spooled() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 fn walk(directory: &std::path::Path) -> Vec<std::path::PathBuf> {

@@ -354,3 +354,42 @@ async fn what_comes_before_the_first_epoch_is_stopped_too_and_nobody_calls_it_st
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_breaks_while_a_worker_drains_is_no_crash() {
+    for kind in [wire::TrialKind::Search, wire::TrialKind::Check] {
+        let (coordinator, worker, _scratch) = pair(CurveTrainer::default()).await;
+        coordinator.with(|state| {
+            let mut lease = lease(1, 9, r#"{"act": "prepare", "breaks": true}"#);
+            lease.kind = kind.into();
+            state.leases.push_back(lease);
+        });
+        let steps = |beat: &wire::HeartbeatRequest| {
+            beat.attempts.first().map_or(0, |progress| progress.steps)
+        };
+        coordinator
+            .until(|state| state.heartbeats.iter().any(|beat| steps(beat) > 0))
+            .await;
+        worker.drain().await;
+        coordinator.with(|state| {
+            assert_eq!((state.releases.len(), state.finishes.len()), (1, 0));
+        });
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_ends_at_once_says_so() {
+    let (_open, gate) = Gate::new();
+    let (coordinator, worker, _scratch) = pair(CurveTrainer { gate: Some(gate) }).await;
+    coordinator.with(|state| state.leases.push_back(lease(1, 9, "{}")));
+    let held = |beat: &wire::HeartbeatRequest| !beat.attempts.is_empty();
+    coordinator
+        .until(|state| state.heartbeats.iter().any(held))
+        .await;
+    worker.shutdown.now();
+    worker.ended.await.unwrap().unwrap();
+    coordinator.with(|state| {
+        assert_eq!((state.leaves.len(), state.leaves[0].crashed), (1, false));
+        assert!(state.finishes.is_empty() && state.releases.is_empty());
+    });
+}

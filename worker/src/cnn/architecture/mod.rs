@@ -40,6 +40,28 @@ impl Architecture {
         build::build(model, input, classes)
     }
 
+    /// Refuses batches of so many images in which a batch norm has one value a channel: normalised by itself, it is 0 whatever
+    /// the image. (PyTorch: "Expected more than 1 value per channel when training".)
+    pub fn takes_batches_of(&self, images: usize) -> Result<(), ConfigError> {
+        let alone = self.layers.iter().find(|layer| {
+            let values = images * layer.input.height * layer.input.width;
+            matches!(layer.op, Op::BatchNorm(_)) && values < 2
+        });
+        let Some(layer) = alone else {
+            return Ok(());
+        };
+        let name = layer.name.split('.').next().unwrap_or_default();
+        let message = format!(
+            "the batch norm of {name} would have one value a channel to normalise, which leaves nothing of it: take \
+             batch_size = 2 or more, or {}",
+            match name.starts_with("hidden") {
+                true => "batch_norm = \"conv\"",
+                false => "batch_norm = false",
+            }
+        );
+        Err(ConfigError::new("train.batch_size", images, message))
+    }
+
     /// Fresh statistics: means 0, variances 1.
     pub fn fresh_statistics(&self) -> Vec<f32> {
         let mut statistics = vec![0.0; self.statistics_count];

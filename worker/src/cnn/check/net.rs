@@ -82,7 +82,7 @@ pub(super) fn check(
     subject: &str,
     stop: &Stop,
 ) -> Result<Option<(NetCheck, Vec<Finding>)>, TrainError> {
-    let architecture = lay_out(config, &prepared.set)?;
+    let architecture = lay_out(config, prepared)?;
     let executor = cnn.executor(&architecture)?;
     let mut bench = Bench {
         config,

@@ -72,14 +72,15 @@ impl Config {
     }
 
     /// Whether images of `shape` `[height, width, channels]` go through the preprocessing and the network with output left
-    /// everywhere.
+    /// everywhere, in batches that batch norm can do something with.
     ///
     /// The error shows the arithmetic: `(8 - 5 + 2*0)/2 + 1 = 2`.
     pub fn fits(&self, shape: [usize; 3], classes: usize) -> Result<(), ConfigError> {
         let [height, width, channels] = shape;
         self.data
             .fits(crate::data::Shape::new(height, width, channels))?;
-        Architecture::new(&self.model, Shape::from(shape), classes).map(drop)
+        Architecture::new(&self.model, Shape::from(shape), classes)?
+            .takes_batches_of(self.train.batch_size)
     }
 
     /// Keys that `spec` sets although the choices made in it do not use them, each with the reason, for `hone plan`.

@@ -39,10 +39,12 @@ impl CnnTraining {
         } else {
             self.state.stale += 1;
         }
-        self.config
-            .train
-            .patience
-            .is_some_and(|patience| self.state.stale >= patience)
+        self.is_out_of_patience()
+    }
+
+    pub(super) fn is_out_of_patience(&self) -> bool {
+        let patience = self.config.train.patience;
+        patience.is_some_and(|patience| self.state.stale >= patience)
     }
 
     /// The network that counts: the best epoch's, or the last one's.

@@ -202,6 +202,10 @@ impl Training for CnnTraining {
         reason = "a stopwatch for the report; nothing is decided by it"
     )]
     fn epoch(&mut self, stop: &Stop) -> Result<Epoch, TrainError> {
+        // A worker may have died after the last report, and before it could say that it was the last.
+        if self.is_out_of_patience() {
+            return Ok(Epoch::Ended);
+        }
         let started = Instant::now();
         let before = self.state.clone();
         let epoch = before.epoch + 1;

@@ -240,6 +240,26 @@ fn a_rate_beyond_reason_diverges_within_steps() {
 }
 
 #[test]
+fn patience_that_is_over_stays_over_when_the_worker_dies_before_it_says_so() {
+    let trial = trial(
+        json!({"batch_norm": false}),
+        json!({"learning_rate": 0.0, "patience": 2}),
+        9,
+    );
+    let stop = Stop::default();
+    let mut first = trainer().begin(&trial, None, &stop).unwrap();
+    reports(&mut first, 2);
+    assert!(matches!(first.epoch(&stop).unwrap(), Epoch::Last(_)));
+    // As after a kill between the report of epoch 3, with its checkpoint, and the finish.
+    let directory = tempfile::tempdir().unwrap();
+    let checkpoint = directory.path().join("checkpoint");
+    first.save(&checkpoint).unwrap();
+    let mut second = trainer().begin(&trial, Some(&checkpoint), &stop).unwrap();
+    assert_eq!(second.epoch(&stop).unwrap(), Epoch::Ended);
+    assert_eq!(second.epochs_done(), 3);
+}
+
+#[test]
 fn patience_ends_a_training_that_does_not_improve() {
     let trial = trial(
         json!({"hidden": [16], "batch_norm": false}),

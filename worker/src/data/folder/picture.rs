@@ -1,7 +1,6 @@
 //! One image of a file: 8 bits a channel, without transparency, and what was lost on the way.
 
 use std::{
-    fs::File,
     io::{BufRead, BufReader, Cursor, Read, Seek},
     path::Path,
 };
@@ -12,6 +11,7 @@ use image::{
 };
 
 use super::{MAX_SIDE, jpeg, listing::extension};
+use crate::user_file;
 
 /// What the decoder may take for one image, and a file have.
 const MAX_DECODED: u64 = 1 << 29;
@@ -46,10 +46,7 @@ pub(super) struct Facts {
 
 /// Height, width and channels as a file's header has them, without decoding the rest; `None` where it cannot be read.
 pub(super) fn shape(path: &Path) -> Option<(&Path, [u32; 3])> {
-    if !path.is_file() {
-        return None;
-    }
-    let mut file = BufReader::new(File::open(path).ok()?);
+    let mut file = BufReader::new(user_file::open(path).ok()?);
     let kind = image::guess_format(file.fill_buf().ok()?).ok()?;
     let shape = if kind == ImageFormat::Png {
         let decoder = PngDecoder::new(file).ok()?;
@@ -73,23 +70,7 @@ pub(super) fn shape(path: &Path) -> Option<(&Path, [u32; 3])> {
 
 /// Reads an image, or says in a sentence why it cannot be trained on.
 pub(super) fn open(path: &Path) -> Result<Picture, String> {
-    let wrong = |error: std::io::Error| error.to_string();
-    let about = path.metadata().map_err(|error| match path.is_symlink() {
-        true => format!("a link to what is not there: {error}"),
-        false => error.to_string(),
-    })?;
-    // A pipe would never end, nor begin.
-    if !about.is_file() {
-        return Err("no file but a pipe, a socket or a device".into());
-    }
-    if about.len() > MAX_DECODED {
-        return Err(format!("{} bytes, more than 512 MiB", about.len()));
-    }
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(wrong)?;
-    file.take(MAX_DECODED)
-        .read_to_end(&mut bytes)
-        .map_err(wrong)?;
+    let bytes = user_file::read(path, MAX_DECODED).map_err(|error| error.to_string())?;
     let mut picture = decode(&bytes)?;
     picture.facts.misnamed = match image::guess_format(&bytes) {
         Ok(ImageFormat::Png) => matches!(extension(path).as_str(), "jpg" | "jpeg"),

@@ -95,3 +95,25 @@ fn the_watchdogs_of_all_who_wait_see_its_steps() {
     });
     assert_eq!(*made.unwrap(), 4);
 }
+
+#[test]
+fn what_is_unused_goes_and_what_was_wanted_last_stays() {
+    let shared = Shared::<u32>::default();
+    let get = |key: &str| {
+        shared
+            .get(key, &Stop::default(), |_| Ok(Arc::new(5)))
+            .unwrap()
+    };
+    let left = || shared.lock().keys().cloned().collect::<Vec<_>>().concat();
+    let held = get("a");
+    for key in ["b", "c", "d", "e", "b"] {
+        get(key);
+    }
+    shared.forget_unused(3, 100, |value| *value as usize);
+    assert_eq!(left(), "abde", "c was wanted longest ago");
+    shared.forget_unused(3, 10, |value| *value as usize);
+    assert_eq!(left(), "abe", "ten bytes are left to two");
+    drop(held);
+    shared.forget_unused(0, 100, |_| 0);
+    assert_eq!(left(), "");
+}

@@ -186,7 +186,7 @@ fn what_is_no_regular_file_is_never_opened() {
         0,
     )
     .unwrap();
-    assert!(refused(root.path()).contains("a/pipe.png: no file but a pipe"));
+    assert!(refused(root.path()).contains("a/pipe.png: this is a pipe"));
     fs::remove_file(&pipe).unwrap();
     fs::create_dir(root.path().join("a/folder.png")).unwrap();
     let set = open("set", root.path(), None).unwrap();
