@@ -244,9 +244,9 @@ impl History for HistoryService {
         let sweep = sweep_or_latest("sweep", &request.into_inner().sweep)?;
         let sweep = self.find(sweep).await?;
         let detail = self.reader.sweep(&sweep).await?;
-        let best = detail.best.ok_or_else(|| {
-            Error::NotFound(format!("sweep `{sweep}` has no trial with a value yet"))
-        })?;
+        let best = detail
+            .best
+            .ok_or_else(|| Error::NotFound(format!("sweep `{sweep}` has no trial with a value")))?;
         let metric = &detail.summary.row.sweep.objective.metric;
         Ok(Response::new(convert::best(best, metric)))
     }
