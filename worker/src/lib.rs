@@ -34,6 +34,7 @@ mod worker;
 pub use config::{Config, Shutdown};
 pub use logs::LogLayer;
 pub use run::{Error, run};
+pub use scratch::clear as clear_scratch;
 
 #[cfg(test)]
 mod tests;

@@ -69,13 +69,9 @@ impl Scratch {
 
     /// Directories of sessions whose process is gone, each with its lock now held by us.
     pub(crate) fn orphans(&self) -> Vec<(PathBuf, File)> {
-        let Ok(entries) = fs::read_dir(&self.sessions) else {
-            return Vec::new();
-        };
-        entries
-            .flatten()
-            .map(|entry| entry.path())
-            .filter(|path| *path != self.session && path.extension().is_none() && path.is_dir())
+        entries(&self.sessions)
+            .filter(|path| *path != self.session && path.extension().is_none())
+            .filter(|path| is_hex(path, 16) && path.is_dir())
             .filter_map(|path| lock(&path).ok().map(|held| (path, held)))
             .collect()
     }
@@ -84,6 +80,41 @@ impl Scratch {
     pub(crate) fn remove_session(&self) {
         let _ = fs::remove_dir_all(&self.session);
     }
+}
+
+/// Removes what workers have made in a scratch directory, by its names, and the directories that are empty then. What else lies there is
+/// somebody's, and stays; so does what a worker that lives has locked.
+pub fn clear(root: &Path) {
+    let (checkpoints, sessions) = (root.join("checkpoints"), root.join("sessions"));
+    for path in entries(&checkpoints).filter(|path| is_hex(path, 32)) {
+        let _ = fs::remove_file(path);
+    }
+    for path in entries(&sessions).filter(|path| is_hex(path, 16)) {
+        if let Ok(_lock) = lock(&path) {
+            let _ = fs::remove_dir_all(path);
+        }
+    }
+    let _ = fs::remove_dir(checkpoints);
+    let _ = fs::remove_dir(sessions);
+}
+
+/// What lies in a directory; nothing in what is a link to one.
+fn entries(directory: &Path) -> impl Iterator<Item = PathBuf> {
+    let is_own = fs::symlink_metadata(directory).is_ok_and(|metadata| metadata.is_dir());
+    let read = is_own.then(|| fs::read_dir(directory).ok()).flatten();
+    read.into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+}
+
+/// Whether a path is named as a worker names it: by so many bytes in hex, and [`NEW`] while it is made.
+fn is_hex(path: &Path, bytes: usize) -> bool {
+    let stem = path.file_stem().unwrap_or_default().as_encoded_bytes();
+    let ending = path.extension();
+    stem.len() == 2 * bytes
+        && stem.iter().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'))
+        && ending.is_none_or(|ending| ending == NEW)
 }
 
 /// Takes the lock of a session's directory, or fails at once.
@@ -100,4 +131,44 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_workers_made_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("work");
+        let scratch = Scratch::open(&root, &[7; 16], 1 << 20).unwrap();
+        let kept = root.join("checkpoints").join(hex(&[1; 32]));
+        fs::write(&kept, "ours").unwrap();
+        let mine = [
+            root.join("notes.txt"),
+            root.join("checkpoints/best.safetensors"),
+            root.join("sessions/mine/thesis.tex"),
+        ];
+        for path in &mine {
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "mine").unwrap();
+        }
+        assert!(
+            scratch.orphans().is_empty(),
+            "a folder of somebody's is no session"
+        );
+        // One that lives keeps what it has.
+        clear(&root);
+        assert!(root.join("sessions").join(hex(&[7; 16])).exists() && !kept.exists());
+        drop(scratch);
+        clear(&root);
+        assert!(!root.join("sessions").join(hex(&[7; 16])).exists());
+        assert!(mine.iter().all(|path| path.exists()));
+        for path in &mine {
+            fs::remove_file(path).unwrap();
+        }
+        fs::remove_dir(root.join("sessions/mine")).unwrap();
+        clear(&root);
+        assert_eq!(entries(&root).count(), 0);
+    }
 }

@@ -64,6 +64,14 @@ fn recall(scratch: &Path) -> Vec<Former> {
     text.lines().filter_map(parse).collect()
 }
 
+/// Removes what workers kept on disk, once nothing can go on with it. Gone already is as good, and what cannot be removed does no harm.
+pub fn tidy(scratch: &Path) {
+    hone_worker::clear_scratch(scratch);
+    let _ = fs::remove_file(note(scratch));
+    // With anything else in it, it is not ours alone.
+    let _ = fs::remove_dir(scratch);
+}
+
 fn parse(line: &str) -> Option<Former> {
     let (pid, session) = line.split_once(' ')?;
     Some(Former {
