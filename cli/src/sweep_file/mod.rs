@@ -1,13 +1,14 @@
 //! The sweep file: from TOML to a checked search, or to an error that names line, key and what would be right.
 //!
 //! In reading order: [`source`] shows problems, [`tree`] is TOML with places, [`tables`] are hone's own keys, [`walk`]
-//! checks the tree against the types' schema and finds the [`domain`]s, [`search`] fills in `[search]`, [`cnn`] asks the
+//! checks the tree against the types' schema and finds the [`domain`]s ([`dialects`]: as other tools write them), [`search`] fills in `[search]`, [`cnn`] asks the
 //! trainer about every value, [`canonical`] is what makes two files the same sweep. [`definition`] is what goes over the wire.
 
 mod canonical;
 mod cnn;
 mod conditions;
 mod definition;
+mod dialects;
 pub mod domain;
 pub mod fork;
 pub mod names;
@@ -20,9 +21,13 @@ pub mod tables;
 mod tree;
 mod walk;
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs::File,
+    io::{ErrorKind, Read},
+    path::{Path, PathBuf},
+};
 
-use hone_worker::data::DataSet;
+use hone_worker::data::{DataSet, is_known_set};
 use serde_json::Value;
 
 pub use cnn::{get, set};
@@ -34,6 +39,7 @@ use search::SearchPlan;
 use source::{Problem, Source, SweepFileError};
 use tables::Objective;
 use tree::Node;
+pub use tree::number;
 
 use crate::exit::wrong;
 
@@ -128,6 +134,11 @@ pub struct Data {
     pub test: bool,
 }
 
+/// A domain as a file has it.
+pub fn domain_json(domain: &Domain) -> Value {
+    canonical::domain_json(domain, Value::clone)
+}
+
 /// Reads and checks a sweep file.
 pub fn read(path: &Path) -> anyhow::Result<SweepFile> {
     let source = source(path)?;
@@ -135,16 +146,48 @@ pub fn read(path: &Path) -> anyhow::Result<SweepFile> {
 }
 
 fn source(path: &Path) -> anyhow::Result<Source> {
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        wrong(format!(
-            "cannot read the sweep file {}: {error}",
-            path.display()
-        ))
-    })?;
-    Ok(Source {
-        path: path.display().to_string(),
-        text,
-    })
+    let shown = path.display().to_string();
+    match text(path) {
+        Ok(text) => Ok(Source { path: shown, text }),
+        Err(problem) => Err(wrong(format!(
+            "cannot read the sweep file {shown}: {problem}"
+        ))),
+    }
+}
+
+/// The whole text of a file that is one, and no larger than a sweep may be.
+fn text(path: &Path) -> Result<String, String> {
+    use hone_coordinator::definition::MOST_BYTES;
+    // What is named in place of a file to run can often be made one.
+    let init = format!(
+        "; `hone init {} > sweep.toml` writes one to start from",
+        path.display()
+    );
+    let cannot = |error: std::io::Error| match error.kind() {
+        ErrorKind::NotFound if is_known_set(&path.to_string_lossy()) => {
+            format!("there is no such file{init}")
+        }
+        _ => error.to_string(),
+    };
+    let metadata = std::fs::metadata(path).map_err(cannot)?;
+    if metadata.is_dir() {
+        return Err(format!("it is a folder{init}"));
+    }
+    // A pipe would be waited for, and a device may have no end.
+    if !metadata.is_file() {
+        return Err("it is a pipe or a device, not a file".to_owned());
+    }
+    let mut text = String::new();
+    let mut file = File::open(path)
+        .map_err(cannot)?
+        .take(MOST_BYTES as u64 + 1);
+    file.read_to_string(&mut text).map_err(cannot)?;
+    if text.len() > MOST_BYTES {
+        return Err(format!(
+            "it has more than {MOST_BYTES} bytes, and a sweep has at most so many"
+        ));
+    }
+    Ok(text)
 }
 
 /// Checks the text of a sweep file; `beside` is where a relative folder of images starts.
@@ -153,17 +196,25 @@ pub fn parse(source: &Source, beside: &Path) -> Result<SweepFile, SweepFileError
 }
 
 fn check(source: &Source, beside: &Path) -> Result<SweepFile, Vec<Problem>> {
-    let root = tree::parse(&source.text).map_err(|problem| vec![problem])?;
+    let root =
+        tree::parse(&source.text).map_err(|problem| vec![of_another_kind(source, problem)])?;
     let shape = schema::plain();
     let mut walk = walk::Walk::new(shape);
     walk.value("", &root, shape, false);
     let walk::Found {
         mut domains,
         mut problems,
+        meant,
     } = walk.finish();
-    domains.sort_by_cached_key(|d| names::sort_key(&d.path));
-    problems.extend(conditions::resolve(&mut domains));
-    problems.extend(sections::problems(&root));
+    problems.extend(sections::problems(&root, &meant));
+    // Whatever follows may take its time with each of them.
+    if problems.is_empty() {
+        problems.extend(too_many(&root, &domains));
+    }
+    if problems.is_empty() {
+        domains.sort_by_cached_key(|d| names::sort_key(&d.path));
+        problems.extend(conditions::resolve(&mut domains));
+    }
     if !problems.is_empty() {
         return Err(problems);
     }
@@ -179,11 +230,33 @@ fn check(source: &Source, beside: &Path) -> Result<SweepFile, Vec<Problem>> {
     }
 }
 
+/// Files for other tools have other endings.
+fn of_another_kind(source: &Source, problem: Problem) -> Problem {
+    let is_toml = Path::new(&source.path)
+        .extension()
+        .is_some_and(|ending| ending == "toml");
+    if is_toml {
+        return problem;
+    }
+    problem.help("a sweep file is TOML, and usually ends in .toml; `hone init digits` prints one")
+}
+
+/// Within the coordinator's bounds, in its words.
+fn too_many(root: &Node, domains: &[Domain]) -> Option<Problem> {
+    let values = domains.iter().map(Domain::listed).sum();
+    let error = hone_coordinator::definition::check_space(domains.len(), values).err()?;
+    Some(refused(root, error))
+}
+
 /// What the planner has against the file, at its place: the coordinator would refuse it with the same words.
 fn plan_problem(root: &Node, file: &SweepFile) -> Option<Problem> {
     let error = hone_coordinator::definition::search(&definition(file, true)).err()?;
+    Some(refused(root, error))
+}
+
+fn refused(root: &Node, error: hone_coordinator::definition::DefinitionError) -> Problem {
     let key = error.path.strip_prefix("sweep.").unwrap_or(&error.path);
-    Some(Problem::at(&root.place(key), key, error.message))
+    Problem::at(&root.place(key), key, error.message)
 }
 
 #[cfg(test)]
