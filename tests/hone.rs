@@ -123,7 +123,12 @@ impl Hone {
 
     /// Starts it in the background.
     pub fn start(&self, arguments: &[&str]) -> Background {
-        let mut command = self.command(arguments);
+        self.start_as(&mut self.command(arguments))
+    }
+
+    /// Starts another command in the folder and in the background.
+    pub fn start_as(&self, command: &mut Command) -> Background {
+        command.current_dir(self.path()).stdin(Stdio::null());
         let child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -111,6 +111,80 @@ fn an_interrupted_sweep_goes_on_and_ends_with_the_same_results() {
     assert_eq!(results(&hone), results(&undisturbed));
 }
 
+/// A lost terminal is an early end like any other; the kernel and the shell both tell of it.
+#[test]
+fn a_lost_terminal_pauses_and_nohup_does_not() {
+    let hangup = |run: &crate::hone::Background| {
+        let pid = run.id().to_string();
+        let sent = std::process::Command::new("kill")
+            .args(["-s", "HUP", &pid])
+            .status();
+        assert!(sent.expect("kill").success());
+    };
+    let file = TINY.replace("epochs = 1\n", "epochs = 9000\n");
+    let hone = Hone::with(&file);
+    let mut run = hone.start(&["run", "sweep.toml"]);
+    run.read_until("round 1");
+    hangup(&run);
+    hangup(&run);
+    let ended = run.wait();
+    assert_eq!(ended.code, Some(3), "{}", ended.err);
+    assert!(
+        ended.err.contains("pausing: workers hand back"),
+        "{}",
+        ended.err
+    );
+    assert_eq!(hone.json(&["sweeps", "--json"])[0]["state"], "paused");
+
+    let hone = Hone::with(TINY);
+    let mut ignoring = std::process::Command::new("sh");
+    let program = env!("CARGO_BIN_EXE_hone");
+    let script = format!("trap '' HUP; exec {program} run sweep.toml");
+    let mut run = hone.start_as(ignoring.args(["-c", &script]));
+    run.read_until("round 1");
+    hangup(&run);
+    let ended = run.wait();
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    assert_eq!(hone.json(&["sweeps", "--json"])[0]["state"], "completed");
+}
+
+#[test]
+fn a_coordinator_and_a_worker_end_in_order_when_their_terminal_is_lost() {
+    let hone = Hone::with(&TINY.replace("epochs = 1\n", "epochs = 9000\n"));
+    let mut coordinator = hone.start(&["coordinator", "--listen", "127.0.0.1:0"]);
+    let said = coordinator.read_until(", database");
+    let (_, address) = said.split_once("http://").expect("an address");
+    let url = format!("http://{}", address.trim_end_matches(", database"));
+    let worker = [
+        "worker",
+        "--coordinator",
+        &url,
+        "--scratch",
+        "scratch",
+        "--slots",
+        "1",
+    ];
+    let worker = hone.start(&worker);
+    let mut watch = hone.start(&["launch", "sweep.toml", "--watch"]);
+    watch.read_until("round 1");
+    let hangup = |pid: u32| {
+        let pid = pid.to_string();
+        let sent = std::process::Command::new("kill")
+            .args(["-s", "HUP", &pid])
+            .status();
+        assert!(sent.expect("kill").success());
+    };
+    hangup(watch.id());
+    let watched = watch.wait();
+    assert_eq!(watched.code, Some(3), "{}", watched.err);
+    assert!(watched.err.contains("the sweep goes on"), "{}", watched.err);
+    hangup(worker.id());
+    assert_eq!(worker.wait().code, Some(0));
+    hangup(coordinator.id());
+    let ended = coordinator.wait();
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+}
+
 #[test]
 fn max_time_pauses() {
     let hone = Hone::with(&TINY.replace("epochs = 1\n", "epochs = 9000\n"));

@@ -1,6 +1,8 @@
 //! Every key of `[search]` and of domains does what the page about sweep files says: through the real binary, from the
 //! file to what a worker gets and back.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::hone::Hone;
@@ -101,6 +103,60 @@ weight_decay = { uniform = [0, 1], grid = [0.0, 0.5] }";
             "{rates:?}"
         );
     }
+}
+
+#[test]
+fn a_grid_takes_every_value_of_a_range_that_has_an_end() {
+    let open = "batch_size = { power_of_two = [16, 64] }\nlearning_rate = { uniform = [0.1, 0.5], step = 0.15 }\nmomentum = { choice = [0.0, 0.9] }";
+    let text = file(
+        open,
+        "[search]\nsampler = \"grid\"\n[[search.round]]\nepochs = 1",
+    )
+    .replace("hidden = [8]", "hidden = [{ int = [4, 5] }]");
+    let hone = ran(&text);
+    let params: BTreeSet<String> = trials(&hone)
+        .iter()
+        .map(|trial| trial["params"].to_string())
+        .collect();
+    assert_eq!(params.len(), 3 * 3 * 2 * 2, "{params:?}");
+    let all: String = params.into_iter().collect();
+    for value in [
+        "\"train.learning_rate\":0.25",
+        "\"train.learning_rate\":0.4,",
+        "\"train.batch_size\":32",
+        "\"model.hidden.0\":5",
+    ] {
+        assert!(all.contains(value), "{value}: {all}");
+    }
+    hone.good(&["admin", "verify"]);
+    let plan = hone.good(&["plan", "sweep.toml"]);
+    for words in [
+        "maximizes val_accuracy",
+        "in steps of 0.15: the largest is 0.4, no step hits 0.5",
+    ] {
+        assert!(plan.contains(words), "{words}: {plan}");
+    }
+}
+
+#[test]
+fn a_fork_takes_conditions_along_that_its_choice_decides() {
+    let open = "optimizer = { choice = [\"sgd\", \"adam\"] }\nmomentum = { uniform = [0, 0.9], if = { optimizer = \"sgd\" } }\nbeta1 = { uniform = [0.8, 0.9], if = { optimizer = \"adam\" } }";
+    let open = open.replace("if = { optimizer", "if = { \"train.optimizer\"");
+    let hone = ran(&file(&open, "[[search.round]]\npoints = 2\nepochs = 1"));
+    let child = hone.good(&["fork", "--set", "optimizer=sgd", "--name", "child"]);
+    for words in [
+        "# train.momentum always exists now: train.optimizer is \"sgd\"",
+        "# train.beta1 is gone, and has its default: train.optimizer is \"sgd\"",
+        "momentum = { uniform = [0",
+    ] {
+        assert!(child.contains(words), "{words}: {child}");
+    }
+    hone.write("child.toml", &child);
+    let space = hone.json(&["plan", "child.toml", "--json"])[0]["space"].to_string();
+    assert!(
+        space.contains("train.momentum") && !space.contains("beta1"),
+        "{space}"
+    );
 }
 
 #[test]

@@ -111,6 +111,122 @@ fn nothing_is_left_beside_the_database_when_all_is_done() {
 }
 
 #[test]
+fn what_hone_has_not_made_stays() {
+    let hone = Hone::with(TINY);
+    let work = hone.path().join("hone.db.work");
+    std::fs::create_dir_all(work.join("sessions/mine")).expect("a folder");
+    let mine = [work.join("thesis.tex"), work.join("sessions/mine/notes")];
+    for path in &mine {
+        std::fs::write(path, "mine").expect("written");
+    }
+    hone.good(&["run", "sweep.toml"]);
+    for path in &mine {
+        assert!(path.exists(), "{}", path.display());
+    }
+    let left: Vec<_> = std::fs::read_dir(&work)
+        .expect("a folder")
+        .map(|e| e.expect("an entry").file_name())
+        .collect();
+    assert_eq!(left.len(), 2, "{left:?}");
+}
+
+#[test]
+fn an_empty_file_is_told_and_is_nothing_to_read() {
+    let hone = Hone::with(TINY);
+    hone.write("hone.db", "");
+    for verb in [
+        &["sweeps"][..],
+        &["show", "--db", "hone.db"],
+        &["stop"],
+        &["retry", "tiny/1"],
+        &["fork"],
+    ] {
+        let ended = hone.run(verb);
+        assert_eq!(ended.code, Some(2), "{verb:?}: {}", ended.err);
+        assert!(
+            ended.err.contains("hone.db is empty, no database"),
+            "{verb:?}: {}",
+            ended.err
+        );
+    }
+    let ran = hone.run(&["run", "sweep.toml"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert!(
+        ran.err
+            .contains("hone.db is empty: a new database begins in it"),
+        "{}",
+        ran.err
+    );
+    assert!(!hone.run(&["run", "sweep.toml"]).err.contains("is empty"));
+}
+
+#[test]
+fn other_tools_words_and_mixed_up_names_are_told_as_hone_has_them() {
+    let hone = Hone::with(TINY);
+    for (command, right) in [
+        ("status", "`hone sweeps`"),
+        ("ls", "`hone sweeps`"),
+        ("kill tiny/3", "`hone cancel SWEEP/TRIAL`"),
+        ("delete tiny", "`hone rm SWEEP`"),
+        ("tail tiny/3", "`hone logs SWEEP/TRIAL`"),
+        ("agent", "`hone worker`"),
+        ("run --n-trials 20 sweep.toml", "budget = \"20 trainings\""),
+        ("run sweep.toml --epochs=3", "full_epochs in [search]"),
+        ("run --config sweep.toml", "`hone run SWEEP.toml`"),
+        ("run sweep.toml --gpus 1", "trains on the CPU"),
+        ("run digits", "`hone init digits > sweep.toml`"),
+        ("stop tiny/6", "`hone cancel tiny/6` ends a trial"),
+        ("stop 6 --db a.db", "`hone cancel 6 --db a.db` ends a trial"),
+        ("pause tiny/6", "`hone pause tiny`"),
+        (
+            "resume tiny/6 --coordinator h:1",
+            "`hone retry tiny/6 --coordinator h:1`",
+        ),
+        ("rm tiny/6 --yes", "`hone rm tiny`"),
+        ("best tiny/6", "`hone show tiny/6`"),
+        ("trials tiny/6", "`hone show tiny/6`"),
+        ("fork tiny/6", "`hone fork tiny`"),
+        (
+            "cancel tiny --db a.db",
+            "`hone stop tiny --db a.db` ends the whole sweep",
+        ),
+        ("retry tiny", "`hone trials tiny --state failed`"),
+        ("logs tiny", "`hone trials tiny`"),
+        ("reproduce tiny", "`hone trials tiny`"),
+    ] {
+        let ended = hone.run(&command.split(' ').collect::<Vec<_>>());
+        assert_eq!(ended.code, Some(2), "{command}: {}", ended.err);
+        assert!(ended.err.contains(right), "{command}: {}", ended.err);
+        assert!(!hone.path().join("a.db").exists() && !hone.path().join("hone.db").exists());
+    }
+}
+
+/// Whoever suggests it: this command, or a reason that a coordinator stored.
+#[test]
+fn a_suggested_command_works_when_it_is_pasted() {
+    let hone = Hone::new();
+    let own = "name = \"own\"\ntrainer = \"mine\"\n[params]\nx = { uniform = [0, 1] }\n[objective]\nmetric = \"s\"\ndirection = \"maximize\"\n[[search.round]]\npoints = 3\nepochs = 1\n";
+    hone.write("own.toml", own);
+    let db = "my own.db";
+    let ran = hone.run(&["run", "own.toml", "--db", db, "--exec", "mine=exit 3"]);
+    assert_eq!(ran.code, Some(1), "{}", ran.err);
+    let shown = hone.good(&["show", "--db", db]);
+    for told in [&ran.out, &shown] {
+        let hint = told
+            .split('`')
+            .find(|part| part.starts_with("hone logs own/"));
+        let hint = hint.unwrap_or_else(|| panic!("no hint in {told}"));
+        assert!(hint.ends_with(" --db 'my own.db'"), "{hint}");
+        let pasted = hint.replacen("hone", env!("CARGO_BIN_EXE_hone"), 1);
+        let output = std::process::Command::new("sh")
+            .current_dir(hone.path())
+            .args(["-c", &pasted])
+            .output();
+        assert!(output.expect("sh").status.success(), "{pasted}");
+    }
+}
+
+#[test]
 fn a_coordinator_that_hangs_holds_up_no_reading() {
     let hone = Hone::with(TINY);
     hone.good(&["run", "sweep.toml"]);

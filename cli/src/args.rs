@@ -7,7 +7,12 @@ use std::{
 
 use clap::Args;
 
-use crate::{exit::wrong, output::style::environment};
+use crate::{
+    client::TrialName,
+    exit::wrong,
+    output::{hints, style::environment},
+    sweep_file::names::{is_trainer, name_problem},
+};
 
 /// Where history is, and who takes orders.
 #[derive(Args, Clone, Debug)]
@@ -64,6 +69,43 @@ impl WorkerSetup {
     }
 }
 
+/// The trial that a verb is about; of a sweep's name says `instead`, in which SWEEP stands for it.
+pub fn trial(text: &str, instead: &str) -> anyhow::Result<TrialName> {
+    text.parse().map_err(|problem: String| {
+        let is_sweep = name_problem(text).is_none();
+        let instead = instead.replace("SWEEP", text);
+        wrong(match is_sweep {
+            true => format!("{problem}; {instead}"),
+            false => problem,
+        })
+    })
+}
+
+/// Refuses a trial where a sweep is wanted, and says `instead`, in which TRIAL stands for it and SWEEP for its sweep; and a sweep's file.
+pub fn no_trial(text: &str, instead: &str) -> anyhow::Result<()> {
+    if Path::new(text)
+        .extension()
+        .is_some_and(|ending| ending == "toml")
+    {
+        return Err(wrong(format!(
+            "{text} is a file, and this takes a sweep's name; `hone sweeps` lists them"
+        )));
+    }
+    let Ok(Some(trial)) = TrialName::unless_sweep(text) else {
+        return Ok(());
+    };
+    let sweep = match trial.sweep.as_str() {
+        "" => "SWEEP".to_owned(),
+        sweep => hints::quoted(sweep),
+    };
+    let instead = instead
+        .replace("TRIAL", &hints::quoted(text))
+        .replace("SWEEP", &sweep);
+    Err(wrong(format!(
+        "{text} is a trial, and this takes a sweep: {instead}"
+    )))
+}
+
 /// `90s`, `2h`, `1h 30m`: a duration on the command line.
 pub fn duration(text: &str) -> Result<Duration, String> {
     let parsed =
@@ -94,11 +136,10 @@ pub fn line(text: &str) -> Result<String, String> {
     }
 }
 
-/// `NAME=VALUE` on the command line.
+/// `NAME=COMMAND` on the command line.
 pub fn name_value(text: &str) -> Option<(&str, &str)> {
     let (name, value) = text.split_once('=')?;
-    let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '@');
-    (!name.is_empty() && !value.is_empty() && name.chars().all(word)).then_some((name, value))
+    (is_trainer(name) && !value.is_empty()).then_some((name, value))
 }
 
 /// Refuses a file that cannot be made: it is a folder, or would be in one that is not there; `argument` is how it was named.

@@ -6,10 +6,11 @@ mod exit;
 mod local;
 mod output;
 mod sweep_file;
+mod typed;
 mod verbs;
 mod view;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches, Parser};
 
 /// Training allocates little, but what it does allocate is large: the system's allocator gives such blocks back to the
 /// kernel each time, and page faults then cost more than the arithmetic.
@@ -33,6 +34,12 @@ struct Cli {
 }
 
 fn main() -> std::process::ExitCode {
-    let cli = Cli::parse();
-    exit::code(cli.verb.execute())
+    let parsed = Cli::command().try_get_matches().and_then(|typed| {
+        output::hints::named_by(&typed);
+        Cli::from_arg_matches(&typed)
+    });
+    match parsed {
+        Ok(cli) => exit::code(cli.verb.execute()),
+        Err(error) => typed::refused(&error),
+    }
 }

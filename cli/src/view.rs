@@ -468,7 +468,7 @@ pub struct LogLine {
     /// From 1 in its attempt; the first ones of a long log are not kept.
     pub number: u64,
     /// What it says.
-    pub line: String,
+    pub line: Told,
 }
 
 #[cfg(test)]

@@ -210,7 +210,12 @@ pub fn remove_scratch(root: &Path) {
         // Of a process that was killed before it had the lock.
         let _ = fs::rename(&path, path.with_extension(""));
     }
-    sessions(&folder).for_each(|session| clear(&session));
+    for session in sessions(&folder) {
+        // One that lives keeps what it has.
+        if let Ok(_held) = lock(&session) {
+            clear(&session);
+        }
+    }
     let _ = fs::remove_dir(&folder);
     let folder = root.join("checkpoints");
     Checkpoints::new(folder.clone(), 0).collect();

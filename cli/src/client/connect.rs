@@ -34,12 +34,7 @@ pub async fn connect(place: &Place) -> anyhow::Result<History> {
         )),
         Serving::Nobody => {}
     }
-    if !place.db().exists() {
-        let db = place.db().display();
-        return Err(wrong(format!(
-            "no database {db}: run a sweep here first, or give --db FILE or --coordinator URL"
-        )));
-    }
+    refuse_nothing(place, "run a sweep here first, or ")?;
     let reader = hone_coordinator::store::Reader::open(place.db()).await?;
     if reader.is_of_copy() {
         out::note(format!(
@@ -86,12 +81,7 @@ pub async fn orders(place: &Place) -> anyhow::Result<Orders> {
             own: None,
         });
     }
-    if !place.db().exists() {
-        let db = place.db().display();
-        return Err(wrong(format!(
-            "no database {db}: give --db FILE or --coordinator URL"
-        )));
-    }
+    refuse_nothing(place, "")?;
     let own = local::coordinator::start(place.db(), Default::default()).await?;
     local::former::free(&own.coordinator, place.db()).await?;
     Ok(Orders {
@@ -99,6 +89,21 @@ pub async fn orders(place: &Place) -> anyhow::Result<Orders> {
         history: own.history(),
         own: Some(own),
     })
+}
+
+/// Refuses a place without a database, where there is nothing to read and nothing to order.
+fn refuse_nothing(place: &Place, first: &str) -> anyhow::Result<()> {
+    let db = place.db();
+    let problem = match db.exists() {
+        true if local::coordinator::is_empty(db) => {
+            format!("{} is empty, no database", db.display())
+        }
+        true => return Ok(()),
+        false => format!("no database {}", db.display()),
+    };
+    Err(wrong(format!(
+        "{problem}: {first}give --db FILE or --coordinator URL"
+    )))
 }
 
 /// A coordinator that takes orders; one of our own ends with [`Orders::done`].

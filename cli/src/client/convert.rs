@@ -362,7 +362,7 @@ pub fn log_line(l: v1::LogLine) -> LogLine {
     LogLine {
         attempt: l.attempt,
         number: l.number,
-        line: l.line,
+        line: l.line.into(),
     }
 }
 

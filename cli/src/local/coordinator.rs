@@ -7,7 +7,7 @@ use hone_coordinator::{Config, Coordinator, Timing};
 use tokio::net::TcpListener;
 use tonic::transport::{Channel, Endpoint};
 
-use crate::{args::in_a_folder, client::History};
+use crate::{args::in_a_folder, client::History, output::out};
 
 /// A coordinator that runs until [`Running::end`].
 #[derive(Debug)]
@@ -20,6 +20,7 @@ pub struct Running {
 /// Starts it on a database file, which is created when it is not there.
 pub async fn start(db: &Path, timing: Timing) -> anyhow::Result<Running> {
     in_a_folder("--db", db)?;
+    tell_empty(db);
     let listener = TcpListener::bind("127.0.0.1:0")
         .await
         .context("cannot listen on loopback")?;
@@ -34,6 +35,25 @@ pub async fn start(db: &Path, timing: Timing) -> anyhow::Result<Running> {
         coordinator,
         channel,
     })
+}
+
+/// Whether a file is there and holds nothing at all: it has never been a database.
+pub fn is_empty(db: &Path) -> bool {
+    let holds_nothing =
+        |path: &Path| std::fs::metadata(path).is_ok_and(|m| m.is_file() && m.len() == 0);
+    let mut log = db.to_owned().into_os_string();
+    log.push("-wal");
+    holds_nothing(db) && !Path::new(&log).exists()
+}
+
+/// Says that a new database begins in a file that is there: whoever named it may have meant another.
+pub fn tell_empty(db: &Path) {
+    if is_empty(db) {
+        out::note(format!(
+            "{} is empty: a new database begins in it",
+            db.display()
+        ));
+    }
 }
 
 impl Running {

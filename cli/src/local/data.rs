@@ -29,7 +29,7 @@ impl DataHere {
     /// Opens the set of a sweep file, below what `--data` names; the inner error says that it is not on this machine.
     ///
     /// # Errors
-    /// It is here and cannot be used.
+    /// It is here and cannot be used (a [`DataError`]); a flag names what is not there.
     pub fn find(
         file: &SweepFile,
         data: &Data,
@@ -52,7 +52,7 @@ impl DataHere {
         let set = match setup::library(&all)?.open(&data.set) {
             Ok(set) => set,
             Err(error @ DataError::Missing { .. }) => return Ok(Err(error.to_string())),
-            Err(error) => return Err(wrong(error.to_string())),
+            Err(error) => return Err(error.into()),
         };
         let place = place(data, &all);
         Ok(Ok(Self {
@@ -66,7 +66,10 @@ impl DataHere {
     /// As [`find`](Self::find), for a launcher that need not have the data; `None`: they are not here.
     pub fn if_here(file: &SweepFile) -> anyhow::Result<Option<Self>> {
         match &file.data {
-            Some(data) => Ok(Self::find(file, data, &[])?.ok()),
+            Some(data) => match Self::find(file, data, &[]) {
+                Ok(found) => Ok(found.ok()),
+                Err(error) => Err(wrong(error.to_string())),
+            },
             None => Ok(None),
         }
     }

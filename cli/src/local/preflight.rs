@@ -12,8 +12,7 @@ use hone_worker::{
 
 use super::data::DataHere;
 use crate::{
-    exit::wrong,
-    output::style::Style,
+    output::{style::Style, told::line},
     sweep_file::{self, SweepFile, domain::Domain},
 };
 
@@ -55,9 +54,15 @@ pub fn images(file: &SweepFile, path: &Path, named: &[String]) -> anyhow::Result
     let Some(data) = &file.data else {
         return Ok(Images::None);
     };
-    let here = match DataHere::find(file, data, named)? {
-        Ok(here) => here,
-        Err(elsewhere) => return Ok(Images::Elsewhere(elsewhere)),
+    let here = match DataHere::find(file, data, named) {
+        Ok(Ok(here)) => here,
+        Ok(Err(elsewhere)) => return Ok(Images::Elsewhere(elsewhere)),
+        Err(error) => {
+            return Err(match error.downcast::<DataError>() {
+                Ok(broken) => file.problem(path, "data.source", broken.to_string()),
+                Err(flag) => flag,
+            });
+        }
     };
     let set = &*here.set;
     file.check_images(path, set)?;
@@ -144,7 +149,7 @@ fn at_its_place(file: &SweepFile, path: &Path, error: &DataError) -> anyhow::Err
             let message = format!("{}: {}", problem.value, problem.message);
             file.problem(path, &key, message)
         }
-        error => wrong(error.to_string()),
+        error => file.problem(path, "data.source", error.to_string()),
     }
 }
 
@@ -172,11 +177,11 @@ fn batch_size(file: &SweepFile, path: &Path, images: usize) -> anyhow::Result<Op
 /// The facts as lines below a title, warnings marked.
 pub fn render(inventory: &Inventory, style: Style) -> String {
     let mut out = format!("\n{}\n", style.bold("data"));
-    for line in inventory.lines() {
-        out.push_str(&format!("  {line}\n"));
+    for fact in inventory.lines() {
+        out.push_str(&format!("  {}\n", line(&fact)));
     }
     for warning in &inventory.warnings {
-        out.push_str(&format!("  {} {warning}\n", style.yellow("!")));
+        out.push_str(&format!("  {} {}\n", style.yellow("!"), line(warning)));
     }
     out
 }

@@ -2,7 +2,13 @@
 
 use serde_json::{Map, Value};
 
-use super::{numbers, params::short_value, style::Style};
+use super::{
+    numbers,
+    params::short_value,
+    style::Style,
+    table::{padded, visible},
+    told::line,
+};
 use crate::view::{Axis, Hyper, Round};
 
 /// All axes, one below the other; `best` marks the recommended point.
@@ -68,7 +74,7 @@ fn range_axis(
     let room = (width + 2).saturating_sub(left.len() + right.len());
     out.push_str(&format!(
         "  {}{}\n",
-        style.bold(&hyper.short),
+        style.bold(line(&hyper.short)),
         style.dim(scale)
     ));
     let ends = format!("{left}{}{right}", " ".repeat(room));
@@ -140,7 +146,7 @@ fn choice_axis(
     style: Style,
 ) {
     let names: Vec<String> = hyper.choice.iter().map(short_value).collect();
-    out.push_str(&format!("  {}\n", style.bold(&hyper.short)));
+    out.push_str(&format!("  {}\n", style.bold(line(&hyper.short))));
     let gone = if style.unicode { "·" } else { "." };
     for (round, axis) in boxes {
         let cells: Vec<String> = hyper
@@ -148,11 +154,10 @@ fn choice_axis(
             .iter()
             .zip(&names)
             .map(|(value, name)| {
-                let width = name.chars().count();
                 if axis.values.is_empty() || axis.values.contains(value) {
                     style.cyan(name)
                 } else {
-                    style.dim(format!("{gone:<width$}"))
+                    style.dim(padded(gone, visible(name)))
                 }
             })
             .collect();

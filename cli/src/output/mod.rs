@@ -2,6 +2,7 @@
 
 pub mod boxes;
 pub mod curve;
+pub mod hints;
 pub mod log;
 pub mod numbers;
 pub mod out;

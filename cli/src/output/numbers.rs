@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::told::line;
+
 /// Two hex digits a byte.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -37,7 +39,7 @@ pub fn metric_or_dash(x: Option<f64>) -> String {
 pub fn value(value: &Value) -> String {
     match value {
         Value::Number(n) if n.is_f64() => short(n.as_f64().unwrap_or(f64::NAN)),
-        Value::String(s) => s.clone(),
+        Value::String(s) => line(s).into_owned(),
         other => other.to_string(),
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::numbers;
+use super::{numbers, told::line};
 use crate::view::{Hyper, Trial};
 
 /// A choice's value in few characters; lists of tables are cut.
@@ -19,7 +19,7 @@ pub fn short_value(value: &Value) -> String {
 pub fn params_line(space: &[Hyper], trial: &Trial) -> String {
     let of = |hyper: &Hyper| {
         let value = trial.params.get(&hyper.path)?;
-        Some(format!("{} {}", hyper.short, short_value(value)))
+        Some(format!("{} {}", line(&hyper.short), short_value(value)))
     };
     space.iter().filter_map(of).collect::<Vec<_>>().join("  ")
 }

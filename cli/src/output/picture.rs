@@ -5,6 +5,7 @@ use super::{
     params::{params_line, short_value},
     style::Style,
     table::{cut, visible},
+    told::line,
 };
 use crate::view::{Detail, Trial};
 
@@ -45,17 +46,17 @@ pub fn draw(
     }
     if let Some(best) = &detail.best {
         let value = style.green(style.bold(numbers::metric(best.objective)));
-        let mut line = format!("  best {value} ");
+        let mut text = format!("  best {value} ");
         for hyper in &detail.space {
             if let Some(value) = best.params.get(&hyper.path) {
-                line.push_str(&format!(
+                text.push_str(&format!(
                     " {} {}",
-                    style.dim(&hyper.short),
+                    style.dim(line(&hyper.short)),
                     short_value(value)
                 ));
             }
         }
-        lines.push(line);
+        lines.push(text);
     }
     lines
         .iter()

@@ -10,8 +10,8 @@ use super::{
     params::{params_line, short_value},
     picture,
     style::Style,
-    table::cut,
-    told::{Told, harmless},
+    table::{cut, padded, visible},
+    told::{Told, line},
 };
 use crate::view::{Detail, Hyper, Round, Trial};
 
@@ -71,7 +71,7 @@ impl Progress {
     /// A line that stays.
     pub fn say(&self, text: impl std::fmt::Display) {
         match &self.live {
-            Some(bar) => bar.println(harmless(&text.to_string(), self.style.color)),
+            Some(bar) => bar.println(out::shown(&text.to_string())),
             None => out::note(text),
         }
     }
@@ -103,7 +103,7 @@ impl Progress {
         self.changes(detail, seconds);
         if let Some(bar) = &self.live {
             let picture = picture::draw(detail, running, seconds, before, self.style);
-            bar.set_message(harmless(&picture, self.style.color).into_owned());
+            bar.set_message(out::shown(&picture));
         }
     }
 
@@ -171,7 +171,7 @@ fn round_line(round: &Round, detail: &Detail, style: Style) -> String {
         [only] => numbers::plural(u64::from(only), "epoch"),
         _ => rungs.join(if style.unicode { " → " } else { " -> " }) + " epochs",
     };
-    let mut line = style.bold(format!("round {}  {what}, {epochs}", round.round));
+    let mut text = style.bold(format!("round {}  {what}, {epochs}", round.round));
     for axis in &round.axes {
         let short = detail
             .space
@@ -181,38 +181,40 @@ fn round_line(round: &Round, detail: &Detail, style: Style) -> String {
         if let (Some(short), Some(low), Some(high)) = (short, axis.low, axis.high)
             && axis.high_share - axis.low_share < 0.95
         {
-            let text = format!(
-                "   {short} {} to {}",
+            let axis = format!(
+                "   {} {} to {}",
+                line(short),
                 numbers::short(low),
                 numbers::short(high)
             );
-            line.push_str(&style.dim(text));
+            text.push_str(&style.dim(axis));
         }
     }
-    line
+    text
 }
 
 /// `val_acc: 0.527000, lr: 5.340517e-04, reg: 4.097824e-01, (1 / 100)`, with this sweep's names.
 pub fn lecture_line(detail: &Detail, trial: &Trial, done: u64) -> String {
-    let metric = detail.summary.metric.replace("accuracy", "acc");
+    let metric = line(&detail.summary.metric).replace("accuracy", "acc");
     let value = match (trial.state, trial.objective) {
         ("diverged" | "failed" | "cancelled", _) => trial.state.to_owned(),
         (_, Some(x)) => numbers::metric_in_full(x),
         (_, None) => "-".into(),
     };
-    let mut line = format!("{metric}: {value:<8}, ");
+    let mut text = format!("{metric}: {value:<8}, ");
     for hyper in &detail.space {
         let value = trial.params.get(&hyper.path);
-        line.push_str(&format!("{}: {}, ", hyper.short, padded(hyper, value)));
+        let name = line(&hyper.short);
+        text.push_str(&format!("{name}: {}, ", in_its_column(hyper, value)));
     }
     let total = detail.trials_planned.max(detail.summary.trials);
     let width = total.to_string().len();
-    line.push_str(&format!("({done:>width$} / {total})"));
-    line
+    text.push_str(&format!("({done:>width$} / {total})"));
+    text
 }
 
 /// A value in a column as wide as its domain needs.
-fn padded(hyper: &Hyper, value: Option<&Value>) -> String {
+fn in_its_column(hyper: &Hyper, value: Option<&Value>) -> String {
     let text = |v: &Value| match v {
         Value::Number(n) if !hyper.whole && hyper.range.is_some() => {
             numbers::scientific(n.as_f64().unwrap_or(f64::NAN))
@@ -226,13 +228,13 @@ fn padded(hyper: &Hyper, value: Option<&Value>) -> String {
         None => hyper
             .choice
             .iter()
-            .map(|v| text(v).chars().count())
+            .map(|v| visible(&text(v)))
             .max()
             .unwrap_or(0),
     };
     if hyper.range.is_some() {
         format!("{shown:>width$}")
     } else {
-        format!("{shown:<width$}")
+        padded(&shown, width)
     }
 }

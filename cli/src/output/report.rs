@@ -6,8 +6,8 @@ use super::{
     boxes, numbers,
     params::short_value,
     style::Style,
-    table::{Align, Table},
-    told::Told,
+    table::{Align, Table, padded, visible},
+    told::{Told, line},
     totals,
 };
 use crate::view::{Best, Detail, Hyper, Point, Trial};
@@ -99,7 +99,8 @@ pub fn objective_line(best: &Best, style: Style) -> String {
         ),
         _ => String::new(),
     };
-    format!("{} {value}{width}  over {}", best.metric, trainings(best))
+    let metric = line(&best.metric);
+    format!("{metric} {value}{width}  over {}", trainings(best))
 }
 
 /// `3 trials of 12 epochs`.
@@ -212,7 +213,8 @@ fn listed(numbers: &[u64]) -> String {
 
 /// One hyperparameter a line, names aligned.
 pub fn params(space: &[Hyper], params: &Map<String, Value>, style: Style) -> String {
-    let width = params.keys().map(String::len).max().unwrap_or(0);
+    let widths = params.keys().map(|path| visible(&line(path)));
+    let width = widths.max().unwrap_or(0);
     let mut out = String::new();
     // In the order of the file's space; what the space does not know (another version's) comes last.
     let known = space.iter().filter_map(|h| params.get_key_value(&h.path));
@@ -220,8 +222,8 @@ pub fn params(space: &[Hyper], params: &Map<String, Value>, style: Style) -> Str
         .iter()
         .filter(|(path, _)| !space.iter().any(|h| h.path == **path));
     for (path, value) in known.chain(rest) {
-        let shown = style.bold(exact(value));
-        out.push_str(&format!("    {path:<width$}  {shown}\n"));
+        let (path, shown) = (padded(&line(path), width), style.bold(exact(value)));
+        out.push_str(&format!("    {path}  {shown}\n"));
     }
     out
 }

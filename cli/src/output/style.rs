@@ -1,6 +1,10 @@
 //! Colours, and whether there are any.
 
-use std::io::IsTerminal;
+use std::{
+    hash::{BuildHasher, RandomState},
+    io::IsTerminal,
+    sync::LazyLock,
+};
 
 /// What a terminal can show.
 #[derive(Clone, Copy, Debug, Default)]
@@ -78,7 +82,7 @@ impl Style {
 
     fn paint(self, code: &str, text: impl std::fmt::Display) -> String {
         if self.color {
-            format!("\x1b[{code}m{text}\x1b[0m")
+            format!("\x1b[{code}{0}{text}\x1b[0{0}", *OWN)
         } else {
             text.to_string()
         }
@@ -102,6 +106,23 @@ impl Style {
             _ => self.dim(state),
         }
     }
+}
+
+/// Ends the marks that [`Style`] paints with, until they are [`shown`]. Nobody else can know it: what comes with colours of its own has none.
+static OWN: LazyLock<String> =
+    LazyLock::new(|| format!(";{}m", RandomState::new().hash_one("colours")));
+
+/// How long the mark is that a text begins with, if it does.
+pub fn mark(text: &str) -> Option<usize> {
+    let code = text.strip_prefix("\x1b[")?;
+    let digits = code.bytes().take_while(u8::is_ascii_digit).count();
+    let own = code.get(digits..)?.starts_with(OWN.as_str());
+    own.then(|| "\x1b[".len() + digits + OWN.len())
+}
+
+/// The text with what a terminal understands in place of our marks.
+pub fn shown(text: &str) -> String {
+    text.replace(OWN.as_str(), "m")
 }
 
 /// Reads the environment, which only the binary's edge does.

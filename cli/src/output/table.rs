@@ -1,6 +1,8 @@
 //! Aligned columns.
 
-use super::style::Style;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use super::{style::Style, told::harmless};
 
 /// Rows of cells below a header; a cell may be coloured.
 #[derive(Debug, Default)]
@@ -109,9 +111,15 @@ impl Table {
     }
 }
 
-/// A program may name its metrics as it likes, and a row is a line.
+/// A program may name its metrics as it likes: a row is a line, and as wide as what is shown.
 fn one_line(text: &str) -> String {
-    text.replace('\n', " ")
+    harmless(text).replace('\n', " ")
+}
+
+/// The text with so many spaces behind it that it takes `width` columns.
+pub fn padded(text: &str, width: usize) -> String {
+    let pad = " ".repeat(width.saturating_sub(visible(text)));
+    format!("{text}{pad}")
 }
 
 /// Which columns are shown, and how wide.
@@ -169,38 +177,33 @@ pub fn cut(line: &str, width: usize, style: Style) -> String {
     let mark = if style.unicode { "…" } else { "" };
     let room = width.saturating_sub(visible(mark));
     let mut out = String::new();
-    let (mut seen, mut escape) = (0, false);
-    for c in line.chars() {
+    let (mut seen, mut escape, mut full) = (0, false, false);
+    for c in harmless(line).chars() {
         if c == '\x1b' {
             escape = true;
         }
         if escape {
             out.push(c);
             escape = c != 'm';
-        } else if seen < room {
-            out.push(c);
-            seen += 1;
-            if seen == room {
-                out.push_str(mark);
+        } else if !full {
+            seen += c.width().unwrap_or(0);
+            full = seen > room;
+            match full {
+                true => out.push_str(mark),
+                false => out.push(c),
             }
         }
     }
     out
 }
 
-/// Characters that take room: escape sequences do not.
+/// Columns that a text takes once it is shown: our colours take none, and what would steer the terminal is spelt out.
 pub fn visible(text: &str) -> usize {
-    let mut width = 0;
-    let mut escape = false;
-    for c in text.chars() {
-        match (escape, c) {
-            (false, '\x1b') => escape = true,
-            (true, 'm') => escape = false,
-            (false, _) => width += 1,
-            (true, _) => {}
-        }
-    }
-    width
+    let text = harmless(text);
+    let mut parts = text.split('\x1b');
+    let first = parts.next().map_or(0, UnicodeWidthStr::width);
+    let behind_colours = parts.filter_map(|part| part.split_once('m'));
+    first + behind_colours.map(|(_, text)| text.width()).sum::<usize>()
 }
 
 #[cfg(test)]
@@ -239,20 +242,38 @@ mod tests {
 
     #[test]
     fn a_line_is_cut_where_it_is_seen() {
-        let style = terminal(80);
-        assert_eq!(cut("\x1b[2mabcdef\x1b[0m", 4, style), "\x1b[2mabc…\x1b[0m");
+        let style = Style {
+            color: true,
+            ..terminal(80)
+        };
+        assert_eq!(cut(&style.dim("abcdef"), 4, style), style.dim("abc…"));
         assert_eq!(cut("abcd", 4, style), "abcd");
+        assert_eq!(cut("深度学习", 5, style), "深度…");
     }
 
     #[test]
     fn colours_take_no_room() {
         let mut table = Table::new(&[("trial", Align::Right), ("state", Align::Left)]);
-        table.row(vec!["7".into(), "\x1b[32mdone\x1b[0m".into()]);
+        let style = Style {
+            color: true,
+            ..Style::default()
+        };
+        let done = style.green("done");
+        table.row(vec!["7".into(), done.clone()]);
         table.row(vec!["12".into(), "running".into()]);
         let text = table.render(Style::default(), 1);
+        let wanted = format!(" trial  state\n     7  {done}\n    12  running\n");
+        assert_eq!(text, wanted);
+    }
+
+    #[test]
+    fn columns_are_as_wide_as_what_is_shown() {
+        let mut table = Table::new(&[("a", Align::Left), ("b", Align::Left)]);
+        table.row(vec!["\x1b[2J".into(), "one".into()]);
+        table.row(vec!["深度".into(), "two\nlines".into()]);
         assert_eq!(
-            text,
-            " trial  state\n     7  \x1b[32mdone\x1b[0m\n    12  running\n"
+            table.render(Style::default(), 0),
+            "a          b\n\\u{1b}[2J  one\n深度       two lines\n"
         );
     }
 }

@@ -1,8 +1,10 @@
-//! Text that this program did not make itself: what trainers, workers and coordinators say.
+//! Text that this program did not make itself: what trainers, workers, coordinators, files and people's own words say.
 
 use std::{borrow::Cow, fmt, ops::Deref};
 
 use serde::Serialize;
+
+use super::style;
 
 /// Characters of it that are printed; JSON has all.
 const MOST: usize = 4_000;
@@ -43,61 +45,114 @@ pub fn short(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// The text as a terminal may get it: control characters are spelt out, but for line ends, tabs and, with `color`, the
-/// sequences that [`Style`](super::style::Style) paints with.
-pub fn harmless(text: &str, color: bool) -> Cow<'_, str> {
-    let steers = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
-    if !text.contains(steers) {
+/// Whether a terminal does something else with a character than show it: control characters, line and paragraph separators, and what has no
+/// width, so that it hides or turns the direction of writing (Unicode's `Default_Ignorable_Code_Point`, without the variation selectors
+/// that emoji are written with).
+pub fn steers(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// The text as it may be shown: what [`steers`] a terminal is spelt out, a tab is a space; line ends stay, and so do the marks that
+/// [`Style`](style::Style) paints with.
+pub fn harmless(text: &str) -> Cow<'_, str> {
+    spelt(text, |c| c == '\n')
+}
+
+/// The same on one line: a line end is spelt out, too.
+pub fn line(text: &str) -> Cow<'_, str> {
+    spelt(text, |_| false)
+}
+
+fn spelt(text: &str, stays: fn(char) -> bool) -> Cow<'_, str> {
+    let wanted = |c: char| steers(c) && !stays(c);
+    if !text.contains(wanted) {
         return text.into();
     }
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(at) = rest.find(steers) {
-        out.push_str(&rest[..at]);
-        rest = &rest[at..];
-        let length = match paint(rest).filter(|_| color) {
-            Some(length) => {
-                out.push_str(&rest[..length]);
-                length
+    while let Some(at) = rest.find(wanted) {
+        let (before, from) = rest.split_at(at);
+        out.push_str(before);
+        let length = if let Some(length) = style::mark(from) {
+            out.push_str(&from[..length]);
+            length
+        } else {
+            let control = from.chars().next().unwrap_or_default();
+            match control {
+                '\t' => out.push(' '),
+                other => out.extend(other.escape_default()),
             }
-            None => {
-                let control = rest.chars().next().unwrap_or_default();
-                out.extend(control.escape_default());
-                control.len_utf8()
-            }
+            control.len_utf8()
         };
-        rest = &rest[length..];
+        rest = &from[length..];
     }
     out.push_str(rest);
     out.into()
 }
 
-/// How long the colour is that a text begins with.
-fn paint(text: &str) -> Option<usize> {
-    let code = text.strip_prefix("\x1b[")?;
-    let digits = code.bytes().take_while(u8::is_ascii_digit).count();
-    (code.as_bytes().get(digits) == Some(&b'm') && digits <= 2).then_some(digits + 3)
+/// JSON that means the same and steers no terminal: outside of strings there is nothing to spell, and in them every character may be.
+pub fn harmless_json(json: &str) -> Cow<'_, str> {
+    if !json.contains(steers) {
+        return json.into();
+    }
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if steers(c) {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                out.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out.into()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::output::style::Style;
 
     #[test]
     fn nothing_that_is_told_steers_the_terminal() {
         let hostile = "\x1b]0;title\x07\x1b[2J\x1b[31mred\x1b[0m\r\u{9b}1A\tend\n";
-        let shown = harmless(hostile, false);
+        let spelt = "\\u{1b}]0;title\\u{7}\\u{1b}[2J\\u{1b}[31mred\\u{1b}[0m\\r\\u{9b}1A end\n";
+        assert_eq!(harmless(hostile), spelt);
         assert_eq!(
-            shown,
-            "\\u{1b}]0;title\\u{7}\\u{1b}[2J\\u{1b}[31mred\\u{1b}[0m\\r\\u{9b}1A\tend\n"
+            line("one\n\u{202e}two\u{200b}\u{2028}"),
+            "one\\n\\u{202e}two\\u{200b}\\u{2028}"
         );
-        let painted = harmless(hostile, true);
-        assert!(painted.contains("[2J\x1b[31mred\x1b[0m\\r"), "{painted}");
-        assert_eq!(painted.matches('\x1b').count(), 2, "{painted}");
-        assert!(matches!(
-            harmless("plain ± text\n", false),
-            Cow::Borrowed(_)
-        ));
+        assert!(matches!(harmless("plain ± text\n"), Cow::Borrowed(_)));
+        // Once is enough.
+        assert_eq!(harmless(spelt), spelt);
+    }
+
+    #[test]
+    fn only_this_program_paints() {
+        let style = Style {
+            color: true,
+            ..Style::default()
+        };
+        let painted = style.red("\x1b[31mred\x1b[0m");
+        let shown = style::shown(&harmless(&painted));
+        assert_eq!(shown, "\x1b[31m\\u{1b}[31mred\\u{1b}[0m\x1b[0m");
+    }
+
+    #[test]
+    fn json_means_the_same_and_is_harmless() {
+        let value = serde_json::json!({"a\u{9b}": "\x1b\u{7f}\u{202e}\u{e0041}±\n"});
+        let text = value.to_string();
+        let shown = harmless_json(&text);
+        assert!(!shown.contains(steers), "{shown:?}");
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&shown).expect("JSON"),
+            value
+        );
     }
 
     #[test]

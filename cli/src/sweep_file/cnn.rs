@@ -52,7 +52,7 @@ pub fn set(spec: &mut Value, path: &str, value: Value) {
 }
 
 /// Takes away the key at a dotted path; a list entry stays.
-fn unset(spec: &mut Value, path: &str) {
+pub fn unset(spec: &mut Value, path: &str) {
     let (above, key) = path.rsplit_once('.').unwrap_or(("", path));
     let pointer = format!("/{}", above.replace('.', "/"));
     if let Some(table) = spec.pointer_mut(&pointer).and_then(Value::as_object_mut) {

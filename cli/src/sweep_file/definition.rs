@@ -37,7 +37,7 @@ pub fn definition(file: &SweepFile, check: bool) -> v1::SweepDefinition {
             .collect(),
         objective: Some(definition::objective_message(&search::Objective {
             metric: file.objective.metric.clone(),
-            maximize: file.objective.direction != Some(Direction::Minimize),
+            maximize: file.objective.direction() == Direction::Maximize,
             at_best: file.objective.at == At::Best,
             target: file.objective.target,
         })),

@@ -1,5 +1,7 @@
 //! A sweep's file made anew from its canonical JSON, with some values set: what `hone fork` writes.
 
+mod conditions;
+
 use serde_json::{Value, json};
 
 use super::{
@@ -9,11 +11,13 @@ use super::{
     source::nearest,
     tree,
 };
+use crate::output::told::steers;
 
 /// The tables of a sweep file, in the order in which people read them.
 const TABLES: [&str; 6] = ["objective", "data", "model", "train", "params", "search"];
 
-/// The child of a sweep: its file with `PATH=VALUE` set, another seed, and `from` naming the parent.
+/// The child of a sweep: its file with `PATH=VALUE` set, another seed, and `from` naming the parent; and what else that has changed, in
+/// words.
 ///
 /// # Errors
 ///
@@ -23,7 +27,7 @@ pub fn child(
     canonical: &Value,
     name: &str,
     settings: &[(String, String)],
-) -> Result<Value, String> {
+) -> Result<(Value, Vec<String>), String> {
     let mut file = canonical.clone();
     let mut paths = Vec::new();
     for table in TABLES {
@@ -41,7 +45,8 @@ pub fn child(
         let value = value_of(text).map_err(|problem| format!("--set {key}={text}: {problem}"))?;
         set(&mut file, &path, value);
     }
-    Ok(file)
+    let changed = conditions::settle(&mut file);
+    Ok((file, changed))
 }
 
 /// The full path that a key means: one of the file's, by any unambiguous ending, or a new one below a table of it.
@@ -58,8 +63,11 @@ fn path_of(key: &str, paths: &[String]) -> Result<String, String> {
         let all: Vec<&str> = found.iter().map(|path| path.as_str()).collect();
         return Err(format!("--set {key}: can mean {}", all.join(" or ")));
     }
-    if let Some((table, _)) = key.split_once('.')
+    // No key lies deeper, and what is nested without end is not written down.
+    const DEEPEST: usize = 20;
+    if let Some((table, below)) = key.split_once('.')
         && TABLES.contains(&table)
+        && below.split('.').count() < DEEPEST
     {
         // A key that has no default; the reader refuses what there is not.
         return Ok(key.to_owned());
@@ -138,13 +146,14 @@ fn bare(key: &str) -> String {
     if !key.is_empty() && key.chars().all(word) {
         key.to_owned()
     } else {
-        inline(&json!(key))
+        string(key)
     }
 }
 
-/// A value on one line. JSON's strings and numbers are TOML's too.
-fn inline(value: &Value) -> String {
+/// A value on one line. JSON's numbers are TOML's too.
+pub fn inline(value: &Value) -> String {
     match value {
+        Value::String(text) => string(text),
         Value::Array(items) => {
             let items: Vec<String> = items.iter().map(inline).collect();
             format!("[{}]", items.join(", "))
@@ -163,6 +172,21 @@ fn inline(value: &Value) -> String {
         }
         scalar => scalar.to_string(),
     }
+}
+
+/// A string as TOML has it, in which nothing is left that a terminal would obey: it goes to one as often as to a file.
+pub fn string(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            '\n' => out.push_str("\\n"),
+            '\t' => out.push_str("\\t"),
+            c if steers(c) => out.push_str(&format!("\\U{:08X}", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    out + "\""
 }
 
 /// Whether a canonical file names a data set of a folder: its path stays with whoever launched it.

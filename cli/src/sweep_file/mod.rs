@@ -1,13 +1,14 @@
 //! The sweep file: from TOML to a checked search, or to an error that names line, key and what would be right.
 //!
 //! In reading order: [`source`] shows problems, [`tree`] is TOML with places, [`tables`] are hone's own keys, [`walk`]
-//! checks the tree against the types' schema and finds the [`domain`]s, [`search`] fills in `[search]`, [`cnn`] asks the
+//! checks the tree against the types' schema and finds the [`domain`]s ([`dialects`]: as other tools write them), [`search`] fills in `[search]`, [`cnn`] asks the
 //! trainer about every value, [`canonical`] is what makes two files the same sweep. [`definition`] is what goes over the wire.
 
 mod canonical;
 mod cnn;
 mod conditions;
 mod definition;
+mod dialects;
 pub mod domain;
 pub mod fork;
 pub mod names;
@@ -20,9 +21,15 @@ pub mod tables;
 mod tree;
 mod walk;
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
 
-use hone_worker::{data::DataSet, user_file};
+use hone_worker::{
+    data::{DataSet, is_known_set},
+    user_file,
+};
 use serde_json::Value;
 
 pub use cnn::{get, set};
@@ -34,6 +41,7 @@ use search::SearchPlan;
 use source::{Problem, Source, SweepFileError};
 use tables::Objective;
 use tree::Node;
+pub use tree::number;
 
 use crate::exit::wrong;
 
@@ -128,8 +136,10 @@ pub struct Data {
     pub test: bool,
 }
 
-/// No sweep file is longer.
-const LARGEST: u64 = 4 << 20;
+/// A domain as a file has it.
+pub fn domain_json(domain: &Domain) -> Value {
+    canonical::domain_json(domain, Value::clone)
+}
 
 /// Reads and checks a sweep file.
 pub fn read(path: &Path) -> anyhow::Result<SweepFile> {
@@ -138,20 +148,33 @@ pub fn read(path: &Path) -> anyhow::Result<SweepFile> {
 }
 
 fn source(path: &Path) -> anyhow::Result<Source> {
-    let read = user_file::read(path, LARGEST).map_err(|error| error.to_string());
-    let text = read.and_then(|bytes| {
-        String::from_utf8(bytes).map_err(|error| format!("it is no text: {error}"))
-    });
-    let text = text.map_err(|error| {
-        wrong(format!(
-            "cannot read the sweep file {}: {error}",
-            path.display()
-        ))
+    let shown = path.display().to_string();
+    match text(path) {
+        Ok(text) => Ok(Source { path: shown, text }),
+        Err(problem) => Err(wrong(format!(
+            "cannot read the sweep file {shown}: {problem}"
+        ))),
+    }
+}
+
+/// The whole text of a file that is one, and no larger than a sweep may be.
+fn text(path: &Path) -> Result<String, String> {
+    use hone_coordinator::definition::MOST_BYTES;
+    // What is named in place of a file to run can often be made one.
+    let init = format!(
+        "; `hone init {} > sweep.toml` writes one to start from",
+        path.display()
+    );
+    if path.is_dir() {
+        return Err(format!("it is a folder{init}"));
+    }
+    let bytes = user_file::read(path, MOST_BYTES as u64).map_err(|error| match error.kind() {
+        ErrorKind::NotFound if is_known_set(&path.to_string_lossy()) => {
+            format!("there is no such file{init}")
+        }
+        _ => error.to_string(),
     })?;
-    Ok(Source {
-        path: path.display().to_string(),
-        text,
-    })
+    String::from_utf8(bytes).map_err(|error| format!("it is no text: {error}"))
 }
 
 /// Checks the text of a sweep file; `beside` is where a relative folder of images starts.
@@ -160,17 +183,25 @@ pub fn parse(source: &Source, beside: &Path) -> Result<SweepFile, SweepFileError
 }
 
 fn check(source: &Source, beside: &Path) -> Result<SweepFile, Vec<Problem>> {
-    let root = tree::parse(&source.text).map_err(|problem| vec![problem])?;
+    let root =
+        tree::parse(&source.text).map_err(|problem| vec![of_another_kind(source, problem)])?;
     let shape = schema::plain();
     let mut walk = walk::Walk::new(shape);
     walk.value("", &root, shape, false);
     let walk::Found {
         mut domains,
         mut problems,
+        meant,
     } = walk.finish();
-    domains.sort_by_cached_key(|d| names::sort_key(&d.path));
-    problems.extend(conditions::resolve(&mut domains));
-    problems.extend(sections::problems(&root));
+    problems.extend(sections::problems(&root, &meant));
+    // Whatever follows may take its time with each of them.
+    if problems.is_empty() {
+        problems.extend(too_many(&root, &domains));
+    }
+    if problems.is_empty() {
+        domains.sort_by_cached_key(|d| names::sort_key(&d.path));
+        problems.extend(conditions::resolve(&mut domains));
+    }
     if !problems.is_empty() {
         return Err(problems);
     }
@@ -186,11 +217,33 @@ fn check(source: &Source, beside: &Path) -> Result<SweepFile, Vec<Problem>> {
     }
 }
 
+/// Files for other tools have other endings.
+fn of_another_kind(source: &Source, problem: Problem) -> Problem {
+    let is_toml = Path::new(&source.path)
+        .extension()
+        .is_some_and(|ending| ending == "toml");
+    if is_toml {
+        return problem;
+    }
+    problem.help("a sweep file is TOML, and usually ends in .toml; `hone init digits` prints one")
+}
+
+/// Within the coordinator's bounds, in its words.
+fn too_many(root: &Node, domains: &[Domain]) -> Option<Problem> {
+    let values = domains.iter().map(Domain::listed).sum();
+    let error = hone_coordinator::definition::check_space(domains.len(), values).err()?;
+    Some(refused(root, error))
+}
+
 /// What the planner has against the file, at its place: the coordinator would refuse it with the same words.
 fn plan_problem(root: &Node, file: &SweepFile) -> Option<Problem> {
     let error = hone_coordinator::definition::search(&definition(file, true)).err()?;
+    Some(refused(root, error))
+}
+
+fn refused(root: &Node, error: hone_coordinator::definition::DefinitionError) -> Problem {
     let key = error.path.strip_prefix("sweep.").unwrap_or(&error.path);
-    Some(Problem::at(&root.place(key), key, error.message))
+    Problem::at(&root.place(key), key, error.message)
 }
 
 #[cfg(test)]

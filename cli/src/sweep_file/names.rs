@@ -54,6 +54,12 @@ pub fn name_problem(name: &str) -> Option<String> {
     ))
 }
 
+/// Whether `--exec NAME=COMMAND` takes such a name: a command is none.
+pub fn is_trainer(name: &str) -> bool {
+    let bad = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '/' | '=');
+    !name.is_empty() && !name.contains(bad)
+}
+
 /// Sorts paths with list positions as numbers: `conv.2` before `conv.10`.
 pub fn sort_key(path: &str) -> Vec<(Option<u64>, String)> {
     path.split('.')

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Data, KNOWN_SETS, SweepFile, canonical, cnn,
     cnn::get,
+    dialects,
     domain::Domain,
     search::{self, SearchPlan},
     source::{Problem, nearest},
@@ -110,10 +111,11 @@ impl Reading<'_> {
             (Some((_, direction)), None) => objective.direction = Some(*direction),
             (None, _) if trainer == "cnn" => {
                 let all = names.clone().collect::<Vec<_>>().join(", ");
-                let help = nearest(&objective.metric, names)
-                    .map_or(format!("it reports {all}"), |near| {
-                        format!("did you mean {near:?}?")
-                    });
+                let near = || {
+                    nearest(&objective.metric, names).map(|near| format!("did you mean {near:?}?"))
+                };
+                let help = dialects::word("objective.metric", &objective.metric).map(str::to_owned);
+                let help = help.or_else(near).unwrap_or(format!("it reports {all}"));
                 return wrong(
                     format!("the trainer cnn reports no {:?}", objective.metric),
                     help,
@@ -311,17 +313,17 @@ fn full_spec(spec: &Value) -> Option<Value> {
 
 /// What the trainer takes when the key at `path` is not there; an error where it cannot do without.
 fn default_of(cnn: bool, spec: &Value, path: &str) -> Result<Option<Value>, String> {
-    let mut without = spec.clone();
     let (above, key) = path.rsplit_once('.').unwrap_or(("", path));
-    let pointer = format!("/{}", above.replace('.', "/"));
-    let table = without
-        .pointer_mut(&pointer)
-        .and_then(Value::as_object_mut)
-        .ok_or("a place in a list cannot be left out, so no condition may stand here")?;
-    table.remove(key);
+    if !get(spec, above).is_some_and(Value::is_object) {
+        return Err(
+            "a place in a list cannot be left out, so no condition may stand here".to_owned(),
+        );
+    }
     if !cnn {
         return Ok(None);
     }
+    let mut without = spec.clone();
+    cnn::unset(&mut without, path);
     let full = full_spec(&without).ok_or_else(|| {
         format!("`{key}` has no default, so it must exist: no condition may stand here")
     })?;

@@ -7,8 +7,8 @@ use super::{
     walk,
 };
 
-/// What stands in the wrong table, or is missing.
-pub fn problems(root: &Node) -> Vec<Problem> {
+/// What stands in the wrong table, or is missing; `meant`: what stands there under another name.
+pub fn problems(root: &Node, meant: &[String]) -> Vec<Problem> {
     let Kind::Table(table) = &root.kind else {
         return Vec::new();
     };
@@ -39,8 +39,15 @@ pub fn problems(root: &Node) -> Vec<Problem> {
             problems.push(Problem::at(&entry.key_span, *key, message).help(help));
         }
     }
+    if let Some(node) = table.get("trainer").filter(|_| !names::is_trainer(trainer)) {
+        let message = format!("{trainer:?} is no name of a trainer: it has no spaces, `/` or `=`");
+        let help = "call it for example \"mine\"; `hone run FILE --exec mine='python train.py'` says what it runs";
+        problems.push(Problem::at(&node.span, "trainer", message).help(help));
+    }
     let needed = if trainer == "cnn" { "data" } else { "params" };
-    if table.get(needed).is_none() {
+    // Who has written the other one means another trainer.
+    let other = trainer == "cnn" && table.get("params").is_some();
+    if table.get(needed).is_none() && !other && !meant.iter().any(|path| path == needed) {
         let help = if trainer == "cnn" {
             "for example [data] with source = \"digits\""
         } else {

@@ -2,6 +2,11 @@
 
 use std::{fmt, ops::Range};
 
+use crate::output::{
+    table::visible,
+    told::{line, short},
+};
+
 /// A place in the text, in bytes.
 pub type Span = Range<usize>;
 
@@ -45,6 +50,12 @@ impl Problem {
     }
 }
 
+/// Problems that are shown; whoever has more mends these first.
+const MOST: usize = 20;
+
+/// Characters of a line that are shown before and behind the place.
+const AROUND: usize = 100;
+
 /// Everything wrong in one sweep file, in the order of the text.
 #[derive(Clone, Debug)]
 pub struct SweepFileError {
@@ -74,13 +85,16 @@ impl std::error::Error for SweepFileError {}
 
 impl fmt::Display for SweepFileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, problem) in self.problems.iter().enumerate() {
+        for (i, problem) in self.problems.iter().take(MOST).enumerate() {
             if i > 0 {
                 f.write_str("\n\n")?;
             }
             write_problem(f, &self.source, problem)?;
         }
-        Ok(())
+        match self.problems.len().saturating_sub(MOST) {
+            0 => Ok(()),
+            more => write!(f, "\n\n{}: {more} more of that sort", self.source.path),
+        }
     }
 }
 
@@ -92,9 +106,9 @@ fn write_problem(f: &mut fmt::Formatter<'_>, source: &Source, problem: &Problem)
         write!(f, ":{}", place.line)?;
     }
     if !problem.key.is_empty() {
-        write!(f, ": {}", problem.key)?;
+        write!(f, ": {}", line(&problem.key))?;
     }
-    write!(f, ": {}", problem.message)?;
+    write!(f, ": {}", short(&problem.message))?;
     if let Some(place) = place {
         let number = place.line.to_string();
         let margin = " ".repeat(number.len());
@@ -113,8 +127,9 @@ fn write_problem(f: &mut fmt::Formatter<'_>, source: &Source, problem: &Problem)
 struct Place {
     /// From 1.
     line: usize,
+    /// As it is shown; of a long one what stands around the place.
     text: String,
-    /// In characters, from 0.
+    /// In columns, from 0.
     column: usize,
     width: usize,
 }
@@ -125,12 +140,30 @@ fn locate(text: &str, span: &Span) -> Place {
     let before = &text[..start];
     let line_start = before.rfind('\n').map_or(0, |i| i + 1);
     let line_end = text[start..].find('\n').map_or(text.len(), |i| start + i);
-    let line = text[line_start..line_end].trim_end_matches('\r');
+    let end = end.min(line_end);
+    let (before_it, it) = (&text[line_start..start], &text[start..end]);
+    let behind_it = text[end..line_end].trim_end_matches('\r');
+    let left = match before_it.char_indices().nth_back(AROUND) {
+        Some((at, _)) => format!("…{}", line(&before_it[at..])),
+        None => line(before_it).into_owned(),
+    };
+    let (it, cut) = first(it);
+    let (behind_it, behind_cut) = if cut { ("", true) } else { first(behind_it) };
+    let it = line(it);
+    let more = if behind_cut { "…" } else { "" };
     Place {
         line: before.matches('\n').count() + 1,
-        text: line.replace('\t', " "),
-        column: text[line_start..start].chars().count(),
-        width: text[start..end.min(line_end)].chars().count().max(1),
+        column: visible(&left),
+        width: visible(&it).max(1),
+        text: format!("{left}{it}{}{more}", line(behind_it)),
+    }
+}
+
+/// The beginning of a text that is too long for a line, and whether it is.
+fn first(text: &str) -> (&str, bool) {
+    match text.char_indices().nth(AROUND) {
+        Some((end, _)) => (&text[..end], true),
+        None => (text, false),
     }
 }
 
@@ -169,6 +202,48 @@ mod tests {
         assert_eq!(
             shown,
             "sweep.toml:3: train.learning_rat: unknown key\n   |\n 3 | learning_rat = 0.1\n   | ^^^^^^^^^^^^\n   = did you mean `learning_rate`?"
+        );
+    }
+
+    #[test]
+    fn the_caret_stands_below_what_is_shown() {
+        let text = format!("\t\"深\u{202e}\" = [{}]", "1, ".repeat(10_000));
+        let source = Source {
+            path: "sweep.toml".into(),
+            text,
+        };
+        let start = source.text.find('[').expect("in the text");
+        let problem = Problem::at(&(start..start + 1), "a\nb", "is wrong");
+        let shown = SweepFileError::new(&source, vec![problem]).to_string();
+        let lines: Vec<&str> = shown.lines().collect();
+        assert_eq!(lines[0], "sweep.toml:1: a\\nb: is wrong");
+        assert!(
+            lines[2].starts_with(" 1 |  \"深\\u{202e}\" = [1, 1, "),
+            "{shown}"
+        );
+        assert!(
+            lines[2].ends_with('…') && visible(lines[2]) < 150,
+            "{shown}"
+        );
+        let caret = lines[3].find('^').expect("a caret");
+        assert_eq!(
+            caret,
+            visible(&lines[2][..lines[2].find('[').expect("shown")])
+        );
+    }
+
+    #[test]
+    fn a_hundred_problems_are_twenty_and_a_number() {
+        let source = Source {
+            path: "sweep.toml".into(),
+            text: "x".repeat(100),
+        };
+        let problems = (0..100).map(|at| Problem::at(&(at..at + 1), "x", "is wrong"));
+        let shown = SweepFileError::new(&source, problems.collect()).to_string();
+        assert_eq!(shown.matches("is wrong").count(), MOST);
+        assert!(
+            shown.ends_with("\n\nsweep.toml: 80 more of that sort"),
+            "{shown}"
         );
     }
 

@@ -60,6 +60,13 @@ pub struct Objective {
     pub target: Option<f64>,
 }
 
+impl Objective {
+    /// Which way is better; known of every objective that was read.
+    pub fn direction(&self) -> Direction {
+        self.direction.unwrap_or(Direction::Maximize)
+    }
+}
+
 fn val_accuracy() -> String {
     "val_accuracy".into()
 }

@@ -206,7 +206,7 @@ const BAD: &[(&str, &str, &[&str])] = &[
         "lgo = [1e-4, 1e0]",
         &[
             "sweep.toml:15: train.learning_rate: expected a number or a domain",
-            "did you mean `log`?",
+            "write { log = [1e-4, 1] }",
         ],
     ),
     (
@@ -394,6 +394,290 @@ fn bad_files_are_refused_with_line_key_and_what_would_be_right() {
                 "{to:?} must say {part:?}, said:\n{error}"
             );
         }
+    }
+}
+
+/// What another tool's user writes in the file, and what is said of it, once.
+const FOREIGN: &[(&str, &str, &[&str])] = &[
+    (
+        "learning_rate =",
+        "lr =",
+        &["train.lr: unknown key", "this is `learning_rate` here"],
+    ),
+    ("weight_decay =", "wd =", &["this is `weight_decay` here"]),
+    ("batch_size =", "bs =", &["this is `batch_size` here"]),
+    (
+        "batch_size =",
+        "batchSize =",
+        &["did you mean `batch_size`?"],
+    ),
+    (
+        "hidden = [16]",
+        "layers = [16]",
+        &["model.layers: unknown key", "this is `hidden` here"],
+    ),
+    (
+        "hidden = [16]",
+        "lr = 0.1",
+        &[
+            "model.lr: unknown key",
+            "this is `learning_rate` in [train]",
+        ],
+    ),
+    (
+        "hidden = [16]",
+        "momentum = 0.9",
+        &["model.momentum: unknown key", "this key stands in [train]"],
+    ),
+    (
+        "[train]",
+        "[train]\nepochs = 10",
+        &[
+            "train.epochs: unknown key",
+            "this is `full_epochs` in [search]",
+        ],
+    ),
+    (
+        "[train]",
+        "[train]\nbudget = 180",
+        &["train.budget: unknown key", "this key stands in [search]"],
+    ),
+    (
+        "filters = 8,",
+        "out_channels = 8, filters = 8,",
+        &["model.conv.0.out_channels", "this is `filters` here"],
+    ),
+    (
+        "filters = 8,",
+        "kernel_size = 3, filters = 8,",
+        &["this is `size` here"],
+    ),
+    (
+        "source = \"digits\"",
+        "dataset = \"digits\"",
+        &["data.dataset: unknown key", "this is `source` here"],
+    ),
+    (
+        "[data]",
+        "[dataset]",
+        &["dataset: unknown key", "this is [data] here"],
+    ),
+    (
+        "validation = 360",
+        "val_split = 0.2",
+        &["this is `validation` here"],
+    ),
+    ("seed = 7", "random_state = 7", &["this is `seed` here"]),
+    (
+        "seed = 7",
+        "[metric]\nname = \"val_loss\"",
+        &["metric: unknown key", "this is [objective] here"],
+    ),
+    (
+        "points = 16\nepochs",
+        "n_trials = 16\nepochs",
+        &["search.round.0.n_trials", "this is `points` here"],
+    ),
+    (
+        "log = [1e-4, 1e0]",
+        "loguniform = [1e-4, 1e0]",
+        &["expected a number or a domain", "write { log = [1e-4, 1] }"],
+    ),
+    (
+        "log = [1e-4, 1e0]",
+        "min = 1e-4, max = 1e0",
+        &["write { uniform = [1e-4, 1] }"],
+    ),
+    (
+        "log = [1e-4, 1e0]",
+        "low = 1e-4, high = 1e0, log = true",
+        &["write { log = [1e-4, 1] }"],
+    ),
+    (
+        "log = [1e-4, 1e0]",
+        "uniform = [1e-4, 1e0], log = true",
+        &["write { log = [1e-4, 1] }"],
+    ),
+    (
+        "log = [1e-4, 1e0]",
+        "values = [0.1, 0.2]",
+        &["write { choice = [0.1, 0.2] }"],
+    ),
+    (
+        "log = [1e-4, 1e0]",
+        "value = 0.1",
+        &["a constant is written as itself: 0.1"],
+    ),
+    (
+        "power_of_two = [16, 128]",
+        "distribution = \"int_uniform\", min = 16, max = 128",
+        &["write { int = [16, 128] }"],
+    ),
+    (
+        "uniform = [0.0, 0.5]",
+        "uniform = [0.0, 0.5], q = 0.1",
+        &[
+            "model.dropout.q: unknown key in a domain",
+            "did you mean `step`?",
+        ],
+    ),
+    (
+        "{ log = [1e-4, 1e0] }",
+        "[1e-4, 1e0]",
+        &[
+            "expected a number, found a list",
+            "write { log = [1e-4, 1] } for a range",
+        ],
+    ),
+    (
+        "{ log = [1e-4, 1e0] }",
+        "\"loguniform(1e-4, 1)\"",
+        &["write { log = [1e-4, 1] }"],
+    ),
+    (
+        "{ log = [1e-4, 1e0] }",
+        "\"1e-3\"",
+        &["without quotes: 1e-3"],
+    ),
+    (
+        "hidden = [16]",
+        "hidden = { values = [[16], [32]] }",
+        &["model.hidden", "write { choice = [[16], [32]] }"],
+    ),
+    (
+        "hidden = [16]",
+        "activation = \"swish\"",
+        &["write \"silu\""],
+    ),
+    (
+        "[data]",
+        "[objective]\nmetric = \"accuracy\"\n[data]",
+        &["write \"val_accuracy\""],
+    ),
+    (
+        "[data]",
+        "[objective]\nmetric = \"val_loss\"\ndirection = \"min\"\n[data]",
+        &["write \"minimize\""],
+    ),
+    (
+        "[[search.round]]",
+        "[search]\nstrategy = \"grid\"\n[[search.round]]",
+        &["search.strategy", "sampler = \"grid\""],
+    ),
+    (
+        "[[search.round]]",
+        "[search]\nstrategy = \"bayes\"\n[[search.round]]",
+        &["write \"zoom\""],
+    ),
+];
+
+#[test]
+fn other_tools_words_are_told_as_they_are_here_and_once() {
+    for (from, to, wanted) in FOREIGN {
+        let error = read(&with(from, to))
+            .map(|file| file.written)
+            .expect_err(to);
+        let said = error.to_string();
+        for part in *wanted {
+            assert!(
+                said.contains(part),
+                "{to:?} must say {part:?}, said:\n{said}"
+            );
+        }
+        assert_eq!(error.problems().len(), 1, "{to:?} said:\n{said}");
+    }
+    let planned = &DIGITS[..DIGITS.find("[[search.round]]").expect("rounds")];
+    for (search, wanted) in [
+        (
+            "[sweep]\nbudget = \"9 epochs\"\nfull_epochs = 9",
+            "this is [search] here",
+        ),
+        (
+            "[search]\nn_trials = 20\nfull_epochs = 9",
+            "this is `budget` here",
+        ),
+        (
+            "[search]\nbudget = 180\nfull_epochs = 9",
+            "expected a string, found 180",
+        ),
+        (
+            "[search]\nbudget = \"9 epochs\"\nmax_epochs = 9",
+            "this is `full_epochs` here",
+        ),
+        (
+            "[search]\nbudget = \"9 epochs\"\nfull_epochs = 9\nmethod = \"bayes\"",
+            "this is `strategy` here",
+        ),
+    ] {
+        let error = read(&format!("{planned}{search}\n"))
+            .map(|file| file.written)
+            .expect_err(search);
+        let said = error.to_string();
+        assert!(
+            said.contains(wanted),
+            "{search:?} must say {wanted:?}, said:\n{said}"
+        );
+        assert_eq!(error.problems().len(), 1, "{search:?} said:\n{said}");
+    }
+    let error = read(&format!(
+        "{planned}[search]\nbudget = 180\nfull_epochs = 9\n"
+    ))
+    .expect_err("a number");
+    assert!(error.to_string().contains("\"180 epochs\""), "{error}");
+}
+
+/// A program gets what `[params]` has; what reads like a search space of another tool is none of it.
+#[test]
+fn params_of_a_program_are_its_own_but_for_other_tools_domains() {
+    let file = |line: &str| {
+        format!(
+            "name = \"own\"\ntrainer = \"mine\"\n[params]\nx = {{ uniform = [0, 1] }}\n{line}\n[objective]\nmetric = \"s\"\ndirection = \"maximize\"\n[[search.round]]\npoints = 2\nepochs = 1\n"
+        )
+    };
+    for (line, right) in [
+        ("a = { choices = [1, 2] }", "write { choice = [1, 2] }"),
+        ("a = { unifrom = [0, 1] }", "write { uniform = [0, 1] }"),
+        ("a = { min = 0, max = 1 }", "write { int = [0, 1] }"),
+        ("a = { values = [1, 2] }", "write { choice = [1, 2] }"),
+        (
+            "a = { distribution = \"log_uniform_values\", min = 0.1, max = 1 }",
+            "write { log = [0.1, 1] }",
+        ),
+        (
+            "a = { b = { low = 1, high = 2.5 } }",
+            "write { uniform = [1, 2.5] }",
+        ),
+        (
+            "lr = [1e-4, 1e-1]",
+            "write { log = [1e-4, 0.1] } for a range",
+        ),
+        (
+            "lr = \"loguniform(1e-4, 1e-1)\"",
+            "write { log = [1e-4, 0.1] }",
+        ),
+        ("budget = \"180 epochs\"", "the budget stands in [search]"),
+    ] {
+        let error = read(&file(line)).map(|file| file.written).expect_err(line);
+        let said = error.to_string();
+        assert!(
+            said.contains(right) && said.contains("if it is a constant all the same"),
+            "{line}: {said}"
+        );
+        assert_eq!(error.problems().len(), 1, "{line}: {said}");
+    }
+    for line in [
+        "lr = 0.1",
+        "epochs = 10",
+        "betas = [0.9, 0.999]",
+        "layers = [64, 64]",
+        "a = { type = \"linear\", bias = true }",
+        "a = { path = \"x\", min = 3 }",
+        "a = \"f(x)\"",
+        "a = { choice = [{ min = 0, max = 1 }] }",
+        "lr = { choice = [[1e-4, 1e-1]] }",
+        "[params.optimizer]\nname = \"adam\"\nlr = 0.1",
+    ] {
+        good(&file(line));
     }
 }
 

@@ -69,6 +69,8 @@ impl Node {
         match &self.kind {
             Kind::Bool(b) => b.to_string(),
             Kind::Int(i) => i.to_string(),
+            // Its point tells it from a whole number.
+            Kind::Float(x) if x.fract() == 0.0 && x.abs() < 1e6 => format!("{x:?}"),
             Kind::Float(x) => number(*x),
             Kind::Str(s) => format!("{s:?}"),
             Kind::Time(t) => format!("the time {t}"),

@@ -1,11 +1,13 @@
 //! One walk over the tree beside the JSON Schema of the types: unknown keys, wrong types, and the domains.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{
+    dialects,
     domain::{self, Domain, FORMS, Values},
+    search::parse_budget,
     source::{Problem, nearest},
-    tree::{Kind, Node, Table},
+    tree::{Entry, Kind, Node, Table},
 };
 
 /// What the walk found.
@@ -15,11 +17,15 @@ pub struct Found {
     pub domains: Vec<Domain>,
     /// What is wrong.
     pub problems: Vec<Problem>,
+    /// Full paths of keys that stand there under another name: they are not missing as well.
+    pub meant: Vec<String>,
 }
 
 /// Walks `node` beside `schema`; `root` holds the `$defs` that it refers to.
 pub struct Walk<'a> {
     root: &'a Value,
+    /// All tables of the schema, for keys that stand in the wrong one.
+    tables: Vec<(String, &'a Map<String, Value>)>,
     found: Found,
 }
 
@@ -28,6 +34,7 @@ impl<'a> Walk<'a> {
     pub fn new(root: &'a Value) -> Self {
         Walk {
             root,
+            tables: tables(root),
             found: Found::default(),
         }
     }
@@ -42,8 +49,14 @@ impl<'a> Walk<'a> {
         let options = options(self.root, schema);
         if let Kind::Table(table) = &node.kind {
             let section = matches!(path, "model" | "train" | "params");
-            if domains && !section && domain::is_domain(table) && !is_key(&options, table) {
-                return self.domain(path, node, table, schema, &options);
+            if domains && !section && !is_key(&options, table) {
+                if let Some(right) = dialects::domain(table) {
+                    let expected = expected(&options);
+                    return self.foreign_domain(path, node, &expected, right);
+                }
+                if domain::is_domain(table) {
+                    return self.domain(path, node, table, schema, &options);
+                }
             }
             if let Some(object) = options.iter().find(|s| is_type(s, "object")) {
                 return self.table(path, node, table, object, domains);
@@ -55,21 +68,33 @@ impl<'a> Walk<'a> {
             return self.list(path, node, items, list, domains);
         }
         if !options.iter().any(|s| accepts(s, node)) {
-            let problem = mismatch(path, node, &options, domains);
+            let mut problem = mismatch(path, node, &options, domains);
+            problem.help = problem.help.or_else(|| description(schema));
             self.found.problems.push(problem);
         }
+    }
+
+    /// A table that another tool would take for a domain. As a constant it would be searched by nobody.
+    fn foreign_domain(&mut self, path: &str, node: &Node, expected: &str, right: String) {
+        let problem = if in_params(path) {
+            let message = "a table that reads like a domain, and is none here";
+            Problem::at(&node.span, path, message).help(format!("{right}{A_CONSTANT}"))
+        } else {
+            let message = format!("expected {expected} or a domain, found a table");
+            Problem::at(&node.span, path, message).help(right)
+        };
+        self.found.problems.push(problem);
     }
 
     fn table(&mut self, path: &str, node: &Node, table: &Table, schema: &'a Value, domains: bool) {
         let Some(properties) = schema.get("properties").and_then(Value::as_object) else {
             // A free table (`[params]`): anything goes, domains too.
             for entry in &table.0 {
-                self.value(
-                    &join(path, &entry.key),
-                    &entry.node,
-                    &Value::Bool(true),
-                    domains,
-                );
+                let at = join(path, &entry.key);
+                if domains {
+                    self.param(&at, entry);
+                }
+                self.value(&at, &entry.node, &Value::Bool(true), domains);
             }
             return;
         };
@@ -78,14 +103,12 @@ impl<'a> Walk<'a> {
             match properties.get(&entry.key) {
                 Some(schema) => self.value(&at, &entry.node, schema, domains || domain_zone(&at)),
                 None => {
-                    let keys = properties.keys().map(String::as_str);
-                    let help = nearest(&entry.key, keys.clone()).map_or_else(
-                        || format!("keys here: {}", keys.collect::<Vec<_>>().join(", ")),
-                        |near| format!("did you mean `{near}`?"),
-                    );
-                    self.found
-                        .problems
-                        .push(Problem::at(&entry.key_span, at, "unknown key").help(help));
+                    let mut problem = Problem::at(&entry.key_span, at, "unknown key");
+                    // Nobody is shown more of them.
+                    if self.found.problems.len() < HELPED {
+                        problem.help = Some(self.right_key(path, &entry.key, properties));
+                    }
+                    self.found.problems.push(problem);
                 }
             }
         }
@@ -96,7 +119,7 @@ impl<'a> Walk<'a> {
             .flatten()
         {
             let key = key.as_str().unwrap_or_default();
-            if table.get(key).is_none() {
+            if table.get(key).is_none() && !self.found.meant.contains(&join(path, key)) {
                 let place = if path.is_empty() {
                     None
                 } else {
@@ -109,6 +132,69 @@ impl<'a> Walk<'a> {
                     help: properties.get(key).and_then(description),
                 });
             }
+        }
+    }
+
+    /// What would be right in place of a key that there is not: as other tools call it, or it stands in the wrong table, or it is mistyped.
+    fn right_key(&mut self, path: &str, key: &str, properties: &Map<String, Value>) -> String {
+        let keys = properties.keys().map(String::as_str);
+        let same = dialects::same(key, keys.clone());
+        if let Some(near) = same.or_else(|| nearest(key, keys.clone()).filter(|_| key.len() > 3)) {
+            self.found.meant.push(join(path, near));
+            return format!("did you mean `{near}`?");
+        }
+        if let Some(meant) = dialects::key(path, key) {
+            self.found.meant.push(meant.path.to_owned());
+            let said = meant.said(path);
+            let (above, name) = meant.path.rsplit_once('.').unwrap_or(("", meant.path));
+            let keys = self.tables.iter().find(|(table, _)| table == above);
+            // A search is planned otherwise than elsewhere; the rest are the words of the field.
+            let about = keys.and_then(|(_, keys)| description(keys.get(name)?));
+            return match about.filter(|_| above == "search") {
+                Some(about) => format!("{said}: {about}"),
+                None => said,
+            };
+        }
+        let mut elsewhere = self
+            .tables
+            .iter()
+            .filter(|(_, keys)| keys.contains_key(key));
+        if let Some((table, _)) = elsewhere.next() {
+            self.found.meant.push(join(table, key));
+            return match table.as_str() {
+                "" => "this key stands above all tables".to_owned(),
+                "search.round.*" => "this key stands in [[search.round]]".to_owned(),
+                table => format!("this key stands in [{table}]"),
+            };
+        }
+        match nearest(key, keys.clone()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("keys here: {}", keys.collect::<Vec<_>>().join(", ")),
+        }
+    }
+
+    /// A value of `[params]` is the program's affair, unless it reads like what hone searches.
+    fn param(&mut self, path: &str, entry: &Entry) {
+        let key = &entry.key;
+        let (message, right) = match &entry.node.kind {
+            Kind::Str(text) if dialects::call(text).is_some() => (
+                "a string that reads like a domain, and is none here",
+                dialects::call(text),
+            ),
+            Kind::Str(text) if key == "budget" && parse_budget(text).is_ok() => (
+                "the budget stands in [search]",
+                Some("write it there".to_owned()),
+            ),
+            Kind::List(items) if dialects::takes_one_number(key) => (
+                "a list, which the program would get whole",
+                dialects::list(items),
+            ),
+            _ => return,
+        };
+        if let Some(right) = right {
+            let problem = Problem::at(&entry.node.span, path, message);
+            let help = format!("{right}{A_CONSTANT}");
+            self.found.problems.push(problem.help(help));
         }
     }
 
@@ -211,6 +297,40 @@ pub fn join(path: &str, key: &str) -> String {
     } else {
         format!("{path}.{key}")
     }
+}
+
+/// So many problems are told with what would be right; it is looked for in long lists.
+const HELPED: usize = 100;
+
+/// How a constant is written that would be taken for something else.
+const A_CONSTANT: &str =
+    "; if it is a constant all the same: a choice of one value, { choice = [ … ] }";
+
+fn in_params(path: &str) -> bool {
+    path.starts_with("params.")
+}
+
+/// Every table that a schema describes, with its path (`*`: a position in a list) and its keys.
+pub fn tables(root: &Value) -> Vec<(String, &Map<String, Value>)> {
+    let mut found = Vec::new();
+    let mut open = vec![(String::new(), root)];
+    while let Some((path, schema)) = open.pop() {
+        for schema in options(root, schema) {
+            if let Some(properties) = schema.get("properties").and_then(Value::as_object) {
+                open.extend(
+                    properties
+                        .iter()
+                        .map(|(key, inner)| (join(&path, key), inner)),
+                );
+                found.push((path.clone(), properties));
+            }
+            if let Some(items) = schema.get("items") {
+                open.push((join(&path, "*"), items));
+            }
+        }
+    }
+    found.sort_by_key(|(path, _)| path.matches('.').count());
+    found
 }
 
 /// The tables and keys at and below which domains may stand.
@@ -317,7 +437,7 @@ fn out_of_bounds(options: &[&Value], node: &Node) -> Option<String> {
 fn mismatch(path: &str, node: &Node, options: &[&Value], domains: bool) -> Problem {
     if let Kind::Table(table) = &node.kind {
         if domains {
-            let near = table.0.first().and_then(|e| nearest(&e.key, FORMS));
+            let near = table.0.iter().find_map(|e| nearest(&e.key, FORMS));
             let help = near.map_or(format!("domains: {}", FORMS.join(", ")), |n| {
                 format!("did you mean `{n}`?")
             });
@@ -343,13 +463,33 @@ fn mismatch(path: &str, node: &Node, options: &[&Value], domains: bool) -> Probl
     let message = format!("expected {}, found {}", expected(options), node.describe());
     let problem = Problem::at(&node.span, path, message);
     let words = words(options);
-    match &node.kind {
-        Kind::Str(s) => match nearest(s, words.iter().map(String::as_str)) {
-            Some(near) => problem.help(format!("did you mean {near:?}?")),
-            None => problem,
-        },
-        _ => problem,
-    }
+    let numbers = options
+        .iter()
+        .any(|s| is_type(s, "number") || is_type(s, "integer"));
+    let help = match &node.kind {
+        Kind::Str(s) if numbers && s.parse::<f64>().is_ok() => Some(format!("without quotes: {s}")),
+        Kind::Float(x) if numbers && x.fract() == 0.0 && x.abs() < 1e15 => {
+            Some(format!("without a point: {x}"))
+        }
+        Kind::Int(n) if path.starts_with("model.conv.") && !numbers => {
+            Some(format!("a block is a table: {{ filters = {n} }}"))
+        }
+        Kind::Int(_) | Kind::Float(_) | Kind::Str(_)
+            if options.iter().any(|s| is_type(s, "array")) && words.is_empty() =>
+        {
+            Some(format!("in brackets: [{}]", node.describe()))
+        }
+        Kind::Str(s) => dialects::word(path, s)
+            .map(str::to_owned)
+            .or_else(|| dialects::call(s).filter(|_| domains))
+            .or_else(|| {
+                let near = nearest(s, words.iter().map(String::as_str))?;
+                Some(format!("did you mean {near:?}?"))
+            }),
+        Kind::List(items) if domains => dialects::list(items),
+        _ => None,
+    };
+    Problem { help, ..problem }
 }
 
 /// The strings that an enumeration takes.

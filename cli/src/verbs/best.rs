@@ -1,7 +1,7 @@
 //! Shows the params that a sweep recommends.
 
 use crate::{
-    args::Place,
+    args::{Place, no_trial},
     client,
     exit::Exit,
     output::{out, report, style::Style},
@@ -22,6 +22,7 @@ pub struct Args {
 
 /// Runs `hone best`.
 pub async fn run(args: Args) -> anyhow::Result<Exit> {
+    no_trial(&args.sweep, "`hone show TRIAL` shows a trial")?;
     let history = client::connect(&args.place).await?;
     let (detail, best) = history.best(&args.sweep).await?;
     if args.json {

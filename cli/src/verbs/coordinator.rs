@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use crate::{
     args::{duration, in_a_folder},
     exit::{Exit, wrong},
-    local::signals::Interrupts,
+    local::{coordinator::tell_empty, signals::Interrupts},
     output::{log, out},
 };
 
@@ -58,6 +58,7 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     log::init("info");
     let timing = args.timing.timing()?;
     in_a_folder("--db", &args.db)?;
+    tell_empty(&args.db);
     let address = resolve(&args.listen).await?;
     if !address.ip().is_loopback() && !args.insecure {
         return Err(wrong(format!(
@@ -74,12 +75,12 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     config.timing = timing;
     config.arithmetic = crate::sweep_file::arithmetic();
     config.limits.blob_bytes = u64::from(args.disk) << 30;
+    let mut interrupts = Interrupts::new()?;
     let coordinator = Coordinator::start(listener, config).await?;
     out::note(format!(
         "listening on http://{address}, database {}",
         args.db.display()
     ));
-    let mut interrupts = Interrupts::new()?;
     interrupts.next().await;
     out::note("ending; workers keep what they train and hand it over to the next coordinator");
     tokio::select! {

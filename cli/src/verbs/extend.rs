@@ -3,7 +3,13 @@
 use hone_coordinator::search::Budget;
 
 use super::orders::UNSERVED;
-use crate::{args::Place, client, exit::Exit, output::out, sweep_file::search::parse_budget};
+use crate::{
+    args::{Place, no_trial},
+    client,
+    exit::Exit,
+    output::out,
+    sweep_file::search::parse_budget,
+};
 
 /// Arguments of `hone extend`.
 #[derive(clap::Args)]
@@ -20,6 +26,10 @@ pub struct Args {
 
 /// Runs `hone extend`.
 pub async fn run(args: Args) -> anyhow::Result<Exit> {
+    no_trial(
+        &args.sweep,
+        "`hone extend SWEEP --by \"20 epochs\"` gives its sweep more",
+    )?;
     let mut orders = client::orders(&args.place).await?;
     let next = if orders.is_served() { "" } else { UNSERVED };
     let taken = orders.sweeps.extend(&args.sweep, args.by).await;

@@ -4,12 +4,12 @@ use std::path::Path;
 
 use super::launch;
 use crate::{
-    args::Place,
+    args::{Place, no_trial},
     client,
     exit::{Exit, wrong},
     local::data::DataHere,
     local::data::folder_of,
-    output::out,
+    output::{out, told::line},
     sweep_file::{self, fork, source::Source},
 };
 
@@ -41,10 +41,12 @@ fn setting(text: &str) -> Result<(String, String), String> {
 
 /// Runs `hone fork`.
 pub async fn run(args: Args) -> anyhow::Result<Exit> {
+    no_trial(&args.sweep, "`hone fork SWEEP` makes a child of its sweep")?;
     let history = client::connect(&args.place).await?;
     let (parent, canonical) = history.file(&args.sweep).await?;
     let name = args.name.unwrap_or_else(|| format!("{parent}-fork"));
-    let mut child = fork::child(&parent, &canonical, &name, &args.settings).map_err(wrong)?;
+    let (mut child, changed) =
+        fork::child(&parent, &canonical, &name, &args.settings).map_err(wrong)?;
     let folder = match fork::is_folder(&child) {
         true => history
             .data_hash(&parent)
@@ -61,6 +63,9 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     };
     let file = sweep_file::parse(&source, Path::new("."))?;
     if args.launch {
+        for change in &changed {
+            out::note(format!("{name}: {change}"));
+        }
         let channel = client::running(&args.place).await?;
         let data = DataHere::if_here(&file)?;
         return launch::send(channel, &file, data, true, false)
@@ -70,9 +75,12 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     let mut text = format!(
         "# {name}: what {parent} has trained and fits is reused, at no cost; run it on the same database.\n"
     );
+    for change in &changed {
+        text.push_str(&format!("# {}\n", line(change)));
+    }
     if fork::is_folder(&child) && folder.is_none() {
         text.push_str("# data.source: write the folder's path, from where this file stands.\n");
     }
-    out::print(&(text + &source.text))?;
+    out::file(&(text + &source.text))?;
     Ok(Exit::Done)
 }

@@ -6,8 +6,8 @@ use hone_worker::data::{Inventory, MAX_SIDE, SizeCount, survey};
 
 use crate::{
     exit::{Exit, wrong},
-    output::out,
-    sweep_file::{KNOWN_SETS, names, source::nearest},
+    output::{out, told::line},
+    sweep_file::{KNOWN_SETS, fork, names, source::nearest},
 };
 
 /// Arguments of `hone init`.
@@ -20,7 +20,7 @@ pub struct Args {
 
 /// Runs `hone init`.
 pub fn run(args: &Args) -> anyhow::Result<Exit> {
-    out::print(&start_file(&args.data)?)?;
+    out::file(&start_file(&args.data)?)?;
     Ok(Exit::Done)
 }
 
@@ -133,7 +133,7 @@ fn about(found: &Inventory) -> String {
         .iter()
         .map(|warning| format!("look at this: {warning}"));
     let lines = found.lines().into_iter().chain(warnings);
-    lines.map(|line| format!("# {line}\n")).collect()
+    lines.map(|text| format!("# {}\n", line(&text))).collect()
 }
 
 /// The smaller side of the images in training, and the line that says why: images of different sizes need a `size`, large
@@ -189,7 +189,7 @@ fn batch_size(found: &Inventory) -> usize {
 /// A sweep file with comments that teach.
 pub fn start_file(data: &str) -> anyhow::Result<String> {
     let s = start(data)?;
-    let source = toml::Value::String(data.to_owned());
+    let source = fork::string(data);
     let flat = data == "xor";
     let preprocess = if flat { "none" } else { "mean-image" };
     let test = if s.tested {

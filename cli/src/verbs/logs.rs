@@ -3,8 +3,8 @@
 use tokio_stream::StreamExt;
 
 use crate::{
-    args::Place,
-    client::{self, TrialName},
+    args::{self, Place},
+    client,
     exit::Exit,
     output::out,
 };
@@ -14,7 +14,7 @@ use crate::{
 pub struct Args {
     /// The trial: SWEEP/17, or 17 of the latest sweep
     #[arg(value_name = "SWEEP/TRIAL")]
-    trial: TrialName,
+    trial: String,
     /// One JSON object a line
     #[arg(long)]
     json: bool,
@@ -24,8 +24,12 @@ pub struct Args {
 
 /// Runs `hone logs`.
 pub async fn run(args: Args) -> anyhow::Result<Exit> {
+    let trial = args::trial(
+        &args.trial,
+        "`hone trials SWEEP` lists its trials, `hone why SWEEP` tells what happened to it",
+    )?;
     let history = client::connect(&args.place).await?;
-    let name = history.full_name(&args.trial).await?;
+    let name = history.full_name(&trial).await?;
     let mut lines = history.logs(&name).await?;
     let mut attempt = 0;
     let mut none = true;

@@ -3,8 +3,8 @@
 //! An order goes to the coordinator that serves the database. When none runs, one is started for the order alone.
 
 use crate::{
-    args::Place,
-    client::{self, History, Order, TrialName, TrialOrder, TrialQuery},
+    args::{self, Place, no_trial},
+    client::{self, History, Order, TrialOrder, TrialQuery},
     exit::Exit,
     output::{numbers, out, told::Told},
     view::Trial,
@@ -25,7 +25,7 @@ pub struct SweepArgs {
 pub struct TrialArgs {
     /// The trial: SWEEP/17, or 17 of the latest sweep
     #[arg(value_name = "SWEEP/TRIAL")]
-    trial: TrialName,
+    trial: String,
     #[command(flatten)]
     place: Place,
 }
@@ -35,6 +35,7 @@ pub const UNSERVED: &str = ", but no coordinator runs: give `hone run` its file 
 
 /// Tells a sweep to do something.
 pub async fn sweep(order: Order, args: SweepArgs) -> anyhow::Result<Exit> {
+    no_trial(&args.sweep, of_a_trial(order))?;
     let mut orders = client::orders(&args.place).await?;
     let served = orders.is_served();
     let taken = match orders.sweeps.order(order, &args.sweep).await {
@@ -53,6 +54,20 @@ pub async fn sweep(order: Order, args: SweepArgs) -> anyhow::Result<Exit> {
         (_, state) => format!("{sweep}: {state}"),
     });
     Ok(Exit::Done)
+}
+
+/// What is done with a trial in place of this order to its sweep.
+pub fn of_a_trial(order: Order) -> &'static str {
+    match order {
+        Order::Stop => "`hone cancel TRIAL` ends a trial",
+        Order::Pause => {
+            "`hone cancel TRIAL` ends a trial, `hone pause SWEEP` pauses all of its sweep"
+        }
+        Order::Resume => {
+            "`hone retry TRIAL` trains one again, `hone resume SWEEP` goes on with its sweep"
+        }
+        Order::Remove => "`hone rm SWEEP` removes all of its sweep",
+    }
 }
 
 /// Trials that run, of every kind.
@@ -103,9 +118,14 @@ fn to_come(order: Order, running: &[Trial], served: bool) -> String {
 
 /// Does something to a trial.
 pub async fn trial(order: TrialOrder, args: TrialArgs) -> anyhow::Result<Exit> {
+    let of_a_sweep = match order {
+        TrialOrder::Cancel => "`hone stop SWEEP` ends the whole sweep",
+        TrialOrder::Retry => "`hone trials SWEEP --state failed` lists those that failed",
+    };
+    let trial = args::trial(&args.trial, of_a_sweep)?;
     let mut orders = client::orders(&args.place).await?;
     let next = if orders.is_served() { "" } else { UNSERVED };
-    let taken = orders.order(order, &args.trial).await;
+    let taken = orders.order(order, &trial).await;
     orders.done().await;
     let (asked, (trial, state)) = taken?;
     out::note(match (order, state) {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use hone_coordinator::search::{
-    Budget, Plan, Planned, PointSource, RoundPlan, Search, shares_used,
+    Budget, Kind, Plan, Planned, PointSource, RoundPlan, Search, shares_used,
 };
 use serde_json::json;
 
@@ -17,11 +17,15 @@ use crate::{
     output::{
         numbers, out,
         style::Style,
-        table::{Align, Table},
+        table::{Align, Table, padded, visible},
+        told::line,
     },
     sweep_file::{
         self, SweepFile,
+        domain::{Domain, Grid, listed},
+        number,
         search::{self, SearchKind},
+        tables::{At, Direction, Objective},
     },
 };
 
@@ -125,7 +129,7 @@ fn as_json(
         })
     }).collect();
     json!({
-        "sweep": file.name, "rounds": rounds, "epochs": plan.epochs, "trials": plan.trials(), "notes": plan.notes,
+        "sweep": file.name, "metric": file.objective.metric, "direction": file.objective.direction(), "space": axes(search, file), "rounds": rounds, "epochs": plan.epochs, "trials": plan.trials(), "notes": plan.notes,
         "finish": plan.finish.map(|f| json!({"top": f.top, "extra": f.extra})),
         "unused": unused(file),
         "combinations": search.definition().space.combinations(),
@@ -192,7 +196,8 @@ fn render(
     style: Style,
 ) -> String {
     let plan = search.plan();
-    let mut out = format!("{}  seed {}\n\n", style.bold(&file.name), file.seed);
+    let mut out = format!("{}  seed {}\n", style.bold(&file.name), file.seed);
+    out.push_str(&format!("  {}\n\n", objective(&file.objective)));
     out.push_str(&rounds(plan, style));
     if let Some(finish) = plan.finish {
         let trials = numbers::plural(u64::from(finish.extra), "more trial");
@@ -203,11 +208,7 @@ fn render(
         numbers::plural(plan.trials(), "trial"),
         numbers::plural(plan.epochs, "epoch")
     ));
-    out.push_str(&space(
-        file,
-        search.definition().space.combinations(),
-        style,
-    ));
+    out.push_str(&space(search, file, style));
     if let Some(estimate) = estimate {
         let time = numbers::duration(estimate.seconds(plan.epochs, slots));
         let speed = numbers::rate(estimate.images_per_second);
@@ -290,7 +291,9 @@ fn rounds(plan: &Plan, style: Style) -> String {
     for round in &plan.rounds {
         let points = match round.source {
             PointSource::Top(n) => format!("best {n}"),
-            PointSource::Drawn { .. } | PointSource::Proposed { .. } => round.points().to_string(),
+            PointSource::Drawn { .. } | PointSource::Proposed { .. } => {
+                numbers::count(round.points())
+            }
         };
         let brackets: Vec<String> = round
             .brackets
@@ -315,21 +318,78 @@ fn rounds(plan: &Plan, style: Style) -> String {
     table.render(style, 2)
 }
 
-fn space(file: &SweepFile, combinations: Option<u64>, style: Style) -> String {
+/// What a point is ranked by: `maximizes val_accuracy, by its best epoch`.
+fn objective(objective: &Objective) -> String {
+    let verb = match objective.direction() {
+        Direction::Maximize => "maximizes",
+        Direction::Minimize => "minimizes",
+    };
+    let at = match objective.at {
+        At::Best => "best",
+        At::Last => "last",
+    };
+    let target = objective
+        .target
+        .map(|target| format!("; ends where a point reaches {}", numbers::short(target)));
+    let (metric, target) = (line(&objective.metric), target.unwrap_or_default());
+    format!("{verb} {metric}, of a trial's {at} epoch{target}")
+}
+
+fn space(search: &Search, file: &SweepFile, style: Style) -> String {
     if file.domains.is_empty() {
         return "\n  no domains: one point\n".into();
     }
-    let width = file.domains.iter().map(|d| d.path.len()).max().unwrap_or(0);
+    let widths = file.domains.iter().map(|d| visible(&line(&d.path)));
+    let width = widths.max().unwrap_or(0);
+    let combinations = search.definition().space.combinations();
     let counted = combinations.map_or_else(String::new, |n| {
         format!("  {}", numbers::plural(n, "combination"))
     });
     let mut out = format!("\n{}{counted}\n", style.bold("search space"));
     for domain in &file.domains {
-        out.push_str(&format!(
-            "  {:<width$}  {}\n",
-            domain.path,
-            style.dim(domain.describe())
-        ));
+        let words = format!("{}{}", domain.describe(), beside(search, domain));
+        let path = padded(&line(&domain.path), width);
+        out.push_str(&format!("  {path}  {}\n", style.dim(line(&words))));
     }
     out
+}
+
+/// What a domain's form does not say: the end that its step does not hit, its grid, when it exists.
+fn beside(search: &Search, domain: &Domain) -> String {
+    let mut words = String::new();
+    if let Some((high, largest)) = ends(search, domain).filter(|(high, largest)| largest < high) {
+        let (high, largest) = (number(high), number(largest));
+        words.push_str(&format!(": the largest is {largest}, no step hits {high}"));
+    }
+    match &domain.grid {
+        Some(Grid::Values(values)) => {
+            words.push_str(&format!("; on a grid {}", listed(values.iter().cloned())));
+        }
+        Some(Grid::Points(points)) => words.push_str(&format!("; on a grid {points} of them")),
+        None => {}
+    }
+    for (at, condition) in domain.conditions.iter().enumerate() {
+        let word = if at == 0 { "; if" } else { " and" };
+        let (path, values) = (&condition.path, listed(condition.values.iter().cloned()));
+        words.push_str(&format!("{word} {path} is {values}"));
+    }
+    words
+}
+
+/// The upper end of a range as it is written, and the largest value that is drawn.
+fn ends(search: &Search, domain: &Domain) -> Option<(f64, f64)> {
+    let space = &search.definition().space;
+    match &space.domains()[space.position(&domain.path)?].kind {
+        Kind::Range(range) => Some((range.high, range.largest())),
+        Kind::Choice(_) => None,
+    }
+}
+
+/// The axes for programs: as the file has them, and the largest value of a range.
+fn axes(search: &Search, file: &SweepFile) -> Vec<serde_json::Value> {
+    let axis = |domain: &Domain| {
+        let largest = ends(search, domain).map(|(_, largest)| largest);
+        json!({ "path": domain.path, "domain": sweep_file::domain_json(domain), "largest": largest })
+    };
+    file.domains.iter().map(axis).collect()
 }

@@ -9,7 +9,7 @@ use hone_worker::{
 use serde_json::json;
 
 use crate::{
-    args::{Place, WorkerSetup},
+    args::{self, Place, WorkerSetup},
     client::{self, TrialName},
     exit::{Exit, wrong},
     local::{data::find_again, setup},
@@ -22,7 +22,7 @@ use crate::{
 pub struct Args {
     /// The trial: SWEEP/17, or 17 of the latest sweep
     #[arg(value_name = "SWEEP/TRIAL")]
-    trial: TrialName,
+    trial: String,
     /// Where data sets are, or NAME=DIR for one set or a folder of images; may be repeated
     #[arg(long, value_name = "DIR|NAME=DIR")]
     data: Vec<String>,
@@ -38,8 +38,9 @@ pub struct Args {
 
 /// Does it; the exit code is 1 when something differs.
 pub async fn run(args: Args) -> anyhow::Result<Exit> {
+    let trial = args::trial(&args.trial, "`hone trials SWEEP` lists its trials")?;
     let history = client::connect(&args.place).await?;
-    let name = history.full_name(&args.trial).await?;
+    let name = history.full_name(&trial).await?;
     let recorded = history.recorded(&name).await?;
     check_kind(&name, &recorded)?;
     let setup = WorkerSetup {
@@ -98,7 +99,7 @@ fn check_kind(name: &TrialName, recorded: &Recorded) -> anyhow::Result<()> {
     if detail.curve.is_empty() && detail.summary.state != "diverged" {
         let state = detail.summary.state;
         return Err(wrong(format!(
-            "{name} is {state} and has no epoch to compare yet"
+            "{name} is {state} and has no epoch to compare"
         )));
     }
     Ok(())

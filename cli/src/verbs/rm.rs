@@ -1,9 +1,10 @@
 //! Removes an ended sweep and all that belongs to it, after a question.
 
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, IsTerminal};
 
+use super::orders::of_a_trial;
 use crate::{
-    args::Place,
+    args::{Place, no_trial},
     client::{self, Order},
     exit::{Exit, wrong},
     output::{numbers, out},
@@ -26,6 +27,7 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     if args.sweep.is_empty() {
         return Err(wrong("name the sweep to remove"));
     }
+    no_trial(&args.sweep, of_a_trial(Order::Remove))?;
     let detail = client::connect(&args.place)
         .await?
         .sweep(&args.sweep)
@@ -36,7 +38,7 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
             "stopping" => format!(
                 "{sweep} is stopping: it can be removed when its last running trial has ended"
             ),
-            state => format!("{sweep} is {state}; stop it first: hone stop {sweep}"),
+            state => format!("{sweep} is {state}; stop it first: `hone stop {sweep}`"),
         }));
     }
     if !args.yes && !confirmed(&args.sweep, detail.summary.trials)? {
@@ -58,12 +60,9 @@ fn confirmed(sweep: &str, trials: u64) -> anyhow::Result<bool> {
         ));
     }
     let trials = numbers::plural(trials, "trial");
-    let mut err = std::io::stderr();
-    write!(
-        err,
+    out::ask(format!(
         "remove {sweep} with {trials}, their curves and weights? [y/N] "
-    )?;
-    err.flush()?;
+    ));
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer)?;
     Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))

@@ -61,8 +61,10 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     let file = sweep_file::read(&args.file)?;
     let timing = args.timing.timing()?;
     let data = refuse_early(&file, &args)?;
+    // From here on an early end is a pause.
+    let interrupts = signals::channel()?;
     let coordinator = coordinator::start(&args.db, timing).await?;
-    let result = sweep(&coordinator, &file, data.as_ref(), &args).await;
+    let result = sweep(&coordinator, &file, data.as_ref(), &args, interrupts).await;
     if matches!(result, Ok(Exit::Done | Exit::Failed)) {
         leave(&coordinator.history(), &args).await?;
     }
@@ -96,7 +98,7 @@ fn refuse_early(file: &SweepFile, args: &Args) -> anyhow::Result<Option<DataHere
         )));
     }
     match preflight::images(file, &args.file, &args.setup.data)? {
-        Images::Elsewhere(reason) => Err(wrong(reason)),
+        Images::Elsewhere(reason) => Err(file.problem(&args.file, "data.source", reason)),
         Images::Here(checked) => {
             for warning in &checked.inventory.warnings {
                 out::note(format!("data: {warning}"));
@@ -112,6 +114,7 @@ async fn sweep(
     file: &SweepFile,
     data: Option<&DataHere>,
     args: &Args,
+    mut interrupts: mpsc::Receiver<()>,
 ) -> anyhow::Result<Exit> {
     let mut sweeps = Sweeps::new(coordinator.channel());
     let definition = sweep_file::definition(file, !args.no_check);
@@ -152,6 +155,7 @@ async fn sweep(
         &mut workers,
         &mut sweeps,
         &mut said,
+        &mut interrupts,
         args.max_time,
     )
     .await;
@@ -224,9 +228,9 @@ async fn watch(
     workers: &mut Workers,
     sweeps: &mut Sweeps,
     said: &mut mpsc::UnboundedReceiver<String>,
+    interrupts: &mut mpsc::Receiver<()>,
     max_time: Option<Duration>,
 ) -> anyhow::Result<&'static str> {
-    let mut interrupts = signals::channel()?;
     let mut tick = tokio::time::interval(PERIOD);
     let limit = async {
         match max_time {

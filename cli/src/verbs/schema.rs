@@ -4,7 +4,7 @@ use crate::{exit::Exit, output::out, sweep_file};
 
 /// Does it.
 pub fn run() -> anyhow::Result<Exit> {
-    out::print(&format!(
+    out::file(&format!(
         "{}\n",
         serde_json::to_string_pretty(&sweep_file::json_schema())?
     ))?;

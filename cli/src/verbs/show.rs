@@ -10,7 +10,8 @@ use crate::{
     output::{
         curve, numbers, out, report,
         style::Style,
-        told::{Told, short},
+        table::padded,
+        told::{Told, line, short},
         totals,
     },
     view::TrialDetail,
@@ -160,7 +161,7 @@ fn headline(trial: &TrialDetail, style: Style) -> String {
     let at = best.map(|point| format!("  at epoch {}", point.epoch));
     text.push_str(&format!(
         "  {} {value}{}\n",
-        trial.metric,
+        line(&trial.metric),
         at.unwrap_or_default()
     ));
     if let Some(hash) = &s.weights_hash {
@@ -181,9 +182,10 @@ fn picture(trial: &TrialDetail, style: Style) -> String {
             .filter_map(|c| c.metrics.get(name).and_then(Value::as_f64))
             .collect();
         if let (Some(first), Some(last)) = (values.first(), values.last()) {
-            let line = style.cyan(curve::sparkline(&values, style));
+            let curve = style.cyan(curve::sparkline(&values, style));
             let (first, last) = (numbers::metric(*first), numbers::metric(*last));
-            text.push_str(&format!("  {name:<14} {first:>8} {line} {last}\n"));
+            let name = padded(&line(name), 14);
+            text.push_str(&format!("  {name} {first:>8} {curve} {last}\n"));
         }
     }
     text.push('\n');
@@ -241,7 +243,11 @@ fn leases(trial: &TrialDetail, style: Style) -> String {
         ));
     }
     if trial.leases.is_empty() {
-        text.push_str("  none yet\n");
+        let yet = match trial.summary.state {
+            "queued" | "waiting" | "running" => " yet",
+            _ => "",
+        };
+        text.push_str(&format!("  none{yet}\n"));
     }
     text
 }

@@ -69,7 +69,7 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
         ]);
     }
     if none {
-        out::note("no sweeps yet; start one with: hone run SWEEP.toml");
+        out::note("no sweeps yet; `hone run SWEEP.toml` starts one");
     } else if !args.json {
         out::print(&table.render(style, 0))?;
     }

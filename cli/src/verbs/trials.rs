@@ -3,7 +3,7 @@
 use tokio_stream::StreamExt;
 
 use crate::{
-    args::Place,
+    args::{Place, no_trial},
     client::{self, History, Sort, TrialQuery},
     exit::{Exit, wrong},
     output::{numbers, out, report, style::Style},
@@ -40,6 +40,7 @@ pub struct Args {
 
 /// Runs `hone trials`.
 pub async fn run(args: Args) -> anyhow::Result<Exit> {
+    no_trial(&args.sweep, "`hone show TRIAL` shows it")?;
     let mut states = Vec::new();
     for word in args.state.iter().flat_map(|s| s.split(',')) {
         let state = client::parse_trial_state(word).ok_or_else(|| {

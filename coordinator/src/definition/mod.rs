@@ -34,6 +34,7 @@ pub use search::DefinitionError;
 pub(crate) use search_table::budget;
 pub use search_table::{budget_message, objective_message, search_message};
 pub(crate) use settled::{launched, with_budget, with_earlier, with_extension};
+pub use sizes::{MOST_BYTES, check_budget, check_space};
 pub(crate) use spec::substitute;
 
 /// A sweep as it was defined, and what was settled since.

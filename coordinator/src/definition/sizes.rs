@@ -28,7 +28,7 @@ const MOST_LISTED: usize = 1_000;
 /// Values of all choices, conditions and grids.
 const MOST_VALUES: usize = 10_000;
 /// Every trial is stored with the spec.
-const MOST_BYTES: usize = 1 << 20;
+pub const MOST_BYTES: usize = 1 << 20;
 
 type Checked = Result<(), DefinitionError>;
 
@@ -60,13 +60,17 @@ pub fn check_list<T>(field: &str, list: &[T]) -> Checked {
     at_most(field, list.len(), "entries", MOST_LISTED)
 }
 
+/// Checks how many hyperparameters there are, and how many values are written out in all: of choices, conditions and grids.
+pub fn check_space(domains: usize, values: usize) -> Checked {
+    at_most("sweep.domains", domains, "entries", MOST_LISTED)?;
+    at_most("sweep.domains", values, "values", MOST_VALUES)
+}
+
 /// Checks JSON, and how many values the space has: those of a choice are compared with each other.
 pub fn check_lengths(definition: &v1::SweepDefinition) -> Checked {
     let (spec, canonical) = (&definition.spec_json, &definition.canonical_json);
     at_most("sweep.spec_json", spec.len(), "bytes", MOST_BYTES)?;
     at_most("sweep.canonical_json", canonical.len(), "bytes", MOST_BYTES)?;
-    let domains = &definition.domains;
-    check_list("sweep.domains", domains)?;
     let of_domain = |domain: &v1::Domain| {
         let choice = match &domain.kind {
             Some(v1::domain::Kind::Choice(choice)) => choice.values_json.len(),
@@ -76,8 +80,8 @@ pub fn check_lengths(definition: &v1::SweepDefinition) -> Checked {
         let conditions: usize = conditions.map(|c| 1 + c.values_json.len()).sum();
         choice + conditions + domain.grid_json.len()
     };
-    let values = domains.iter().map(of_domain).sum();
-    at_most("sweep.domains", values, "values", MOST_VALUES)
+    let domains = &definition.domains;
+    check_space(domains.len(), domains.iter().map(of_domain).sum())
 }
 
 /// Checks what a file or `hone extend` wants trained.
@@ -140,7 +144,8 @@ fn grid_points(definition: &Definition) -> u64 {
     let axes = axes.map(|domain| match (&domain.grid, &domain.kind) {
         (Some(Grid::Points(points)), _) => u64::from(*points),
         (Some(Grid::Values(values)), _) | (None, Kind::Choice(values)) => values.len() as u64,
-        (None, Kind::Range(_)) => 1,
+        // Of one without end there is no grid, which its sampler says.
+        (None, Kind::Range(range)) => range.size().unwrap_or(1),
     });
     axes.fold(1, u64::saturating_mul)
 }

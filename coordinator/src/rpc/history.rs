@@ -203,9 +203,9 @@ impl History for HistoryService {
     async fn get_best(&self, request: Request<v1::GetSweepRequest>) -> Answer<v1::Best> {
         let sweep = find(&self.reader, &request.into_inner().sweep).await?;
         let detail = self.reader.sweep(&sweep).await?;
-        let best = detail.best.ok_or_else(|| {
-            Error::NotFound(format!("sweep `{sweep}` has no trial with a value yet"))
-        })?;
+        let best = detail
+            .best
+            .ok_or_else(|| Error::NotFound(format!("sweep `{sweep}` has no trial with a value")))?;
         let metric = &detail.summary.row.sweep.objective.metric;
         Ok(Response::new(convert::best(best, metric)))
     }

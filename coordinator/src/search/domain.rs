@@ -252,7 +252,8 @@ impl Range {
         (self.to_axis(low), self.to_axis(top + half))
     }
 
-    fn size(&self) -> Option<u64> {
+    /// How many values there are; `None`: they lie as close as one likes.
+    pub(crate) fn size(&self) -> Option<u64> {
         let Range { low, high, .. } = *self;
         let steps = match (self.scale, self.step) {
             (Scale::PowerOfTwo, _) => high.log2() - low.log2(),
@@ -262,6 +263,22 @@ impl Range {
             _ => return None,
         };
         Some((steps as u64).saturating_add(1))
+    }
+
+    /// The value at this place among those of a range that has a [`size`](Self::size), the smallest first.
+    pub(super) fn nth(&self, index: u64) -> Value {
+        let index = index as f64;
+        let raw = match (self.scale, self.step) {
+            (Scale::PowerOfTwo, _) => self.low * index.exp2(),
+            (_, Some(step)) => tidy(self.low + index * step, step),
+            _ => self.low + index,
+        };
+        self.to_json(raw)
+    }
+
+    /// The largest value: below the upper end where a step does not hit it.
+    pub fn largest(&self) -> f64 {
+        self.step.map_or(self.high, |step| tidy(self.top(), step))
     }
 
     /// The largest value that the step reaches.

@@ -45,7 +45,7 @@ pub(super) fn coordinates(
 ///
 /// # Errors
 ///
-/// A range without `grid` or `points`, or a value outside its domain.
+/// A range without end and without `grid` or `points`, or a value outside its domain.
 pub(super) fn grid(space: &Space) -> Result<Vec<Vec<Value>>, DefinitionError> {
     space.domains().iter().map(axis_values).collect()
 }
@@ -97,9 +97,12 @@ fn axis_values(domain: &Domain) -> Result<Vec<Value>, DefinitionError> {
             }
             Ok(values)
         }
-        (None, Kind::Range(_)) => Err(DefinitionError::at(
-            &domain.path,
-            "a grid needs `grid = [values]` or `points = n` beside this range",
-        )),
+        (None, Kind::Range(range)) => match range.size() {
+            Some(size) => Ok((0..size).map(|index| range.nth(index)).collect()),
+            None => Err(DefinitionError::at(
+                &domain.path,
+                "a grid needs `grid = [values]` or `points = n` beside this range, or a `step`",
+            )),
+        },
     }
 }

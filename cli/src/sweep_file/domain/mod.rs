@@ -31,7 +31,8 @@ pub enum Form {
 }
 
 impl Form {
-    fn of(key: &str) -> Option<Self> {
+    /// As the sweep file calls it; none for a choice.
+    pub fn of(key: &str) -> Option<Self> {
         Some(match key {
             "log" => Form::Log,
             "uniform" => Form::Uniform,
@@ -174,6 +175,20 @@ impl Domain {
         }
     }
 
+    /// Values that are written out: its own, those of its grid and of its conditions.
+    pub fn listed(&self) -> usize {
+        let own = match &self.values {
+            Values::Choice(nodes) => nodes.len(),
+            Values::Range { .. } => 0,
+        };
+        let grid = match &self.grid {
+            Some(Grid::Values(values)) => values.len(),
+            Some(Grid::Points(_)) | None => 0,
+        };
+        let conditions = self.conditions.iter();
+        own + grid + conditions.map(|c| 1 + c.values.len()).sum::<usize>()
+    }
+
     /// The middle of the axis; of a choice the middle value.
     pub fn middle(&self) -> Value {
         match &self.values {
@@ -211,16 +226,35 @@ impl Domain {
     pub fn describe(&self) -> String {
         match &self.values {
             Values::Range {
-                form, low, high, ..
+                form,
+                low,
+                high,
+                step,
+                ..
             } => {
-                format!("{} from {} to {}", form.key(), number(*low), number(*high))
+                let (low, high) = (number(*low), number(*high));
+                let steps = step.map(|step| format!(" in steps of {}", number(step)));
+                format!(
+                    "{} from {low} to {high}{}",
+                    form.key(),
+                    steps.unwrap_or_default()
+                )
             }
-            Values::Choice(nodes) => {
-                let values: Vec<String> = nodes.iter().map(|n| n.to_json().to_string()).collect();
-                format!("one of {}", values.join(", "))
-            }
+            Values::Choice(nodes) => format!("one of {}", listed(nodes.iter().map(Node::to_json))),
         }
     }
+}
+
+/// Values in words: many lose their middle.
+pub fn listed(values: impl Iterator<Item = Value>) -> String {
+    const MOST: usize = 30;
+    let mut all: Vec<String> = values.map(|value| value.to_string()).collect();
+    if all.len() > MOST {
+        let left_out = all.len() - MOST + 1;
+        let middle = format!("({left_out} more)");
+        all.splice(MOST - 2..all.len() - 1, [middle]);
+    }
+    all.join(", ")
 }
 
 /// Equal as sweep files see it: `1` is `1.0`.

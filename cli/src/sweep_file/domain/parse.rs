@@ -4,6 +4,8 @@ use std::collections::HashSet;
 
 use super::{
     super::{
+        dialects,
+        fork::inline,
         source::{Problem, Span, nearest},
         tree::{Entry, Kind, Node, Table, number},
     },
@@ -33,11 +35,25 @@ pub fn parse(path: &str, node: &Node, table: &Table) -> Result<Domain, Vec<Probl
         let known = ["step", "if", "grid", "points"];
         let key = entry.key.as_str();
         if !FORMS.contains(&key) && !known.contains(&key) {
-            let found = nearest(key, known.into_iter().chain(FORMS));
-            let help = found.map_or(
+            let found = match dialects::same(key, ["q"].into_iter()) {
+                Some(_) => Some("step"),
+                None => nearest(key, known.into_iter().chain(FORMS)),
+            };
+            let starts = matches!(
+                key,
+                "default" | "initial" | "initial_value" | "init" | "start"
+            );
+            let help = found.filter(|_| !starts).map_or(
                 "beside its form a domain takes `step`, `if`, `grid` and `points`".into(),
                 |n| format!("did you mean `{n}`?"),
             );
+            let help = match starts {
+                true => format!(
+                    "the first points stand in [search]: start = [{{ {path:?} = {} }}]",
+                    inline(&entry.node.to_json())
+                ),
+                false => help,
+            };
             problems.push(
                 Problem::at(
                     &entry.key_span,

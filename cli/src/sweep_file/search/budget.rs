@@ -1,6 +1,6 @@
 //! How much is trained in all, as people write it.
 
-use hone_coordinator::search::Budget;
+use hone_coordinator::{definition::check_budget, search::Budget};
 
 /// `"180 epochs"`, `"20 trainings"`, `"30 min"` or `"2 h"`.
 pub fn parse_budget(text: &str) -> Result<Budget, String> {
@@ -15,7 +15,7 @@ pub fn parse_budget(text: &str) -> Result<Budget, String> {
     if amount <= 0.0 {
         return Err(format!("a budget of {text:?} trains nothing: {right}"));
     }
-    match unit {
+    let budget = match unit {
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -27,7 +27,9 @@ pub fn parse_budget(text: &str) -> Result<Budget, String> {
         "min" | "minutes" | "minute" => Ok(Budget::Minutes(amount)),
         "h" | "hours" | "hour" => Ok(Budget::Minutes(amount * 60.0)),
         _ => Err(format!("{text:?} is no budget: {right}")),
-    }
+    }?;
+    check_budget("budget", budget).map_err(|error| error.message)?;
+    Ok(budget)
 }
 
 /// The same budget in always the same words.

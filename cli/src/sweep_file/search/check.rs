@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     super::{
-        domain::{Domain, Grid, Values},
+        domain::{Domain, Grid},
         source::Problem,
         tables::{Search, Strategy},
         tree::Node,
@@ -94,14 +94,21 @@ impl Check<'_> {
             let n = match (&domain.grid, &domain.values) {
                 (Some(Grid::Values(values)), _) => values.len() as u64,
                 (Some(Grid::Points(n)), _) => u64::from(*n),
-                (None, Values::Choice(values)) => values.len() as u64,
-                (None, Values::Range { .. }) => {
-                    let message = "the grid sampler needs values for this domain";
-                    let help = "write grid = [v, …] or points = n beside it";
-                    self.problems
-                        .push(Problem::at(&domain.span, domain.path.clone(), message).help(help));
-                    1
-                }
+                (None, values) => match values.count() {
+                    #[expect(
+                        clippy::cast_possible_truncation,
+                        clippy::cast_sign_loss,
+                        reason = "whole and positive; what is out of range is too many as the largest number, too"
+                    )]
+                    Some(count) => count as u64,
+                    None => {
+                        let message = "the grid sampler needs values for this domain";
+                        let help = "write grid = [v, …], points = n or step = s beside it";
+                        let problem = Problem::at(&domain.span, domain.path.clone(), message);
+                        self.problems.push(problem.help(help));
+                        1
+                    }
+                },
             };
             product = product.saturating_mul(n);
         }

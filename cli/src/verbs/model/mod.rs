@@ -23,6 +23,7 @@ use crate::{
     args::WorkerSetup,
     exit::{Exit, wrong},
     local::setup,
+    output::hints::quoted,
     sweep_file::{
         self, SweepFile,
         tables::{At, Direction},
@@ -102,10 +103,16 @@ fn trainer_over(data: &[String], setup: &WorkerSetup) -> anyhow::Result<CnnTrain
 
 /// Reads a trained network; of what is none, says how one is made.
 fn open_net(path: &Path) -> anyhow::Result<SavedNet> {
-    let shown = path.display();
+    let shown = path.display().to_string();
     let first = match path.extension() {
-        Some(_) => format!("write one first: hone model export SWEEP -o {shown}"),
-        None => format!("write it first: hone model export {shown} -o net.safetensors"),
+        Some(_) => format!(
+            "write one first: `hone model export SWEEP -o {}`",
+            quoted(&shown)
+        ),
+        None => format!(
+            "write it first: `hone model export {} -o net.safetensors`",
+            quoted(&shown)
+        ),
     };
     if !path.is_file() {
         let problem = if path.is_dir() {
@@ -138,7 +145,7 @@ fn trial(file: &SweepFile, spec: Value, epochs: u32) -> TrialSpec {
         to_epoch: epochs,
         objective: Objective {
             metric: file.objective.metric.clone(),
-            maximize: file.objective.direction != Some(Direction::Minimize),
+            maximize: file.objective.direction() == Direction::Maximize,
             best: file.objective.at == At::Best,
         },
     }
