@@ -1,9 +1,6 @@
 //! Sizes at the edge: refused at once, with file, key, value and bound, before anything is allocated for them.
 
-use std::{
-    process::{Command, Stdio},
-    time::{Duration, Instant},
-};
+use std::process::{Command, Stdio};
 
 use crate::hone::{Ended, Hone};
 
@@ -17,22 +14,18 @@ fn sweep(params: &str, search: &str) -> String {
 const ONE: &str = "x = { uniform = [0, 1] }";
 const ROUND: &str = "[[search.round]]\npoints = 2\nepochs = 1";
 
-/// Runs it, which takes less than a second for a release build; a debug build on a busy machine is given some more.
+/// Runs it with what it may use: less than a second of a release build, a debug build is given some more. What takes more is killed.
 #[track_caller]
 fn soon(hone: &Hone, arguments: &[&str]) -> Ended {
-    let began = Instant::now();
-    // Nothing may take more memory than this, so that what does is seen.
     let mut command = Command::new("prlimit");
     let hone_alone = hone.command(&[]);
     command
-        .arg("--as=4000000000")
+        .args(["--as=4000000000", "--cpu=10"])
         .arg(hone_alone.get_program())
         .args(arguments);
     command.current_dir(hone.path()).stdin(Stdio::null());
     command.env_remove("HONE_COORDINATOR");
     let output = command.output().expect("prlimit of util-linux");
-    let took = began.elapsed();
-    assert!(took < Duration::from_secs(8), "{arguments:?} took {took:?}");
     Ended {
         code: output.status.code(),
         out: String::from_utf8_lossy(&output.stdout).into_owned(),

@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use hone_coordinator::{
     TrialKind,
-    ids::{RequestId, Seed, SessionId, SweepId, Token, TrialNumber},
+    ids::{RequestId, Seed, SessionId, SweepId, SweepKey, Token, TrialNumber},
     store::{
         NewRound, NewSweep, NewTrial, Objective, Outcome, Store,
         command::{
@@ -37,7 +37,6 @@ pub async fn fill(database: &Path, name: &str, trials: u64, ends: bool) {
     let mut number = 1;
     decide(
         &store,
-        &sweep,
         number,
         vec![round, Action::Reserve(TrialNumber(POINTS + 10))],
     )
@@ -48,7 +47,7 @@ pub async fn fill(database: &Path, name: &str, trials: u64, ends: bool) {
         first = wave.end;
         number += 1;
         let new = wave.clone().map(trial).collect();
-        decide(&store, &sweep, number, vec![Action::Enqueue(new)]).await;
+        decide(&store, number, vec![Action::Enqueue(new)]).await;
         run(&store, &sweep, wave).await;
     }
     if ends {
@@ -91,9 +90,10 @@ fn launch(name: &str) -> LaunchSweep {
     }
 }
 
-async fn decide(store: &Store, sweep: &SweepId, number: u64, actions: Vec<Action>) {
+async fn decide(store: &Store, number: u64, actions: Vec<Action>) {
     let decide = Decide {
-        sweep: sweep.clone(),
+        // The only one of the file.
+        sweep: SweepKey(1),
         number,
         actions,
         at: 1,

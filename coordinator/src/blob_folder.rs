@@ -147,6 +147,13 @@ impl Drop for Upload {
     }
 }
 
+/// An upload, and the bytes that it will have: room is kept for them.
+#[derive(Debug)]
+struct UnderWay {
+    size: u64,
+    to: Arc<Mutex<Upload>>,
+}
+
 /// The folder of blobs.
 #[derive(Debug)]
 pub struct Blobs {
@@ -156,9 +163,8 @@ pub struct Blobs {
     names: AtomicU64,
     /// The last upload that asked for room got none.
     is_full: AtomicBool,
-    /// With the bytes that each will have: room is kept for them.
     to_remove: Mutex<Vec<Hash>>,
-    uploads: Mutex<HashMap<UploadKey, (u64, Arc<Mutex<Upload>>)>>,
+    uploads: Mutex<HashMap<UploadKey, UnderWay>>,
 }
 
 impl Blobs {
@@ -270,14 +276,14 @@ impl Blobs {
 
     fn upload(&self, key: &UploadKey, size: u64) -> Result<Arc<Mutex<Upload>>, Error> {
         let mut uploads = self.uploads();
-        if let Some((_, upload)) = uploads.get(key) {
-            return Ok(Arc::clone(upload));
+        if let Some(upload) = uploads.get(key) {
+            return Ok(Arc::clone(&upload.to));
         }
         // One upload an attempt at a time: what it began before and left is of no use any more.
         uploads.retain(|other, _| other.trial != key.trial);
-        let under_way = uploads.values().map(|(size, _)| size);
+        let under_way = uploads.values().map(|upload| upload.size);
         let used = under_way.fold(self.used.load(Ordering::Relaxed), |sum, size| {
-            sum.saturating_add(*size)
+            sum.saturating_add(size)
         });
         let is_full = used.saturating_add(size) > self.budget;
         self.is_full.store(is_full, Ordering::Relaxed);
@@ -301,11 +307,12 @@ impl Blobs {
             hasher: blake3::Hasher::new(),
             received: 0,
         }));
-        uploads.insert(key.clone(), (size, Arc::clone(&upload)));
+        let to = Arc::clone(&upload);
+        uploads.insert(key.clone(), UnderWay { size, to });
         Ok(upload)
     }
 
-    fn uploads(&self) -> MutexGuard<'_, HashMap<UploadKey, (u64, Arc<Mutex<Upload>>)>> {
+    fn uploads(&self) -> MutexGuard<'_, HashMap<UploadKey, UnderWay>> {
         self.uploads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -361,14 +368,14 @@ impl Blobs {
 
     /// What is said while there is no room for more.
     pub fn shortage(&self) -> Option<String> {
-        let words = || {
-            format!(
-                "the disk budget of {} MB is full: checkpoints and weights are left out, so trials that are interrupted begin further \
-                 back and a winner may lack its test; give more with --disk",
-                self.budget / 1_000_000
-            )
-        };
-        self.is_full.load(Ordering::Relaxed).then(words)
+        if !self.is_full.load(Ordering::Relaxed) {
+            return None;
+        }
+        Some(format!(
+            "the disk budget of {} MB is full: checkpoints and weights are left out, so trials that are interrupted begin further \
+             back and a winner may lack its test; give more with --disk",
+            self.budget / 1_000_000
+        ))
     }
 
     /// Whether anything lies here.
@@ -380,7 +387,7 @@ impl Blobs {
 /// Bytes of a regular file; `None` for anything else, links among it.
 fn size_of(path: &Path) -> Option<u64> {
     let found = fs::symlink_metadata(path).ok()?;
-    found.is_file().then(|| found.len())
+    found.is_file().then_some(found.len())
 }
 
 /// Names that this module makes: nothing else in the folder is ever removed.

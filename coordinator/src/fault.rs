@@ -35,10 +35,6 @@ mod tests {
     const CHILD: &str = "HONE_TEST_ENDS";
 
     #[test]
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "how a child knows that it is one"
-    )]
     fn a_panic_of_what_holds_it_ends_the_process_with_a_word() {
         if std::env::var_os(CHILD).is_some() {
             let thread = std::thread::spawn(|| {

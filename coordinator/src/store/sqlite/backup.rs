@@ -77,7 +77,6 @@ pub fn restore(from: &Path, to: &Path) -> Result<u64, OpenError> {
 }
 
 /// The database alone.
-#[cfg(test)]
 pub fn copy(db: &Db, to: &Path) -> Result<(), OpenError> {
     put_in_place(&snapshot(db, to)?, to)
 }
