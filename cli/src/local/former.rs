@@ -8,11 +8,15 @@ use std::{
 
 use anyhow::Context;
 use hone_coordinator::Coordinator;
+use hone_worker::user_file;
 
 use crate::output::numbers::hex;
 
 /// A worker that has lost its parent ends by itself; one that does not is ended.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// No note is longer.
+const LARGEST: u64 = 1 << 20;
 
 /// One worker process, as it was noted down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +73,8 @@ pub fn remember(scratch: &Path, workers: &[Former]) {
 
 /// Who worked when the last `hone run` on this database ended; none after an orderly end.
 fn recall(scratch: &Path) -> Vec<Former> {
-    let text = fs::read_to_string(note(scratch)).unwrap_or_default();
+    let text = user_file::read(&note(scratch), LARGEST).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
     text.lines().filter_map(parse).collect()
 }
 
