@@ -1,14 +1,31 @@
 //! `hone admin`: a database is checked, copied and brought back.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use crate::hone::{Hone, TINY};
 
-fn blobs(hone: &Hone, folder: &str) -> Vec<PathBuf> {
-    let entries = fs::read_dir(hone.path().join(folder)).expect("a folder");
-    entries
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("a folder");
+    let mut files: Vec<_> = entries
         .map(|entry| entry.expect("an entry").path())
-        .collect()
+        .collect();
+    files.sort();
+    files
+}
+
+/// Where `hone.db` keeps its blobs: by its incarnation, the only one.
+fn folder(hone: &Hone) -> PathBuf {
+    files(&hone.path().join("blobs/hone.db")).remove(0)
+}
+
+/// Files that are named by a hash.
+fn blobs(folder: &Path) -> Vec<PathBuf> {
+    let mut files = files(folder);
+    files.retain(|file| file.file_name().is_some_and(|name| name.len() == 64));
+    files
 }
 
 #[test]
@@ -24,7 +41,7 @@ fn a_database_is_verified_copied_and_brought_back() {
     assert!(kept >= 2, "the finalists' weights: {verified}");
 
     hone.good(&["admin", "backup", "copy.db"]);
-    assert_eq!(blobs(&hone, "copy.db.blobs").len() as u64, kept);
+    assert_eq!(blobs(&hone.path().join("copy.db.blobs")).len() as u64, kept);
     // A backup is whole as it lies there, with its own files.
     let copied = &hone.json(&["admin", "verify", "--json", "--db", "copy.db"])[0];
     assert_eq!(copied["whole"], true, "{copied}");
@@ -69,7 +86,7 @@ fn databases_in_one_folder_keep_their_own_weights() {
 fn damage_is_found() {
     let hone = Hone::with(TINY);
     hone.good(&["run", "sweep.toml"]);
-    let blob = &blobs(&hone, "blobs/hone.db")[0];
+    let blob = &blobs(&folder(&hone))[0];
     let mut bytes = fs::read(blob).expect("a blob");
     let last = bytes.len() - 1;
     bytes[last] ^= 1;
@@ -158,7 +175,7 @@ fn every_finding_says_where_it_is_and_what_would_be_right() {
 fn files_that_no_row_names_are_told_and_no_fault() {
     let hone = Hone::with(TINY);
     hone.good(&["run", "sweep.toml"]);
-    let blobs = hone.path().join("blobs/hone.db");
+    let blobs = folder(&hone);
     fs::write(blobs.join("upload-7.part"), b"half").expect("written");
     fs::write(blobs.join("notes.txt"), b"somebody's own").expect("written");
     let ended = hone.run(&["admin", "verify"]);
@@ -175,7 +192,7 @@ fn files_that_no_row_names_are_told_and_no_fault() {
 fn a_blob_that_is_gone_or_cut_is_found() {
     let hone = Hone::with(TINY);
     hone.good(&["run", "sweep.toml"]);
-    let kept = blobs(&hone, "blobs/hone.db");
+    let kept = blobs(&folder(&hone));
     fs::remove_file(&kept[0]).expect("removed");
     let bytes = fs::read(&kept[1]).expect("a blob");
     fs::write(&kept[1], &bytes[..bytes.len() / 2]).expect("written");
@@ -244,4 +261,61 @@ fn what_is_no_database_is_no_backup() {
         "hone.db: there is no database",
     );
     wrong(&["admin", "verify"], "hone.db: there is no database");
+}
+
+/// Kills it after each of a few short times, and once lets it end.
+fn killed_again_and_again(hone: &Hone, arguments: &[&str], made: &str) {
+    for milliseconds in (0..60).step_by(4) {
+        let mut child = hone.command(arguments).spawn().expect("a process");
+        std::thread::sleep(std::time::Duration::from_millis(milliseconds));
+        child.kill().expect("a signal");
+        child.wait().expect("its end");
+        if hone.path().join(made).exists() {
+            let verified = &hone.json(&["admin", "verify", "--json", "--db", made])[0];
+            assert_eq!(
+                verified["whole"], true,
+                "after {milliseconds} ms: {verified}"
+            );
+            fs::remove_file(hone.path().join(made)).expect("removed");
+            let _ = fs::remove_dir_all(hone.path().join(format!("{made}.blobs")));
+        }
+    }
+    hone.good(arguments);
+    let verified = &hone.json(&["admin", "verify", "--json", "--db", made])[0];
+    assert_eq!(verified["whole"], true, "{verified}");
+}
+
+#[test]
+fn a_backup_or_restore_that_is_killed_is_whole_or_not_there_and_can_be_repeated() {
+    let hone = Hone::with(TINY);
+    hone.good(&["run", "sweep.toml"]);
+    killed_again_and_again(&hone, &["admin", "backup", "copy.db"], "copy.db");
+    let restore = ["admin", "restore", "copy.db", "--db", "new.db"];
+    killed_again_and_again(&hone, &restore, "new.db");
+}
+
+#[test]
+fn a_database_that_is_moved_away_and_back_keeps_its_weights() {
+    let hone = Hone::with(TINY);
+    hone.good(&["run", "sweep.toml"]);
+    let at = |name: &str| hone.path().join(name);
+    fs::rename(at("hone.db"), at("aside.db")).expect("moved");
+    hone.good(&["run", "sweep.toml"]);
+    fs::remove_file(at("hone.db")).expect("removed");
+    fs::rename(at("aside.db"), at("hone.db")).expect("moved back");
+    let verified = &hone.json(&["admin", "verify", "--json"])[0];
+    assert_eq!(verified["whole"], true, "{verified}");
+    hone.good(&["model", "export", "-o", "net.safetensors"]);
+}
+
+#[test]
+fn a_database_that_is_replaced_while_it_is_served_ends_the_coordinator() {
+    let hone = Hone::with(TINY);
+    let mut coordinator = hone.start(&["coordinator", "--listen", "127.0.0.1:0"]);
+    coordinator.read_until("listening on");
+    fs::rename(hone.path().join("hone.db"), hone.path().join("aside.db")).expect("moved");
+    let launched = hone.run(&["launch", "sweep.toml"]);
+    assert_ne!(launched.code, Some(0), "{}", launched.err);
+    coordinator.read_until("hone.db was moved or deleted while it was served");
+    assert_eq!(coordinator.wait().code, Some(70));
 }

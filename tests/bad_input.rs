@@ -295,11 +295,7 @@ fn what_is_no_file_is_neither_waited_for_nor_read_without_end() {
     };
     pipe("pipe.toml");
     device("zero.toml");
-    for (file, what) in [
-        ("pipe.toml", "a pipe"),
-        ("zero.toml", "a device"),
-        (".", "a folder"),
-    ] {
+    for (file, what) in [("pipe.toml", "a pipe"), ("zero.toml", "a device")] {
         for verb in ["run", "plan", "launch"] {
             refused(
                 &hone,

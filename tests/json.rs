@@ -73,10 +73,11 @@ const TOTALS: [Key; 10] = [
     ("images_per_second", &["number"]),
 ];
 
-const SWEEP: [Key; 8] = [
+const SWEEP: [Key; 9] = [
     ("sweep", &["string"]),
     ("state", &["string"]),
     ("reason", &["string"]),
+    ("waiting_for", &["string"]),
     ("coordinator", &["bool"]),
     ("last_heard_seconds", &["number", "null"]),
     ("points", &["integer"]),

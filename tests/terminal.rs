@@ -27,7 +27,7 @@ trainer = "mine"
 other = {{ choice = [{name}, "plain"] }}
 constant = {name}
 [objective]
-metric = {name}
+metric = "score"
 direction = "maximize"
 [[search.round]]
 points = 3
@@ -42,8 +42,9 @@ epochs = 2
 fn program(hone: &Hone) -> String {
     let raw = format!("{HOSTILE}\n");
     hone.write("raw.txt", &raw);
-    let one = json!({"epoch": 1, HOSTILE: 0.25, format!("{HOSTILE}2"): 1.0});
-    let two = json!({"epoch": 2, HOSTILE: 0.5});
+    // A metric of such a name is refused where it comes in.
+    let one = json!({"epoch": 1, "score": 0.25});
+    let two = json!({"epoch": 2, "score": 0.5});
     hone.write("lines.txt", &format!("{one}\n{two}\n"));
     hone.write(
         "train.sh",
@@ -126,7 +127,7 @@ fn no_name_of_anybody_steers_the_terminal() {
     let child = hone.good(&["fork", "own", "--name", "child"]);
     hone.write("child.toml", &child);
     let planned = hone.json(&["plan", "child.toml", "--json"]);
-    assert_eq!(planned[0]["metric"], HOSTILE);
+    assert_eq!(planned[0]["metric"], "score");
 }
 
 #[test]
@@ -138,12 +139,16 @@ fn no_failure_and_no_worker_steers_the_terminal() {
     let said = coordinator.read_until(", database");
     let (_, rest) = said.split_once("http://").expect("an address");
     let url = format!("http://{}", rest.trim_end_matches(", database"));
+    let refused = hone.run(&["worker", "--coordinator", &url, "--name", HOSTILE]);
+    assert_eq!(refused.code, Some(2), "{}", refused.err);
+    harmless(&refused, "worker");
+    let name = HOSTILE.replace(char::is_control, "");
     let worker = [
         "worker",
         "--coordinator",
         &url,
         "--name",
-        HOSTILE,
+        &name,
         "--exec",
         &exec,
         "--scratch",

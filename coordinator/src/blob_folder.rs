@@ -75,6 +75,13 @@ impl Kept {
             _lock: lock.filter(|lock| lock.lock_shared().is_ok()),
         }
     }
+
+    /// `None` while somebody else holds it.
+    pub fn alone(folder: &Path) -> Option<Self> {
+        let lock = keep_file(folder).ok()?;
+        lock.try_lock().ok()?;
+        Some(Self { _lock: Some(lock) })
+    }
 }
 
 fn keep_file(folder: &Path) -> io::Result<File> {
@@ -83,6 +90,12 @@ fn keep_file(folder: &Path) -> io::Result<File> {
         .create(true)
         .truncate(false)
         .open(folder.join("keep"))
+}
+
+/// Whether a blob, or a part of one, lies there.
+pub fn has_blobs(folder: &Path) -> bool {
+    let mut entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.any(|entry| entry.file_name().to_str().is_some_and(is_ours))
 }
 
 /// Removes blobs that are not named, of those that this module makes.
@@ -185,6 +198,9 @@ impl Blobs {
                 fs::rename(old, new).map_err(&at)?;
             }
         }
+        // While somebody copies the folder nothing in it is removed.
+        let lock = keep_file(folder);
+        let removes = lock.as_ref().is_ok_and(|lock| lock.try_lock().is_ok());
         let mut used = 0;
         for entry in fs::read_dir(folder).map_err(&at)? {
             let entry = entry.map_err(&at)?;
@@ -194,7 +210,7 @@ impl Blobs {
                 (size, name.to_str().is_some_and(|name| keep.contains(name)))
             {
                 used += size;
-            } else if name.to_str().is_some_and(is_ours) {
+            } else if removes && name.to_str().is_some_and(is_ours) {
                 let _ = fs::remove_file(entry.path());
             }
         }
@@ -264,13 +280,16 @@ impl Blobs {
             return Err(Error::input("blob.hash", words));
         }
         let path = self.path(key.hash);
+        let is_new = self.stored_size(key.hash).is_none();
         let kept = upload
             .file
             .sync_all()
             .and_then(|()| fs::rename(&upload.path, &path))
             .and_then(|()| File::open(&self.folder)?.sync_all());
         kept.map_err(disk_error(&path))?;
-        self.used.fetch_add(upload.received, Ordering::Relaxed);
+        if is_new {
+            self.used.fetch_add(upload.received, Ordering::Relaxed);
+        }
         Ok(())
     }
 
@@ -286,10 +305,10 @@ impl Blobs {
             sum.saturating_add(size)
         });
         let is_full = used.saturating_add(size) > self.budget;
-        self.is_full.store(is_full, Ordering::Relaxed);
         if is_full {
+            self.is_full.store(true, Ordering::Relaxed);
             return Err(Error::Refused(format!(
-                "no room for {size} bytes: checkpoints and weights take {used} of the {} that the coordinator gives them (--disk)",
+                "no room for {size} bytes: checkpoints and weights take {used} of the {} that the coordinator gives them (`hone coordinator --disk`)",
                 self.budget
             )));
         }
@@ -340,6 +359,17 @@ impl Blobs {
         })
     }
 
+    /// What is to be removed, beside these: blobs that could not be while somebody copied the folder. Whether they are named again is
+    /// asked anew.
+    pub fn to_remove(&self, mut unused: Vec<Hash>) -> Vec<Hash> {
+        let mut waiting = self
+            .to_remove
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        unused.append(&mut waiting);
+        unused
+    }
+
     /// Removes blobs that no row names any more; while somebody copies the folder, later.
     pub fn remove(&self, unused: Vec<Hash>) {
         let mut waiting = self
@@ -373,7 +403,7 @@ impl Blobs {
         }
         Some(format!(
             "the disk budget of {} MB is full: checkpoints and weights are left out, so trials that are interrupted begin further \
-             back and a winner may lack its test; give more with --disk",
+             back and a winner may lack its test; give more with `hone coordinator --disk`",
             self.budget / 1_000_000
         ))
     }

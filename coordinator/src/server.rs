@@ -116,7 +116,7 @@ impl Coordinator {
         self.address
     }
 
-    /// Grants trials of this sweep only from now on, whatever else the database holds.
+    /// Grants trials of this sweep first from now on, and of others only where people ask for them here.
     pub fn serve_first(&self, sweep: &str) {
         self.state.serve_first(SweepId::new(sweep));
     }

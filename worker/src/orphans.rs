@@ -54,7 +54,9 @@ async fn clear(worker: &Worker, orphan: Orphan, serves: &str) {
         .into_iter()
         .partition(|(_, incarnation)| incarnation == serves);
     for (spool, _) in ours {
-        hand_over_one(worker, &spool).await;
+        if !hand_over_one(worker, &spool).await {
+            return;
+        }
         if let Err(error) = fs::remove_file(&spool) {
             tracing::debug!("{}: {error}", spool.display());
         }
@@ -64,16 +66,17 @@ async fn clear(worker: &Worker, orphan: Orphan, serves: &str) {
     }
 }
 
-async fn hand_over_one(worker: &Worker, path: &Path) {
+/// False: it cannot be read now, and stays.
+async fn hand_over_one(worker: &Worker, path: &Path) -> bool {
     let mut calls = match spool::read(path) {
         Ok(calls) => VecDeque::from(calls),
         Err(error) => {
             tracing::warn!("{}: {error}", path.display());
-            return;
+            return false;
         }
     };
     let Some(attempt) = calls.back().and_then(Call::attempt) else {
-        return;
+        return true;
     };
     tracing::info!(trial = %attempt.id(), calls = calls.len(), "handing over what a former worker could not");
     // Its trainer is gone: without an end of its own the attempt is given back, so that nobody waits for its expiry.
@@ -89,9 +92,10 @@ async fn hand_over_one(worker: &Worker, path: &Path) {
         if !call.is_needed() {
             calls.iter_mut().for_each(|later| later.do_without(&call));
         } else {
-            return;
+            return true;
         }
     }
+    true
 }
 
 /// Makes a call until it is answered.

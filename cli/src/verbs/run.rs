@@ -65,7 +65,7 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     let interrupts = signals::channel()?;
     let coordinator = coordinator::start(&args.db, timing).await?;
     let result = sweep(&coordinator, &file, data.as_ref(), &args, interrupts).await;
-    if matches!(result, Ok(Exit::Done | Exit::Failed)) {
+    if result.is_ok() {
         leave(&coordinator.history(), &args).await?;
     }
     coordinator.end().await;
@@ -245,7 +245,10 @@ async fn watch(
                 let detail = follower.look().await?;
                 if detail.summary.ended() {
                     workers.drain().await;
-                    workers.join(DRAIN).await;
+                    tokio::select! {
+                        () = workers.join(DRAIN) => {}
+                        _ = interrupts.recv() => workers.kill().await,
+                    }
                     return Ok(detail.summary.state);
                 }
                 workers.tend().await?;

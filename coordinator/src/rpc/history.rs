@@ -155,7 +155,7 @@ impl History for HistoryService {
         let sweeps = self.reader.sweeps().await?;
         let connected = self.source.live().map(State::connected);
         let row = |sweep| convert::sweep_summary(sweep, connected.as_ref(), &self.arithmetic);
-        Ok(rows(sweeps.iter().map(row).collect::<Result<_, _>>()?))
+        Ok(rows(sweeps.iter().map(row).collect()))
     }
 
     async fn get_sweep(&self, request: Request<v1::GetSweepRequest>) -> Answer<v1::SweepDetail> {

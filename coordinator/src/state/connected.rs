@@ -16,6 +16,8 @@ use crate::{
 pub struct WorkerView {
     pub session: Session,
     pub running: u32,
+    /// For how long it has not been heard, if that is longer than a worker that lives is silent.
+    pub silent: Option<Duration>,
 }
 
 /// What only a running coordinator knows of its sweeps.
@@ -51,9 +53,13 @@ impl State {
     /// Every connected worker, in order of name.
     pub fn workers(&self) -> Vec<WorkerView> {
         let running = self.leases().running_by_session();
+        let now = self.clock.now();
         let sessions = self.sessions();
         let all = sessions.all().into_iter();
         all.map(|(id, session)| WorkerView {
+            silent: Some(self.heard(now.saturating_sub(session.last_seen)))
+                .filter(|heard| heard.silent)
+                .map(|heard| heard.ago),
             session: session.clone(),
             running: running.get(&id).copied().unwrap_or(0),
         })
@@ -140,6 +146,12 @@ impl WorkerView {
         let Session { name, slots, .. } = &self.session;
         if let Some(problem) = self.lacks_data(row) {
             return Some(problem);
+        }
+        if let Some(silent) = self.silent {
+            return Some(format!(
+                "{name} has not been heard for {} s",
+                silent.as_secs()
+            ));
         }
         if let Some(quarantine) = &self.session.quarantine {
             return Some(format!("{name} is quarantined: {}", quarantine.why));

@@ -36,7 +36,7 @@ pub struct Acquired {
     pub wanted_data: Vec<String>,
     /// It gets nothing more: it should leave.
     pub drain: bool,
-    /// Every sweep that is served here has ended.
+    /// What this coordinator is for has ended: the sweep of a `hone run`, or every sweep.
     pub idle: bool,
 }
 

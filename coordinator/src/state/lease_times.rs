@@ -127,7 +127,7 @@ impl Leases {
 
     /// Whether this attempt holds its trial now.
     pub fn may_speak(&mut self, claim: &AttemptRef) -> bool {
-        self.entry(claim).is_some()
+        self.entry(claim).is_some_and(|entry| !entry.ending)
     }
 
     /// The attempt has ended, whoever said so. Another one may have the trial already, granted between the commit that set

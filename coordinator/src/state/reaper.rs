@@ -8,7 +8,7 @@ use super::{lease_times::Overdue, shared::State};
 use crate::{
     ids::{AttemptRef, SessionId},
     store::{
-        StoreError,
+        BlobKind, StoreError,
         command::{ExpireAttempt, IsOver},
     },
 };
@@ -51,7 +51,7 @@ async fn look(state: &Arc<State>, due: Duration, collected: &mut Duration) {
     if !state.blobs.is_empty() && now.saturating_sub(*collected) >= COLLECT {
         *collected = now;
         let state = Arc::clone(state);
-        tokio::spawn(async move { state.make_room().await });
+        tokio::spawn(async move { state.make_room(now, BlobKind::Checkpoint).await });
     }
     // Sessions that hold nothing and have been silent for a first lease are gone.
     let running = state.leases().running_by_session();
@@ -90,7 +90,7 @@ async fn expire_overdue(state: &Arc<State>, now: Duration) {
     // An outage is one event of a worker, however many trials it had.
     let blamed: BTreeSet<SessionId> = join_all(ends).await.into_iter().flatten().collect();
     for session in blamed {
-        state.count_loss(session).await;
+        state.count_loss(session, true).await;
     }
 }
 

@@ -158,6 +158,13 @@ impl State {
     pub async fn finish(self: Arc<Self>, mut finish: Finish) -> Result<(), Error> {
         let attempt = finish.attempt.clone();
         let how = outcome_word(&finish.outcome);
+        let is_success = matches!(
+            finish.outcome,
+            Outcome::Completed
+                | Outcome::ReachedRung { .. }
+                | Outcome::EndedEarly
+                | Outcome::Diverged { .. }
+        );
         let mut crashed = false;
         if let Outcome::Crashed {
             others_connected, ..
@@ -179,8 +186,9 @@ impl State {
         self.attempt_ended(&attempt, &ended, how);
         match (ended.repeated, crashed) {
             (true, _) => {}
-            (false, true) => self.count_loss(ended.session).await,
-            (false, false) => self.count_success(ended.session).await,
+            (false, true) => self.count_loss(ended.session, false).await,
+            (false, false) if is_success => self.count_success(ended.session).await,
+            (false, false) => {}
         }
         Ok(())
     }
@@ -258,9 +266,10 @@ impl State {
         Ok(())
     }
 
-    /// An attempt was lost or crashed on this worker: one bad host must not eat a sweep.
-    pub async fn count_loss(&self, session: SessionId) {
-        let lost = self.sessions().lost_attempt(session, self.clock.now());
+    /// An attempt was lost or crashed on this worker: one bad host must not eat a sweep. `silent`: since nobody hears it.
+    pub async fn count_loss(&self, session: SessionId, silent: bool) {
+        let now = self.clock.now();
+        let lost = self.sessions().lost_attempt(session, silent, now);
         if let Some((worker, reason)) = lost {
             tracing::warn!(?session, worker, reason, "worker quarantined");
             self.record_worker(worker, "quarantined", reason).await;

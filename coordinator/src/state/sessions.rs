@@ -59,6 +59,8 @@ pub struct Quarantine {
 pub struct Losses {
     in_a_row: u32,
     quarantines: u32,
+    /// When it had been heard last, when a loss by silence was counted.
+    silent_since: Option<Duration>,
 }
 
 impl Session {
@@ -139,22 +141,36 @@ impl Sessions {
             .retain(|id, session| session.last_seen >= since || holds(*id));
     }
 
-    /// Whether a worker other than this one is connected that takes new trials: what this one has lost can run there. Of
-    /// a worker that nobody remembers, one of two is another.
+    /// Whether a worker other than this one is connected that takes new trials and trains what it trains: what this one has lost can
+    /// run there. Of a worker that nobody remembers, one of two is another.
     pub fn others_connected(&self, worker: Option<SessionId>) -> bool {
-        let mut others = self
-            .connected
-            .iter()
-            .filter(|(id, session)| session.takes_trials() && Some(**id) != worker);
+        let lost = worker.and_then(|id| self.connected.get(&id));
+        let can_replace = |other: &Session| {
+            lost.is_none_or(|lost| lost.trainers.iter().any(|own| other.trainers.contains(own)))
+        };
+        let mut others = self.connected.iter().filter(|(id, session)| {
+            session.takes_trials() && Some(**id) != worker && can_replace(session)
+        });
         others.nth(usize::from(worker.is_none())).is_some()
     }
 
     /// An attempt was lost or crashed there. The worker's name and its quarantine's reason when that was one too many and another
     /// worker can take its trials: one bad host must not eat the sweep, and the last healthy one is never sent away.
-    pub fn lost_attempt(&mut self, id: SessionId, now: Duration) -> Option<(String, String)> {
+    pub fn lost_attempt(
+        &mut self,
+        id: SessionId,
+        silent: bool,
+        now: Duration,
+    ) -> Option<(String, String)> {
         let others = self.others_connected(Some(id));
         let session = self.connected.get_mut(&id)?;
         let losses = &mut session.losses;
+        // An outage is one event, however many trials it had and however long it takes until all of them are given up.
+        let heard = silent.then_some(session.last_seen);
+        if heard.is_some() && heard == losses.silent_since {
+            return None;
+        }
+        losses.silent_since = heard;
         losses.in_a_row = losses.in_a_row.saturating_add(1);
         if session.quarantine.is_some() || !others || losses.in_a_row < QUARANTINE_AFTER {
             return None;

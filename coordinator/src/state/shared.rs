@@ -81,7 +81,7 @@ pub struct State {
     /// Read while a blob's file is there and its row is not; written to remove files.
     pub naming_blobs: tokio::sync::RwLock<()>,
     /// When blobs were collected last because there was no room.
-    pub room_made: Mutex<Option<Duration>>,
+    pub room_made: tokio::sync::Mutex<Option<Duration>>,
 }
 
 impl State {
@@ -107,7 +107,7 @@ impl State {
             sessions: Mutex::default(),
             served: Mutex::default(),
             naming_blobs: tokio::sync::RwLock::default(),
-            room_made: Mutex::default(),
+            room_made: tokio::sync::Mutex::default(),
         }
     }
 

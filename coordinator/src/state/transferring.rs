@@ -1,9 +1,6 @@
 //! Blobs between workers and the folder: only an attempt that may speak for its trial sends or gets one.
 
-use std::{
-    sync::{Arc, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 
@@ -13,7 +10,7 @@ use crate::{
     blob_folder::{Received, UploadKey},
     ids::{AttemptRef, Hash, SweepId},
     store::{
-        BlobRef, StoreError,
+        BlobKind, BlobRef, StoreError,
         command::{CollectBlobs, CommitBlob},
     },
 };
@@ -30,8 +27,9 @@ impl State {
     ) -> Result<Received, Error> {
         self.speaks(&attempt).await?;
         let data = Arc::new(data);
+        let asked = self.clock.now();
         match self.take_piece(&attempt, blob, offset, &data).await {
-            Err(Error::Refused(_)) if self.make_room().await => {
+            Err(Error::Refused(_)) if self.make_room(asked, blob.kind).await => {
                 self.take_piece(&attempt, blob, offset, &data).await
             }
             taken => taken,
@@ -52,7 +50,7 @@ impl State {
             hash: blob.hash,
         };
         // Until its row is there, its file is not removed as one that nobody names.
-        let _naming = self.naming_blobs.read().await;
+        let naming = self.naming_blobs.read().await;
         let received = blocking(move || blobs.put(&key, blob.size, offset, &data)).await?;
         if !received.complete && !self.leases().may_speak(attempt) {
             // It has ended meanwhile: nobody would close the file that this piece has opened.
@@ -60,25 +58,35 @@ impl State {
         }
         if received.complete {
             blob.stored = true;
-            let (attempt, at) = (attempt.clone(), self.clock.unix_ms());
-            self.store.apply(CommitBlob { attempt, blob, at }).await?;
+            let command = CommitBlob {
+                attempt: attempt.clone(),
+                blob,
+                at: self.clock.unix_ms(),
+            };
+            let committed = self.store.apply(command).await;
+            drop(naming);
+            match committed {
+                Ok(Some(session)) => self.leases().adopt(attempt, session, self.clock.now()),
+                Ok(None) => {}
+                Err(error) => {
+                    self.remove_blobs(vec![blob.hash]).await?;
+                    return Err(error.into());
+                }
+            }
         }
         Ok(received)
     }
 
-    /// Forgets checkpoints of the sweeps under way that have newer ones, or whose trials are over. False: that was done a moment ago.
-    pub async fn make_room(&self) -> bool {
+    /// Forgets checkpoints of the sweeps under way that have newer ones, or whose trials are over; whether that was done since `asked`.
+    /// For weights, which are needed for good, at once; for a checkpoint no more often than every few seconds.
+    pub async fn make_room(&self, asked: Duration, kind: BlobKind) -> bool {
         const SPACING: Duration = Duration::from_secs(5);
+        let mut made = self.room_made.lock().await;
         let now = self.clock.now();
-        {
-            let mut made = self
-                .room_made
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            if made.is_some_and(|made| now < made + SPACING) {
-                return false;
-            }
-            *made = Some(now);
+        match *made {
+            Some(made) if made >= asked => return true,
+            Some(made) if kind == BlobKind::Checkpoint && now < made + SPACING => return false,
+            _ => *made = Some(now),
         }
         let sweeps: Vec<SweepId> = self.live.borrow().keys().cloned().collect();
         for sweep in sweeps {
@@ -105,6 +113,7 @@ impl State {
 
     /// Deletes files that no row names.
     pub async fn remove_blobs(&self, unused: Vec<Hash>) -> Result<(), Error> {
+        let unused = self.blobs.to_remove(unused);
         if unused.is_empty() {
             return Ok(());
         }

@@ -26,17 +26,20 @@ pub fn sweep_summary(
     summary: &SweepSummary,
     connected: Option<&Connected>,
     arithmetic: &Arithmetic,
-) -> Result<v1::SweepSummary, Error> {
+) -> v1::SweepSummary {
     let row = &summary.row;
     let heard = connected.and_then(|connected| connected.last_heard(&row.id));
     let mut waiting_for = String::new();
     if !row.state.has_ended() {
-        let stored = definition::stored(&row.sweep.definition)?;
-        let refusal = definition::versions(&stored).refusal(&row.sweep.trainer, arithmetic);
+        let refusal = match definition::stored(&row.sweep.definition) {
+            Ok(stored) => definition::versions(&stored).refusal(&row.sweep.trainer, arithmetic),
+            // One that cannot be read hides no other.
+            Err(error) => Some(error.to_string()),
+        };
         let waits = || Some(connected?.waiting_for(row));
         waiting_for = refusal.or_else(waits).unwrap_or_default();
     }
-    Ok(v1::SweepSummary {
+    v1::SweepSummary {
         sweep: row.id.to_string(),
         state: sweep_state(row.state).into(),
         points: row.points,
@@ -49,7 +52,7 @@ pub fn sweep_summary(
         last_heard_ms: heard.map(|heard| milliseconds(heard.ago)),
         silent: heard.is_some_and(|heard| heard.silent),
         waiting_for,
-    })
+    }
 }
 
 /// `connected`: what only a running coordinator knows; `trained_ms`: where it was asked for.
@@ -64,7 +67,7 @@ pub fn sweep_detail(
     let (newest, winner) = (detail.rounds.last(), detail.best);
     Ok(v1::SweepDetail {
         trained_ms,
-        summary: Some(sweep_summary(&detail.summary, connected, arithmetic)?),
+        summary: Some(sweep_summary(&detail.summary, connected, arithmetic)),
         definition: Some(stored),
         trials: Some(counts(detail.summary.counts)),
         rounds: detail.rounds.iter().map(round).collect::<Result<_, _>>()?,

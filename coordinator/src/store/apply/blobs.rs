@@ -8,7 +8,7 @@ use super::{
     worker::running,
 };
 use crate::{
-    ids::{Hash, TrialNumber},
+    ids::{Hash, SessionId, TrialNumber},
     store::{
         BlobKind, BlobRef, Millis, SweepRow,
         blobs::{self, BlobRow},
@@ -19,21 +19,23 @@ use crate::{
     trial::AttemptState,
 };
 
-/// Commits a blob of a running attempt; the same again is acknowledged.
-pub(super) fn commit(store: &mut WorkingSet, commit: &CommitBlob) -> Rows<()> {
+/// Commits a blob of a running attempt; the same again is acknowledged. Gives the session of an attempt that came back by it.
+pub(super) fn commit(store: &mut WorkingSet, commit: &CommitBlob) -> Rows<Option<SessionId>> {
     let speaker = speak(store, &commit.attempt)?;
     if speaker.attempt.state != AttemptState::Running
         && store.blobs(speaker.trial.key())?.contains(&commit.blob)
     {
-        return Ok(());
+        return Ok(None);
     }
+    let back = speaker.can_be_taken_back();
+    let back = back.then_some(speaker.attempt.session);
     let mut speaker = running(store, speaker, commit.at)?;
     store_blob(store, &speaker, commit.blob, commit.at);
     if commit.blob.kind == BlobKind::Checkpoint {
         speaker.trial.checkpoint = Some(commit.blob.hash);
     }
     store.put_trial(speaker.trial, Some(commit.attempt.token));
-    Ok(())
+    Ok(back)
 }
 
 /// Stores a blob's row; checkpoints of the same trial that are older and no more than it are forgotten later.

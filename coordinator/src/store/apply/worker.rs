@@ -229,6 +229,8 @@ pub(super) fn running(store: &mut WorkingSet, mut speaker: Speaker, at: Millis) 
     step(store, sweep, trial, TrialEvent::TakenBack, cause)?;
     speaker.attempt.state = AttemptState::Running;
     speaker.attempt.ended = None;
+    // Whoever was to blame for its loss: it goes on, and what comes is its own.
+    speaker.attempt.excused = false;
     speaker.attempt.reason = String::new();
     store.put_attempt(speaker.attempt.clone());
     store.put_sweep(speaker.sweep.clone());

@@ -15,7 +15,7 @@ pub use sweep::*;
 
 pub use super::values::Millis;
 use crate::{
-    ids::{Hash, TrialNumber},
+    ids::{Hash, SessionId, TrialNumber},
     sweep::SweepState,
     trial::TrialState,
 };
@@ -66,7 +66,7 @@ macro_rules! operations {
             /// A person wants trials again.
             RetryTrials -> Vec<TrialNumber> = retry::retry;
             /// A checkpoint or weights lie where the blob's hash says.
-            CommitBlob -> () = blobs::commit;
+            CommitBlob -> Option<SessionId> = blobs::commit;
             /// Lines of a worker about an attempt.
             Log -> () = log::log;
             /// Removes an ended sweep.

@@ -35,8 +35,18 @@ pub fn backup(database: &Path, to: &Path) -> Result<u64, OpenError> {
     let of_database = incarnation(&db).map_err(|error| OpenError::database(&database, error))?;
     // A coordinator removes no file from now on: those that the copy will name stay.
     let _kept = Kept::take(&folder_of(&database, &of_database));
-    let part = snapshot(&db, to)?;
     let folder = backup_folder_of(to);
+    if blob_folder::has_blobs(&folder) && !beside(to, ".part").exists() && !to.exists() {
+        // It belongs to a file that was called so and has been moved.
+        let problem = "the blobs of another backup lie there: move them with their file, or name another file";
+        return Err(OpenError::foreign(&folder, problem));
+    }
+    fs::create_dir_all(&folder).map_err(|error| OpenError::io(&folder, error))?;
+    let Some(_alone) = Kept::alone(&folder) else {
+        let problem = "another backup to this file is under way";
+        return Err(OpenError::foreign(to, problem));
+    };
+    let part = snapshot(&db, to)?;
     let named = copy_blobs(&part, &folder, |hash| {
         blob_folder::find(&database, &of_database, hash)
     })?;
@@ -66,11 +76,18 @@ pub fn restore(from: &Path, to: &Path) -> Result<u64, OpenError> {
     db.close();
     // Under a name of its own until all are there: nobody would look for what a killed restore leaves under a random one.
     let (ready, folder) = (folder_of(&to, &[0; 16]), folder_of(&to, &new));
-    let named = copy_blobs(&part, &ready, |hash| {
+    let copied = copy_blobs(&part, &ready, |hash| {
         blob_folder::find(&from, &of_backup, hash)
+    });
+    let named = copied.inspect_err(|_| {
+        // Nothing of it is of use: the backup itself is there.
+        let _ = fs::remove_dir_all(&ready);
+        let _ = fs::remove_file(&part);
     })?;
     blob_folder::remove_others(&ready, &named)
         .and_then(|()| fs::rename(&ready, &folder))
+        .and_then(|()| sync_folder_of(&folder))
+        .and_then(|()| sync_folder_of(folder.parent().unwrap_or(&folder)))
         .map_err(|error| OpenError::io(&ready, error))?;
     put_in_place(&part, &to)?;
     Ok(named.len() as u64)
@@ -156,7 +173,8 @@ fn copy_blobs(
             continue;
         }
         let from = source(*hash);
-        let problem = match copy_blob(&from, &to) {
+        let copied = copy_blob(&from, &to).map_err(|error| OpenError::io(&to, error))?;
+        let problem = match copied {
             Ok(found) if found == *hash => continue,
             Ok(found) => format!("its content has the hash {found}"),
             Err(error) => error.to_string(),
@@ -174,16 +192,21 @@ fn copy_blobs(
     Ok(named)
 }
 
-/// A name stands for a whole file, or is not there. The hash of what was copied.
-fn copy_blob(from: &Path, to: &Path) -> io::Result<Hash> {
+/// A name stands for a whole file, or is not there. The hash of what was copied, or why it cannot be read; an error is that of the copy.
+fn copy_blob(from: &Path, to: &Path) -> io::Result<Result<Hash, io::Error>> {
     let part = to.with_extension("part");
-    let (mut from, mut copy) = (File::open(from)?, File::create(&part)?);
+    let mut from = match File::open(from) {
+        Ok(from) => from,
+        Err(error) => return Ok(Err(error)),
+    };
+    let mut copy = File::create(&part)?;
     let mut hasher = blake3::Hasher::new();
     let mut piece = vec![0; 1 << 20];
     loop {
-        match from.read(&mut piece)? {
-            0 => break,
-            read => {
+        match from.read(&mut piece) {
+            Err(error) => return Ok(Err(error)),
+            Ok(0) => break,
+            Ok(read) => {
                 hasher.update(&piece[..read]);
                 copy.write_all(&piece[..read])?;
             }
@@ -191,7 +214,7 @@ fn copy_blob(from: &Path, to: &Path) -> io::Result<Hash> {
     }
     copy.sync_all()?;
     fs::rename(&part, to)?;
-    Ok(Hash(*hasher.finalize().as_bytes()))
+    Ok(Ok(Hash(*hasher.finalize().as_bytes())))
 }
 
 fn hash_of(file: &Path) -> io::Result<Hash> {
