@@ -139,7 +139,8 @@ fn no_failure_and_no_worker_steers_the_terminal() {
     let said = coordinator.read_until(", database");
     let (_, rest) = said.split_once("http://").expect("an address");
     let url = format!("http://{}", rest.trim_end_matches(", database"));
-    let refused = hone.run(&["worker", "--coordinator", &url, "--name", HOSTILE]);
+    let name = HOSTILE.replace('\n', "");
+    let refused = hone.run(&["worker", "--coordinator", &url, "--name", &name]);
     assert_eq!(refused.code, Some(2), "{}", refused.err);
     harmless(&refused, "worker");
     let name = HOSTILE.replace(char::is_control, "");
