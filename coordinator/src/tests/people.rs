@@ -291,6 +291,14 @@ async fn what_a_run_is_for_comes_first_and_then_what_was_launched_into_it() {
     let own = coordinator.launch(toy_sweep("own", 3)).await;
     coordinator.coordinator().serve_first(&own);
     let later = coordinator.launch(toy_sweep("later", 8)).await;
+    for (sweep, points) in [(&own, 3), (&later, 8)] {
+        coordinator
+            .eventually(async || {
+                let queued = coordinator.sweep(sweep).await.trials.unwrap().queued;
+                (queued == points).then_some(())
+            })
+            .await;
+    }
     let worker = coordinator.worker("one").await;
     let mut granted = Vec::new();
     for _ in 0..5 {
