@@ -118,7 +118,8 @@ impl Search {
         let closed = self.current - 1;
         let (elites, tried) = self.elites(closed);
         let next = &self.plan.rounds[self.current];
-        match next.source {
+        let (number, source) = (next.number, next.source);
+        match source {
             PointSource::Drawn { .. } => {
                 let within = if self.plan.is_written {
                     narrow::next_box(&self.definition.space, &self.last_box(), &elites, &tried)
@@ -128,7 +129,9 @@ impl Search {
                 self.boxes[self.current] = Some(within);
                 self.say_round(self.current);
             }
-            PointSource::Proposed { .. } => {
+            PointSource::Proposed { from_whole } => {
+                // How many of these were handed out by now is a matter of who was idle, and must decide nothing.
+                self.tell_round(self.current, from_whole);
                 let widened = match self.best_of(closed, 0) {
                     Some((_, best)) if self.definition.widens() => {
                         let best = self.params(best);
@@ -137,7 +140,7 @@ impl Search {
                     }
                     _ => SearchBox::whole(&self.definition.space),
                 };
-                let (number, lessons) = (next.number, self.lessons(self.current));
+                let lessons = self.lessons(self.current);
                 let model = self.model(&lessons, self.last_shape());
                 let within = match &model {
                     // Once every set was tried, which of them is trained again is a matter of what is known of it alone.

@@ -90,7 +90,8 @@ impl Search {
         before.map_or(0, |before| self.plan.segment_end(before))
     }
 
-    fn tell_round(&mut self, round: usize, due: u64) {
+    /// Takes in the first `due` points of a round, as far as they are known; those of the rounds before it were taken in.
+    pub(super) fn tell_round(&mut self, round: usize, due: u64) {
         if !self.sets.recur() {
             return;
         }

@@ -253,6 +253,29 @@ fn where_all_sets_were_tried_the_budget_goes_to_those_that_may_still_be_best() {
     assert!(proposed.len() >= 3, "{proposed:?}");
 }
 
+/// The whole-space points of the second round are tried by no round before it, and with them all sets are.
+#[test]
+fn a_box_does_not_hinge_on_which_of_its_rounds_points_were_handed_out_early() {
+    let width = Range {
+        integer: true,
+        ..Range::new(Scale::PowerOfTwo, 8.0, 64.0)
+    };
+    let space = vec![choice("a", 3), Domain::new("width", Kind::Range(width))];
+    let strategy = Strategy::Planned(Planned {
+        hedge: true,
+        finish: None,
+        ..zoom(49, 1)
+    });
+    for seed in 0..20 {
+        let definition = Definition {
+            seed,
+            ..of(space.clone(), strategy.clone())
+        };
+        let boxes = |workers| run(&definition, World { workers, ..CALM }, &noisy).boxes;
+        assert_eq!(boxes(1), boxes(64), "seed {seed}");
+    }
+}
+
 #[test]
 fn equal_start_points_of_a_space_without_end_are_one() {
     let mut definition = definition(planned(PlannedKind::Random, 60, 3));
