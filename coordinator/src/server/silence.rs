@@ -12,7 +12,7 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::{Sleep, sleep},
+    time::{Instant, Sleep, sleep},
 };
 use tonic::transport::server::Connected;
 
@@ -21,8 +21,10 @@ use tonic::transport::server::Connected;
 pub(super) struct Impatient<S> {
     stream: S,
     patience: Duration,
-    /// There while a read waits.
-    silence: Option<Pin<Box<Sleep>>>,
+    /// When something came last.
+    heard: Instant,
+    /// Looks whether that is too long ago: a timer for every read would cost more than the reads.
+    look: Pin<Box<Sleep>>,
 }
 
 impl<S> Impatient<S> {
@@ -30,7 +32,8 @@ impl<S> Impatient<S> {
         Self {
             stream,
             patience,
-            silence: None,
+            heard: Instant::now(),
+            look: Box::pin(sleep(patience)),
         }
     }
 }
@@ -42,15 +45,17 @@ impl<S: AsyncRead + Unpin> AsyncRead for Impatient<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if let Poll::Ready(read) = Pin::new(&mut self.stream).poll_read(context, buffer) {
-            self.silence = None;
+            self.heard = Instant::now();
             return Poll::Ready(read);
         }
-        let patience = self.patience;
-        let silence = self
-            .silence
-            .get_or_insert_with(|| Box::pin(sleep(patience)));
-        ready!(silence.as_mut().poll(context));
-        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+        loop {
+            ready!(self.look.as_mut().poll(context));
+            let due = self.heard + self.patience;
+            if due <= Instant::now() {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+            self.look.as_mut().reset(due);
+        }
     }
 }
 
