@@ -213,10 +213,18 @@ async fn a_worker_of_another_coordinator_leaves_a_spool_to_those_whom_it_is_for(
     });
 
     let worker = worker_of(&one, CurveTrainer::default());
-    one.until(|state| state.finishes.len() == 1).await;
+    // What was handed over is removed once its last call is answered, which is after it was heard.
+    until(|| {
+        !walk(&scratch.path().join("sessions"))
+            .iter()
+            .any(|path| is_spool(path))
+    })
+    .await;
+    one.with(|state| {
+        assert_eq!(state.epochs(), [1, 2, 3]);
+        assert_eq!(state.finishes.len(), 1);
+    });
     worker.drain().await;
-    one.with(|state| assert_eq!(state.epochs(), [1, 2, 3]));
-    assert!(walk(&scratch.path().join("sessions")).is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -337,14 +345,23 @@ async fn a_scratch_directory_that_cannot_be_made_is_an_error_that_names_it() {
 
 /// Waits until the end of a trial is on disk.
 async fn until_spooled(sessions: &std::path::Path) {
-    let spooled = || {
+    until(|| {
         walk(sessions)
             .iter()
-            .filter(|path| path.extension().is_some_and(|end| end == "spool"))
+            .filter(|path| is_spool(path))
             .flat_map(|path| crate::spool::read(path).unwrap())
             .any(|call| call.is_end())
-    };
-    while !spooled() {
+    })
+    .await;
+}
+
+fn is_spool(path: &std::path::Path) -> bool {
+    crate::spool::of(path).is_some()
+}
+
+/// Looks until it is so.
+async fn until(mut is_so: impl FnMut() -> bool) {
+    while !is_so() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
