@@ -43,7 +43,7 @@ statements! {
          GROUP BY hash");
     // The same again may only become stored.
     PUT = Statement::insert_or::<BlobRow>(
-        "INSERT INTO blobs ({names}) VALUES {rows} ON CONFLICT (sweep, trial, hash) DO UPDATE SET stored = max(stored, \
+        "INSERT INTO blobs ({names}) {new} ON CONFLICT (sweep, trial, hash) DO UPDATE SET stored = max(stored, \
          excluded.stored)");
     DELETE = Statement::of::<BlobRow>("DELETE FROM blobs WHERE sweep = ?1 AND trial = ?2 AND hash = ?3");
 }

@@ -104,7 +104,7 @@ fn read_all<T: Stored>(rows: &[SqliteRow], statement: &Statement) -> Rows<Vec<T>
     rows.iter().map(read).collect()
 }
 
-/// Gives the rows' values to as few texts as there are.
+/// Gives the rows' values to as few texts as there are: to one, where they are not very many.
 fn each_part(
     statement: &'static Statement,
     values: Vec<Value>,
@@ -115,10 +115,11 @@ fn each_part(
     let mut rows = values.len() / parameters;
     let mut values = values.into_iter();
     while rows > 0 {
-        let power = rows.ilog2().min(texts.len() as u32 - 1);
-        let part = values.by_ref().take(parameters << power).collect();
+        let power = rows.next_power_of_two().ilog2().min(texts.len() as u32 - 1);
+        let mut part: Vec<_> = values.by_ref().take(parameters << power).collect();
+        part.resize(parameters << power, Value::Null);
         each(&texts[power as usize], part)?;
-        rows -= 1 << power;
+        rows = rows.saturating_sub(1 << power);
     }
     Ok(())
 }

@@ -34,7 +34,7 @@ table! { "logs":
 statements! {
     OF_TRIAL = Statement::of::<LogRow>("SELECT {row} FROM logs WHERE sweep = ?1 AND trial = ?2 ORDER BY attempt, line");
     // By number: what is there already stays, as it is.
-    ADD = Statement::insert_or::<LogRow>("INSERT OR IGNORE INTO logs ({names}) VALUES {rows}");
+    ADD = Statement::insert_or::<LogRow>("INSERT OR IGNORE INTO logs ({names}) {new}");
     TRIM = Statement::of::<LogRow>(
         "DELETE FROM logs WHERE sweep = ?1 AND trial = ?2 AND attempt = ?3 AND line <= (SELECT max(line) FROM logs WHERE \
          sweep = ?1 AND trial = ?2 AND attempt = ?3) - ?4");

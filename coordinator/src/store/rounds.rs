@@ -22,7 +22,7 @@ statements! {
     OF_SWEEP = Statement::of::<RoundRow>("SELECT {row} FROM rounds WHERE sweep = ?1 ORDER BY round");
     // The same round again keeps what has finished.
     PUT = Statement::insert_or::<RoundRow>(
-        "INSERT INTO rounds ({names}) VALUES {rows} ON CONFLICT (sweep, round) DO UPDATE SET points = excluded.points, \
+        "INSERT INTO rounds ({names}) {new} ON CONFLICT (sweep, round) DO UPDATE SET points = excluded.points, \
          rungs_json = excluded.rungs_json, repeats = excluded.repeats, top = excluded.top, box_json = excluded.box_json");
     ADD_FINISHED = Statement::of::<RoundRow>(
         "UPDATE rounds SET finished = max(0, finished + ?3) WHERE sweep = ?1 AND round = ?2");

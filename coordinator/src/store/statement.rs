@@ -5,11 +5,16 @@ use std::sync::OnceLock;
 
 use super::table::{Column, Record, Role};
 
-/// A statement over many rows is kept for 1, 2, 4, … rows up to 2 to this: any number of rows is a handful of them.
+/// A statement over many rows is kept for 1, 2, 4, … rows up to 2 to this. Rows that are fewer are filled up with ones of
+/// NULL, which find, change and add nothing.
 const LARGEST: u32 = 7;
 
+/// A new row, and several that may be filled up.
+const ONE: &str = "VALUES {rows}";
+const FILLED: &str = "SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL";
+
 /// A constant statement. In its text `{row}` stands for the columns of its table's row, `{rows}` for as many rows of
-/// parameters as it is run with.
+/// parameters as it is run with; the first of a row's is part of a key, and never NULL.
 #[derive(Debug)]
 pub(super) struct Statement {
     /// Whose rows it is about.
@@ -76,10 +81,10 @@ impl Statement {
 
     /// New rows.
     pub(super) const fn insert<R: Record>() -> Self {
-        Self::insert_or::<R>("INSERT INTO {table} ({names}) VALUES {rows}")
+        Self::insert_or::<R>("INSERT INTO {table} ({names}) {new}")
     }
 
-    /// New rows, by a text of its own for those that are there already.
+    /// New rows, which are `{new}` in a text of its own, for what becomes of those that are there already.
     pub(super) const fn insert_or<R: Record>(text: &'static str) -> Self {
         Self::new::<R>(text, Parameters::Columns)
     }
@@ -126,7 +131,11 @@ impl Statement {
                 }
             };
             let text = self.described(&columns);
-            let sized = |power| text.replace("{rows}", &places(1_usize << power, parameters));
+            let sized = |power| {
+                let new = if power == 0 { ONE } else { FILLED };
+                text.replace("{new}", new)
+                    .replace("{rows}", &places(1_usize << power, parameters))
+            };
             Made {
                 texts: (0..=largest).map(sized).collect(),
                 parameters,
