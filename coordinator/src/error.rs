@@ -60,6 +60,20 @@ impl From<Error> for Status {
                 Code::Internal
             }
         };
-        Self::new(code, error.to_string())
+        Self::new(code, shortened(error.to_string()))
     }
+}
+
+/// A message travels in a header, where a byte may take three, and HTTP/2's clients refuse headers of more than 16 KiB: the
+/// caller would hear of a broken protocol in place of its mistake.
+const LONGEST: usize = 4096;
+
+/// Without the end of what a caller quotes at us.
+fn shortened(mut message: String) -> String {
+    let length = message.len();
+    if length > LONGEST {
+        message.truncate(message.floor_char_boundary(LONGEST));
+        message += &format!("… ({} bytes more)", length - message.len());
+    }
+    message
 }

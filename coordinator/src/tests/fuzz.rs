@@ -1,10 +1,12 @@
 //! Requests of any content: each is taken apart into an answer or an error that names a field, and nothing panics.
 
+use std::collections::HashMap;
+
 use hone_fuzz::{Target, fuzz};
 use hone_proto::v1;
 use prost::Message;
 
-use super::harness::{id, toy_sweep};
+use super::{harness::id, requests};
 use crate::{
     Error, definition,
     rpc::convert::{field, history, leases},
@@ -14,51 +16,57 @@ use crate::{
 type Parse = fn(&[u8]) -> Result<String, String>;
 
 /// Requests told apart by their first byte.
-const REQUESTS: [Parse; 16] = [
-    |bytes| with(bytes, leases::register),
-    |bytes| {
+const REQUESTS: [(&str, Parse); 16] = [
+    ("Leases/Register", |bytes| with(bytes, leases::register)),
+    ("Leases/Acquire", |bytes| {
         with(bytes, |request: v1::AcquireRequest| {
             leases::acquire(&request)
         })
-    },
-    |bytes| with(bytes, leases::heartbeat),
-    |bytes| with(bytes, |request| leases::report(request, 1)),
-    |bytes| with(bytes, |request| leases::finish(request, 1)),
-    |bytes| with(bytes, |request| leases::release(request, 1)),
-    |bytes| with(bytes, leases::piece),
-    |bytes| with(bytes, leases::wanted_piece),
-    |bytes| with(bytes, leases::log),
-    |bytes| {
+    }),
+    ("Leases/Heartbeat", |bytes| with(bytes, leases::heartbeat)),
+    ("Leases/Report", |bytes| {
+        with(bytes, |request| leases::report(request, 1))
+    }),
+    ("Leases/Finish", |bytes| {
+        with(bytes, |request| leases::finish(request, 1))
+    }),
+    ("Leases/Release", |bytes| {
+        with(bytes, |request| leases::release(request, 1))
+    }),
+    ("Leases/PutPiece", |bytes| with(bytes, leases::piece)),
+    ("Leases/GetPiece", |bytes| with(bytes, leases::wanted_piece)),
+    ("Leases/Log", |bytes| with(bytes, leases::log)),
+    ("Leases/Leave", |bytes| {
         with(bytes, |request: v1::LeaveRequest| {
             field::session("session", &request.session)
         })
-    },
-    |bytes| {
+    }),
+    ("History/ListTrials", |bytes| {
         with(bytes, |request: v1::ListTrialsRequest| {
             history::trial_filter(&request)
         })
-    },
-    |bytes| {
+    }),
+    ("History/GetTrial", |bytes| {
         with(bytes, |request: v1::GetTrialRequest| {
             field::trial("trial", request.trial)
         })
-    },
-    |bytes| {
+    }),
+    ("Sweeps/Cancel", |bytes| {
         with(bytes, |request: v1::TrialRequest| {
             field::trial("trial", request.trial)
         })
-    },
-    |bytes| {
+    }),
+    ("Sweeps/Pause", |bytes| {
         with(bytes, |request: v1::SweepRequest| {
             Ok(field::sweep("sweep", &request.sweep)?)
         })
-    },
-    |bytes| {
+    }),
+    ("History/GetSweep", |bytes| {
         with(bytes, |request: v1::GetSweepRequest| {
             field::sweep_or_latest("sweep", &request.sweep)
         })
-    },
-    |bytes| with(bytes, launch),
+    }),
+    ("Sweeps/Launch", |bytes| with(bytes, launch)),
 ];
 
 fn with<Request, Parsed>(
@@ -85,7 +93,8 @@ fn answer(bytes: &[u8]) -> String {
         return "empty".to_owned();
     };
     let which = usize::from(*which) % REQUESTS.len();
-    match REQUESTS[which](request) {
+    let (_, parse) = REQUESTS[which];
+    match parse(request) {
         Ok(parsed) => format!("{which} {parsed}"),
         // Which request it is must count, and digits do not.
         Err(error) => format!("{} {error}", char::from(b'a' + which as u8)),
@@ -94,150 +103,19 @@ fn answer(bytes: &[u8]) -> String {
 
 /// One good request of each kind, in the order of [`REQUESTS`].
 fn seeds() -> Vec<Vec<u8>> {
-    let attempt = || {
-        Some(v1::AttemptRef {
-            trial: trial(),
-            attempt: 1,
-            token: id().into(),
-        })
+    let attempt = v1::AttemptRef {
+        trial: Some(v1::TrialId {
+            sweep: "toy".to_owned(),
+            trial: 1,
+        }),
+        attempt: 1,
+        token: id().into(),
     };
-    let blob = || v1::Blob {
-        hash: vec![1; 32].into(),
-        size: 3,
-        kind: v1::BlobKind::Checkpoint.into(),
-        epoch: 2,
-    };
-    let epoch = |epoch| v1::Epoch {
-        epoch,
-        metrics: vec![v1::Metric {
-            name: "score".to_owned(),
-            value: 0.5,
-        }],
-        layers: b"[]".to_vec().into(),
-        weights_hash: vec![7; 32].into(),
-        seconds: 1.0,
-        images: 100,
-        checkpoint: Some(v1::Blob { epoch, ..blob() }),
-    };
-    let lines = || {
-        Some(v1::Lines {
-            lines: vec!["line".to_owned()],
-            first: 4,
-        })
-    };
-    let session = || id().into();
-    let sweep = || "toy".to_owned();
-    let requests: [Vec<u8>; 16] = [
-        v1::RegisterRequest {
-            session: session(),
-            name: "worker".to_owned(),
-            trainers: vec!["toy".to_owned()],
-            slots: 2,
-            data: vec![v1::DataOffer {
-                name: "digits".to_owned(),
-                hash: vec![2; 32].into(),
-                shape: vec![8, 8, 1],
-                classes: 10,
-                error: String::new(),
-            }],
-            version: String::new(),
-            arithmetic: [("toy".to_owned(), 1)].into(),
-        }
-        .encode_to_vec(),
-        v1::AcquireRequest {
-            session: session(),
-            request_id: id().into(),
-            wait_ms: 5,
-            local_checkpoints: vec![vec![1; 32].into()],
-        }
-        .encode_to_vec(),
-        v1::HeartbeatRequest {
-            session: session(),
-            attempts: vec![v1::AttemptProgress {
-                attempt: attempt(),
-                steps: 7,
-            }],
-            draining: true,
-        }
-        .encode_to_vec(),
-        v1::ReportRequest {
-            attempt: attempt(),
-            epochs: vec![epoch(3), epoch(4)],
-        }
-        .encode_to_vec(),
-        v1::FinishRequest {
-            attempt: attempt(),
-            outcome: Some(v1::finish_request::Outcome::ReachedRung(v1::ReachedRung {
-                checkpoint: Some(blob()),
-            })),
-            weights: Some(blob()),
-            diagnosis_json: "{}".to_owned(),
-            result_json: r#"{"passed":true}"#.to_owned(),
-            epochs: vec![epoch(5)],
-            log: lines(),
-        }
-        .encode_to_vec(),
-        v1::ReleaseRequest {
-            attempt: attempt(),
-            checkpoint: Some(blob()),
-            reason: "drained".to_owned(),
-        }
-        .encode_to_vec(),
-        v1::PutPieceRequest {
-            attempt: attempt(),
-            blob: Some(blob()),
-            offset: 0,
-            data: b"abc".to_vec().into(),
-        }
-        .encode_to_vec(),
-        v1::GetPieceRequest {
-            attempt: attempt(),
-            hash: vec![1; 32].into(),
-            offset: 0,
-        }
-        .encode_to_vec(),
-        v1::LogRequest {
-            attempt: attempt(),
-            log: lines(),
-        }
-        .encode_to_vec(),
-        v1::LeaveRequest {
-            session: session(),
-            crashed: true,
-            reason: "killed".to_owned(),
-        }
-        .encode_to_vec(),
-        v1::ListTrialsRequest {
-            sweep: sweep(),
-            ..Default::default()
-        }
-        .encode_to_vec(),
-        v1::GetTrialRequest { trial: trial() }.encode_to_vec(),
-        v1::TrialRequest { trial: trial() }.encode_to_vec(),
-        v1::SweepRequest { sweep: sweep() }.encode_to_vec(),
-        v1::GetSweepRequest {
-            sweep: sweep(),
-            trained: true,
-        }
-        .encode_to_vec(),
-        v1::LaunchRequest {
-            sweep: Some(toy_sweep("toy", 6)),
-            request_id: id().into(),
-            ..v1::LaunchRequest::default()
-        }
-        .encode_to_vec(),
-    ];
-    let numbered = (0..).zip(requests);
+    let good: HashMap<_, _> = requests::good(&id(), &attempt).into_iter().collect();
+    let numbered = (0..).zip(&REQUESTS);
     numbered
-        .map(|(which, request)| [vec![which], request].concat())
+        .map(|(which, (method, _))| [vec![which], good[method].clone()].concat())
         .collect()
-}
-
-fn trial() -> Option<v1::TrialId> {
-    Some(v1::TrialId {
-        sweep: "toy".to_owned(),
-        trial: 1,
-    })
 }
 
 #[test]

@@ -3,9 +3,11 @@
 mod arrows;
 mod fuzz;
 mod harness;
+mod hostile;
 mod leasing;
 mod listing;
 mod people;
+mod requests;
 mod retries;
 pub(crate) mod simulation;
 mod sizes;
