@@ -7,6 +7,7 @@ mod leasing;
 mod listing;
 mod people;
 mod retries;
+mod room;
 pub(crate) mod simulation;
 mod sizes;
 mod sweeping;
