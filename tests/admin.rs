@@ -263,35 +263,228 @@ fn what_is_no_database_is_no_backup() {
     wrong(&["admin", "verify"], "hone.db: there is no database");
 }
 
-/// Kills it after each of a few short times, and once lets it end.
-fn killed_again_and_again(hone: &Hone, arguments: &[&str], made: &str) {
-    for milliseconds in (0..60).step_by(4) {
+/// How often each is killed: `HONE_KILLS=100` for more than a habit.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "whoever runs the tests says how long"
+)]
+fn kills() -> u32 {
+    let asked = std::env::var("HONE_KILLS").ok();
+    asked.map_or(15, |count| count.parse().expect("HONE_KILLS is a number"))
+}
+
+/// Kills it at moments all over the time that it takes, and once lets it end. What it has made is whole or not there, each time.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a stopwatch says when there is something to kill"
+)]
+fn killed_again_and_again(hone: &Hone, arguments: &[&str], made: &str, blobs: &str) {
+    let is_whole = |when: &str| {
+        let verified = &hone.json(&["admin", "verify", "--json", "--db", made])[0];
+        assert_eq!(verified["whole"], true, "{when}: {verified}");
+    };
+    let forget = || {
+        fs::remove_file(hone.path().join(made)).expect("removed");
+        fs::remove_dir_all(hone.path().join(blobs)).expect("removed");
+    };
+    let begun = std::time::Instant::now();
+    hone.good(arguments);
+    let takes = begun.elapsed();
+    let left = names(hone.path());
+    is_whole("undisturbed");
+    forget();
+    let kills = kills();
+    for kill in 0..kills {
+        let after = takes * kill / kills;
         let mut child = hone.command(arguments).spawn().expect("a process");
-        std::thread::sleep(std::time::Duration::from_millis(milliseconds));
+        std::thread::sleep(after);
         child.kill().expect("a signal");
         child.wait().expect("its end");
         if hone.path().join(made).exists() {
-            let verified = &hone.json(&["admin", "verify", "--json", "--db", made])[0];
-            assert_eq!(
-                verified["whole"], true,
-                "after {milliseconds} ms: {verified}"
-            );
-            fs::remove_file(hone.path().join(made)).expect("removed");
-            let _ = fs::remove_dir_all(hone.path().join(format!("{made}.blobs")));
+            is_whole(&format!("after {after:?}"));
+            forget();
         }
     }
     hone.good(arguments);
-    let verified = &hone.json(&["admin", "verify", "--json", "--db", made])[0];
-    assert_eq!(verified["whole"], true, "{verified}");
+    is_whole("at last");
+    assert_eq!(names(hone.path()), left, "nothing else is left of them");
+}
+
+/// Everything in a folder and its folders; what is named by chance counts as the same.
+fn names(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut left = vec![folder.to_owned()];
+    while let Some(next) = left.pop() {
+        for file in files(&next) {
+            let name = file.strip_prefix(folder).expect("in it").to_string_lossy();
+            let is_incarnation = file.file_name().is_some_and(|name| name.len() == 32);
+            found.push(match is_incarnation {
+                true => format!("{}/INCARNATION", next.display()),
+                false => name.into_owned(),
+            });
+            if file.is_dir() && !file.is_symlink() && !is_incarnation {
+                left.push(file);
+            }
+        }
+    }
+    found.sort();
+    found
 }
 
 #[test]
 fn a_backup_or_restore_that_is_killed_is_whole_or_not_there_and_can_be_repeated() {
     let hone = Hone::with(TINY);
     hone.good(&["run", "sweep.toml"]);
-    killed_again_and_again(&hone, &["admin", "backup", "copy.db"], "copy.db");
+    killed_again_and_again(
+        &hone,
+        &["admin", "backup", "copy.db"],
+        "copy.db",
+        "copy.db.blobs",
+    );
     let restore = ["admin", "restore", "copy.db", "--db", "new.db"];
-    killed_again_and_again(&hone, &restore, "new.db");
+    killed_again_and_again(&hone, &restore, "new.db", "blobs/new.db");
+    for ending in ["lock", "part", "part-wal", "part-shm", "restored"] {
+        for of in ["copy.db", "new.db"] {
+            let left = hone.path().join(format!("{of}.{ending}"));
+            assert!(!left.exists(), "{}", left.display());
+        }
+    }
+}
+
+#[test]
+fn a_refusal_leaves_nothing_behind() {
+    let hone = Hone::with(TINY);
+    hone.good(&["run", "sweep.toml"]);
+    let at = |name: &str| hone.path().join(name);
+    std::os::unix::fs::symlink("nowhere.db", at("dangling.db")).expect("a link");
+    hone.write("taken.db", "somebody's own");
+    hone.good(&["admin", "backup", "copy.db"]);
+    let before = names(hone.path());
+    for (arguments, part) in [
+        (&["admin", "backup", "taken.db"][..], "it is there already"),
+        (
+            &["admin", "backup", "dangling.db"],
+            "nowhere.db, which is not there",
+        ),
+        (
+            &["admin", "backup", "new.db", "--db", "sweep.toml"],
+            "not an SQLite database",
+        ),
+        (
+            &["admin", "restore", "copy.db", "--db", "taken.db"],
+            "it is there already",
+        ),
+        (
+            &["admin", "restore", "copy.db", "--db", "dangling.db"],
+            "which is not there",
+        ),
+        (
+            &["admin", "restore", "sweep.toml", "--db", "new.db"],
+            "not an SQLite database",
+        ),
+        (
+            &["admin", "restore", "none.db", "--db", "new.db"],
+            "there is no database",
+        ),
+    ] {
+        let refused = hone.run(arguments);
+        assert_eq!(refused.code, Some(2), "{arguments:?}: {}", refused.err);
+        assert!(refused.err.contains(part), "{arguments:?}: {}", refused.err);
+        assert_eq!(names(hone.path()), before, "{arguments:?}");
+    }
+    assert!(at("dangling.db").is_symlink());
+}
+
+#[test]
+fn what_lies_beside_a_database_lies_beside_the_file_itself() {
+    let hone = Hone::with(&TINY.replace("epochs = 2", "epochs = 2000"));
+    fs::create_dir(hone.path().join("far")).expect("a folder");
+    fs::write(hone.path().join("far/hone.db"), b"").expect("an empty file");
+    std::os::unix::fs::symlink("far/hone.db", hone.path().join("link.db")).expect("a link");
+    let paused = hone.run(&["run", "sweep.toml", "--db", "link.db", "--max-time", "3s"]);
+    assert_eq!(paused.code, Some(3), "{}", paused.err);
+    assert!(hone.path().join("far/hone.db.work").is_dir());
+    hone.good(&["admin", "backup", "copy.db", "--db", "link.db"]);
+    std::os::unix::fs::symlink("copy.db", hone.path().join("link-copy.db")).expect("a link");
+    hone.good(&["admin", "verify", "--db", "link-copy.db"]);
+    let mut beside = names(hone.path());
+    beside.retain(|name| name.starts_with("link"));
+    assert_eq!(beside, ["link-copy.db", "link.db"]);
+}
+
+#[test]
+fn a_rotten_blob_is_named_and_a_copy_without_it_is_whole() {
+    let hone = Hone::with(TINY);
+    hone.good(&["run", "sweep.toml"]);
+    let kept = blobs(&folder(&hone));
+    fs::write(&kept[0], b"rotten").expect("written");
+    let target = hone.path().join("elsewhere");
+    fs::rename(&kept[1], &target).expect("moved");
+    std::os::unix::fs::symlink(&target, &kept[1]).expect("a link");
+    let found = hone.run(&["admin", "verify"]);
+    for part in ["2 violations found", "it is a link"] {
+        assert!(found.out.contains(part), "{part:?}: {}", found.out);
+    }
+    let before = names(hone.path());
+    let refused = hone.run(&["admin", "backup", "copy.db"]);
+    assert_eq!(refused.code, Some(1), "{}", refused.err);
+    let named = kept[..2].iter().map(|blob| blob.display().to_string());
+    for part in named.chain(["weights of tiny/", "--without-damaged"].map(str::to_owned)) {
+        assert!(refused.err.contains(&part), "{part:?}: {}", refused.err);
+    }
+    assert_eq!(names(hone.path()), before);
+
+    let made = hone.run(&["admin", "backup", "copy.db", "--without-damaged"]);
+    assert_eq!(made.code, Some(0), "{}", made.err);
+    assert_eq!(
+        made.err.matches("left out: the weights of tiny/").count(),
+        2,
+        "{}",
+        made.err
+    );
+    hone.good(&["admin", "restore", "copy.db", "--db", "new.db"]);
+    for db in ["copy.db", "new.db"] {
+        let verified = hone.good(&["admin", "verify", "--db", db]);
+        for part in [
+            "every invariant holds",
+            "2 blobs that it names are not kept",
+        ] {
+            assert!(verified.contains(part), "{part:?}: {verified}");
+        }
+        let shown = hone.good(&["show", "--db", db]);
+        assert!(shown.contains("left out of a copy"), "{shown}");
+    }
+    // And of what is damaged after it was copied the rest comes back.
+    let copied = blobs(&hone.path().join("copy.db.blobs"));
+    fs::write(&copied[0], b"rotten").expect("written");
+    let restore = ["admin", "restore", "copy.db", "--db", "late.db"];
+    let refused = hone.run(&restore);
+    assert_eq!(refused.code, Some(1), "{}", refused.err);
+    hone.good(&[&restore[..], &["--without-damaged"]].concat());
+    hone.good(&["admin", "verify", "--db", "late.db"]);
+}
+
+#[test]
+fn files_whose_database_is_not_known_are_told() {
+    let hone = Hone::with(TINY);
+    hone.good(&["run", "sweep.toml"]);
+    let flat = hone.path().join("blobs/hone.db");
+    let other = flat.join("ab".repeat(16));
+    fs::create_dir(&other).expect("a folder");
+    fs::write(flat.join("cd".repeat(32)), b"of an earlier version").expect("written");
+    for name in ["ef", "01"] {
+        fs::write(other.join(name.repeat(32)), b"of another").expect("written");
+    }
+    let told = hone.good(&["admin", "verify"]);
+    for part in ["blobs/hone.db: 1 file (0 MB)", "abab: 2 files (0 MB)"] {
+        assert!(told.contains(part), "{part:?}: {told}");
+    }
+    let object = &hone.json(&["admin", "verify", "--json"])[0];
+    let folders = object["foreign_files"].as_array().expect("a list");
+    assert_eq!(folders.len(), 2, "{object}");
+    // Nobody but its owner removes anything.
+    hone.good(&["run", "sweep.toml"]);
+    assert_eq!(blobs(&other).len(), 2);
 }
 
 #[test]
@@ -306,6 +499,66 @@ fn a_database_that_is_moved_away_and_back_keeps_its_weights() {
     let verified = &hone.json(&["admin", "verify", "--json"])[0];
     assert_eq!(verified["whole"], true, "{verified}");
     hone.good(&["model", "export", "-o", "net.safetensors"]);
+}
+
+#[test]
+fn a_database_that_is_moved_while_it_is_served_is_brought_back_whole() {
+    let hone = Hone::with(TINY);
+    let at = |name: &str| hone.path().join(name);
+    let mut coordinator = hone.start(&["coordinator", "--listen", "127.0.0.1:0"]);
+    coordinator.read_until("listening on");
+    hone.good(&["launch", "sweep.toml"]);
+    fs::rename(at("hone.db"), at("m2.db")).expect("moved");
+    let refused = |arguments: &[&str], parts: &[&str]| {
+        let ended = hone.run(arguments);
+        assert_eq!(ended.code, Some(2), "{arguments:?}: {}", ended.err);
+        for part in parts {
+            assert!(
+                ended.err.contains(part),
+                "{arguments:?}: {part:?}: {}",
+                ended.err
+            );
+        }
+    };
+    // Its log has all that there is.
+    let parts = ["m2.db: ", "hone.db-wal", "move"];
+    refused(&["sweeps", "--db", "m2.db"], &parts);
+    refused(&["admin", "verify", "--db", "m2.db"], &parts);
+    refused(&["admin", "backup", "copy.db", "--db", "m2.db"], &parts);
+    refused(&["run", "sweep.toml", "--db", "m2.db"], &parts);
+    assert!(!at("m2.db.lock").exists() && !at("m2.db-wal").exists());
+    let ordered = hone.run(&["launch", "sweep.toml", "--again"]);
+    assert_ne!(ordered.code, Some(0), "{}", ordered.err);
+    let said = coordinator.read_until("start it again");
+    for part in [
+        "moved or deleted while it was served",
+        "hone.db-wal",
+        "move it back",
+    ] {
+        assert!(said.contains(part), "{part:?}: {said}");
+    }
+    assert_eq!(coordinator.wait().code, Some(70));
+    // A new one of the old name would be the end of that log.
+    refused(
+        &["run", "sweep.toml"],
+        &["hone.db-wal", "move the database back"],
+    );
+    refused(&["sweeps"], &["hone.db-wal"]);
+    fs::create_dir(at("far")).expect("a folder");
+    fs::rename(at("m2.db"), at("far/m2.db")).expect("moved");
+    refused(
+        &["sweeps", "--db", "far/m2.db"],
+        &["without its log", "-wal"],
+    );
+    refused(
+        &["run", "sweep.toml", "--db", "far/m2.db"],
+        &["without its log"],
+    );
+
+    fs::rename(at("far/m2.db"), at("hone.db")).expect("moved back");
+    assert_eq!(hone.json(&["sweeps", "--json"])[0]["sweep"], "tiny");
+    hone.good(&["run", "sweep.toml"]);
+    hone.good(&["admin", "verify"]);
 }
 
 #[test]

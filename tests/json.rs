@@ -73,11 +73,12 @@ const TOTALS: [Key; 10] = [
     ("images_per_second", &["number"]),
 ];
 
-const SWEEP: [Key; 9] = [
+const SWEEP: [Key; 10] = [
     ("sweep", &["string"]),
     ("state", &["string"]),
     ("reason", &["string"]),
     ("waiting_for", &["string"]),
+    ("shortage", &["string"]),
     ("coordinator", &["bool"]),
     ("last_heard_seconds", &["number", "null"]),
     ("points", &["integer"]),

@@ -33,6 +33,8 @@ pub struct Sweep {
     pub reason: Told,
     /// Why nothing of it runs while something is queued, and what to do; empty otherwise.
     pub waiting_for: Told,
+    /// What its coordinator lacks, what that costs and what to do; empty otherwise, and once it has ended.
+    pub shortage: Told,
     /// What `best` is.
     #[serde(skip)]
     pub metric: String,

@@ -6,7 +6,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    fs::{self, File, OpenOptions},
+    fs::{self, File, OpenOptions, TryLockError},
     io::{self, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
     sync::{
@@ -68,28 +68,35 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// Waits for a removal under way. Without the folder, or the right to write there, there is nothing to keep, or nobody removes.
+    /// Waits for a removal under way. Without the folder, or what a coordinator makes in it, there is nothing to keep.
     pub fn take(folder: &Path) -> Self {
-        let lock = keep_file(folder).ok();
+        let readable = |_| File::open(folder.join(KEEP));
+        let lock = keep_file(folder).or_else(readable).ok();
         Self {
             _lock: lock.filter(|lock| lock.lock_shared().is_ok()),
         }
     }
 
     /// `None` while somebody else holds it.
-    pub fn alone(folder: &Path) -> Option<Self> {
-        let lock = keep_file(folder).ok()?;
-        lock.try_lock().ok()?;
-        Some(Self { _lock: Some(lock) })
+    pub fn alone(folder: &Path) -> io::Result<Option<Self>> {
+        let lock = keep_file(folder)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Some(Self { _lock: Some(lock) })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
     }
 }
+
+/// Who copies a folder, or removes from it, locks this file in it.
+const KEEP: &str = "keep";
 
 fn keep_file(folder: &Path) -> io::Result<File> {
     OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(false)
-        .open(folder.join("keep"))
+        .open(folder.join(KEEP))
 }
 
 /// Whether a blob, or a part of one, lies there.
@@ -112,6 +119,13 @@ pub fn remove_others(folder: &Path, named: &[Hash]) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Removes all that this module makes, and the folder if nothing else is in it; what cannot be removed stays.
+pub fn remove(folder: &Path) {
+    let _ = remove_others(folder, &[]);
+    let _ = fs::remove_file(folder.join(KEEP));
+    let _ = fs::remove_dir(folder);
 }
 
 /// One upload: a blob of one attempt.
@@ -206,10 +220,14 @@ impl Blobs {
             let entry = entry.map_err(&at)?;
             let name = entry.file_name();
             let size = size_of(&entry.path());
-            if let (Some(size), true) =
-                (size, name.to_str().is_some_and(|name| keep.contains(name)))
-            {
-                used += size;
+            if name.to_str().is_some_and(|name| keep.contains(name)) {
+                match size {
+                    Some(size) => used += size,
+                    None => tracing::warn!(
+                        path = %entry.path().display(),
+                        "a checkpoint or weights that are a link, or no file, are not used"
+                    ),
+                }
             } else if removes && name.to_str().is_some_and(is_ours) {
                 let _ = fs::remove_file(entry.path());
             }
@@ -305,8 +323,8 @@ impl Blobs {
             sum.saturating_add(size)
         });
         let is_full = used.saturating_add(size) > self.budget;
+        self.is_full.store(is_full, Ordering::Relaxed);
         if is_full {
-            self.is_full.store(true, Ordering::Relaxed);
             return Err(Error::Refused(format!(
                 "no room for {size} bytes: checkpoints and weights take {used} of the {} that the coordinator gives them (`hone coordinator --disk`)",
                 self.budget
@@ -345,16 +363,16 @@ impl Blobs {
     pub fn get(&self, hash: Hash, offset: u64) -> Result<(u64, Vec<u8>), Error> {
         let path = self.path(hash);
         let read = || -> io::Result<(u64, Vec<u8>)> {
-            // Not a link that somebody has put here, nor a pipe.
-            let size = size_of(&path).ok_or(io::ErrorKind::NotFound)?;
-            let mut file = File::open(&path)?;
+            let (size, mut file) = open(&path)?;
             let mut data = Vec::new();
             file.seek(SeekFrom::Start(offset.min(size)))?;
             file.take(PIECE as u64).read_to_end(&mut data)?;
             Ok((size, data))
         };
         read().map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound => Error::NotFound(format!("no blob {hash}")),
+            io::ErrorKind::NotFound | io::ErrorKind::InvalidInput => {
+                Error::NotFound(format!("no blob {hash}"))
+            }
             _ => disk_error(&path)(source),
         })
     }
@@ -420,11 +438,30 @@ fn size_of(path: &Path) -> Option<u64> {
     found.is_file().then_some(found.len())
 }
 
+/// A blob's file and its size. A link that somebody has put there is not followed, and nobody waits for a pipe.
+pub fn open(path: &Path) -> io::Result<(u64, File)> {
+    let found = fs::symlink_metadata(path)?;
+    let problem = match found.file_type() {
+        kind if kind.is_file() => return Ok((found.len(), File::open(path)?)),
+        kind if kind.is_symlink() => "it is a link, and links are not followed here",
+        _ => "it is no file",
+    };
+    Err(io::Error::new(io::ErrorKind::InvalidInput, problem))
+}
+
+/// Reads a blob to its end: its size, and the hash of its content.
+pub fn read(path: &Path) -> io::Result<(u64, Hash)> {
+    let (size, file) = open(path)?;
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(file)?;
+    Ok((size, Hash(*hasher.finalize().as_bytes())))
+}
+
 /// Names that this module makes: nothing else in the folder is ever removed.
 pub(crate) fn is_ours(name: &str) -> bool {
-    let hash = name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
-    hash || (name.starts_with("upload-")
-        && Path::new(name).extension().is_some_and(|e| e == "part"))
+    let stem = name.strip_suffix(".part").unwrap_or(name);
+    let is_hash = stem.len() == 64 && stem.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_hash || (stem.starts_with("upload-") && stem != name)
 }
 
 /// The disk says no.

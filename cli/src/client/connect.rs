@@ -94,6 +94,7 @@ pub async fn orders(place: &Place) -> anyhow::Result<Orders> {
 /// Refuses a place without a database, where there is nothing to read and nothing to order.
 fn refuse_nothing(place: &Place, first: &str) -> anyhow::Result<()> {
     let db = place.db();
+    hone_coordinator::store::refuse_parted(db)?;
     let problem = match db.exists() {
         true if local::coordinator::is_empty(db) => {
             format!("{} is empty, no database", db.display())

@@ -84,6 +84,7 @@ pub fn sweep(s: v1::SweepSummary) -> Sweep {
         best: s.best,
         reason: s.reason.into(),
         waiting_for: s.waiting_for.into(),
+        shortage: s.shortage.into(),
         metric: s.metric,
         created_ms: s.created_ms,
         ended_ms: s.ended_ms,

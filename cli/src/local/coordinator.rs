@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context;
-use hone_coordinator::{Config, Coordinator, Timing};
+use hone_coordinator::{Config, Coordinator, Timing, store};
 use tokio::net::TcpListener;
 use tonic::transport::{Channel, Endpoint};
 
@@ -41,9 +41,7 @@ pub async fn start(db: &Path, timing: Timing) -> anyhow::Result<Running> {
 pub fn is_empty(db: &Path) -> bool {
     let holds_nothing =
         |path: &Path| std::fs::metadata(path).is_ok_and(|m| m.is_file() && m.len() == 0);
-    let mut log = db.to_owned().into_os_string();
-    log.push("-wal");
-    holds_nothing(db) && !Path::new(&log).exists()
+    holds_nothing(db) && !store::beside(db, "-wal").is_ok_and(|log| log.exists())
 }
 
 /// Says that a new database begins in a file that is there: whoever named it may have meant another.

@@ -6,8 +6,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::Context;
-use hone_coordinator::Coordinator;
+use hone_coordinator::{Coordinator, store};
 use hone_worker::user_file;
 
 use crate::output::numbers::hex;
@@ -29,9 +28,7 @@ pub struct Former {
 
 /// Where the workers of a `hone run` keep checkpoints: beside its database.
 pub fn scratch(db: &Path) -> anyhow::Result<PathBuf> {
-    let mut scratch = db.to_owned().into_os_string();
-    scratch.push(".work");
-    std::path::absolute(PathBuf::from(scratch)).context("where is the database's folder?")
+    Ok(store::beside(db, ".work")?)
 }
 
 /// What the workers of a dead `hone run` on this database still hold goes back to the queue.

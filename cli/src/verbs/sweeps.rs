@@ -76,10 +76,11 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Why it failed, or waits, as far as it fits a line.
+/// Why it failed, or waits, or what its coordinator lacks, as far as it fits a line.
 fn why(sweep: &Sweep) -> String {
     let all: &str = match sweep.state {
         "failed" => &sweep.reason,
+        _ if sweep.waiting_for.is_empty() => &sweep.shortage,
         _ => &sweep.waiting_for,
     };
     let line = all.lines().next().unwrap_or_default();

@@ -169,7 +169,7 @@ impl History for HistoryService {
         let connected = self.source.live().map(State::connected);
         let mut reply =
             convert::sweep_detail(detail, connected.as_ref(), trained, &self.arithmetic)?;
-        let shortage = self.source.live().and_then(|state| state.blobs.shortage());
+        let shortage = connected.and_then(|connected| connected.shortage);
         reply.warnings.extend(shortage);
         Ok(Response::new(reply))
     }

@@ -26,6 +26,8 @@ pub struct Connected {
     workers: Vec<WorkerView>,
     served: Served,
     last_heard: HashMap<SweepId, LastHeard>,
+    /// What the coordinator itself lacks.
+    pub shortage: Option<String>,
 }
 
 /// When a worker that trains something was last heard.
@@ -75,6 +77,7 @@ impl State {
             last_heard: silences
                 .map(|(sweep, ago)| (sweep, self.heard(ago)))
                 .collect(),
+            shortage: self.blobs.shortage(),
         }
     }
 }

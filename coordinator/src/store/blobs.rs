@@ -45,6 +45,9 @@ statements! {
     PUT = Statement::insert_or::<BlobRow>(
         "INSERT INTO blobs ({names}) {new} ON CONFLICT (sweep, trial, hash) DO UPDATE SET stored = max(stored, \
          excluded.stored)");
+    LEAVE_OUT = Statement::of::<BlobRow>("UPDATE blobs SET stored = 0 WHERE hash = ?1");
+    ABSENT = Statement::of::<BlobRow>(
+        "SELECT count(*) FROM (SELECT 1 FROM blobs GROUP BY hash HAVING max(stored) = 0)");
     DELETE = Statement::of::<BlobRow>("DELETE FROM blobs WHERE sweep = ?1 AND trial = ?2 AND hash = ?3");
 }
 
@@ -72,6 +75,16 @@ pub(super) fn stored(db: &Db) -> Rows<Vec<Hash>> {
 /// All blobs that the coordinator has, once each.
 pub(crate) fn stored_once(db: &Db) -> Rows<Vec<BlobRow>> {
     db.all(&STORED_ONCE, params![])
+}
+
+/// How many blobs trials name that the coordinator has not.
+pub(crate) fn absent(db: &Db) -> Rows<u64> {
+    Ok(db.first(&ABSENT, params![])?.unwrap_or(0))
+}
+
+/// The coordinator has it not.
+pub(super) fn leave_out(db: &Db, hash: Hash) -> Rows<()> {
+    db.run(&LEAVE_OUT, params![hash])
 }
 
 /// Whether any trial names it.

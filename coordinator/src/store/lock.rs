@@ -1,55 +1,115 @@
 //! The lock file beside a database: one coordinator at a time, and where to find it.
 
 use std::{
-    fs::{File, OpenOptions, TryLockError},
-    io::{Read, Seek, Write},
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{self, Read, Seek, Write},
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
 
-use super::{OpenError, place};
+use super::{
+    OpenError,
+    place::{self, neighbour},
+};
 
 /// Held for as long as the coordinator lives; the operating system lets go of it when the process dies.
 #[derive(Debug)]
 pub(super) struct Lock {
     _file: File,
+    /// Goes with it.
+    goes: Option<PathBuf>,
 }
 
-/// `hone.db` -> `hone.db.lock`.
-fn lock_path(database: &Path) -> PathBuf {
-    let mut name = database.file_name().unwrap_or_default().to_owned();
-    name.push(".lock");
-    database.with_file_name(name)
+/// What the lock file of a database ends in.
+pub(super) const LOCK: &str = ".lock";
+
+/// Stands in place of an address while a database is made out of a backup.
+const RESTORE: &str = "restore";
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // While it is held: whoever has opened this file meanwhile finds that it is not the one under its name any more.
+        if let Some(path) = &self.goes {
+            let _ = fs::remove_file(path);
+        }
+    }
 }
 
 impl Lock {
+    /// Takes the lock of a database that is being made; nothing of it stays.
+    pub(super) fn take_to_restore(database: &Path) -> Result<Self, OpenError> {
+        let mut lock = Self::take(database, RESTORE)?;
+        lock.goes = Some(neighbour(database, LOCK));
+        Ok(lock)
+    }
+
     /// Takes the lock and writes process id and `address` into the file.
     pub(super) fn take(database: &Path, address: &str) -> Result<Self, OpenError> {
-        let path = lock_path(database);
+        let path = neighbour(database, LOCK);
         let io = |error| OpenError::io(&path, error);
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(io)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let (pid, address) = read_holder(&mut file).unwrap_or_default();
-                return Err(OpenError::Held {
-                    path: database.display().to_string(),
-                    pid,
-                    address,
-                });
+        let mut file = loop {
+            let mut file = OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(&path)
+                .map_err(io)?;
+            match file.try_lock() {
+                Ok(()) if is_under(&path, &file).map_err(io)? => break file,
+                // Its holder has removed it just now.
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Err(held(database, &mut file)),
+                Err(TryLockError::Error(error)) => return Err(io(error)),
             }
-            Err(TryLockError::Error(error)) => return Err(io(error)),
-        }
+        };
         file.set_len(0).map_err(io)?;
         file.rewind().map_err(io)?;
         write!(file, "{}\n{address}\n", std::process::id()).map_err(io)?;
         file.sync_all().map_err(io)?;
-        Ok(Self { _file: file })
+        Ok(Self {
+            _file: file,
+            goes: None,
+        })
+    }
+}
+
+fn is_under(path: &Path, file: &File) -> io::Result<bool> {
+    let open = file.metadata()?;
+    match fs::metadata(path) {
+        Ok(there) => Ok((there.dev(), there.ino()) == (open.dev(), open.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn held(database: &Path, lock: &mut File) -> OpenError {
+    let (pid, address) = read_holder(lock).unwrap_or_default();
+    if address == RESTORE {
+        let problem = format!(
+            "a restore into it is under way (process {pid}): wait for its end, or name another file"
+        );
+        return OpenError::foreign(database, &problem);
+    }
+    OpenError::Held {
+        path: database.display().to_string(),
+        pid,
+        address,
+    }
+}
+
+/// The lock's file, if somebody holds it.
+fn held_file(database: &Path) -> Option<File> {
+    let file = File::open(neighbour(database, LOCK)).ok()?;
+    // Where nobody holds it, what is written in it is of the past.
+    file.try_lock_shared().is_err().then_some(file)
+}
+
+/// Refuses a database that somebody holds, and makes nothing.
+pub(super) fn refuse_held(database: &Path) -> Result<(), OpenError> {
+    match held_file(database) {
+        Some(mut file) => Err(held(database, &mut file)),
+        None => Ok(()),
     }
 }
 
@@ -63,12 +123,8 @@ fn read_holder(file: &mut File) -> Option<(String, String)> {
 /// Address of the coordinator that serves this database now; `None` when none does.
 pub fn serving_address(database: &Path) -> Option<String> {
     let database = place::resolve(database).ok()?;
-    let mut file = File::open(lock_path(&database)).ok()?;
-    match file.try_lock_shared() {
-        // Nobody holds it: what is written in it is of the past.
-        Ok(()) => None,
-        Err(_) => read_holder(&mut file).map(|(_, address)| address),
-    }
+    let (_, address) = read_holder(&mut held_file(&database)?)?;
+    (address != RESTORE).then_some(address)
 }
 
 /// Refuses network file systems: their locks do not hold what SQLite needs of them.

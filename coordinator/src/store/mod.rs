@@ -52,6 +52,7 @@ pub use history::*;
 pub use listing::*;
 pub use lock::serving_address;
 pub use logs::LogRow;
+pub use place::beside;
 pub use points::{PointRow, PointValue};
 pub use reader::Reader;
 pub use reports::ReportRow;
@@ -60,7 +61,7 @@ pub(crate) use sqlite::{
     Broken, Db, RULES, Rule, incarnation, migrated_copy, open_for_reading, problems,
     schema_differences,
 };
-pub use sqlite::{backup, restore};
+pub use sqlite::{Copied, backup, refuse_parted, restore};
 pub(crate) use stream::Stream;
 pub use sweeps::SweepRow;
 pub use trials::{TrialRow, TrialSummary};
@@ -90,6 +91,7 @@ impl Store {
     pub async fn open(path: &Path, address: &str) -> Result<Self, OpenError> {
         let path = &place::resolve(path)?;
         lock::refuse_network(path)?;
+        refuse_parted(path)?;
         let lock = lock::Lock::take(path, address)?;
         let database = path.clone();
         let opened = tokio::task::spawn_blocking(move || open_tables(&database)).await;

@@ -10,6 +10,18 @@ use std::{
 
 use super::OpenError;
 
+/// What lies beside a file and goes by its name, that of the file itself: `hone.db` -> `hone.db.lock`.
+pub fn beside(file: &Path, ending: &str) -> Result<PathBuf, OpenError> {
+    Ok(neighbour(&resolve(file)?, ending))
+}
+
+/// The same of a path that is resolved.
+pub(super) fn neighbour(file: &Path, ending: &str) -> PathBuf {
+    let mut name = file.file_name().unwrap_or_default().to_owned();
+    name.push(ending);
+    file.with_file_name(name)
+}
+
 /// The file itself: symbolic links are followed. It may not be there yet.
 pub(crate) fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
     match fs::metadata(path) {
@@ -25,9 +37,9 @@ fn check(path: &Path, found: &Metadata) -> Result<(), OpenError> {
     let problem = if kind.is_dir() {
         "it is a directory; name the database in it".to_owned()
     } else if kind.is_fifo() {
-        "it is a pipe, not a file; name another --db".to_owned()
+        "it is a pipe, not a file; name another".to_owned()
     } else if !kind.is_file() {
-        "it is a device or a socket, not a file; name another --db".to_owned()
+        "it is a device or a socket, not a file; name another".to_owned()
     } else if found.nlink() > 1 {
         format!(
             "it has {} names (hard links), and what is written under one of them damages what is written under another: \
@@ -79,11 +91,12 @@ impl Identity {
         match fs::metadata(&self.path) {
             Ok(found) if (found.dev(), found.ino()) == self.file => None,
             Ok(_) => Some(format!(
-                "{path} was replaced by another file while it was served"
+                "{path} was replaced by another file while it was served (move that away and it back: {path}-wal, with what was \
+                 written last, belongs to it)"
             )),
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                Some(format!("{path} was moved or deleted while it was served"))
-            }
+            Err(error) if error.kind() == ErrorKind::NotFound => Some(format!(
+                "{path} was moved or deleted while it was served (move it back: what was written last is in {path}-wal)"
+            )),
             // Whether it is there cannot be told now.
             Err(_) => None,
         }

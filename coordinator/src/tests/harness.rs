@@ -36,26 +36,33 @@ pub struct TestCoordinator {
     folder: tempfile::TempDir,
     pub hand: ManualClock,
     clock: Clock,
+    room: u64,
 }
 
 impl TestCoordinator {
     pub async fn start() -> Self {
+        Self::with_room(u64::MAX).await
+    }
+
+    /// With so many bytes for blobs.
+    pub async fn with_room(room: u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (hand, clock) = ManualClock::new(1_700_000_000_000);
-        let (running, channel) = open(&folder, &clock).await;
+        let (running, channel) = open(&folder, &clock, room).await;
         Self {
             running: Some(running),
             channel,
             folder,
             hand,
             clock,
+            room,
         }
     }
 
     /// Ends it and starts another one on the same file.
     pub async fn restart(&mut self) {
         self.running.take().unwrap().stop().await;
-        let (running, channel) = open(&self.folder, &self.clock).await;
+        let (running, channel) = open(&self.folder, &self.clock, self.room).await;
         self.running = Some(running);
         self.channel = channel;
     }
@@ -219,11 +226,12 @@ impl TestCoordinator {
     }
 }
 
-async fn open(folder: &tempfile::TempDir, clock: &Clock) -> (Coordinator, Channel) {
+async fn open(folder: &tempfile::TempDir, clock: &Clock, room: u64) -> (Coordinator, Channel) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut config = Config::new(folder.path().join("hone.db"));
     config.timing = Timing::new(HEARTBEAT, LEASE, LEASE).unwrap();
     config.clock = clock.clone();
+    config.limits.blob_bytes = room;
     config.arithmetic = Arithmetic::from([("toy".to_owned(), 1)]);
     let coordinator = Coordinator::start(listener, config).await.unwrap();
     let channel = Endpoint::from_shared(format!("http://{}", coordinator.address()))

@@ -9,6 +9,7 @@ mod listing;
 mod people;
 mod requests;
 mod retries;
+mod room;
 pub(crate) mod simulation;
 mod sizes;
 mod sweeping;

@@ -2,17 +2,16 @@
 
 use std::{
     collections::BTreeSet,
-    fs, io,
+    fs,
     path::{Path, PathBuf},
 };
 
 use super::finding::{At, Findings, Names};
 use crate::{
-    blob_folder::{find, folder_of, is_ours},
-    ids::Hash,
+    blob_folder::{find, flat_folder_of, folder_of, is_ours, read},
     store::{
         Db,
-        blobs::{BlobRow, stored_once},
+        blobs::{BlobRow, absent, stored_once},
         incarnation,
     },
 };
@@ -24,6 +23,21 @@ pub struct Files {
     pub blobs: u64,
     /// Files of its kind that no row names: what a crash may leave, and the next start removes.
     pub unnamed: Vec<PathBuf>,
+    /// Blobs that rows name and that are not kept: without room, damaged when they were copied, or on a worker's disk alone.
+    pub absent: u64,
+    /// Where blobs of other databases lie that had this name.
+    pub foreign: Vec<Foreign>,
+}
+
+/// Blobs that are not this database's. Only their owner, which may come back, removes them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Foreign {
+    /// Where.
+    pub folder: PathBuf,
+    /// How many.
+    pub files: u64,
+    /// All of them.
+    pub bytes: u64,
 }
 
 /// Reads the file of every stored blob.
@@ -35,8 +49,8 @@ pub(super) fn check(db: &Db, database: &Path, names: &Names, findings: &mut Find
             return Files::default();
         }
     };
-    let stored = match stored_once(db) {
-        Ok(stored) => stored,
+    let (stored, absent) = match stored_once(db).and_then(|stored| Ok((stored, absent(db)?))) {
+        Ok(found) => found,
         Err(error) => {
             findings.unreadable(names, error);
             return Files::default();
@@ -50,6 +64,8 @@ pub(super) fn check(db: &Db, database: &Path, names: &Names, findings: &mut Find
     Files {
         blobs: stored.len() as u64,
         unnamed: unnamed(&folder_of(database, &incarnation), &named),
+        absent,
+        foreign: foreign(database, &incarnation, &named),
     }
 }
 
@@ -72,12 +88,24 @@ fn check_file(path: &Path, row: &BlobRow, names: &Names, findings: &mut Findings
     }
 }
 
-fn read(path: &Path) -> io::Result<(u64, Hash)> {
-    let file = fs::File::open(path)?;
-    let size = file.metadata()?.len();
-    let mut hasher = blake3::Hasher::new();
-    hasher.update_reader(file)?;
-    Ok((size, Hash(*hasher.finalize().as_bytes())))
+/// Folders of other incarnations, and what earlier versions have left of which no row says whose it is.
+fn foreign(database: &Path, incarnation: &[u8; 16], named: &BTreeSet<String>) -> Vec<Foreign> {
+    let (flat, own) = (flat_folder_of(database), folder_of(database, incarnation));
+    let entries = fs::read_dir(&flat).into_iter().flatten().flatten();
+    let mut folders: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    folders.retain(|folder| folder.is_dir() && *folder != own);
+    folders.push(flat);
+    folders.sort();
+    let found = folders.into_iter().map(|folder| {
+        let files = unnamed(&folder, named);
+        let sizes = files.iter().filter_map(|file| file.symlink_metadata().ok());
+        Foreign {
+            files: files.len() as u64,
+            bytes: sizes.map(|found| found.len()).sum(),
+            folder,
+        }
+    });
+    found.filter(|found| found.files > 0).collect()
 }
 
 fn unnamed(folder: &Path, named: &BTreeSet<String>) -> Vec<PathBuf> {

@@ -17,7 +17,7 @@ mod trials;
 
 use std::path::Path;
 
-pub use blobs::Files;
+pub use blobs::{Files, Foreign};
 pub use finding::Finding;
 use finding::{Findings, Names};
 

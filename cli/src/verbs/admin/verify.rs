@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use hone_coordinator::verify::{Checked, Finding, verify};
+use hone_coordinator::verify::{Checked, Files, Finding, Foreign, verify};
 use serde_json::{Value, json};
 
 use crate::{
@@ -54,11 +54,17 @@ fn object(args: &Args, checked: &Checked) -> Value {
         "database": args.db,
         "trials": checked.trials,
         "blobs": files.map(|files| files.blobs),
+        "absent_blobs": files.map(|files| files.absent),
         "unnamed_files": files.map(|files| &files.unnamed),
+        "foreign_files": files.map(|files| files.foreign.iter().map(foreign).collect::<Vec<_>>()),
         "whole": checked.findings.is_empty(),
         "findings": list,
         "findings_left_out": checked.left_out,
     })
+}
+
+fn foreign(foreign: &Foreign) -> Value {
+    json!({ "folder": foreign.folder, "files": foreign.files, "bytes": foreign.bytes })
 }
 
 fn finding(finding: &Finding) -> Value {
@@ -102,10 +108,34 @@ fn words(args: &Args, checked: &Checked) -> String {
             "  {more} of {table}.{column}: {invariant} (--json has all)\n"
         ));
     }
-    for file in checked.files.iter().flat_map(|files| &files.unnamed) {
+    if let Some(files) = &checked.files {
+        text.push_str(&beside(files));
+    }
+    text
+}
+
+/// What is no fault, and takes or lacks room.
+fn beside(files: &Files) -> String {
+    let mut text = String::new();
+    if files.absent > 0 {
+        text.push_str(&format!(
+            "  {} that it names are not kept: no room, damaged when they were copied, or on their worker's disk alone\n",
+            numbers::plural(files.absent, "blob")
+        ));
+    }
+    for file in &files.unnamed {
         text.push_str(&format!(
             "  {}: no row names it; the next start of a coordinator removes it\n",
             file.display()
+        ));
+    }
+    for foreign in &files.foreign {
+        text.push_str(&format!(
+            "  {}: {} ({} MB) of no trial here, but of another database of this name, or of an earlier version: remove them if that \
+             is not to come back\n",
+            foreign.folder.display(),
+            numbers::plural(foreign.files, "file"),
+            foreign.bytes / 1_000_000
         ));
     }
     text

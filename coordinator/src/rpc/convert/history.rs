@@ -39,6 +39,8 @@ pub fn sweep_summary(
         let waits = || Some(connected?.waiting_for(row));
         waiting_for = refusal.or_else(waits).unwrap_or_default();
     }
+    let shortage = connected.filter(|_| !row.state.has_ended());
+    let shortage = shortage.and_then(|connected| connected.shortage.clone());
     v1::SweepSummary {
         sweep: row.id.to_string(),
         state: sweep_state(row.state).into(),
@@ -52,6 +54,7 @@ pub fn sweep_summary(
         last_heard_ms: heard.map(|heard| milliseconds(heard.ago)),
         silent: heard.is_some_and(|heard| heard.silent),
         waiting_for,
+        shortage: shortage.unwrap_or_default(),
     }
 }
 

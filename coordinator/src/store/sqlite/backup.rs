@@ -1,5 +1,5 @@
 //! Copies of a database with its blobs: as of one moment, checked, and named only when whole. A copy that is killed leaves nothing under
-//! its name, and can be made again.
+//! its name, and can be made again; one that fails leaves nothing at all.
 
 use std::{
     fs::{self, File},
@@ -9,13 +9,21 @@ use std::{
 
 use super::{
     db::Db,
-    file::{incarnation, open_for_reading, open_for_writing},
+    file::{incarnation, open_copy, open_for_reading},
+    parted::refuse_parted,
 };
 use crate::{
     blob_folder::{self, Kept, backup_folder_of, folder_of},
     ids::Hash,
     store::{
-        OpenError, blobs, cells::params, error::Rows, lock, place::resolve, statement::statements,
+        BlobKind, OpenError,
+        blobs::{self, BlobRow},
+        cells::params,
+        error::Rows,
+        lock,
+        place::{neighbour, resolve},
+        statement::statements,
+        sweeps, warnings,
     },
 };
 
@@ -28,116 +36,189 @@ statements! {
         "UPDATE attempts SET token = randomblob(16) WHERE state IN ('running', 'lost')");
 }
 
-/// Copies a database, served or not, to a file that is not there yet, and its blobs into a folder beside that. How many blobs.
-pub fn backup(database: &Path, to: &Path) -> Result<u64, OpenError> {
-    let database = resolve(database)?;
-    let db = open_for_reading(&database)?;
-    let of_database = incarnation(&db).map_err(|error| OpenError::database(&database, error))?;
+/// A copy that is being made.
+const PART: &str = ".part";
+/// One that has an incarnation of its own, and waits for its blobs: a folder of that incarnation is this one's and nobody else's.
+const WAITING: &str = ".restored";
+
+/// `blobs/NAME/INCARNATION`: folders that a restore may make.
+const FOLDERS: usize = 3;
+
+/// More of them say no more.
+const TOLD: usize = 10;
+
+/// What came along.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Copied {
+    /// Checkpoints and weights.
+    pub blobs: u64,
+    /// Those that did not, and what that costs.
+    pub left_out: Vec<String>,
+}
+
+/// Copies a database, served or not, to a file that is not there yet, and its blobs into a folder beside that.
+pub fn backup(database: &Path, to: &Path, without_damaged: bool) -> Result<Copied, OpenError> {
+    let (database, to) = (&resolve(database)?, &resolve(to)?);
+    let db = open_for_reading(database)?;
+    let of_database = incarnation(&db).map_err(|error| OpenError::database(database, error))?;
+    refuse_taken(to)?;
     // A coordinator removes no file from now on: those that the copy will name stay.
-    let _kept = Kept::take(&folder_of(&database, &of_database));
-    let folder = backup_folder_of(to);
-    if blob_folder::has_blobs(&folder) && !beside(to, ".part").exists() && !to.exists() {
+    let _kept = Kept::take(&folder_of(database, &of_database));
+    let (part, folder) = (neighbour(to, PART), backup_folder_of(to));
+    if blob_folder::has_blobs(&folder) && !part.exists() {
         // It belongs to a file that was called so and has been moved.
         let problem = "the blobs of another backup lie there: move them with their file, or name another file";
         return Err(OpenError::foreign(&folder, problem));
     }
     fs::create_dir_all(&folder).map_err(|error| OpenError::io(&folder, error))?;
-    let Some(_alone) = Kept::alone(&folder) else {
+    let alone = Kept::alone(&folder).map_err(|error| OpenError::io(&folder, error))?;
+    if alone.is_none() {
         let problem = "another backup to this file is under way";
         return Err(OpenError::foreign(to, problem));
-    };
-    let part = snapshot(&db, to)?;
-    let named = copy_blobs(&part, &folder, |hash| {
-        blob_folder::find(&database, &of_database, hash)
-    })?;
-    blob_folder::remove_others(&folder, &named).map_err(|error| OpenError::io(&folder, error))?;
+    }
+    let mut unfinished = Unfinished::new(&part, folder.ancestors().take(1));
+    let copy = snapshot(&db, to, &part)?;
+    let source = |hash| blob_folder::find(database, &of_database, hash);
+    let copied = copy_blobs(&copy, database, &folder, without_damaged, source)?;
+    copy.close();
     put_in_place(&part, to)?;
-    Ok(named.len() as u64)
+    unfinished.is_whole = true;
+    Ok(copied)
 }
 
 /// Makes a backup the database at `to`, which must not be there. It gets an incarnation of its own, and leases
-/// from before match nothing in it. How many blobs came with it.
-pub fn restore(from: &Path, to: &Path) -> Result<u64, OpenError> {
-    let (from, to) = (resolve(from)?, resolve(to)?);
-    lock::refuse_network(&to)?;
-    let _lock = lock::Lock::take(&to, "restore")?;
-    let backup = open_for_reading(&from)?;
-    let refused = |path: &Path| {
-        let path = path.to_owned();
-        move |error| OpenError::database(&path, error)
+/// from before match nothing in it.
+pub fn restore(from: &Path, to: &Path, without_damaged: bool) -> Result<Copied, OpenError> {
+    let (from, to) = (&resolve(from)?, &resolve(to)?);
+    lock::refuse_network(to)?;
+    lock::refuse_held(to)?;
+    let backup = open_for_reading(from)?;
+    let of_backup = incarnation(&backup).map_err(|error| OpenError::database(from, error))?;
+    refuse_taken(to)?;
+    let _lock = lock::Lock::take_to_restore(to)?;
+    let (part, waiting) = (neighbour(to, PART), neighbour(to, WAITING));
+    remove_killed(to, &waiting);
+    let new = {
+        let mut unfinished = Unfinished::new(&part, None);
+        let copy = snapshot(&backup, to, &part)?;
+        let renewed = renew(&copy);
+        copy.close();
+        let new = renewed.map_err(|error| OpenError::database(to, error))?;
+        put_in_place(&part, &waiting)?;
+        unfinished.is_whole = true;
+        new
     };
-    let of_backup = incarnation(&backup).map_err(refused(&from))?;
-    let part = snapshot(&backup, &to)?;
-    let db = open_for_writing(&part)?;
-    for statement in [&NEW_INCARNATION, &LOSE_TOKENS] {
-        db.run(statement, Vec::new()).map_err(refused(&part))?;
+    let folder = folder_of(to, &new);
+    let mut unfinished = Unfinished::new(&waiting, folder.ancestors().take(FOLDERS));
+    let copy = open_copy(&waiting)?;
+    let source = |hash| blob_folder::find(from, &of_backup, hash);
+    let copied = copy_blobs(&copy, from, &folder, without_damaged, source)?;
+    copy.close();
+    put_in_place(&waiting, to)?;
+    unfinished.is_whole = true;
+    Ok(copied)
+}
+
+/// Nobody would look for the blobs that a killed restore has left under an incarnation of chance.
+fn remove_killed(to: &Path, waiting: &Path) {
+    if !waiting.exists() {
+        return;
     }
-    let new = incarnation(&db).map_err(refused(&part))?;
-    db.close();
-    // Under a name of its own until all are there: nobody would look for what a killed restore leaves under a random one.
-    let (ready, folder) = (folder_of(&to, &[0; 16]), folder_of(&to, &new));
-    let copied = copy_blobs(&part, &ready, |hash| {
-        blob_folder::find(&from, &of_backup, hash)
-    });
-    let named = copied.inspect_err(|_| {
-        // Nothing of it is of use: the backup itself is there.
-        let _ = fs::remove_dir_all(&ready);
-        let _ = fs::remove_file(&part);
-    })?;
-    blob_folder::remove_others(&ready, &named)
-        .and_then(|()| fs::rename(&ready, &folder))
-        .and_then(|()| sync_folder_of(&folder))
-        .and_then(|()| sync_folder_of(folder.parent().unwrap_or(&folder)))
-        .map_err(|error| OpenError::io(&ready, error))?;
-    put_in_place(&part, &to)?;
-    Ok(named.len() as u64)
+    let left = open_copy(waiting).ok();
+    let folder = left.as_ref().and_then(|left| incarnation(left).ok());
+    let folder = folder.map(|its| folder_of(to, &its));
+    drop(left);
+    let folders = folder.iter().flat_map(|its| its.ancestors().take(FOLDERS));
+    drop(Unfinished::new(waiting, folders));
+}
+
+fn renew(copy: &Db) -> Rows<[u8; 16]> {
+    for statement in [&NEW_INCARNATION, &LOSE_TOKENS] {
+        copy.run(statement, Vec::new())?;
+    }
+    incarnation(copy)
 }
 
 /// The database alone.
 pub fn copy(db: &Db, to: &Path) -> Result<(), OpenError> {
-    put_in_place(&snapshot(db, to)?, to)
+    let part = neighbour(to, PART);
+    snapshot(db, to, &part)?.close();
+    put_in_place(&part, to)
 }
 
-/// A copy as of one moment beside `to`, which must not be there.
-fn snapshot(db: &Db, to: &Path) -> Result<PathBuf, OpenError> {
-    let refused = |error| OpenError::database(to, error);
-    // A log that another database of this name has left behind would be taken for this one's.
-    let log = beside(to, "-wal");
-    let has_log = fs::metadata(&log).is_ok_and(|log| log.len() > 0);
-    for (taken, is_there) in [(to, to.exists()), (&*log, has_log)] {
-        if is_there {
-            let problem = "it is there already: move it away, or name another file";
-            return Err(OpenError::foreign(taken, problem));
+/// A database and a folder of blobs, with those around it that hold nothing else: they go unless they become whole.
+struct Unfinished<'a> {
+    file: &'a Path,
+    folders: Vec<&'a Path>,
+    is_whole: bool,
+}
+
+impl<'a> Unfinished<'a> {
+    fn new(file: &'a Path, folders: impl IntoIterator<Item = &'a Path>) -> Self {
+        Self {
+            file,
+            folders: folders.into_iter().collect(),
+            is_whole: false,
         }
     }
-    let part = beside(to, ".part");
-    for ending in ["", "-wal", "-shm", "-journal"] {
-        let left = beside(&part, ending);
-        match fs::remove_file(&left) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(OpenError::io(&left, error));
+}
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        if !self.is_whole {
+            // The file at last: who is killed here knows by it what is left to remove. An error that led here says more than that
+            // something cannot be removed.
+            if let Some((folder, around)) = self.folders.split_first() {
+                blob_folder::remove(folder);
+                for folder in around {
+                    let _ = fs::remove_dir(folder);
+                }
             }
-            _ => {}
+            let _ = remove_database(self.file);
         }
     }
-    let target = part.to_string_lossy();
-    db.run(&VACUUM, params![&*target]).map_err(refused)?;
-    let copied = open_for_reading(&part)?;
-    let verdict: Rows<Option<String>> = copied.first(&INTEGRITY, Vec::new());
-    copied.close();
-    let verdict = verdict.map_err(refused)?;
+}
+
+/// Refuses a name at which something is. A log that another database of this name has left would be taken for the new one's.
+fn refuse_taken(to: &Path) -> Result<(), OpenError> {
+    if to.exists() {
+        let problem = "it is there already: move it away, or name another file";
+        return Err(OpenError::foreign(to, problem));
+    }
+    refuse_parted(to)
+}
+
+/// A copy as of one moment at `part`; `to`, where it is to go, must not be there.
+fn snapshot(db: &Db, to: &Path, part: &Path) -> Result<Db, OpenError> {
+    refuse_taken(to)?;
+    remove_database(part)?;
+    let refused = |error| OpenError::database(to, error);
+    let Some(target) = part.to_str() else {
+        let problem = "SQLite writes to no file whose name is not UTF-8: name another file";
+        return Err(OpenError::foreign(to, problem));
+    };
+    db.run(&VACUUM, params![target]).map_err(refused)?;
+    let copy = open_copy(part)?;
+    let verdict: Option<String> = copy.first(&INTEGRITY, Vec::new()).map_err(refused)?;
     let verdict = verdict.as_deref().unwrap_or("no verdict");
     if verdict != "ok" {
         let problem = format!("the copy is damaged: {verdict}");
         return Err(OpenError::foreign(to, &problem));
     }
-    Ok(part)
+    Ok(copy)
 }
 
-fn beside(file: &Path, ending: &str) -> PathBuf {
-    let mut name = file.file_name().unwrap_or_default().to_owned();
-    name.push(ending);
-    file.with_file_name(name)
+fn remove_database(file: &Path) -> Result<(), OpenError> {
+    for ending in ["", "-wal", "-shm", "-journal"] {
+        let file = neighbour(file, ending);
+        match fs::remove_file(&file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(OpenError::io(&file, error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Gives what is whole its name, for good.
@@ -150,75 +231,123 @@ fn put_in_place(part: &Path, to: &Path) -> Result<(), OpenError> {
 }
 
 fn sync_folder_of(file: &Path) -> io::Result<()> {
-    match file.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => File::open(folder)?.sync_all(),
-        _ => File::open(".")?.sync_all(),
-    }
+    File::open(file.parent().unwrap_or(Path::new("/")))?.sync_all()
 }
 
-/// Copies every blob that `database` names as stored from where `source` says, unless it is there. Each is held against its hash.
+/// Copies every blob that `copy` names as stored from where `source` says, unless it is there. Each is held against its hash. What is
+/// not whole is refused, all of it at once; or the copy is told that it has none.
 fn copy_blobs(
-    database: &Path,
+    copy: &Db,
+    of: &Path,
     folder: &Path,
+    without_damaged: bool,
     source: impl Fn(Hash) -> PathBuf,
-) -> Result<Vec<Hash>, OpenError> {
-    let db = open_for_reading(database)?;
-    let named = blobs::stored(&db);
-    db.close();
-    let named = named.map_err(|error| OpenError::database(database, error))?;
-    fs::create_dir_all(folder).map_err(|error| OpenError::io(folder, error))?;
-    for hash in &named {
+) -> Result<Copied, OpenError> {
+    let failed = |error| OpenError::io(folder, error);
+    let refused = |error| OpenError::database(of, error);
+    let (mut named, mut damaged) = (Vec::new(), Vec::new());
+    fs::create_dir_all(folder).map_err(failed)?;
+    for row in blobs::stored_once(copy).map_err(refused)? {
+        let (hash, from) = (row.blob.hash, source(row.blob.hash));
         let to = folder.join(hash.to_string());
-        if hash_of(&to).is_ok_and(|found| found == *hash) {
-            continue;
-        }
-        let from = source(*hash);
-        let copied = copy_blob(&from, &to).map_err(|error| OpenError::io(&to, error))?;
-        let problem = match copied {
-            Ok(found) if found == *hash => continue,
-            Ok(found) => format!("its content has the hash {found}"),
-            Err(error) => error.to_string(),
+        let is_there = || blob_folder::read(&to).is_ok_and(|(_, found)| found == hash);
+        let copied = match is_there() {
+            true => Ok(()),
+            false => copy_blob(&from, &to, hash).map_err(|error| OpenError::io(&to, error))?,
         };
-        let _ = fs::remove_file(&to);
-        let problem = format!(
-            "a checkpoint or the weights of a trial are not whole ({problem}): the copy would not be either. `hone admin verify` says \
-             whose they are"
-        );
-        return Err(OpenError::foreign(&from, &problem));
+        match copied {
+            Ok(()) => named.push(hash),
+            Err(problem) => damaged.push((row, format!("{}: {problem}", from.display()))),
+        }
     }
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(|error| OpenError::io(folder, error))?;
-    Ok(named)
+    let left_out = leave_out(copy, &damaged).map_err(refused)?;
+    if !without_damaged && !left_out.is_empty() {
+        let mut problem = format!(
+            "{} of its checkpoints and weights are not whole, and a copy would not be either; with `--without-damaged` it is made \
+             without them:",
+            left_out.len()
+        );
+        for damaged in left_out.iter().take(TOLD) {
+            problem.push_str("\n  ");
+            problem.push_str(damaged);
+        }
+        if left_out.len() > TOLD {
+            problem.push_str("\n  and more: `hone admin verify --json` has all");
+        }
+        return Err(OpenError::database(of, problem));
+    }
+    blob_folder::remove_others(folder, &named)
+        .and_then(|()| File::open(folder)?.sync_all())
+        .and_then(|()| sync_folder_of(folder))
+        .map_err(failed)?;
+    Ok(Copied {
+        blobs: named.len() as u64,
+        left_out,
+    })
 }
 
-/// A name stands for a whole file, or is not there. The hash of what was copied, or why it cannot be read; an error is that of the copy.
-fn copy_blob(from: &Path, to: &Path) -> io::Result<Result<Hash, io::Error>> {
-    let part = to.with_extension("part");
-    let mut from = match File::open(from) {
-        Ok(from) => from,
-        Err(error) => return Ok(Err(error)),
+/// The copy takes them for blobs for which there was no room. Which, and what that costs.
+fn leave_out(copy: &Db, damaged: &[(BlobRow, String)]) -> Rows<Vec<String>> {
+    let names = sweeps::names(copy)?;
+    let mut left_out = Vec::new();
+    for (row, problem) in damaged {
+        let (trial, blob) = (row.trial, row.blob);
+        let sweep = names.iter().find(|(key, _)| *key == row.sweep);
+        let sweep = sweep.map_or("a sweep that is not there", |(_, name)| name.as_str());
+        let (what, cost) = match blob.kind {
+            BlobKind::Checkpoint => (
+                format!(
+                    "the checkpoint of {sweep}/{trial} after epoch {}",
+                    blob.epoch
+                ),
+                "its training goes on from further back",
+            ),
+            BlobKind::Weights => (
+                format!("the weights of {sweep}/{trial}"),
+                "it can be neither tested nor exported",
+            ),
+        };
+        blobs::leave_out(copy, blob.hash)?;
+        let warning = format!("damaged, so left out of a copy of the database: {what}; {cost}");
+        warnings::insert(
+            copy,
+            row.sweep,
+            &format!("left out {}", blob.hash),
+            &warning,
+        )?;
+        left_out.push(format!("{what} ({problem}); {cost}"));
+    }
+    Ok(left_out)
+}
+
+/// A name stands for a whole file, or is not there. An error is that of the copy; why `from` is not whole is told in words.
+fn copy_blob(from: &Path, to: &Path, hash: Hash) -> io::Result<Result<(), String>> {
+    let mut from = match blob_folder::open(from) {
+        Ok((_, from)) => from,
+        Err(error) => return Ok(Err(error.to_string())),
     };
+    let part = to.with_extension("part");
     let mut copy = File::create(&part)?;
     let mut hasher = blake3::Hasher::new();
     let mut piece = vec![0; 1 << 20];
-    loop {
+    let problem = loop {
         match from.read(&mut piece) {
-            Err(error) => return Ok(Err(error)),
-            Ok(0) => break,
+            Err(error) => break error.to_string(),
+            Ok(0) => {
+                let found = Hash(*hasher.finalize().as_bytes());
+                if found == hash {
+                    copy.sync_all()?;
+                    fs::rename(&part, to)?;
+                    return Ok(Ok(()));
+                }
+                break format!("its content has the hash {found}");
+            }
             Ok(read) => {
                 hasher.update(&piece[..read]);
                 copy.write_all(&piece[..read])?;
             }
         }
-    }
-    copy.sync_all()?;
-    fs::rename(&part, to)?;
-    Ok(Ok(Hash(*hasher.finalize().as_bytes())))
-}
-
-fn hash_of(file: &Path) -> io::Result<Hash> {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update_reader(File::open(file)?)?;
-    Ok(Hash(*hasher.finalize().as_bytes()))
+    };
+    fs::remove_file(&part)?;
+    Ok(Err(problem))
 }

@@ -8,10 +8,14 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 
-use super::db::{Db, NOT_A_DATABASE, primary_code};
+use super::{
+    db::{Db, NOT_A_DATABASE, primary_code},
+    parted::refuse_parted,
+};
 use crate::store::{
     OpenError, StoreError,
     error::Rows,
+    place::neighbour,
     statement::{Statement, statements},
 };
 
@@ -104,6 +108,7 @@ pub(super) fn in_memory_as(db: &Db) -> Rows<Db> {
 /// Opens the file for reading only, and changes nothing in it. With a writer beside it, reads go through its log; where
 /// not even the index of that log can be made (a read-only directory), the file is read as it stands.
 pub fn open_for_reading(path: &Path) -> Result<Db, OpenError> {
+    refuse_parted(path)?;
     if !path.is_file() {
         return Err(OpenError::Missing {
             path: path.display().to_string(),
@@ -127,6 +132,11 @@ pub fn open_for_reading(path: &Path) -> Result<Db, OpenError> {
     Ok(db)
 }
 
+/// Opens a copy that nobody else has, to change it. Nothing is left beside it.
+pub(super) fn open_copy(path: &Path) -> Result<Db, OpenError> {
+    connect(path, &options(path).journal_mode(SqliteJournalMode::Delete))
+}
+
 fn connect(path: &Path, options: &SqliteConnectOptions) -> Result<Db, OpenError> {
     match block_on(options.connect()) {
         Ok(connection) => Ok(Db::new(connection)),
@@ -137,10 +147,7 @@ fn connect(path: &Path, options: &SqliteConnectOptions) -> Result<Db, OpenError>
 
 /// Refuses to read a file as it stands when its newest changes are in a log that cannot be read.
 fn check_log(path: &Path) -> Result<(), OpenError> {
-    let log = path.with_file_name(format!(
-        "{}-wal",
-        path.file_name().unwrap_or_default().to_string_lossy()
-    ));
+    let log = neighbour(path, "-wal");
     if std::fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
         let problem = format!(
             "its newest changes are in {}, which cannot be read without writing beside it: copy both files to a \

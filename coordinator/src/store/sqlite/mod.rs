@@ -5,14 +5,16 @@ mod db;
 mod earlier;
 mod file;
 mod integrity;
+mod parted;
 mod rules;
 
-pub use backup::{backup, restore};
+pub use backup::{Copied, backup, restore};
 pub(crate) use db::Db;
 pub(crate) use earlier::migrated_copy;
 pub(super) use file::open_for_writing;
 pub(crate) use file::{incarnation, open_for_reading};
 pub(crate) use integrity::{problems, schema_differences};
+pub use parted::refuse_parted;
 pub(crate) use rules::{Broken, RULES, Rule};
 
 #[cfg(test)]

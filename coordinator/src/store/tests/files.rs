@@ -9,7 +9,7 @@ use crate::{
     blob_folder::{backup_folder_of, folder_of},
     ids::Hash,
     store::{
-        BlobKind, BlobRef, OpenError, Reader, Store, StoreError, backup, command::CommitBlob,
+        BlobKind, BlobRef, OpenError, Reader, Store, StoreError, backup, command::CommitBlob, lock,
         restore, serving_address, sqlite,
     },
     verify::verify,
@@ -142,7 +142,7 @@ async fn a_backup_is_whole_and_a_restored_one_takes_no_old_lease() {
     let (database, copy, restored) = (at("hone.db"), at("copy.db"), at("restored.db"));
     bench.with_trials(2);
     let granted = bench.grant(1).unwrap();
-    backup(&database, &copy).unwrap();
+    backup(&database, &copy, false).unwrap();
     bench.report(&granted.attempt, 1, 0.5).unwrap();
     let reader = Reader::open(&copy).await.unwrap();
     assert_eq!(
@@ -155,9 +155,9 @@ async fn a_backup_is_whole_and_a_restored_one_takes_no_old_lease() {
             .epochs_trained,
         0
     );
-    let again = backup(&database, &copy).unwrap_err().to_string();
+    let again = backup(&database, &copy, false).unwrap_err().to_string();
     assert!(again.contains("there already"), "{again}");
-    restore(&copy, &restored).unwrap();
+    restore(&copy, &restored, false).unwrap();
     let store = open(&restored).await.unwrap();
     assert_ne!(
         store.incarnation(),
@@ -250,30 +250,80 @@ async fn a_backup_takes_its_blobs_with_it_or_is_not_there() {
         .unwrap();
     let whole = own.join(hash.to_string());
     fs::write(&whole, b"damaged").unwrap();
-    let error = backup(&database, &copy).unwrap_err().to_string();
+    let error = backup(&database, &copy, false).unwrap_err().to_string();
     assert!(error.contains("not whole") && !copy.exists(), "{error}");
     fs::remove_file(&whole).unwrap();
-    let error = backup(&database, &copy).unwrap_err().to_string();
+    let error = backup(&database, &copy, false).unwrap_err().to_string();
     assert!(error.contains("not whole") && !copy.exists(), "{error}");
     // What one that was killed has left is no hindrance.
     fs::write(at("copy.db.part"), b"half").unwrap();
     blob(&own, b"weights");
+    fs::create_dir(backup_folder_of(&copy)).unwrap();
+    fs::write(backup_folder_of(&copy).join(format!("{hash}.part")), b"wei").unwrap();
     blob(&backup_folder_of(&copy), b"of an earlier try");
-    assert_eq!(backup(&database, &copy).unwrap(), 1);
+    assert_eq!(backup(&database, &copy, false).unwrap().blobs, 1);
     let blobs = fs::read_dir(backup_folder_of(&copy)).unwrap();
-    let blobs = blobs.filter(|entry| entry.as_ref().unwrap().file_name().len() == 64);
+    let blobs = blobs.filter(|entry| entry.as_ref().unwrap().file_name() != "keep");
     assert_eq!(blobs.count(), 1);
     let kept = backup_folder_of(&copy).join(hash.to_string());
     let checked = verify(&copy).await.unwrap();
     assert!(checked.findings.iter().all(|found| found.table != "blobs"));
 
     fs::write(&kept, b"damaged").unwrap();
-    let error = restore(&copy, &restored).unwrap_err().to_string();
+    let error = restore(&copy, &restored, false).unwrap_err().to_string();
     assert!(error.contains("not whole") && !restored.exists(), "{error}");
     fs::write(&kept, b"weights").unwrap();
-    assert_eq!(restore(&copy, &restored).unwrap(), 1);
+    assert_eq!(restore(&copy, &restored, false).unwrap().blobs, 1);
     let path = Reader::open(&restored).await.unwrap().blob_path(hash).await;
     assert_eq!(fs::read(path.unwrap()).unwrap(), b"weights");
+}
+
+#[tokio::test]
+async fn two_restores_into_one_file_are_told_apart_from_a_coordinator() {
+    let mut bench = Bench::new();
+    let folder = bench.folder.path().to_owned();
+    let at = |name: &str| folder.join(name);
+    let (database, copy, restored) = (at("hone.db"), at("copy.db"), at("restored.db"));
+    bench.with_trials(1);
+    backup(&database, &copy, false).unwrap();
+    let under_way = lock::Lock::take_to_restore(&restored).unwrap();
+    assert_eq!(serving_address(&restored), None);
+    for refused in [
+        restore(&copy, &restored, false).unwrap_err(),
+        open(&restored).await.unwrap_err(),
+    ] {
+        assert!(matches!(refused, OpenError::Foreign { .. }), "{refused}");
+        let words = refused.to_string();
+        let process = format!("(process {})", std::process::id());
+        assert!(
+            words.contains("a restore into it is under way") && words.contains(&process),
+            "{words}"
+        );
+    }
+    drop(under_way);
+    restore(&copy, &restored, false).unwrap();
+    assert!(!at("restored.db.lock").exists());
+}
+
+#[tokio::test]
+async fn what_a_killed_restore_has_left_goes_with_the_next_one() {
+    let mut bench = Bench::new();
+    let folder = bench.folder.path().to_owned();
+    let at = |name: &str| folder.join(name);
+    let (database, copy, restored) = (at("hone.db"), at("copy.db"), at("restored.db"));
+    bench.with_trials(1);
+    backup(&database, &copy, false).unwrap();
+    restore(&copy, &restored, false).unwrap();
+    let killed = Reader::open(&restored).await.unwrap();
+    let killed = killed.read(sqlite::incarnation).await.unwrap();
+    blob(&folder_of(&restored, &killed), b"copied already");
+    fs::rename(&restored, at("restored.db.restored")).unwrap();
+    fs::write(at("restored.db.part"), b"half").unwrap();
+    restore(&copy, &restored, false).unwrap();
+    assert!(!folder_of(&restored, &killed).exists());
+    for left in ["part", "restored", "lock"] {
+        assert!(!at(&format!("restored.db.{left}")).exists(), "{left}");
+    }
 }
 
 #[tokio::test]

@@ -70,6 +70,7 @@ const WHOLE: &[(&str, &str)] = &[
         "events::LAST_SEQ",
         "the last one is looked up, once at a start",
     ),
+    ("blobs::ABSENT", "hone admin verify"),
     ("blobs::STORED", "once at a start; files are few"),
     (
         "blobs::OF_SWEEP",
