@@ -41,10 +41,10 @@ statements! {
     STORED_ONCE = Statement::of::<BlobRow>(
         "SELECT min(sweep), min(trial), hash, max(size), kind, epoch, stored, attempt, at_ms FROM blobs WHERE stored = 1 \
          GROUP BY hash");
-    // The same again may only become stored.
+    // The same again may only become stored: its size is then what was counted, and no longer what a worker said.
     PUT = Statement::insert_or::<BlobRow>(
-        "INSERT INTO blobs ({names}) {new} ON CONFLICT (sweep, trial, hash) DO UPDATE SET stored = max(stored, \
-         excluded.stored)");
+        "INSERT INTO blobs ({names}) {new} ON CONFLICT (sweep, trial, hash) DO UPDATE SET size = CASE WHEN \
+         excluded.stored > stored THEN excluded.size ELSE size END, stored = max(stored, excluded.stored)");
     LEAVE_OUT = Statement::of::<BlobRow>("UPDATE blobs SET stored = 0 WHERE hash = ?1");
     ABSENT = Statement::of::<BlobRow>(
         "SELECT count(*) FROM (SELECT 1 FROM blobs GROUP BY hash HAVING max(stored) = 0)");

@@ -179,7 +179,7 @@ fn spoiled(good: &[u8]) -> Vec<Vec<u8>> {
         };
         all.push(message(&[parts.as_slice(), &[unknown]].concat()));
     }
-    let step = good.len().div_ceil(40).max(1);
+    let step = good.len().div_ceil(80).max(1);
     for place in (0..good.len()).step_by(step) {
         all.push(good[..place].to_vec());
         let mut flipped = good.to_vec();

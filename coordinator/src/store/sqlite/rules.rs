@@ -300,9 +300,9 @@ pub static RULES: &[Rule] = &[
          count(*) > 1"),
     rule!("events", "trial", "an event of a worker has no trial",
         "SELECT NULL, c.trial, '0, ' || c.seq, c.trial, 'null' FROM events c WHERE c.sweep = 0 AND c.trial IS NOT NULL"),
-    rule!("blobs", "size", "equal hashes have equal sizes",
+    rule!("blobs", "size", "equal hashes have equal sizes, where they are kept",
         "SELECT max(c.sweep), NULL, lower(hex(c.hash)), max(c.size), min(c.size) FROM blobs c GROUP BY c.hash HAVING \
-         max(c.size) <> min(c.size) OR min(c.size) < 0"),
+         max(c.size) FILTER (WHERE c.stored = 1) <> min(c.size) FILTER (WHERE c.stored = 1) OR min(c.size) < 0"),
     rule!("logs", "line", "lines are numbered, and the last 200 stay",
         "SELECT c.sweep, c.trial, c.sweep || ', ' || c.trial || ', ' || c.attempt, min(c.line) || ' to ' || max(c.line), \
          'at most 200 numbers from 1' FROM logs c GROUP BY c.sweep, c.trial, c.attempt HAVING max(c.line) - min(c.line) >= 200 \

@@ -334,6 +334,30 @@ fn a_checkpoint_on_a_worker_is_named_to_that_worker_alone() {
 }
 
 #[test]
+fn a_size_that_a_worker_said_gives_way_to_what_was_counted() {
+    both(|b| {
+        b.with_trials(1);
+        let first = b.grant(1).unwrap();
+        b.report(&first.attempt, 1, 0.5).unwrap();
+        let said = BlobRef {
+            size: u64::from(u32::MAX),
+            ..checkpoint(50, 1, false)
+        };
+        for blob in [said, checkpoint(50, 1, true), said] {
+            let commit = CommitBlob {
+                attempt: first.attempt.clone(),
+                blob,
+                at: 3,
+            };
+            b.apply(commit).unwrap();
+        }
+        b.release(&first.attempt, Some(said)).unwrap();
+        assert_eq!(b.grant(2).unwrap().resume, Some(checkpoint(50, 1, true)));
+        assert_eq!(b.findings(), []);
+    });
+}
+
+#[test]
 fn three_crashes_without_a_new_epoch_poison_a_trial() {
     both(|b| {
         b.with_trials(2);
