@@ -116,13 +116,18 @@ impl Cluster {
 
     /// The same, with more flags.
     pub fn start_worker_with(&mut self, flags: &[&str]) {
-        let url = format!("http://{}", self.address);
+        self.start_worker_of(1, flags);
+    }
+
+    /// The same, of so many slots.
+    pub fn start_worker_of(&mut self, slots: u32, flags: &[&str]) {
+        let (url, slots) = (format!("http://{}", self.address), slots.to_string());
         let arguments = [
             "worker",
             "--coordinator",
             &url,
             "--slots",
-            "1",
+            &slots,
             "--scratch",
             "scratch",
         ];

@@ -85,6 +85,32 @@ fn an_early_end_says_that_the_same_command_goes_on() {
     says(&run.wait(), 3, &["tiny paused", "the same command goes on"]);
 }
 
+#[test]
+fn a_run_that_ends_names_what_nobody_goes_on_with() {
+    let hone = Hone::with(&long());
+    hone.write(
+        "other.toml",
+        &long().replace("name = \"tiny\"", "name = \"other\""),
+    );
+    let run = hone.start(&["run", "sweep.toml", "--no-check"]);
+    within("the sweep is stored", || {
+        (hone.run(&["sweeps", "--json"]).code == Some(0)).then_some(())
+    });
+    trains(&hone);
+    hone.good(&["launch", "other.toml", "--no-check"]);
+    hone.good(&["stop", "tiny"]);
+    let ended = run.wait();
+    assert!(
+        ended.err.contains("tiny stopped") || ended.out.contains("tiny stopped"),
+        "{}\n{}",
+        ended.out,
+        ended.err
+    );
+    let words = "other is not over: it goes on with `hone run` and its file, or with `hone coordinator --db hone.db`";
+    assert!(ended.err.contains(words), "{}", ended.err);
+    assert!(!ended.err.contains("tiny is not over"), "{}", ended.err);
+}
+
 /// A coordinator whose leases outlast any test, and which misses its workers soon.
 fn patient(hone: &Hone) -> (Background, String) {
     let mut coordinator = hone.start(&[

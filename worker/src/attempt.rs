@@ -1,11 +1,8 @@
 //! The attempts under way: what slots, heartbeats and outboxes share.
 
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU8, Ordering},
-    },
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicU8, Ordering},
 };
 
 use crate::{
@@ -63,25 +60,22 @@ impl Attempt {
     }
 }
 
-/// All attempts of this process.
+/// All attempts of this process. None goes by its name: where a sweep is removed and its name given again, two that are called alike
+/// are under way at once.
 #[derive(Debug, Default)]
-pub(crate) struct Attempts(Mutex<HashMap<AttemptId, Arc<Attempt>>>);
+pub(crate) struct Attempts(Mutex<Vec<Arc<Attempt>>>);
 
 impl Attempts {
     pub(crate) fn insert(&self, attempt: Arc<Attempt>) {
-        self.lock().insert(attempt.id.clone(), attempt);
+        self.lock().push(attempt);
     }
 
-    pub(crate) fn remove(&self, id: &AttemptId) {
-        self.lock().remove(id);
-    }
-
-    pub(crate) fn get(&self, id: &AttemptId) -> Option<Arc<Attempt>> {
-        self.lock().get(id).cloned()
+    pub(crate) fn remove(&self, attempt: &Arc<Attempt>) {
+        self.lock().retain(|other| !Arc::ptr_eq(other, attempt));
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<Attempt>> {
-        self.lock().values().cloned().collect()
+        self.lock().clone()
     }
 
     pub(crate) fn direct_all(&self, directive: Directive) {
@@ -90,7 +84,7 @@ impl Attempts {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<AttemptId, Arc<Attempt>>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Attempt>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

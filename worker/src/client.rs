@@ -2,6 +2,7 @@
 
 mod call;
 mod convert;
+mod probe;
 
 use std::{
     collections::BTreeMap,
@@ -19,6 +20,8 @@ use tonic::{
 };
 
 pub(crate) use call::{Call, Outcome, Unsaid};
+pub use probe::speaks_otherwise;
+
 pub(crate) use convert::{AttemptId, AttemptRef, Blob, BlobKind, Directive, Kind, Lease, Offer};
 
 /// A call that has nothing to wait for is given up after this time and tried again.
@@ -72,7 +75,8 @@ pub(crate) struct Acquired {
 /// What a heartbeat brought.
 #[derive(Debug)]
 pub(crate) struct Beaten {
-    pub(crate) directives: Vec<(AttemptId, Directive)>,
+    /// Of the attempts that were named, in their order.
+    pub(crate) directives: Vec<Directive>,
     pub(crate) drain: bool,
     pub(crate) unknown_session: bool,
 }
@@ -181,7 +185,7 @@ impl Client {
             .heartbeat(within(deadline, request))
             .await?;
         self.beats.fetch_add(1, Ordering::Relaxed);
-        Ok(convert::beaten(reply.into_inner()))
+        Ok(convert::beaten(reply.into_inner(), attempts))
     }
 
     /// Makes one of the calls that end up in an attempt's outbox.
@@ -264,9 +268,13 @@ pub(crate) enum Again {
     Never,
 }
 
+/// How tonic's words begin, on either side, for bytes that are not the message that is due there.
+const NOT_DECODED: &str = "failed to decode Protobuf message";
+
 /// What a status says about the same call, made again.
 pub(crate) fn again(status: &Status) -> Again {
     match status.code() {
+        Code::Internal if status.message().starts_with(NOT_DECODED) => Again::Never,
         Code::Unavailable
         | Code::ResourceExhausted
         | Code::Aborted
@@ -279,6 +287,11 @@ pub(crate) fn again(status: &Status) -> Again {
         Code::Unknown | Code::Internal => Again::Unclear,
         _ => Again::Never,
     }
+}
+
+/// Whether the coordinator will never take such a call, whoever makes it: it is none of hone's, or of another version.
+pub(crate) fn is_not_understood(status: &Status) -> bool {
+    again(status) == Again::Never && is_about_content(status)
 }
 
 /// Whether a refusal is about what was said, and not about who said it: an attempt that is fenced, or whose trial is gone, has

@@ -66,7 +66,7 @@ impl Delivery {
         for blob in &self.kept {
             self.worker.scratch.checkpoints.release(&blob.hash);
         }
-        self.worker.attempts.remove(&self.attempt.id);
+        self.worker.attempts.remove(&self.attempt);
     }
 
     async fn deliver(&mut self, items: &mut mpsc::UnboundedReceiver<Item>) {

@@ -61,9 +61,8 @@ fn spread(interval: Duration) -> Duration {
 }
 
 async fn beat(worker: &Worker, client: &Client) -> Result<(), tonic::Status> {
-    let attempts: Vec<_> = worker
-        .attempts
-        .all()
+    let under_way = worker.attempts.all();
+    let attempts: Vec<_> = under_way
         .iter()
         .map(|attempt| (attempt.reference.clone(), attempt.stop.steps()))
         .collect();
@@ -76,10 +75,8 @@ async fn beat(worker: &Worker, client: &Client) -> Result<(), tonic::Status> {
         worker.register(client).await?;
         beaten = client.heartbeat(&attempts, draining, deadline).await?;
     }
-    for (id, directive) in beaten.directives {
-        if let Some(attempt) = worker.attempts.get(&id) {
-            attempt.direct(directive);
-        }
+    for (attempt, directive) in under_way.iter().zip(beaten.directives) {
+        attempt.direct(directive);
     }
     if beaten.drain && !worker.shutdown.is_draining() {
         tracing::info!("the coordinator sends this worker away");

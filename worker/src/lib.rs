@@ -32,6 +32,7 @@ mod train;
 mod transfer;
 mod worker;
 
+pub use client::speaks_otherwise;
 pub use config::{Config, Shutdown};
 pub use logs::LogLayer;
 pub use run::{Error, run};

@@ -1,12 +1,12 @@
 //! What a worker that died left behind: calls in its spools are handed over, and its directory is removed. Calls for another
-//! database than this worker's coordinator serves are left to the workers of that.
+//! database than this worker's coordinator serves are left to the workers of that, but not for ever.
 
 use std::{
     collections::{HashSet, VecDeque},
     fs,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use crate::{
@@ -19,6 +19,9 @@ use crate::{
 
 /// A worker may die beside this one at any time: what it left is looked for so often.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
+/// What is for another database, which may be gone for good, waits so long for a worker of it.
+const OLDEST: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// Looks for what others left, for as long as this worker lives.
 pub(crate) async fn hand_over_for_ever(worker: Arc<Worker>) {
@@ -61,9 +64,32 @@ async fn clear(worker: &Worker, orphan: Orphan, serves: &str) {
             tracing::debug!("{}: {error}", spool.display());
         }
     }
-    if others.is_empty() {
+    let waiting = others
+        .iter()
+        .filter(|(spool, _)| !forget_old(spool))
+        .count();
+    if waiting == 0 {
         orphan.remove();
     }
+}
+
+/// Removes a spool for which no worker has come in [`OLDEST`]; whether it did.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "compared with the time of a file, nothing else"
+)]
+fn forget_old(spool: &Path) -> bool {
+    let modified = fs::metadata(spool).and_then(|metadata| metadata.modified());
+    let is_old = modified.is_ok_and(|at| at < SystemTime::now() - OLDEST);
+    if !is_old || fs::remove_file(spool).is_err() {
+        return false;
+    }
+    tracing::warn!(
+        "{}: removed: the reports in it are for a database that no worker here has served for {} days",
+        spool.display(),
+        OLDEST.as_secs() / (24 * 3600)
+    );
+    true
 }
 
 /// False: it cannot be read now, and stays.

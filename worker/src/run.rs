@@ -50,7 +50,7 @@ pub enum Error {
 /// # Errors
 /// Before the first trial: an address that is none, a coordinator that did not answer within
 /// [`Config::connect_timeout`], a scratch directory that cannot be written. After that a worker goes on whatever
-/// happens.
+/// happens, unless the coordinator says that it understands no question for work.
 pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), Error> {
     let scratch = Scratch::open(&config.scratch, &config.session, config.disk_budget)?;
     let identity = Identity {
@@ -97,11 +97,17 @@ async fn first_registration(worker: &Worker) -> Result<bool, Error> {
         };
         let patience = worker.config.connect_timeout;
         let spent = patience.is_some_and(|patience| started.elapsed() >= patience);
+        let is_other = client::speaks_otherwise(address).await;
         let wait = backoff.after(&status, worker.client.beats());
-        let Some(wait) = wait.filter(|_| !spent) else {
+        let Some(wait) = wait.filter(|_| !spent && !is_other) else {
             return Err(Error::Coordinator {
                 address: address.clone(),
-                reason: client::explain(&status),
+                reason: match is_other {
+                    true => {
+                        "what listens there speaks no HTTP/2: it is no hone coordinator".to_owned()
+                    }
+                    false => client::explain(&status),
+                },
             });
         };
         slot::say(&mut said, address, &status);
@@ -127,7 +133,7 @@ async fn serve(worker: &Arc<Worker>, for_heartbeats: Client) -> Result<(), Error
     wait(worker, slots).await;
     orphans.abort();
     drains.abort();
-    Ok(())
+    worker.failure().map_or(Ok(()), Err)
 }
 
 /// One thread a slot. The receiver closes when the last has ended.

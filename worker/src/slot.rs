@@ -107,11 +107,17 @@ async fn acquire(worker: &Arc<Worker>) -> Option<Lease> {
                 backoff = Backoff::new();
             }
             Err(status) => {
+                if worker.gives_up(&status) {
+                    return None;
+                }
                 say(&mut said, &worker.config.coordinator, &status);
                 tokio::time::sleep(backoff.wait()).await;
-                if client::again(&status) == Again::Never {
-                    // Most likely a coordinator that does not know this session, as after a restart.
-                    let _ = worker.register(&worker.client).await;
+                // Most likely a coordinator that does not know this session, as after a restart.
+                if client::again(&status) == Again::Never
+                    && let Err(status) = worker.register(&worker.client).await
+                    && worker.gives_up(&status)
+                {
+                    return None;
                 }
             }
         }

@@ -14,9 +14,10 @@ use tonic::Status;
 
 use crate::{
     attempt::Attempts,
-    client::Client,
+    client::{self, Client},
     config::{Config, Shutdown},
     offers::Offers,
+    run::Error,
     scratch::{Scratch, hex},
 };
 
@@ -37,6 +38,8 @@ pub(crate) struct Worker {
     registering: Mutex<Vec<String>>,
     /// The incarnation of the coordinator's database, hex.
     incarnation: std::sync::Mutex<String>,
+    /// Why this worker cannot go on.
+    failure: std::sync::Mutex<Option<Error>>,
 }
 
 impl Worker {
@@ -58,7 +61,33 @@ impl Worker {
             heartbeat_ms: AtomicU64::new(15_000),
             registering: Mutex::default(),
             incarnation: std::sync::Mutex::default(),
+            failure: std::sync::Mutex::default(),
         })
+    }
+
+    /// Ends this worker, as a drain does, when the coordinator understands none of its questions for work. Returns whether that is so.
+    pub(crate) fn gives_up(&self, status: &Status) -> bool {
+        let ends = client::is_not_understood(status);
+        if ends {
+            *self.failing() = Some(Error::Coordinator {
+                address: self.config.coordinator.clone(),
+                reason: format!(
+                    "it does not take this worker's questions for work: {}; is it a hone coordinator of this version?",
+                    client::explain(status)
+                ),
+            });
+            self.shutdown.drain();
+        }
+        ends
+    }
+
+    /// Why it could not go on, if so.
+    pub(crate) fn failure(&self) -> Option<Error> {
+        self.failing().take()
+    }
+
+    fn failing(&self) -> MutexGuard<'_, Option<Error>> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Announces this worker through `client` (the heartbeat has one of its own) with what it offers by now.

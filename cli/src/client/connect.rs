@@ -207,9 +207,11 @@ pub fn address(url: &str) -> anyhow::Result<String> {
         let problem = "TLS is not built yet; write http://host:7700";
         return Err(wrong(format!("{url:?}: {problem}")));
     }
-    let host = Endpoint::from_shared(full.clone()).map(|endpoint| endpoint.uri().host().is_some());
-    match host {
-        Ok(true) => Ok(full),
+    let is_one = Endpoint::from_shared(full.clone()).is_ok_and(|endpoint| {
+        endpoint.uri().host().is_some() && endpoint.uri().scheme_str() == Some("http")
+    });
+    match is_one {
+        true => Ok(full),
         _ => Err(wrong(format!(
             "{url:?} is no address: write http://host:7700"
         ))),
@@ -233,6 +235,9 @@ pub async fn dial(url: &str) -> anyhow::Result<Channel> {
             },
             Err(error) => innermost(&error),
         };
+        if hone_worker::speaks_otherwise(&full).await {
+            bail!("what listens at {full} speaks no HTTP/2: it is no hone coordinator");
+        }
         if waited >= PATIENCE {
             return Err(anyhow::Error::msg(reason)).with_context(|| {
                 format!(

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{
     DefinitionError, SweepDefinition,
-    field::{hash, read, required, sweep, text},
+    field::{hash, name, read, required, sweep, text},
     minutes, search_table,
     sizes::{self, FEW, GRID_POINTS, SETTLED, within},
     spec::substitute,
@@ -74,7 +74,7 @@ pub fn columns(definition: &v1::SweepDefinition) -> Result<NewSweep, DefinitionE
     Ok(NewSweep {
         identity: text("sweep.identity", definition.identity.clone())?,
         seed: Seed(definition.seed),
-        trainer: text("sweep.trainer", definition.trainer.clone())?,
+        trainer: name("sweep.trainer", definition.trainer.clone())?,
         objective: search_table::objective(definition.objective.as_ref())?,
         data_source: data,
         folds: definition.folds,

@@ -16,6 +16,18 @@ pub fn text(field: &str, value: String) -> Result<String, DefinitionError> {
     Ok(value)
 }
 
+/// A name as it is shown: text that a terminal does nothing with but show it.
+pub fn name(field: &str, value: String) -> Result<String, DefinitionError> {
+    let value = text(field, value)?;
+    match value.chars().find(|c| c.is_control()) {
+        None => Ok(value),
+        Some(control) => Err(DefinitionError::at(
+            field,
+            format!("{value:?} has the control character {control:?}: a name has none"),
+        )),
+    }
+}
+
 /// So many bytes: sessions, tokens, request ids.
 pub fn bytes<const N: usize>(field: &str, value: &[u8]) -> Result<[u8; N], DefinitionError> {
     let problem = |_| DefinitionError::at(field, format!("must be {N} bytes, not {}", value.len()));

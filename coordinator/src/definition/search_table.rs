@@ -4,7 +4,7 @@ use hone_proto::v1;
 
 use super::{
     DefinitionError,
-    field::{read, required, text, write},
+    field::{name, read, required, write},
     sizes::{self, EPOCHS, ETA, FEW, PARALLEL, within},
 };
 use crate::search::{
@@ -45,7 +45,7 @@ pub(super) fn objective(value: Option<&v1::Objective>) -> Result<Objective, Defi
     Ok(Objective {
         maximize,
         at_best: read(&format!("{field}.at"), &AT_BEST, value.at)?,
-        metric: text(&format!("{field}.metric"), value.metric.clone())?,
+        metric: name(&format!("{field}.metric"), value.metric.clone())?,
         target: value.target,
     })
 }

@@ -41,8 +41,8 @@ pub struct ActiveSweep {
     /// The best point so far, and those whose mean may as well be better.
     pub(super) best: Option<(WinnerRef, Vec<WinnerRef>)>,
     pub(super) end: Option<End>,
-    /// Objective so far of trials whose epochs are compared.
-    running: BTreeMap<TrialNumber, f64>,
+    /// The newest epoch of each trial whose epochs are compared, and its objective so far.
+    running: BTreeMap<TrialNumber, (u32, Option<f64>)>,
     /// Results of test trials.
     pub(super) tests: BTreeMap<TrialNumber, Result<f64, String>>,
 }
@@ -134,20 +134,18 @@ impl ActiveSweep {
         compares.then(|| self.sweep.search.objective.metric.clone())
     }
 
-    /// Takes in the value after one epoch. Epochs of a trial come in order.
+    /// Takes in the value after one epoch. Epochs of a trial come in order; one that was read from the file may come from a worker too.
     pub fn epoch(&mut self, trial: TrialNumber, epoch: u32, value: f64) {
-        if self.retries.replaced(trial) {
+        let (newest, before) = self.running.get(&trial).copied().unwrap_or_default();
+        if epoch <= newest || self.retries.replaced(trial) {
             return;
         }
-        let before = self.running.get(&trial).copied();
-        let Some(objective) = self.sweep.search.objective.fold(before, Some(value)) else {
-            // As in the store: what was before it counts no more.
-            self.running.remove(&trial);
-            return;
-        };
-        self.running.insert(trial, objective);
-        let event = TrialEvent::Report { epoch, objective };
-        self.tell(trial, event);
+        // As in the store: after what is no number, what was before it counts no more.
+        let objective = self.sweep.search.objective.fold(before, Some(value));
+        self.running.insert(trial, (epoch, objective));
+        if let Some(objective) = objective {
+            self.tell(trial, TrialEvent::Report { epoch, objective });
+        }
     }
 
     pub fn apply(&mut self, result: &TrialResult) {

@@ -174,7 +174,7 @@ impl ActiveSweep {
         self.losses
             .all_failed()
             .filter(|failed| *failed >= FIRST_TRIALS)?;
-        self.losses.of_all(&self.id)
+        self.losses.of_first(&self.id)
     }
 
     fn take_decisions(

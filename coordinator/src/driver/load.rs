@@ -11,8 +11,13 @@ use crate::{
     trial::{TrialKind, TrialState},
 };
 
-/// Makes the sweep as it was left; its results, which are given beside it, are still to be taken in.
-pub async fn load(state: &State, row: &SweepRow) -> Result<(ActiveSweep, Vec<TrialResult>), Error> {
+/// Makes the sweep as it was left; its results, which are given beside it, are still to be taken in. `publish` is called before curves
+/// are read: what is reported from then on is left in the inbox, and nothing is in neither.
+pub async fn load(
+    state: &State,
+    row: &SweepRow,
+    publish: impl FnOnce(&ActiveSweep),
+) -> Result<(ActiveSweep, Vec<TrialResult>), Error> {
     let id = &row.id;
     // Of a sweep that had the name before, or read from the file now.
     state.driver_inbox.take_epochs(id);
@@ -42,6 +47,7 @@ pub async fn load(state: &State, row: &SweepRow) -> Result<(ActiveSweep, Vec<Tri
         retries,
     )
     .map_err(|error| Error::Broken(error.to_string()))?;
+    publish(&sweep);
     if row.decisions == 0 {
         return Ok((sweep, results));
     }

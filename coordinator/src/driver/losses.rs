@@ -54,6 +54,14 @@ impl Losses {
         (self.ended == self.failed).then_some(self.failed)
     }
 
+    /// Of a sweep that is given up after its first trials, which all failed: `the first 5 trials failed, 4 of them: …`. Others still run,
+    /// and may fail as well.
+    pub fn of_first(&self, sweep: &SweepId) -> Option<String> {
+        let which = format!("the first {} trials failed", self.ended);
+        let (words, _) = self.in_words(sweep, self.failed, which, |_| true)?;
+        Some(words)
+    }
+
     /// Of a sweep without one value: `40 of 40 trials failed, 38 of them: …`.
     pub fn of_all(&self, sweep: &SweepId) -> Option<String> {
         let how = match (self.failed, self.diverged) {
@@ -62,21 +70,27 @@ impl Losses {
             (0, _) => "diverged",
             _ => "failed or diverged",
         };
-        self.in_words(sweep, self.failed + self.diverged, how, |_| true)
-            .map(|(words, _)| words)
+        let lost = self.failed + self.diverged;
+        let (words, _) = self.in_words(sweep, lost, self.of_ended(lost, how), |_| true)?;
+        Some(words)
     }
 
     /// Of a sweep that has a winner all the same, and one of the trials: those that failed. To diverge is a result.
     pub fn of_some(&self, sweep: &SweepId) -> Option<(String, TrialNumber)> {
         let failed = |state| state == TrialState::Failed;
-        self.in_words(sweep, self.failed, "failed", failed)
+        let which = self.of_ended(self.failed, "failed");
+        self.in_words(sweep, self.failed, which, failed)
+    }
+
+    fn of_ended(&self, lost: u64, how: &str) -> String {
+        format!("{lost} of {} trials {how}", self.ended)
     }
 
     fn in_words(
         &self,
         sweep: &SweepId,
         lost: u64,
-        how: &str,
+        which: String,
         counts: impl Fn(TrialState) -> bool,
     ) -> Option<(String, TrialNumber)> {
         let reasons = self.reasons.iter().filter(|((state, _), _)| counts(*state));
@@ -91,10 +105,8 @@ impl Losses {
             "" => "no reason was given",
             reason => reason,
         };
-        let (ended, first) = (self.ended, alike.first);
-        let words = format!(
-            "{lost} of {ended} trials {how}{some}: {reason}; `hone logs {sweep}/{first}` says more"
-        );
+        let first = alike.first;
+        let words = format!("{which}{some}: {reason}; `hone logs {sweep}/{first}` says more");
         Some((words, first))
     }
 }
@@ -151,6 +163,10 @@ mod tests {
         assert_eq!(
             all.of_all(&sweep).unwrap(),
             "2 of 2 trials failed: no module; `hone logs own/1` says more"
+        );
+        assert_eq!(
+            all.of_first(&sweep).unwrap(),
+            "the first 2 trials failed: no module; `hone logs own/1` says more"
         );
         let mixed = losses(&[(Diverged, "NaN"), (Failed, "")]).of_all(&sweep);
         assert!(

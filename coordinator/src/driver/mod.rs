@@ -19,7 +19,7 @@ use tokio::time::Interval;
 use crate::{
     Error,
     ids::{SweepId, TrialKey},
-    state::{Directive, LiveSweep, State},
+    state::{Directive, LiveSweep, Needs, State},
     store::{
         StoreError, SweepRow, TrialResult,
         command::{Action, ChangeSweep, Decide, SweepChange},
@@ -75,11 +75,10 @@ impl Driver {
         // Of a sweep that is met first, results are read after the trials that it has: else one of them could be neither.
         let seen = self.active.get(id).map_or(u64::MAX, |sweep| sweep.seen);
         match read.news(id, seen).await {
-            Ok((row, results)) => {
-                if let Err(error) = self.advance(&row, results).await {
-                    self.give_up(&row, &error).await;
-                }
-            }
+            Ok((row, results)) => match self.advance(&row, results).await {
+                Ok(()) => _ = self.state.search_waits().remove(id),
+                Err(error) => self.give_up(&row, &error).await,
+            },
             // Removed meanwhile.
             Err(StoreError::NotFound { .. }) => self.forget(id),
             Err(error) => match read.row(id).await {
@@ -119,7 +118,8 @@ impl Driver {
                     }
                     return Ok(());
                 }
-                let (sweep, all) = load::load(&self.state, row).await?;
+                let publish = |sweep: &ActiveSweep| self.publish(row, sweep.reports());
+                let (sweep, all) = load::load(&self.state, row, publish).await?;
                 results = all;
                 sweep
             }
@@ -185,10 +185,11 @@ impl Driver {
                     return Ok(decided.state);
                 }
                 Err(error @ (StoreError::Busy | StoreError::DiskFull(_))) => {
-                    tracing::warn!(sweep = %sweep.id, %error, "decision waits");
+                    let error = Error::from(error);
+                    self.waits(&sweep.id, &error);
                     tokio::select! {
                         () = tokio::time::sleep(RETRY) => {}
-                        () = self.state.shutdown.cancelled() => return Err(error.into()),
+                        () = self.state.shutdown.cancelled() => return Err(error),
                     }
                 }
                 // Removed, and another one may have its name: that one was noted down when it came.
@@ -235,8 +236,7 @@ impl Driver {
         let id = &row.id;
         let now = LiveSweep {
             state: row.state,
-            trainer: row.sweep.trainer.clone(),
-            data_source: row.sweep.data_source.clone(),
+            needs: Needs::of(row),
             compared_metric,
         };
         let changed = self
@@ -250,6 +250,7 @@ impl Driver {
 
     fn forget(&mut self, id: &SweepId) {
         self.state.driver_inbox.take_epochs(id);
+        self.state.search_waits().remove(id);
         self.active.remove(id);
         let gone = self
             .state
@@ -290,8 +291,17 @@ impl Driver {
         if self.state.shutdown.is_cancelled() {
             return;
         }
-        tracing::warn!(sweep = %id, %error, "sweep waits");
+        self.waits(id, error);
         tokio::time::sleep(RETRY).await;
         self.state.driver_inbox.sweep_changed(id);
+    }
+
+    /// Says why a search stands still: to the log when it begins to, and to whoever asks.
+    fn waits(&self, id: &SweepId, error: &Error) {
+        let words = error.to_string();
+        let known = self.state.search_waits().insert(id.clone(), words);
+        if known.is_none() {
+            tracing::warn!(sweep = %id, %error, "search waits");
+        }
     }
 }

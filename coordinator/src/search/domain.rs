@@ -186,7 +186,7 @@ impl Range {
         let raw = self.from_axis(a + u * (b - a));
         // A widened range goes past its ends; without one, rounding must not.
         let (low, high) = if (0.0..=1.0).contains(&u) {
-            (self.low, self.high)
+            (self.low, self.largest())
         } else {
             (f64::NEG_INFINITY, f64::INFINITY)
         };
@@ -229,11 +229,12 @@ impl Range {
         }
     }
 
-    /// The value at a position between the ends themselves: the counterpart of [`Range::position`].
+    /// The value at a position between the smallest value and the largest: 0 and 1.
     pub fn at_position(&self, position: f64) -> Value {
-        let (a, b) = (self.to_axis(self.low), self.to_axis(self.high));
+        let (low, high) = (self.low, self.largest());
+        let (a, b) = (self.to_axis(low), self.to_axis(high));
         let raw = self.rounded(self.from_axis(a + position * (b - a)));
-        self.to_json(raw.clamp(self.low, self.high))
+        self.to_json(raw.clamp(low, high))
     }
 
     /// The ends in axis units. Each value of a discrete range owns a cell, so that the ends are as likely as the rest.

@@ -279,9 +279,16 @@ impl RoundState {
             .collect()
     }
 
-    fn prune(&self, point: u64) -> Vec<Move> {
-        self.trials_of(point)
-            .filter(|&trial| self.fates[trial as usize] == Fate::Open)
+    /// Ends a point here, whether or not its trials have heard of it: what it came to is no matter of when they do.
+    fn prune(&mut self, point: u64) -> Vec<Move> {
+        let open = self
+            .trials_of(point)
+            .filter(|&trial| self.fates[trial as usize] == Fate::Open);
+        let open: Vec<u64> = open.collect();
+        for &trial in &open {
+            self.end(trial, Fate::Pruned);
+        }
+        open.into_iter()
             .map(|trial| Move::Prune { trial })
             .collect()
     }

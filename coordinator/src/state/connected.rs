@@ -1,9 +1,12 @@
 //! Who is connected, and what a sweep waits for: what only a running coordinator can tell.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use super::{
-    sessions::Session,
+    sessions::{Needs, Session},
     shared::{Served, State},
 };
 use crate::{
@@ -28,6 +31,7 @@ pub struct Connected {
     last_heard: HashMap<SweepId, LastHeard>,
     /// What the coordinator itself lacks.
     pub shortage: Option<String>,
+    search_waits: BTreeMap<SweepId, String>,
 }
 
 /// When a worker that trains something was last heard.
@@ -59,9 +63,7 @@ impl State {
         let sessions = self.sessions();
         let all = sessions.all().into_iter();
         all.map(|(id, session)| WorkerView {
-            silent: Some(self.heard(now.saturating_sub(session.last_seen)))
-                .filter(|heard| heard.silent)
-                .map(|heard| heard.ago),
+            silent: session.silent(now, self.timing.heartbeat),
             session: session.clone(),
             running: running.get(&id).copied().unwrap_or(0),
         })
@@ -74,6 +76,7 @@ impl State {
         Connected {
             workers: self.workers(),
             served: self.served().clone(),
+            search_waits: self.search_waits().clone(),
             last_heard: silences
                 .map(|(sweep, ago)| (sweep, self.heard(ago)))
                 .collect(),
@@ -99,8 +102,11 @@ impl Connected {
         self.last_heard.get(sweep).copied()
     }
 
-    /// Why nothing of a sweep runs, and what to do; empty when something runs or nothing is to run.
+    /// Why a sweep does not get on, and what to do: its search stands still, or nothing of it runs that could. Empty otherwise.
     pub fn waiting_for(&self, row: &SweepRow) -> String {
+        if let Some(why) = self.search_waits.get(&row.id) {
+            return format!("waiting: its search cannot go on: {why}");
+        }
         if !row.state.grants() || row.running > 0 || row.queued == 0 {
             return String::new();
         }
@@ -110,7 +116,8 @@ impl Connected {
                  sweep's file, or now with `hone launch` and the file"
             );
         }
-        let trainer = &row.sweep.trainer;
+        let needs = &Needs::of(row);
+        let trainer = &needs.trainer;
         let able = self.workers.iter();
         let able: Vec<_> = able
             .filter(|worker| worker.session.trainers.contains(trainer))
@@ -119,12 +126,13 @@ impl Connected {
             return no_worker(trainer, &self.workers);
         }
         let obstacles: Option<Vec<String>> =
-            able.iter().map(|worker| worker.obstacle(row)).collect();
+            able.iter().map(|worker| worker.obstacle(needs)).collect();
         let Some(obstacles) = obstacles else {
             return String::new();
         };
-        let advice = match &row.sweep.data_source {
-            Some(name) if able.iter().all(|worker| worker.lacks_data(row).is_some()) => format!(
+        let lacks_data = |worker: &&WorkerView| worker.session.lacks_data(needs).is_some();
+        let advice = match &needs.data_source {
+            Some(name) if able.iter().all(lacks_data) => format!(
                 "; start one with `hone worker --data DIR`, DIR holding it, or `--data {name}=FOLDER`"
             ),
             _ => String::new(),
@@ -145,36 +153,13 @@ impl Connected {
 
 impl WorkerView {
     /// Why it takes no trial of this sweep now.
-    fn obstacle(&self, row: &SweepRow) -> Option<String> {
+    fn obstacle(&self, needs: &Needs) -> Option<String> {
         let Session { name, slots, .. } = &self.session;
-        if let Some(problem) = self.lacks_data(row) {
-            return Some(problem);
-        }
-        if let Some(silent) = self.silent {
-            return Some(format!(
-                "{name} has not been heard for {} s",
-                silent.as_secs()
-            ));
-        }
-        if let Some(quarantine) = &self.session.quarantine {
-            return Some(format!("{name} is quarantined: {}", quarantine.why));
-        }
-        if self.session.draining {
-            return Some(format!("{name} is leaving"));
-        }
-        let busy = self.running >= *slots;
-        busy.then(|| format!("{name} is busy with other sweeps"))
-    }
-
-    fn lacks_data(&self, row: &SweepRow) -> Option<String> {
-        let (name, set) = (&self.session.name, row.sweep.data_source.as_ref()?);
-        let wanted = row.data.as_ref().map(|data| data.hash);
-        match self.session.offer(set).map(|offer| &offer.data) {
-            Some(Ok(set)) if wanted.is_none_or(|hash| hash == set.hash) => None,
-            Some(Ok(set)) => Some(format!("{name} has other content ({})", set.hash.short())),
-            Some(Err(problem)) => Some(format!("{name}: {problem}")),
-            None => Some(format!("{name} has not tried to open it yet")),
-        }
+        let busy = || {
+            let busy = self.running >= *slots;
+            busy.then(|| format!("{name} is busy with other sweeps"))
+        };
+        self.session.obstacle(needs, self.silent).or_else(busy)
     }
 }
 

@@ -161,18 +161,16 @@ impl State {
         let (mut first, mut later, mut wanted) = (Vec::new(), Vec::new(), BTreeSet::new());
         let served = self.served().clone();
         for (id, sweep) in self.live.borrow().iter() {
-            if served.instead_of(id).is_some() || !session.trainers.contains(&sweep.trainer) {
+            let needs = &sweep.needs;
+            if served.instead_of(id).is_some() || !session.trainers.contains(&needs.trainer) {
                 continue;
             }
-            let mut has_data = true;
-            if let Some(name) = &sweep.data_source {
-                let offer = session.offer(name);
-                has_data = offer.is_some_and(|offer| offer.data.is_ok());
-                if offer.is_none() {
-                    wanted.insert(name.clone());
-                }
+            if let Some(name) = &needs.data_source
+                && session.offer(name).is_none()
+            {
+                wanted.insert(name.clone());
             }
-            if has_data && sweep.state.grants() {
+            if session.lacks_data(needs).is_none() && sweep.state.grants() {
                 let sweeps = if served.comes_second(id) {
                     &mut later
                 } else {

@@ -41,5 +41,5 @@ pub(crate) use granting::{Acquire, Acquired};
 pub(crate) use lease_times::Directive;
 pub(crate) use reaper::reap;
 pub(crate) use recording::{HeartbeatAnswer, Progress, directive};
-pub(crate) use sessions::{Offer, Session};
+pub(crate) use sessions::{Needs, Offer, Session};
 pub(crate) use shared::{LiveSweep, State, detached};

@@ -1,8 +1,13 @@
 //! What a worker says about an attempt, and what it is told in return.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
-use super::{driver_inbox::EpochValue, lease_times::Directive, shared::State};
+use super::{
+    driver_inbox::EpochValue,
+    lease_times::Directive,
+    sessions::Needs,
+    shared::{LiveSweep, State},
+};
 use crate::{
     Error,
     ids::{AttemptRef, SessionId, SweepId},
@@ -151,7 +156,29 @@ impl State {
     /// Whether what this attempt cannot train can be trained by another worker.
     pub fn others_connected(&self, attempt: &AttemptRef) -> bool {
         let holder = self.leases().holder(&attempt.key());
-        self.sessions().others_connected(holder)
+        let live = self.live.borrow();
+        let needs = live.get(&attempt.sweep).map(|sweep| &sweep.needs);
+        needs.is_some_and(|needs| self.others_serve(needs, holder))
+    }
+
+    fn others_serve(&self, needs: &Needs, worker: Option<SessionId>) -> bool {
+        let heard = (self.clock.now(), self.timing.heartbeat);
+        self.sessions().others_serve(needs, worker, heard)
+    }
+
+    /// Whether others can take all that this worker could train now.
+    fn can_do_without(&self, worker: SessionId) -> bool {
+        let Some(lost) = self.sessions().get(worker).cloned() else {
+            return false;
+        };
+        let live = self.live.borrow();
+        let needs = live.values().map(|sweep| &sweep.needs);
+        let mut its = needs
+            .filter(|needs| {
+                lost.trainers.contains(&needs.trainer) && lost.lacks_data(needs).is_none()
+            })
+            .peekable();
+        its.peek().is_some() && its.all(|needs| self.others_serve(needs, Some(worker)))
     }
 
     /// Records how an attempt ended.
@@ -238,12 +265,18 @@ impl State {
         reason: String,
     ) -> Result<(), Error> {
         let gone = self.sessions().remove(session);
-        let others_connected = self.sessions().others_connected(Some(session));
+        let elsewhere: BTreeSet<SweepId> = {
+            let live = self.live.borrow();
+            let served =
+                |(_, sweep): &(_, &LiveSweep)| self.others_serve(&sweep.needs, Some(session));
+            let elsewhere = live.iter().filter(served);
+            elsewhere.map(|(id, _)| id.clone()).collect()
+        };
         let command = ReturnSession {
             session,
             crashed,
             excused,
-            others_connected,
+            elsewhere,
             reason,
             at: self.clock.unix_ms(),
         };
@@ -269,7 +302,8 @@ impl State {
     /// An attempt was lost or crashed on this worker: one bad host must not eat a sweep. `silent`: since nobody hears it.
     pub async fn count_loss(&self, session: SessionId, silent: bool) {
         let now = self.clock.now();
-        let lost = self.sessions().lost_attempt(session, silent, now);
+        let others = self.can_do_without(session);
+        let lost = self.sessions().lost_attempt(session, silent, others, now);
         if let Some((worker, reason)) = lost {
             tracing::warn!(?session, worker, reason, "worker quarantined");
             self.record_worker(worker, "quarantined", reason).await;

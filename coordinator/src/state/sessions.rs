@@ -7,10 +7,30 @@ use std::{
 };
 
 use crate::{
-    ids::SessionId,
-    store::DataSet,
+    ids::{Hash, SessionId},
+    store::{DataSet, SweepRow},
     versions::{Arithmetic, Versions},
 };
+
+/// What a worker must have to train a sweep.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Needs {
+    pub trainer: String,
+    /// The data set, if its trainer takes one.
+    pub data_source: Option<String>,
+    /// That set's content, once the sweep has begun on it.
+    pub data: Option<Hash>,
+}
+
+impl Needs {
+    pub fn of(row: &SweepRow) -> Self {
+        Self {
+            trainer: row.sweep.trainer.clone(),
+            data_source: row.sweep.data_source.clone(),
+            data: row.data.as_ref().map(|data| data.hash),
+        }
+    }
+}
 
 /// A data set that a worker has opened, or why it could not.
 #[derive(Clone, Debug, PartialEq)]
@@ -84,6 +104,41 @@ impl Session {
         }
     }
 
+    /// For how long it has not been heard, if that is longer than a worker that lives is silent: two heartbeats are missing.
+    pub fn silent(&self, now: Duration, heartbeat: Duration) -> Option<Duration> {
+        let ago = now.saturating_sub(self.last_seen);
+        (ago > 2 * heartbeat).then_some(ago)
+    }
+
+    /// Why it lacks the data of a sweep.
+    pub fn lacks_data(&self, needs: &Needs) -> Option<String> {
+        let (name, set) = (&self.name, needs.data_source.as_ref()?);
+        match self.offer(set).map(|offer| &offer.data) {
+            Some(Ok(set)) if needs.data.is_none_or(|hash| hash == set.hash) => None,
+            Some(Ok(set)) => Some(format!("{name} has other content ({})", set.hash.short())),
+            Some(Err(problem)) => Some(format!("{name}: {problem}")),
+            None => Some(format!("{name} has not tried to open it yet")),
+        }
+    }
+
+    /// Why it takes no trial of a sweep that its trainers train, however many slots are free. `silent`: as it is known.
+    pub fn obstacle(&self, needs: &Needs, silent: Option<Duration>) -> Option<String> {
+        let name = &self.name;
+        if let Some(problem) = self.lacks_data(needs) {
+            return Some(problem);
+        }
+        if let Some(silent) = silent {
+            return Some(format!(
+                "{name} has not been heard for {} s",
+                silent.as_secs()
+            ));
+        }
+        if let Some(quarantine) = &self.quarantine {
+            return Some(format!("{name} is quarantined: {}", quarantine.why));
+        }
+        self.draining.then(|| format!("{name} is leaving"))
+    }
+
     /// The set of that name, if it has been tried.
     pub fn offer(&self, name: &str) -> Option<&Offer> {
         self.offers.iter().find(|offer| offer.name == name)
@@ -141,28 +196,33 @@ impl Sessions {
             .retain(|id, session| session.last_seen >= since || holds(*id));
     }
 
-    /// Whether a worker other than this one is connected that takes new trials and trains what it trains: what this one has lost can
-    /// run there. Of a worker that nobody remembers, one of two is another.
-    pub fn others_connected(&self, worker: Option<SessionId>) -> bool {
-        let lost = worker.and_then(|id| self.connected.get(&id));
-        let can_replace = |other: &Session| {
-            lost.is_none_or(|lost| lost.trainers.iter().any(|own| other.trainers.contains(own)))
-        };
+    /// Whether a worker other than this one takes trials of such a sweep: what this one has lost can run there. Of a worker that nobody
+    /// remembers, one of two is another.
+    pub fn others_serve(
+        &self,
+        needs: &Needs,
+        worker: Option<SessionId>,
+        (now, heartbeat): (Duration, Duration),
+    ) -> bool {
         let mut others = self.connected.iter().filter(|(id, session)| {
-            session.takes_trials() && Some(**id) != worker && can_replace(session)
+            Some(**id) != worker
+                && session.trainers.contains(&needs.trainer)
+                && session
+                    .obstacle(needs, session.silent(now, heartbeat))
+                    .is_none()
         });
         others.nth(usize::from(worker.is_none())).is_some()
     }
 
-    /// An attempt was lost or crashed there. The worker's name and its quarantine's reason when that was one too many and another
-    /// worker can take its trials: one bad host must not eat the sweep, and the last healthy one is never sent away.
+    /// An attempt was lost or crashed there. The worker's name and its quarantine's reason when that was one too many and others can
+    /// take its trials: one bad host must not eat the sweep, and the last healthy one is never sent away.
     pub fn lost_attempt(
         &mut self,
         id: SessionId,
         silent: bool,
+        others: bool,
         now: Duration,
     ) -> Option<(String, String)> {
-        let others = self.others_connected(Some(id));
         let session = self.connected.get_mut(&id)?;
         let losses = &mut session.losses;
         // An outage is one event, however many trials it had and however long it takes until all of them are given up.

@@ -9,7 +9,11 @@ use std::{
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::{driver_inbox::DriverInbox, lease_times::Leases, sessions::Sessions};
+use super::{
+    driver_inbox::DriverInbox,
+    lease_times::Leases,
+    sessions::{Needs, Sessions},
+};
 use crate::{
     Error,
     blob_folder::Blobs,
@@ -26,9 +30,7 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveSweep {
     pub state: SweepState,
-    pub trainer: String,
-    /// The data set it wants, if its trainer takes one.
-    pub data_source: Option<String>,
+    pub needs: Needs,
     /// The metric whose value after each epoch its search compares; `None`: only ends count.
     pub compared_metric: Option<String>,
 }
@@ -78,6 +80,8 @@ pub struct State {
     leases: Mutex<Leases>,
     sessions: Mutex<Sessions>,
     served: Mutex<Served>,
+    /// Why the search of a sweep stands still, of those that do.
+    search_waits: Mutex<BTreeMap<SweepId, String>>,
     /// Read while a blob's file is there and its row is not; written to remove files.
     pub naming_blobs: tokio::sync::RwLock<()>,
     /// When blobs were collected last because there was no room.
@@ -106,6 +110,7 @@ impl State {
             leases: Mutex::new(Leases::new(config.timing)),
             sessions: Mutex::default(),
             served: Mutex::default(),
+            search_waits: Mutex::default(),
             naming_blobs: tokio::sync::RwLock::default(),
             room_made: tokio::sync::Mutex::default(),
         }
@@ -121,6 +126,12 @@ impl State {
 
     pub fn served(&self) -> MutexGuard<'_, Served> {
         self.served.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn search_waits(&self) -> MutexGuard<'_, BTreeMap<SweepId, String>> {
+        self.search_waits
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Grants trials of this sweep first from now on, and of others only if people ask for them here.

@@ -8,7 +8,7 @@ use super::{lease_times::Directive, shared::State};
 use crate::{
     Error,
     blob_folder::{Received, UploadKey},
-    ids::{AttemptRef, Hash, SweepId},
+    ids::{AttemptRef, Hash, SweepId, TrialNumber},
     store::{
         BlobKind, BlobRef, StoreError,
         command::{CollectBlobs, CommitBlob},
@@ -97,17 +97,30 @@ impl State {
 
     /// Blobs of a sweep that nothing needs any more go: of an ended one all but the winner's.
     pub async fn collect_blobs(&self, sweep: &SweepId) {
-        let command = CollectBlobs {
-            sweep: sweep.clone(),
-        };
-        let removed = match self.store.apply(command).await {
-            Ok(unused) => self.remove_blobs(unused).await,
+        let mut after = Some(TrialNumber(0));
+        while let Some(part) = after.take() {
+            match self.collect_part(sweep, part).await {
+                Ok(last) => after = last,
+                Err(error) => tracing::warn!(%sweep, %error, "blobs not collected"),
+            }
+        }
+    }
+
+    /// Of some trials after this one; the last of them if there may be more.
+    async fn collect_part(
+        &self,
+        sweep: &SweepId,
+        after: TrialNumber,
+    ) -> Result<Option<TrialNumber>, Error> {
+        let sweep = sweep.clone();
+        match self.store.apply(CollectBlobs { sweep, after }).await {
+            Ok(collected) => {
+                self.remove_blobs(collected.unneeded).await?;
+                Ok(collected.last)
+            }
             // Removed meanwhile.
-            Err(StoreError::NotFound { .. }) => Ok(()),
+            Err(StoreError::NotFound { .. }) => Ok(None),
             Err(error) => Err(error.into()),
-        };
-        if let Err(error) = removed {
-            tracing::warn!(%sweep, %error, "blobs not collected");
         }
     }
 

@@ -32,6 +32,10 @@ table! { "blobs":
 statements! {
     OF_TRIAL = Statement::of::<BlobRow>("SELECT {row} FROM blobs WHERE sweep = ?1 AND trial = ?2 ORDER BY hash");
     OF_SWEEP = Statement::of::<BlobRow>("SELECT {row} FROM blobs WHERE sweep = ?1 ORDER BY trial, hash");
+    TRIALS = Statement::of::<BlobRow>(
+        "SELECT DISTINCT trial FROM blobs WHERE sweep = ?1 AND trial > ?2 ORDER BY trial LIMIT ?3");
+    OF_TRIALS = Statement::of::<BlobRow>(
+        "SELECT {row} FROM blobs WHERE sweep = ?1 AND trial > ?2 AND trial <= ?3 ORDER BY trial, hash");
     STORED = Statement::of::<BlobRow>("SELECT DISTINCT hash FROM blobs WHERE stored = 1 ORDER BY hash");
     NEEDED = Statement::of::<BlobRow>("SELECT hash FROM blobs WHERE hash = ?1 LIMIT 1");
     IN_ORDER = Statement::of::<BlobRow>(
@@ -60,6 +64,25 @@ pub(super) fn of_trial(db: &Db, (sweep, trial): TrialKey) -> Rows<Vec<BlobRef>> 
 /// All of a sweep's blobs, by trial and hash.
 pub(super) fn of_sweep(db: &Db, sweep: SweepKey) -> Rows<Vec<BlobRow>> {
     db.all(&OF_SWEEP, params![sweep])
+}
+
+/// At most so many trials after this one that have blobs.
+pub(super) fn trials(
+    db: &Db,
+    sweep: SweepKey,
+    after: TrialNumber,
+    most: u64,
+) -> Rows<Vec<TrialNumber>> {
+    db.all(&TRIALS, params![sweep, after, most])
+}
+
+/// Blobs of a sweep's trials after one up to another, by trial and hash.
+pub(super) fn of_trials(
+    db: &Db,
+    sweep: SweepKey,
+    (after, last): (TrialNumber, TrialNumber),
+) -> Rows<Vec<BlobRow>> {
+    db.all(&OF_TRIALS, params![sweep, after, last])
 }
 
 /// All blobs, by sweep and trial.

@@ -463,6 +463,95 @@ async fn a_worker_that_crashes_each_time_is_quarantined_for_a_while_and_a_succes
 }
 
 #[tokio::test]
+async fn the_only_worker_that_has_the_data_is_not_sent_away() {
+    let coordinator = TestCoordinator::start().await;
+    let mut definition = toy_sweep("toy", 60);
+    definition.data_source = "digits".to_owned();
+    coordinator.launch(definition).await;
+    let digits = v1::DataOffer {
+        name: "digits".to_owned(),
+        hash: vec![4; 32].into(),
+        shape: vec![8, 8, 1],
+        classes: 10,
+        error: String::new(),
+    };
+    let without = v1::DataOffer {
+        name: "digits".to_owned(),
+        error: "no such files".to_owned(),
+        ..Default::default()
+    };
+    let only = coordinator.worker("only").await;
+    only.offer(vec![digits]).await;
+    let other = coordinator.worker("other").await;
+    other.offer(vec![without]).await;
+    let crashed = Outcome::Failed(v1::Failed {
+        crashed: true,
+        message: "out of memory".to_owned(),
+    });
+    for _ in 0..6 {
+        let lease = only.acquire().await;
+        only.finish(&lease, crashed.clone()).await.unwrap();
+    }
+    assert_eq!(quarantined(&coordinator).await, Vec::<String>::new());
+    // Nobody else can show that the host is at fault: each of its crashes counts.
+    assert_eq!(
+        coordinator.trial("toy", 1).await.summary.unwrap().state(),
+        v1::TrialState::Failed
+    );
+}
+
+#[tokio::test]
+async fn names_that_would_move_a_terminal_are_refused_where_they_come_in() {
+    let coordinator = TestCoordinator::start().await;
+    coordinator.launch(toy_sweep("toy", 4)).await;
+    let evil = "a\u{1b}[2Jb".to_owned();
+    let request = v1::RegisterRequest {
+        session: id().into(),
+        name: "plain".to_owned(),
+        trainers: vec!["toy".to_owned()],
+        slots: 1,
+        ..Default::default()
+    };
+    let offer = v1::DataOffer {
+        name: evil.clone(),
+        error: "no such files".to_owned(),
+        ..Default::default()
+    };
+    for request in [
+        v1::RegisterRequest {
+            name: evil.clone(),
+            ..request.clone()
+        },
+        v1::RegisterRequest {
+            trainers: vec![evil.clone()],
+            ..request.clone()
+        },
+        v1::RegisterRequest {
+            data: vec![offer],
+            ..request
+        },
+    ] {
+        let refused = coordinator.leases().register(request).await.unwrap_err();
+        assert_eq!(refused.code(), Code::InvalidArgument);
+        let words = refused.message();
+        assert!(words.contains("control character '\\u{1b}'"), "{words}");
+        assert!(!words.contains('\u{1b}'), "{words:?}");
+    }
+    let worker = coordinator.worker("one").await;
+    let lease = worker.acquire().await;
+    let metrics = ["score".to_owned(), evil].map(|name| v1::Metric { name, value: 0.5 });
+    let refused = worker
+        .report_metrics(&lease, 1, metrics.to_vec())
+        .await
+        .unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    assert!(
+        refused.message().starts_with("epochs.metrics.name: "),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
 async fn a_sweep_whose_only_worker_gets_nothing_says_why() {
     let coordinator = TestCoordinator::start().await;
     let sweep = coordinator.launch(toy_sweep("toy", 60)).await;
@@ -482,6 +571,28 @@ async fn a_sweep_whose_only_worker_gets_nothing_says_why() {
         waits.contains("bad is quarantined: it lost or crashed 5"),
         "{waits}"
     );
+}
+
+#[tokio::test]
+async fn a_coordinator_ends_with_what_expires_its_leases() {
+    /// Told to the process that is to end.
+    const CHILD: &str = "HONE_TEST_REAPER_ENDS";
+    if std::env::var_os(CHILD).is_some() {
+        let coordinator = TestCoordinator::start().await;
+        // There is no time after this one.
+        coordinator.hand.advance(Duration::MAX);
+        return tokio::time::sleep(LEASE).await;
+    }
+    let name = "tests::leasing::a_coordinator_ends_with_what_expires_its_leases";
+    let ended = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", name, "--nocapture"])
+        .env(CHILD, "1")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert_eq!(ended.status.code(), Some(70), "{said}");
+    let words = "hone: what expires leases has come to grief";
+    assert!(said.contains(words), "{said}");
 }
 
 #[tokio::test]

@@ -196,15 +196,7 @@ async fn the_winners_trials_are_tested_and_their_mean_kept() {
 #[tokio::test]
 async fn what_was_before_a_value_that_is_not_finite_saves_nothing_from_the_pruner() {
     let coordinator = TestCoordinator::start().await;
-    let mut definition = toy_sweep("toy", 4);
-    if let Some(v1::search::Strategy::Written(written)) =
-        definition.search.as_mut().and_then(|s| s.strategy.as_mut())
-    {
-        written.rounds.truncate(1);
-        written.rounds[0].epochs = 9;
-        written.rounds[0].pruner = v1::Pruner::Asha.into();
-    }
-    coordinator.launch(definition).await;
+    coordinator.launch(compared(4)).await;
     let worker = coordinator.worker("one").await;
     let (good, bad) = (worker.acquire().await, worker.acquire().await);
     for (epoch, value) in [(1, 0.95), (2, 0.95), (3, 0.5)] {
@@ -217,6 +209,135 @@ async fn what_was_before_a_value_that_is_not_finite_saves_nothing_from_the_prune
         .eventually(async || (worker.directive(&bad).await == v1::Directive::Prune).then_some(()))
         .await;
     assert_eq!(worker.directive(&good).await, v1::Directive::Continue);
+}
+
+/// One round of nine epochs, which are compared.
+fn compared(points: u64) -> v1::SweepDefinition {
+    let mut definition = toy_sweep("toy", points);
+    if let Some(v1::search::Strategy::Written(written)) =
+        definition.search.as_mut().and_then(|s| s.strategy.as_mut())
+    {
+        written.rounds.truncate(1);
+        written.rounds[0].epochs = 9;
+        written.rounds[0].pruner = v1::Pruner::Asha.into();
+    }
+    definition
+}
+
+#[tokio::test]
+async fn what_is_reported_while_a_sweep_is_loaded_reaches_its_pruner() {
+    // So many curves take a while to read.
+    const OTHERS: usize = 150;
+    let mut coordinator = TestCoordinator::start().await;
+    coordinator.launch(compared(400)).await;
+    let worker = coordinator.worker("one").await;
+    let bad = worker.acquire().await;
+    for epoch in 1..=2 {
+        worker.report(&bad, epoch, 0.1).await.unwrap();
+    }
+    for _ in 0..OTHERS {
+        let good = worker.acquire().await;
+        for epoch in 1..=3 {
+            worker.report(&good, epoch, 0.9).await.unwrap();
+        }
+    }
+    coordinator.restart().await;
+    let worker = coordinator.reconnect(&worker);
+    worker.report(&bad, 3, 0.1).await.unwrap();
+    coordinator
+        .eventually(async || (worker.directive(&bad).await == v1::Directive::Prune).then_some(()))
+        .await;
+}
+
+#[tokio::test]
+async fn a_sweep_that_is_given_up_says_what_stays_true_when_more_of_it_fails() {
+    let coordinator = TestCoordinator::start().await;
+    let sweep = coordinator.launch(toy_sweep("toy", 12)).await;
+    let worker = coordinator.worker("one").await;
+    let mut leases = Vec::new();
+    for _ in 0..6 {
+        leases.push(worker.acquire().await);
+    }
+    let failed = Outcome::Failed(v1::Failed {
+        message: "no such module".to_owned(),
+        crashed: false,
+    });
+    for lease in &leases[..5] {
+        worker.finish(lease, failed.clone()).await.unwrap();
+    }
+    coordinator
+        .eventually(async || {
+            (coordinator.state(&sweep).await == v1::SweepState::Failed).then_some(())
+        })
+        .await;
+    worker.finish(&leases[5], failed).await.unwrap();
+    let detail = coordinator.sweep(&sweep).await;
+    assert_eq!(detail.trials.unwrap().failed, 6);
+    assert_eq!(
+        detail.reason,
+        "the first 5 trials failed: no such module; `hone logs toy/1` says more"
+    );
+}
+
+#[tokio::test]
+async fn a_check_that_came_to_nothing_is_said_and_stops_nothing() {
+    let coordinator = TestCoordinator::start().await;
+    let mut definition = toy_sweep("toy", 4);
+    definition.check = true;
+    let sweep = coordinator.launch(definition).await;
+    let worker = coordinator.worker("one").await;
+    let check = worker.acquire().await;
+    assert_eq!(check.kind(), v1::TrialKind::Check);
+    let failed = Outcome::Failed(v1::Failed {
+        message: "no such module".to_owned(),
+        crashed: false,
+    });
+    worker.finish(&check, failed).await.unwrap();
+    worker.work(&coordinator, &sweep).await;
+    let detail = coordinator.sweep(&sweep).await;
+    assert_eq!(detail.summary.unwrap().state(), v1::SweepState::Completed);
+    let words =
+        "the check came to nothing (failed: no such module), so the first trials go unchecked";
+    assert!(
+        detail.warnings.iter().any(|warning| warning == words),
+        "{:?}",
+        detail.warnings
+    );
+}
+
+#[tokio::test]
+async fn a_winner_whose_weights_found_no_room_is_untested_and_says_why() {
+    let coordinator = TestCoordinator::start().await;
+    let mut definition = toy_sweep("toy", 4);
+    definition.test = true;
+    let sweep = coordinator.launch(definition).await;
+    let worker = coordinator.worker("one").await;
+    let test = loop {
+        let lease = worker.acquire().await;
+        if lease.kind() == v1::TrialKind::Test {
+            break lease;
+        }
+        // The weights were refused: the end names none.
+        assert!(lease.round == 1 || lease.keep_weights);
+        worker.train(&lease).await;
+    };
+    assert_eq!(test.weights, None);
+    worker
+        .finish_with(&test, r#"{"untested": "its weights were not kept"}"#)
+        .await;
+    let detail = coordinator
+        .eventually(async || {
+            let detail = coordinator.sweep(&sweep).await;
+            (detail.summary.as_ref()?.state() == v1::SweepState::Completed).then_some(detail)
+        })
+        .await;
+    assert_eq!(detail.best.unwrap().test_accuracy, None);
+    let words = "the winner is not tested with all of its trainings: its weights were not kept";
+    assert!(
+        detail.warnings.iter().any(|warning| warning == words),
+        "{:?}",
+        detail.warnings
+    );
 }
 
 #[tokio::test]

@@ -228,15 +228,17 @@ pub(super) fn progress((attempt, steps): &(AttemptRef, u64)) -> wire::AttemptPro
     }
 }
 
-pub(super) fn beaten(reply: wire::HeartbeatReply) -> Beaten {
-    let directives = reply.attempts.into_iter().map(|each| {
-        let trial = each.trial.unwrap_or_default();
-        let id = AttemptId {
-            sweep: trial.sweep,
-            trial: trial.trial,
-            attempt: each.attempt,
+/// The answer to a heartbeat that named these attempts: it is in the order of the question, which tells apart two of one name.
+pub(super) fn beaten(reply: wire::HeartbeatReply, asked: &[(AttemptRef, u64)]) -> Beaten {
+    let mut answers = reply.attempts.into_iter();
+    let directives = asked.iter().map(|(AttemptRef(asked), _)| {
+        let is_its = |said: &wire::AttemptDirective| {
+            said.trial == asked.trial && said.attempt == asked.attempt
         };
-        (id, Directive::from_wire(each.directive))
+        let said = answers.next().filter(is_its);
+        said.map_or(Directive::Continue, |said| {
+            Directive::from_wire(said.directive)
+        })
     });
     Beaten {
         directives: directives.collect(),

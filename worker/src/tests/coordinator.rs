@@ -27,6 +27,10 @@ pub(super) struct State {
     pub(super) refuse_blobs: Option<Code>,
     /// What reports are refused with.
     pub(super) refuse_reports: Option<Code>,
+    /// What questions for work are refused with.
+    pub(super) refuse_acquires: Option<Status>,
+    /// What the next heartbeat says of each attempt, by its token.
+    pub(super) directives: BTreeMap<Vec<u8>, i32>,
     /// Names the database that it serves.
     pub(super) incarnation: Vec<u8>,
     pub(super) forget_sessions: bool,
@@ -200,6 +204,9 @@ impl Leases for Coordinator {
                         return Err(Status::failed_precondition("unknown session"));
                     }
                     state.refusal()?;
+                    if let Some(status) = &state.refuse_acquires {
+                        return Err(status.clone());
+                    }
                     let offered = state.registrations.last().is_some_and(|last| {
                         let mut wanted = state.wanted_data.iter();
                         wanted.all(|name| last.data.iter().any(|offer| offer.name == *name))
@@ -234,10 +241,11 @@ impl Leases for Coordinator {
         let reply = self.with(|state| {
             let attempts = request.attempts.iter().map(|progress| {
                 let attempt = progress.attempt.clone().unwrap();
+                let directive = state.directives.get(&attempt.token.to_vec());
                 wire::AttemptDirective {
                     trial: attempt.trial,
                     attempt: attempt.attempt,
-                    directive: state.directive,
+                    directive: directive.copied().unwrap_or(state.directive),
                 }
             });
             let reply = wire::HeartbeatReply {

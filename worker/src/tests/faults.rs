@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use hone_proto::v1::{self as wire, finish_request::Outcome};
-use tonic::Code;
+use tonic::{Code, Status};
 
 use super::{
     config,
@@ -124,6 +124,22 @@ async fn a_refused_blob_costs_neither_the_rung_nor_the_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_test_without_weights_says_why_there_is_no_result() {
+    let (coordinator, worker, _scratch) = pair(CurveTrainer::default()).await;
+    let mut test = lease(1, 1, "{}");
+    test.kind = wire::TrialKind::Test.into();
+    coordinator.with(|state| state.leases.push_back(test));
+    coordinator.until(|state| state.finishes.len() == 1).await;
+    worker.drain().await;
+    coordinator.with(|state| {
+        let finish = &state.finishes[0];
+        assert_eq!(finish.outcome, Some(Outcome::Completed(wire::Completed {})));
+        let result = r#"{"untested":"its weights were not kept"}"#;
+        assert_eq!(finish.result_json, result);
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_trial_is_given_back_without_the_state_that_was_refused() {
     let (open, gate) = Gate::new();
     let (coordinator, worker, _scratch) = pair(CurveTrainer { gate: Some(gate) }).await;
@@ -170,6 +186,108 @@ async fn a_report_that_is_never_taken_ends_the_attempt_with_words() {
             other => panic!("{other:?}"),
         });
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_attempts_of_one_name_are_told_apart() {
+    let scratch = tempfile::tempdir().unwrap();
+    let coordinator = Coordinator::start(Duration::from_millis(50)).await;
+    let (open, gate) = Gate::new();
+    let mut config = config(
+        &coordinator.address(),
+        scratch.path(),
+        CurveTrainer { gate: Some(gate) },
+    );
+    config.slots = 2;
+    let worker = start(config);
+    // As after `rm` of a sweep that has failed, and the launch of another one by its name.
+    let mut other = lease(1, 9, "{}");
+    other.attempt.as_mut().unwrap().token = vec![2; 16].into();
+    coordinator.with(|state| state.leases.extend([lease(1, 9, "{}"), other]));
+    let named = |state: &super::coordinator::State| {
+        let last = state.heartbeats.last();
+        last.map_or(0, |beat| beat.attempts.len())
+    };
+    coordinator.until(|state| named(state) == 2).await;
+    coordinator.with(|state| {
+        let fenced = wire::Directive::Fenced.into();
+        state.directives.insert(vec![1; 16], fenced);
+    });
+    coordinator.until(|state| named(state) == 1).await;
+    drop(open);
+    coordinator.until(|state| !state.finishes.is_empty()).await;
+    worker.drain().await;
+    coordinator.with(|state| {
+        let tokens = state.finishes.iter().map(|finish| {
+            let attempt = finish.attempt.clone().unwrap();
+            attempt.token.to_vec()
+        });
+        assert_eq!(tokens.collect::<Vec<_>>(), [vec![2; 16]]);
+        assert_eq!(state.epochs(), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_whose_questions_are_not_understood_ends_and_says_so() {
+    let undecoded = "failed to decode Protobuf message: buffer underflow";
+    for status in [
+        Status::unimplemented("no idea"),
+        Status::invalid_argument("no idea"),
+        Status::internal(undecoded),
+    ] {
+        let coordinator = Coordinator::start(Duration::from_millis(50)).await;
+        coordinator.with(|state| state.refuse_acquires = Some(status.clone()));
+        let scratch = tempfile::tempdir().unwrap();
+        let address = coordinator.address();
+        let worker = start(config(&address, scratch.path(), CurveTrainer::default()));
+        let ended = tokio::time::timeout(Duration::from_secs(20), worker.ended).await;
+        let error = ended.expect("it ends").unwrap().unwrap_err().to_string();
+        assert!(
+            error.contains(&address) && error.contains(status.message()),
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_asks_on_while_the_coordinator_has_a_fault_of_its_own() {
+    let (coordinator, worker, _scratch) = pair(CurveTrainer::default()).await;
+    coordinator.with(|state| {
+        state.refuse_acquires = Some(Status::internal("a row contradicts itself"));
+        state.leases.push_back(lease(1, 1, "{}"));
+    });
+    coordinator.until(|state| state.acquires.len() >= 3).await;
+    coordinator.with(|state| state.refuse_acquires = None);
+    coordinator.until(|state| state.finishes.len() == 1).await;
+    worker.drain().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spool_that_nobody_comes_for_is_not_kept_for_ever() {
+    let scratch = tempfile::tempdir().unwrap();
+    let sessions = scratch.path().join("sessions");
+    let spool = |session: char, days: u64| {
+        let directory = sessions.join(session.to_string().repeat(32));
+        std::fs::create_dir_all(&directory).unwrap();
+        let path = directory.join("calls-0.abcd.spool");
+        let file = std::fs::File::create(&path).unwrap();
+        let age = Duration::from_secs(days * 24 * 3600);
+        let modified = file.metadata().unwrap().modified().unwrap();
+        file.set_modified(modified - age).unwrap();
+        path
+    };
+    let (old, young) = (spool('a', 31), spool('b', 29));
+    let coordinator = Coordinator::start(Duration::from_millis(50)).await;
+    let worker = start(config(
+        &coordinator.address(),
+        scratch.path(),
+        CurveTrainer::default(),
+    ));
+    until(|| !old.parent().unwrap().exists()).await;
+    coordinator.with(|state| state.leases.push_back(lease(1, 1, "{}")));
+    coordinator.until(|state| state.finishes.len() == 1).await;
+    worker.drain().await;
+    assert!(young.exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -331,6 +449,27 @@ async fn a_coordinator_that_never_comes_is_an_error_that_names_it() {
     let error = start(config).ended.await.unwrap().unwrap_err();
     assert!(matches!(error, Error::Coordinator { .. }));
     assert!(error.to_string().contains(&address), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_does_not_wait_for_what_is_no_coordinator() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut greeting = [0; 24];
+            let _ = std::io::Read::read_exact(&mut stream, &mut greeting);
+            let answer = b"HTTP/1.0 505 HTTP Version Not Supported\r\n\r\n";
+            let _ = std::io::Write::write_all(&mut stream, answer);
+        }
+    });
+    let scratch = tempfile::tempdir().unwrap();
+    let worker = start(config(&address, scratch.path(), CurveTrainer::default()));
+    let ended = tokio::time::timeout(Duration::from_secs(20), worker.ended).await;
+    let error = ended.expect("it ends").unwrap().unwrap_err().to_string();
+    let words = "what listens there speaks no HTTP/2: it is no hone coordinator";
+    assert_eq!(error, format!("coordinator {address}: {words}"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,6 @@
 //! What every parser of a message needs: a field that is missing or wrong is named by its path.
 
-pub use crate::definition::field::{bytes, hash, read, required, sweep, text, write};
+pub use crate::definition::field::{bytes, hash, name, read, required, sweep, write};
 use crate::{
     Error,
     ids::{AttemptNumber, AttemptRef, Hash, SessionId, SweepId, Token, TrialKey, TrialNumber},

@@ -6,7 +6,7 @@ use hone_proto::v1;
 
 use super::{
     field::{
-        attempt, bytes, data_set, hash, json, optional_hash, positive, required, session, text,
+        attempt, bytes, data_set, hash, json, name, optional_hash, positive, required, session,
     },
     model::{self, blob, blob_ref, milliseconds, optional_blob, trial_id, trial_kind},
 };
@@ -31,9 +31,11 @@ pub fn register(request: v1::RegisterRequest) -> Result<(SessionId, Session), Er
         ));
     }
     let offers = request.data.into_iter().map(offer);
+    let trainers = request.trainers.into_iter();
+    let trainers = trainers.map(|trainer| name("trainers", trainer));
     let session = Session {
-        name: text("name", request.name)?,
-        trainers: request.trainers,
+        name: name("name", request.name)?,
+        trainers: trainers.collect::<Result<_, _>>()?,
         arithmetic: request.arithmetic.into_iter().collect(),
         slots: slots(request.slots)?,
         offers: offers.collect::<Result<_, _>>()?,
@@ -52,7 +54,7 @@ fn slots(slots: u32) -> Result<u32, Error> {
 }
 
 fn offer(offer: v1::DataOffer) -> Result<Offer, Error> {
-    let name = text("data.name", offer.name)?;
+    let name = name("data.name", offer.name)?;
     let data = if offer.error.is_empty() {
         Ok(data_set(&offer.hash, offer.shape, offer.classes)?)
     } else {
@@ -213,7 +215,7 @@ fn epoch(said: v1::Epoch) -> Result<Epoch, Error> {
 fn metrics(said: Vec<v1::Metric>) -> Result<Vec<(String, f64)>, Error> {
     let mut seen = BTreeSet::new();
     let metrics = said.into_iter().map(|metric| {
-        let name = text("epochs.metrics.name", metric.name)?;
+        let name = name("epochs.metrics.name", metric.name)?;
         if !seen.insert(name.clone()) {
             let problem = format!("{name:?} is there twice");
             return Err(Error::input("epochs.metrics.name", problem));

@@ -7,8 +7,8 @@ use super::{
     simulated::{World, run},
 };
 use crate::search::{
-    Definition, Grid, Planned, PlannedKind, Pruner, RoundPoints::*, Sampler, Search, Space,
-    Strategy,
+    Definition, Domain, Grid, Kind, NewTrial, Planned, PlannedKind, Pruner, Range, RoundPoints::*,
+    Sampler, Scale, Search, Space, Strategy,
 };
 
 const CALM: World = World {
@@ -80,6 +80,25 @@ fn a_grid_is_the_whole_product() {
             (0.5, 0.01)
         ]
     );
+}
+
+#[test]
+fn a_grid_keeps_to_a_step_that_misses_the_upper_end() {
+    let mut range = Range::new(Scale::Linear, 0.0, 1.1);
+    range.step = Some(0.3);
+    assert_eq!(range.value(1.0), 0.9);
+    let mut domain = Domain::new("model.dropout", Kind::Range(range));
+    domain.grid = Some(Grid::Points(5));
+    let mut definition = definition(written(&[(Drawn(1), 2, 1)]));
+    definition.space = Space::new(vec![domain]).unwrap();
+    definition.sampler = Sampler::Grid;
+    let curve = |_: &NewTrial, _: u32| Some(0.5);
+    let outcome = run(&definition, CALM, &curve);
+    let trials = outcome.trials.values();
+    let dropouts: Vec<f64> = trials
+        .map(|trial| trial.params["model.dropout"].as_f64().unwrap())
+        .collect();
+    assert_eq!(dropouts, [0.0, 0.3, 0.6, 0.9]);
 }
 
 #[test]

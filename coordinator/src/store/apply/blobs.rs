@@ -12,7 +12,7 @@ use crate::{
     store::{
         BlobKind, BlobRef, Millis, SweepRow,
         blobs::{self, BlobRow},
-        command::{CollectBlobs, CommitBlob},
+        command::{CollectBlobs, Collected, CommitBlob},
         error::Rows,
         working::WorkingSet,
     },
@@ -50,13 +50,22 @@ pub(super) fn store_blob(store: &mut WorkingSet, speaker: &Speaker, blob: BlobRe
     });
 }
 
+/// Trials of one part: what a commit may take beside others.
+pub(in crate::store) const PART: u64 = 256;
+
 /// Forgets what nothing needs: of a live trial all checkpoints but the newest (and the newest that the coordinator
 /// has), of an ended trial every checkpoint, and once the sweep has ended all weights but the finalists'.
-pub(super) fn collect(store: &mut WorkingSet, collect: &CollectBlobs) -> Rows<Vec<Hash>> {
+pub(super) fn collect(store: &mut WorkingSet, collect: &CollectBlobs) -> Rows<Collected> {
     let sweep = find_sweep(store, &collect.sweep)?;
-    let blobs = blobs::of_sweep(store.file()?, sweep.key)?;
-    let mut numbers: Vec<TrialNumber> = blobs.iter().map(|row| row.trial).collect();
-    numbers.dedup();
+    let numbers = blobs::trials(store.file()?, sweep.key, collect.after, PART)?;
+    let Some(last) = numbers.last().copied() else {
+        return Ok(Collected {
+            unneeded: Vec::new(),
+            last: None,
+        });
+    };
+    let is_full = numbers.len() as u64 == PART;
+    let blobs = blobs::of_trials(store.file()?, sweep.key, (collect.after, last))?;
     store.will_read(sweep.key, numbers, Vec::new())?;
     let finalists = finalists(store, &sweep, &blobs)?;
     let mut forgotten = BTreeSet::new();
@@ -75,7 +84,10 @@ pub(super) fn collect(store: &mut WorkingSet, collect: &CollectBlobs) -> Rows<Ve
             }
         }
     }
-    unneeded(store, forgotten)
+    Ok(Collected {
+        unneeded: unneeded(store, forgotten)?,
+        last: is_full.then_some(last),
+    })
 }
 
 fn is_needed(blob: &BlobRef, of_trial: &[BlobRow], has_ended: bool, is_finalist: bool) -> bool {
@@ -107,7 +119,7 @@ pub(super) fn unneeded(store: &mut WorkingSet, hashes: BTreeSet<Hash>) -> Rows<V
     Ok(unneeded)
 }
 
-/// Trials whose weights stay: those of the winner and of the points that were trained as often as it, once more than
+/// Of these blobs' trials and the winner's, those whose weights stay: those of the winner and of the points that were trained as often as it, once more than
 /// one repeat tells them apart. `None` while the sweep has not ended: all stay.
 fn finalists(
     store: &mut WorkingSet,

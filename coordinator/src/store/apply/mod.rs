@@ -15,6 +15,8 @@ mod step;
 mod sweep;
 mod worker;
 
+#[cfg(test)]
+pub(super) use blobs::PART;
 pub(super) use launch::{Same, same_sweep};
 pub(crate) use point::{curve, value as point_value};
 pub(super) use point::{gone_on, valued, worth};

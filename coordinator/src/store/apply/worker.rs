@@ -115,7 +115,7 @@ pub(super) fn return_session(store: &mut WorkingSet, back: &ReturnSession) -> Ro
             (false, _) => TrialEvent::Released,
             (true, true) => TrialEvent::Crashed { in_a_row: 0 },
             (true, false) => {
-                let (state, others) = (AttemptState::Crashed, back.others_connected);
+                let (state, others) = (AttemptState::Crashed, back.elsewhere.contains(&sweep.id));
                 let in_a_row = crashes(store, &trial, state, others)?;
                 TrialEvent::Crashed { in_a_row }
             }

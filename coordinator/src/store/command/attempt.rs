@@ -1,9 +1,9 @@
 //! What a worker says about its attempt, and what ends one.
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use crate::{
-    ids::{AttemptRef, Hash, SessionId, SweepId},
+    ids::{AttemptRef, Hash, SessionId, SweepId, TrialNumber},
     store::values::{BlobRef, Millis, Outcome},
     sweep::SweepState,
     trial::{StopRequest, TrialState},
@@ -143,8 +143,8 @@ pub struct ReturnSession {
     pub crashed: bool,
     /// It died with its coordinator: excused from the crash limit.
     pub excused: bool,
-    /// Other healthy workers are connected.
-    pub others_connected: bool,
+    /// Sweeps that other workers train too.
+    pub elsewhere: BTreeSet<SweepId>,
     /// Why, for people.
     pub reason: String,
     /// When.
@@ -200,9 +200,21 @@ pub struct CommitBlob {
     pub at: Millis,
 }
 
-/// Forgets blobs that no live attempt and no finalist needs; answers with those that no sweep refers to any more.
+/// Forgets blobs that no live attempt and no finalist needs, of a part of a sweep's trials: whoever else wants to write waits no longer
+/// for a large one.
 #[derive(Clone, Debug)]
 pub struct CollectBlobs {
     /// In this sweep.
     pub sweep: SweepId,
+    /// Of trials after this one.
+    pub after: TrialNumber,
+}
+
+/// What a part of a sweep's blobs came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Collected {
+    /// Those that no sweep refers to any more.
+    pub unneeded: Vec<Hash>,
+    /// The last trial of the part; `None`: there are no more.
+    pub last: Option<TrialNumber>,
 }

@@ -72,7 +72,7 @@ macro_rules! operations {
             /// Removes an ended sweep.
             RemoveSweep -> Vec<Hash> = sweep::remove;
             /// Forgets blobs that nothing needs any more.
-            CollectBlobs -> Vec<Hash> = blobs::collect;
+            CollectBlobs -> Collected = blobs::collect;
             /// Something about a worker that people should find in the history.
             RecordWorker -> () = people::record_worker;
         }

@@ -1,5 +1,7 @@
 //! Leases: who may write what, and what repeating does.
 
+use std::collections::BTreeSet;
+
 use super::bench::{Bench, both, checkpoint, digits, epoch_of, fenced, hash, id, trial};
 use crate::{
     ids::{AttemptNumber, AttemptRef, RequestId, SessionId, Token, TrialNumber},
@@ -478,7 +480,7 @@ fn a_session_that_leaves_gives_everything_back() {
             session: SessionId([1; 16]),
             crashed: false,
             excused: false,
-            others_connected: true,
+            elsewhere: BTreeSet::from([id()]),
             reason: "drained".to_owned(),
             at: 7,
         };

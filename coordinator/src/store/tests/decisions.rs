@@ -2,10 +2,11 @@
 
 use super::bench::{Bench, both, checkpoint, hash, id, trial};
 use crate::{
-    ids::TrialNumber,
+    ids::{Hash, TrialNumber},
     search::{TrialValue, worth},
     store::{
         BlobKind, BlobRef, NewRound, NewTrial, Outcome, StoreError, TIES, WinnerRef, Wish,
+        apply::PART,
         command::{Action, CollectBlobs, CommitBlob, RetryTrials},
         events, queries,
     },
@@ -445,16 +446,58 @@ fn at_the_end_only_the_finalists_weights_stay() {
             }
             b.finish(&granted.attempt, Outcome::Completed).unwrap();
         }
-        let collect = CollectBlobs { sweep: id() };
-        assert_eq!(b.apply(collect.clone()).unwrap(), [hash(11), hash(12)]);
+        let collect = |b: &mut Bench, after| {
+            let collect = CollectBlobs {
+                sweep: id(),
+                after: TrialNumber(after),
+            };
+            let collected = b.apply(collect).unwrap();
+            assert_eq!(collected.last, None);
+            collected.unneeded
+        };
+        assert_eq!(collect(b, 1), [hash(12)]);
+        assert_eq!(collect(b, 0), [hash(11)]);
         let winner = Some(WinnerRef { round: 1, point: 1 });
         let reason = String::new();
         b.decide(vec![Action::Complete { winner, reason }]);
-        assert_eq!(b.apply(collect.clone()).unwrap(), [hash(1)]);
-        assert_eq!(b.apply(collect).unwrap(), []);
+        assert_eq!(collect(b, 0), [hash(1)]);
+        assert_eq!(collect(b, 0), []);
         let blobs = queries::trial(b.read(), b.row(), TrialNumber(2))
             .unwrap()
             .blobs;
         assert_eq!(blobs, [weights(2)]);
+    });
+}
+
+#[test]
+fn blobs_of_a_large_sweep_are_collected_part_by_part() {
+    both(|b| {
+        const TRIALS: u64 = PART + 44;
+        b.with_trials(TRIALS);
+        for _ in 0..TRIALS {
+            let attempt = b.grant(1).unwrap().attempt;
+            for epoch in [1, 2] {
+                let name = format!("{} {epoch}", attempt.trial);
+                let blob = BlobRef {
+                    hash: Hash(*blake3::hash(name.as_bytes()).as_bytes()),
+                    ..checkpoint(0, epoch, true)
+                };
+                let attempt = attempt.clone();
+                b.apply(CommitBlob {
+                    attempt,
+                    blob,
+                    at: 3,
+                })
+                .unwrap();
+            }
+        }
+        let part = |b: &mut Bench, after| {
+            let collect = CollectBlobs { sweep: id(), after };
+            let collected = b.apply(collect).unwrap();
+            (collected.unneeded.len() as u64, collected.last)
+        };
+        let last = TrialNumber(PART);
+        assert_eq!(part(b, TrialNumber(0)), (PART, Some(last)));
+        assert_eq!(part(b, last), (44, None));
     });
 }

@@ -1,6 +1,8 @@
 //! Random commands one by one, each on what stands in the file alone, and in groups of any size over rows in memory: the
 //! same answers and the same rows, and the checker finds nothing.
 
+use std::collections::BTreeSet;
+
 use proptest::{collection::vec, prelude::*, test_runner::Config};
 
 use super::bench::{Bench, checkpoint, epoch_of, id, round, trial};
@@ -174,7 +176,7 @@ fn command(b: &mut Bench, leases: &[AttemptRef], step: &Step) -> Option<Command>
             session: SessionId([*worker; 16]),
             crashed: *crashed,
             excused: false,
-            others_connected: false,
+            elsewhere: BTreeSet::new(),
             reason: "gone".to_owned(),
             at,
         }
@@ -233,7 +235,11 @@ fn command(b: &mut Bench, leases: &[AttemptRef], step: &Step) -> Option<Command>
             at,
         }
         .into(),
-        Step::Collect => CollectBlobs { sweep: id() }.into(),
+        Step::Collect => CollectBlobs {
+            sweep: id(),
+            after: TrialNumber(0),
+        }
+        .into(),
         Step::Restart => return None,
     })
 }

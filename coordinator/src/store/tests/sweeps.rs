@@ -319,6 +319,27 @@ fn every_order_is_gone_through_page_by_page() {
 }
 
 #[test]
+fn a_decision_about_a_removed_sweep_never_meets_another_one() {
+    both(|b| {
+        b.with_trials(1);
+        let key = b.row().key;
+        b.apply(change(SweepChange::Stop)).unwrap();
+        b.apply(RemoveSweep { sweep: id() }).unwrap();
+        b.launch();
+        assert_ne!(b.row().key, key);
+        // As the driver made it before it heard of the end.
+        let late = Decide {
+            sweep: key,
+            number: 1,
+            actions: vec![Action::Enqueue(vec![trial(1)])],
+            at: 9,
+        };
+        assert!(matches!(b.apply(late), Err(StoreError::NotFound { .. })));
+        assert_eq!(b.row().decisions, 0);
+    });
+}
+
+#[test]
 fn a_free_slot_goes_to_the_sweep_with_the_fewest_running_trials() {
     both(|b| {
         b.with_trials(4);
