@@ -9,8 +9,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hone_proto::v1::{Event, ListEventsRequest, history_client::HistoryClient};
+use hone_proto::v1::{
+    Event, ListEventsRequest, ListWorkersRequest, WorkerSummary, history_client::HistoryClient,
+};
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
+use tonic::{Status, Streaming, transport::Channel};
 
 use crate::hone::Hone;
 
@@ -174,9 +177,7 @@ impl Cluster {
 
     /// Sends the oldest worker a signal: `STOP`, `CONT`, `TERM`.
     pub fn signal_worker(&self, signal: &str) {
-        let pid = self.workers[0].id().to_string();
-        let status = Command::new("kill").args(["-s", signal, &pid]).status();
-        assert!(status.expect("kill").success());
+        send(signal, &self.workers[0]);
     }
 
     /// How many workers there are.
@@ -186,15 +187,22 @@ impl Cluster {
 
     /// The oldest worker stands still until its lease has expired, and goes on.
     pub fn hang_worker(&self) {
-        self.signal_worker("STOP");
-        // Longer than a lease and the reaper's look.
-        thread::sleep(Duration::from_millis(3500));
-        self.signal_worker("CONT");
+        hang(&self.workers[0]);
+    }
+
+    /// Nobody reaches the coordinator for longer than a lease.
+    pub fn hang_coordinator(&self) {
+        hang(self.coordinator.as_ref().expect("it runs"));
     }
 
     /// Transitions of trials so far, oldest first.
     pub fn events(&self) -> Vec<Event> {
         events(&format!("http://{}", self.address))
+    }
+
+    /// Names of the workers that are quarantined.
+    pub fn quarantined(&self) -> Vec<String> {
+        quarantined(&format!("http://{}", self.address))
     }
 
     /// Waits for the oldest worker to end by itself; its exit code.
@@ -295,23 +303,57 @@ pub fn results(trials: &[serde_json::Value]) -> Results {
 
 /// Transitions of trials that the coordinator at `address` has stored.
 fn events(address: &str) -> Vec<Event> {
+    let events = asked(address, async |mut history| {
+        let request = ListEventsRequest::default();
+        Ok(history.list_events(request).await?.into_inner())
+    });
+    let of_a_trial = |event: &Event| event.trial.is_some();
+    events.into_iter().filter(of_a_trial).collect()
+}
+
+/// Workers that get nothing from the coordinator at `address`.
+fn quarantined(address: &str) -> Vec<String> {
+    let workers = asked(address, async |mut history| {
+        Ok(history
+            .list_workers(ListWorkersRequest {})
+            .await?
+            .into_inner())
+    });
+    let quarantined = |worker: WorkerSummary| worker.quarantined.then_some(worker.name);
+    workers.into_iter().filter_map(quarantined).collect()
+}
+
+/// All that a coordinator answers.
+fn asked<T>(
+    address: &str,
+    ask: impl AsyncFnOnce(HistoryClient<Channel>) -> Result<Streaming<T>, Status>,
+) -> Vec<T> {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
-        let mut history = HistoryClient::connect(address.to_owned())
+        let history = HistoryClient::connect(address.to_owned())
             .await
             .expect("it listens");
-        let request = ListEventsRequest::default();
-        let mut stream = history
-            .list_events(request)
-            .await
-            .expect("an answer")
-            .into_inner();
-        let mut events = Vec::new();
-        while let Some(event) = stream.message().await.expect("an event") {
-            events.extend(event.trial.is_some().then_some(event));
+        let mut stream = ask(history).await.expect("an answer");
+        let mut rows = Vec::new();
+        while let Some(row) = stream.message().await.expect("a row") {
+            rows.push(row);
         }
-        events
+        rows
     })
+}
+
+/// `STOP`, `CONT`, `TERM`.
+fn send(signal: &str, to: &Child) {
+    let pid = to.id().to_string();
+    let status = Command::new("kill").args(["-s", signal, &pid]).status();
+    assert!(status.expect("kill").success());
+}
+
+fn hang(child: &Child) {
+    send("STOP", child);
+    // Longer than a lease and the reaper's look.
+    thread::sleep(Duration::from_millis(3500));
+    send("CONT", child);
 }
 
 /// The soft limit alone, so that it can be raised again.

@@ -1,9 +1,10 @@
-//! Breaks things for a while and counts: `cargo bench --bench soak -- --hours 1`; without `--hours` for about a minute.
+//! Breaks things for a while and counts: `cargo bench --bench soak -- --hours 1`; without `--hours` for a minute or two.
 //!
 //! Real binaries, a real file, small leases. Each episode trains one sweep to its end while its processes are killed,
-//! stopped, drained and paused, or its disk is full, compares every trial's bits with those of the undisturbed sweep, and
-//! checks every invariant over what is stored. A fault that was never made, or a transition that was never seen, fails the
-//! whole: it would have proven nothing. `--seed 2` makes other choices.
+//! stopped, drained and paused, its coordinator is out of reach or out of room, other sweeps come and go beside it, its database is
+//! copied, or its disk is full, compares every trial's bits with those of the undisturbed sweep, and checks every invariant over
+//! what is stored. A fault that was never made, or a transition that was never seen, fails the whole: it would have proven nothing.
+//! `--seed 2` makes other choices.
 //!
 //! A failure prints the story of the trials that went wrong and what the processes said, and keeps the database.
 
@@ -13,11 +14,13 @@
     reason = "a program of its own: it prints its counts and measures its time"
 )]
 
+mod beside;
 #[path = "../../tests/cluster.rs"]
 #[allow(dead_code, reason = "the tests use the rest")]
 mod cluster;
 mod count;
 mod disk;
+mod fault;
 #[path = "../../tests/hone.rs"]
 #[allow(dead_code, reason = "the tests use the rest")]
 mod hone;
@@ -28,6 +31,7 @@ use std::time::{Duration, Instant};
 
 use cluster::{Cluster, Results, results};
 use count::Counts;
+use fault::Fault;
 use hone::Hone;
 use hone_proto::v1::Event;
 use luck::Luck;
@@ -73,77 +77,6 @@ epochs = 20
 repeats = 2
 "#;
 
-#[derive(Clone, Copy, Debug)]
-enum Fault {
-    KillWorker,
-    KillCoordinator,
-    /// SIGSTOP past the lease, then SIGCONT, while another worker may have taken the trial.
-    HangBesideAnother,
-    /// The same with nobody to take it: the late worker is taken back.
-    HangAlone,
-    Drain,
-    PauseAndResume,
-}
-
-impl Fault {
-    /// Each with how often it is made beside the others: kills are quick, and what a release wants thousands of.
-    const ALL: [(Self, u64); 6] = [
-        (Self::KillWorker, 8),
-        (Self::KillCoordinator, 3),
-        (Self::HangBesideAnother, 1),
-        (Self::HangAlone, 1),
-        (Self::Drain, 1),
-        (Self::PauseAndResume, 1),
-    ];
-
-    fn happens_to(self, cluster: &mut Cluster) {
-        match self {
-            Self::KillWorker => {
-                cluster.kill_worker();
-                cluster.start_worker();
-            }
-            Self::KillCoordinator => {
-                let acknowledged = cluster.events();
-                cluster.kill_coordinator();
-                cluster.start_coordinator();
-                assert!(
-                    cluster.events().starts_with(&acknowledged),
-                    "an acknowledged transition is missing"
-                );
-            }
-            Self::HangBesideAnother => {
-                cluster.start_worker();
-                cluster.hang_worker();
-                cluster.kill_worker();
-            }
-            Self::HangAlone => {
-                while cluster.workers() > 1 {
-                    cluster.kill_worker();
-                }
-                cluster.hang_worker();
-                cluster.start_worker();
-            }
-            Self::Drain => {
-                cluster.start_worker();
-                cluster.signal_worker("TERM");
-                assert_eq!(cluster.worker_ends(), Some(0), "a drained worker ends well");
-            }
-            Self::PauseAndResume => {
-                // A sweep that has just ended can be neither.
-                if cluster.hone().run(&["pause"]).code == Some(0) {
-                    // It may end paused: a trial that was in its last steps is completed, and it was the last one.
-                    let resumed = cluster.hone().run(&["resume"]);
-                    assert!(
-                        resumed.code == Some(0) || cluster.has_ended(),
-                        "not resumed: {}",
-                        resumed.err
-                    );
-                }
-            }
-        }
-    }
-}
-
 /// A sweep to its end, disturbed again and again.
 fn episode(sweep: &str, expected: &Results, luck: &mut Luck, counts: &mut Counts) {
     let mut cluster = Cluster::start(sweep, 2);
@@ -157,8 +90,9 @@ fn episode(sweep: &str, expected: &Results, luck: &mut Luck, counts: &mut Counts
         }
         std::thread::sleep(Duration::from_millis(luck.below(120)));
         let fault = counts.rarest(&Fault::ALL, luck);
-        fault.happens_to(&mut cluster);
-        counts.fault(&format!("{fault:?}"));
+        if fault.happens_to(&mut cluster, luck, counts) {
+            counts.fault(&format!("{fault:?}"));
+        }
     }
     judge(&cluster, expected, counts);
 }
