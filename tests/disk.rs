@@ -3,8 +3,8 @@
 use std::sync::OnceLock;
 
 use crate::{
-    cluster::{Cluster, Results, results},
-    hone::Hone,
+    cluster::{Cluster, Results, results, within},
+    hone::{Hone, TINY},
 };
 
 /// A rung to wait at, with a checkpoint that the coordinator must take; its nets are large enough to tell a checkpoint from
@@ -58,6 +58,35 @@ fn a_coordinator_that_cannot_store_a_checkpoint_goes_on_when_there_is_room_again
     cluster.limit_coordinator(None);
     assert_eq!(cluster.results(), *undisturbed());
     cluster.verify();
+}
+
+#[test]
+fn a_search_that_waits_for_the_disk_says_so_to_whoever_asks() {
+    let sweep = TINY.replace("points = 6\n", "points = 400\n");
+    let mut cluster = Cluster::over(Hone::with(&sweep));
+    let launch = ["launch", "sweep.toml", "--no-check"];
+    cluster.hone().good(&launch);
+    let waits = |cluster: &Cluster| {
+        let shown = cluster.hone().json(&["show", "--json"]).remove(0);
+        shown["waiting_for"].as_str().expect("words").to_owned()
+    };
+    within("trials are queued", || {
+        waits(&cluster).contains("for a worker").then_some(())
+    });
+    cluster.limit_coordinator(Some(4096));
+    // For these more trials are to be queued than there are.
+    cluster.start_worker_of(40, &[]);
+    let words = "its search cannot go on: ";
+    within("it is said", || {
+        waits(&cluster).contains(words).then_some(())
+    });
+    let shown = cluster.hone().good(&["show"]);
+    assert!(shown.contains(words) && shown.contains("disk"), "{shown}");
+    cluster.kill_worker();
+    cluster.limit_coordinator(None);
+    within("it goes on", || {
+        (!waits(&cluster).contains(words)).then_some(())
+    });
 }
 
 #[test]

@@ -94,7 +94,8 @@ fn a_run_that_ends_names_what_nobody_goes_on_with() {
     );
     let run = hone.start(&["run", "sweep.toml", "--no-check"]);
     within("the sweep is stored", || {
-        (hone.run(&["sweeps", "--json"]).code == Some(0)).then_some(())
+        let sweeps = hone.run(&["sweeps", "--json"]);
+        (sweeps.code == Some(0) && !sweeps.out.is_empty()).then_some(())
     });
     trains(&hone);
     hone.good(&["launch", "other.toml", "--no-check"]);

@@ -31,7 +31,7 @@ use crate::{
     Config, Error,
     blob_folder::{Blobs, flat_folder_of, folder_of},
     driver,
-    fault::EndsProcess,
+    fault::{EndsProcess, end_process},
     ids::{SessionId, SweepId},
     rpc::{HistoryService, LeaseService, SweepService},
     state::{State, directive, reap},
@@ -178,8 +178,11 @@ pub(crate) async fn recover(state: &Arc<State>) -> Result<(), StoreError> {
 
 /// Without it no lease would ever expire.
 async fn reap_or_end(state: Arc<State>) {
-    let _ends = EndsProcess("what expires leases");
-    reap(state).await;
+    if let Err(error) = tokio::spawn(reap(state)).await
+        && error.is_panic()
+    {
+        end_process("what expires leases has come to grief (see above)");
+    }
 }
 
 fn drive_on_a_thread(state: Arc<State>) -> std::io::Result<std::thread::JoinHandle<()>> {

@@ -42,7 +42,7 @@ pub struct ActiveSweep {
     pub(super) best: Option<(WinnerRef, Vec<WinnerRef>)>,
     pub(super) end: Option<End>,
     /// The newest epoch of each trial whose epochs are compared, and its objective so far.
-    running: BTreeMap<TrialNumber, (u32, Option<f64>)>,
+    pub(super) running: BTreeMap<TrialNumber, (u32, Option<f64>)>,
     /// Results of test trials.
     pub(super) tests: BTreeMap<TrialNumber, Result<f64, String>>,
 }

@@ -114,3 +114,42 @@ async fn take_curve(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        state::EpochValue,
+        tests::harness::{TestCoordinator, compared},
+    };
+
+    #[tokio::test]
+    async fn what_is_reported_while_curves_are_read_is_neither_lost_nor_taken_twice() {
+        let coordinator = TestCoordinator::start().await;
+        let id = SweepId::new(&coordinator.launch(compared(4)).await);
+        let worker = coordinator.worker("one").await;
+        let lease = worker.acquire().await;
+        for epoch in 1..=2 {
+            worker.report(&lease, epoch, 0.5).await.unwrap();
+        }
+        let (state, _folder) = coordinator.into_state().await;
+        let row = state.store.read().row(&id).await.unwrap();
+        let trial = TrialNumber(1);
+        let publish = |sweep: &ActiveSweep| {
+            assert!(sweep.running.is_empty(), "what came until now is lost");
+            let told = [(2, 0.9), (3, 0.1)].map(|(epoch, value)| EpochValue {
+                trial,
+                epoch,
+                value,
+            });
+            state.driver_inbox.epochs_recorded(&id, told.to_vec());
+        };
+        let (mut sweep, _) = load(&state, &row, publish).await.unwrap();
+        for told in state.driver_inbox.take_epochs(&id) {
+            sweep.epoch(told.trial, told.epoch, told.value);
+        }
+        // The second epoch is that of the file, and the best so far.
+        assert_eq!(sweep.running[&trial], (3, Some(0.5)));
+        state.store.close().await;
+    }
+}

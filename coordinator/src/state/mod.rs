@@ -37,6 +37,8 @@ mod steering;
 mod transferring;
 
 pub(crate) use connected::{Connected, LastHeard, WorkerView};
+#[cfg(test)]
+pub(crate) use driver_inbox::EpochValue;
 pub(crate) use granting::{Acquire, Acquired};
 pub(crate) use lease_times::Directive;
 pub(crate) use reaper::reap;

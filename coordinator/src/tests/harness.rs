@@ -1,6 +1,8 @@
 //! A coordinator of its own for each test, and workers that do as they are told.
 
 use std::{
+    collections::HashSet,
+    path::Path,
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
@@ -10,6 +12,7 @@ use hone_proto::v1::{
     sweeps_client::SweepsClient,
 };
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 use tonic::{
     Status,
     transport::{Channel, Endpoint},
@@ -17,8 +20,11 @@ use tonic::{
 
 use crate::{
     Config, Coordinator,
+    blob_folder::Blobs,
     clock::{Clock, ManualClock},
     config::Timing,
+    state::State,
+    store::Store,
     verify::Finding,
     versions::Arithmetic,
 };
@@ -65,6 +71,17 @@ impl TestCoordinator {
         let (running, channel) = open(&self.folder, &self.clock, self.room).await;
         self.running = Some(running);
         self.channel = channel;
+    }
+
+    /// Ends it; what another one has when it starts on the same file, before its driver does.
+    pub async fn into_state(mut self) -> (State, tempfile::TempDir) {
+        self.running.take().unwrap().stop().await;
+        let config = Config::new(self.folder.path().join("hone.db"));
+        let store = Store::open(&config.database, "nowhere").await.unwrap();
+        let folder = self.folder.path().join("blobs");
+        let blobs = Blobs::open(&folder, Path::new(""), u64::MAX, &HashSet::new()).unwrap();
+        let state = State::new(store, blobs, &config, CancellationToken::new());
+        (state, self.folder)
     }
 
     pub fn coordinator(&self) -> &Coordinator {
@@ -530,6 +547,19 @@ pub fn toy_sweep(name: &str, points: u64) -> v1::SweepDefinition {
         canonical_json,
         settled: None,
     }
+}
+
+/// One round of nine epochs, which are compared.
+pub fn compared(points: u64) -> v1::SweepDefinition {
+    let mut definition = toy_sweep("toy", points);
+    if let Some(v1::search::Strategy::Written(written)) =
+        definition.search.as_mut().and_then(|s| s.strategy.as_mut())
+    {
+        written.rounds.truncate(1);
+        written.rounds[0].epochs = 9;
+        written.rounds[0].pruner = v1::Pruner::Asha.into();
+    }
+    definition
 }
 
 /// What is said of an epoch.

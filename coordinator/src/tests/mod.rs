@@ -2,7 +2,7 @@
 
 mod arrows;
 mod fuzz;
-mod harness;
+pub(crate) mod harness;
 mod hostile;
 mod leasing;
 mod listing;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hone_proto::v1::{self, finish_request::Outcome};
 
-use super::harness::{TestCoordinator, id, toy_sweep};
+use super::harness::{TestCoordinator, compared, id, toy_sweep};
 
 const TICK: Duration = Duration::from_millis(100);
 
@@ -209,44 +209,6 @@ async fn what_was_before_a_value_that_is_not_finite_saves_nothing_from_the_prune
         .eventually(async || (worker.directive(&bad).await == v1::Directive::Prune).then_some(()))
         .await;
     assert_eq!(worker.directive(&good).await, v1::Directive::Continue);
-}
-
-/// One round of nine epochs, which are compared.
-fn compared(points: u64) -> v1::SweepDefinition {
-    let mut definition = toy_sweep("toy", points);
-    if let Some(v1::search::Strategy::Written(written)) =
-        definition.search.as_mut().and_then(|s| s.strategy.as_mut())
-    {
-        written.rounds.truncate(1);
-        written.rounds[0].epochs = 9;
-        written.rounds[0].pruner = v1::Pruner::Asha.into();
-    }
-    definition
-}
-
-#[tokio::test]
-async fn what_is_reported_while_a_sweep_is_loaded_reaches_its_pruner() {
-    // So many curves take a while to read.
-    const OTHERS: usize = 150;
-    let mut coordinator = TestCoordinator::start().await;
-    coordinator.launch(compared(400)).await;
-    let worker = coordinator.worker("one").await;
-    let bad = worker.acquire().await;
-    for epoch in 1..=2 {
-        worker.report(&bad, epoch, 0.1).await.unwrap();
-    }
-    for _ in 0..OTHERS {
-        let good = worker.acquire().await;
-        for epoch in 1..=3 {
-            worker.report(&good, epoch, 0.9).await.unwrap();
-        }
-    }
-    coordinator.restart().await;
-    let worker = coordinator.reconnect(&worker);
-    worker.report(&bad, 3, 0.1).await.unwrap();
-    coordinator
-        .eventually(async || (worker.directive(&bad).await == v1::Directive::Prune).then_some(()))
-        .await;
 }
 
 #[tokio::test]

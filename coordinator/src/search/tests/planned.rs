@@ -4,11 +4,11 @@ use proptest::{prelude::*, strategy::Strategy as _};
 
 use super::{
     outcomes::{curve, definition, zoom},
-    simulated::{World, run},
+    simulated::{World, run, run_patient},
 };
 use crate::search::{
-    Definition, EarlierPoint, Extension, Finish, Params, Planned, PlannedKind, Sampler, Search,
-    Strategy, shares_used,
+    Definition, EarlierPoint, Extension, Finish, NewTrial, Params, Planned, PlannedKind, Sampler,
+    Search, Strategy, shares_used,
 };
 
 const CALM: World = World {
@@ -94,6 +94,31 @@ const ROUGH: World = World {
 };
 
 #[test]
+fn a_fold_that_ends_by_itself_leaves_no_choice_to_the_order_of_arrival() {
+    let mut definition = sweep(zoom(720, 9));
+    definition.folds = 2;
+    // One of a point's two trainings ends before its point is ranked, of every third point.
+    let patience = |trial: &NewTrial| match (trial.point % 3, trial.fold) {
+        (0, 0) => 1,
+        _ => u32::MAX,
+    };
+    let calm = run_patient(&definition, CALM, &curve, &patience);
+    assert!(!calm.boxes.is_empty() && !calm.pruned.is_empty());
+    for seed in 0..8 {
+        let world = World {
+            workers: 1 + seed as usize % 6,
+            seed,
+            ..ROUGH
+        };
+        assert_eq!(
+            run_patient(&definition, world, &curve, &patience),
+            calm,
+            "seed {seed}"
+        );
+    }
+}
+
+#[test]
 fn an_earlier_sweep_teaches_the_proposals() {
     let mut definition = sweep(zoom(180, 9));
     let alone = run(&definition, CALM, &curve);
@@ -143,7 +168,7 @@ fn one_lucky_training_of_a_small_extension_does_not_win() {
         first_trial,
     }];
     let with_luck = |luck: f64| {
-        let lucky = move |trial: &crate::search::NewTrial, epoch: u32| {
+        let lucky = move |trial: &NewTrial, epoch: u32| {
             let value = if trial.number < first_trial {
                 curve(trial, epoch)?
             } else {
@@ -273,9 +298,8 @@ fn where_every_finalist_diverges_the_best_of_the_others_wins() {
         finish,
         ..zoom(180, 9)
     });
-    let diverges = |trial: &crate::search::NewTrial, epoch: u32| {
-        (trial.repeat != 1).then(|| curve(trial, epoch)).flatten()
-    };
+    let diverges =
+        |trial: &NewTrial, epoch: u32| (trial.repeat != 1).then(|| curve(trial, epoch)).flatten();
     let outcome = run(&definition, CALM, &diverges);
     let winner = outcome.winner.as_ref().unwrap();
     let finalist = outcome.trials.values().find(|trial| trial.repeat > 0);

@@ -16,6 +16,9 @@ use crate::search::{
 /// What a training gives after an epoch; `None`: it diverges there.
 pub type Curve<'a> = &'a dyn Fn(&NewTrial, u32) -> Option<f64>;
 
+/// After how many epochs a training ends by itself.
+pub type Patience<'a> = &'a dyn Fn(&NewTrial) -> u32;
+
 /// How rough the world is.
 #[derive(Clone, Copy, Debug)]
 pub struct World {
@@ -71,6 +74,16 @@ struct Store {
 
 /// Runs a sweep to its end.
 pub fn run(definition: &Definition, world: World, curve: Curve) -> Outcome {
+    run_patient(definition, world, curve, &|_| u32::MAX)
+}
+
+/// The same of trainings that end by themselves after so many epochs.
+pub fn run_patient(
+    definition: &Definition,
+    world: World,
+    curve: Curve,
+    patience: Patience,
+) -> Outcome {
     let mut rng = ChaCha8Rng::seed_from_u64(world.seed);
     let mut search = Search::new(definition.clone()).unwrap();
     let mut store = Store {
@@ -115,7 +128,7 @@ pub fn run(definition: &Definition, world: World, curve: Curve) -> Outcome {
             store.row(number).state = State::Queued;
             continue;
         }
-        for event in store.train_one_epoch(number, curve) {
+        for event in store.train_one_epoch(number, curve, patience) {
             search.apply(&TrialResult {
                 trial: number,
                 event,
@@ -242,7 +255,12 @@ impl Store {
     }
 
     /// One more epoch; what the search hears of it.
-    fn train_one_epoch(&mut self, number: u64, curve: Curve) -> Vec<TrialEvent> {
+    fn train_one_epoch(
+        &mut self,
+        number: u64,
+        curve: Curve,
+        patience: Patience,
+    ) -> Vec<TrialEvent> {
         let row = self.row(number);
         let epoch = row.epoch + 1;
         let value = curve(&row.trial, epoch);
@@ -251,6 +269,11 @@ impl Store {
             None => {
                 row.state = State::Over;
                 Some(TrialEvent::Diverged { epoch })
+            }
+            Some(objective) if epoch >= patience(&row.trial) => {
+                row.epoch = epoch;
+                row.state = State::Over;
+                Some(TrialEvent::EndedEarly { epoch, objective })
             }
             Some(_) if epoch < row.to_epoch => {
                 row.epoch = epoch;
