@@ -11,8 +11,8 @@
 use std::time::Instant;
 
 use hone_kernels::{
-    Activation, Affine, Behind, Compute, Conv, Delta, Extent, Geometry, Isa, Moments, NormBack,
-    NormGradient, Peak, Sink, Source, View,
+    Activation, Affine, Compute, Conv, Destination, Geometry, Isa, Moments, NormGradient,
+    OutputGradient, Peak, Prologue, PrologueGradient, Shape, Source,
 };
 
 const IMAGES: usize = 64;
@@ -20,10 +20,10 @@ const ROUNDS: usize = 15;
 
 struct Layer {
     name: &'static str,
-    stored: Extent,
+    stored: Shape,
     window: usize,
     geometry: Geometry,
-    lens: bool,
+    prologue: bool,
 }
 
 fn layer(
@@ -35,29 +35,20 @@ fn layer(
     size: usize,
     stride: usize,
 ) -> Layer {
-    let stored = Extent {
+    let stored = Shape {
         height: side,
         width: side,
         channels,
     };
-    let input = Extent {
-        height: side / window,
-        width: side / window,
-        channels,
-    };
-    let geometry = Geometry {
-        input,
-        filters,
-        size,
-        stride,
-        pad: size / 2,
-    };
+    let input = stored.pooled(window);
+    let geometry =
+        Geometry::new(input, filters, size, stride, size / 2).expect("a window that fits");
     Layer {
         name,
         stored,
         window,
         geometry,
-        lens: channels > 3,
+        prologue: channels > 3,
     }
 }
 
@@ -95,7 +86,7 @@ impl Bench {
             raw: noise(IMAGES * layer.stored.len()),
             weight: noise(g.weights()),
             affine,
-            conv: Conv::new(g, layer.lens),
+            conv: Conv::new(g, layer.prologue),
             out: vec![0.0; IMAGES * g.output().len()],
             norm: NormGradient {
                 a: vec![1.0; row],
@@ -110,8 +101,8 @@ impl Bench {
 
     fn round(&mut self, compute: &Compute) {
         let g = self.layer.geometry;
-        let view = View {
-            extent: self.layer.stored,
+        let prologue = Prologue {
+            stored: self.layer.stored,
             affine: &self.affine,
             activation: Activation::Relu,
             window: self.layer.window,
@@ -119,7 +110,7 @@ impl Bench {
         };
         let source = Source {
             raw: &self.raw,
-            view: self.layer.lens.then_some(view),
+            prologue: self.layer.prologue.then_some(prologue),
         };
         let started = Instant::now();
         self.conv.forward(
@@ -130,35 +121,31 @@ impl Bench {
             Some(&mut Moments::default()),
         );
         self.forward.push(started.elapsed().as_secs_f64());
-        let NormGradient { a, b, c } = &self.norm;
-        let norm = NormBack {
-            raw: &self.out,
-            a,
-            b,
-            c,
-        };
         let arrived = noise(self.out.len());
-        let delta = Delta {
-            extent: g.output(),
-            gradient: &arrived,
-            window: 1,
-            choice: &[],
-            norm: Some(norm),
+        let upstream = OutputGradient {
+            norm: Some((&self.norm, &self.out)),
+            ..OutputGradient::plain(g.output(), &arrived)
         };
         let mut weight = vec![0.0; g.weights()];
-        let mut gradient = vec![0.0; IMAGES * g.input.len()];
-        let mut behind = Behind::default();
-        let sink = if self.layer.lens {
-            Sink::Through {
+        let mut gradient = vec![0.0; IMAGES * g.input().len()];
+        let mut left = PrologueGradient::default();
+        let destination = if self.layer.prologue {
+            Destination::Prologue {
                 gradient: &mut gradient,
-                behind: &mut behind,
+                left: &mut left,
             }
         } else {
-            Sink::None
+            Destination::None
         };
         let started = Instant::now();
-        self.conv
-            .backward(compute, &source, &self.weight, &delta, &mut weight, sink);
+        self.conv.backward(
+            compute,
+            &source,
+            &self.weight,
+            &upstream,
+            &mut weight,
+            destination,
+        );
         self.backward.push(started.elapsed().as_secs_f64());
     }
 }
@@ -198,7 +185,7 @@ fn main() {
         let g = layer.geometry;
         let work = 2.0 * (IMAGES * g.output().height * g.output().width * g.weights()) as f64;
         let (forward, backward) = (median(forward), median(backward));
-        let back_work = if layer.lens { 2.0 * work } else { work };
+        let back_work = if layer.prologue { 2.0 * work } else { work };
         println!(
             "{:22} forward {:7.2} ms {:3.0} %   backward {:7.2} ms {:3.0} %",
             layer.name,

@@ -13,12 +13,12 @@ pub mod math;
 mod activation;
 mod dropout;
 mod rows;
+mod shape;
 
-mod behind;
 mod compute;
-mod delta;
 mod norm;
-mod view;
+mod output_gradient;
+mod prologue;
 
 mod conv;
 pub mod fit;
@@ -29,16 +29,16 @@ mod peak;
 mod pool;
 
 pub use activation::Activation;
-pub use behind::Behind;
 pub use compute::Compute;
-pub use conv::{Conv, Sink, Source};
-pub use delta::{Delta, NormBack};
+pub use conv::{Conv, Destination, Source};
 pub use dropout::Dropout;
-pub use geometry::Geometry;
+pub use geometry::{Geometry, windows};
 pub use isa::{Isa, IsaError};
 pub use linear::Linear;
 pub use loss::{Loss, softmax_cross_entropy};
 pub use norm::{Moments, NormGradient};
+pub use output_gradient::OutputGradient;
 pub use peak::Peak;
-pub use pool::{Pool, global_average, global_average_back, maxout, maxout_back};
-pub use view::{Affine, Extent, View};
+pub use pool::{Pool, global_average, global_average_back, maxout, maxout_back, sum};
+pub use prologue::{Affine, Prologue, PrologueGradient};
+pub use shape::Shape;

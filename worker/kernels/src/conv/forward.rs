@@ -1,11 +1,11 @@
-//! Convolution forwards: raw outputs, and their moments for a batch norm behind it.
+//! Convolution forwards: raw outputs, and in the epilogue their moments for a batch norm behind it.
 
-use super::{Conv, SCRATCH, Scratch, Source, sized, stored_len};
+use super::{Conv, SCRATCH, Scratch, Source, sized};
 use crate::{
     Compute,
-    compute::Parts,
+    compute::parts,
     norm::{Moments, moments_of_image},
-    product::{Left, Right, product},
+    product::{Right, product},
 };
 
 impl Conv {
@@ -16,39 +16,36 @@ impl Conv {
         source: &Source<'_>,
         weight: &[f32],
         out: &mut [f32],
-        moments: Option<&mut Moments>,
+        mut moments: Option<&mut Moments>,
     ) {
         let g = self.geometry;
-        let (stored, extent) = (stored_len(&g, source), g.output());
-        let images = out.len() / extent.len();
+        let (shape, filters) = (g.output, g.output.channels);
+        let (stored, images) = self.stored(source);
         assert_eq!(weight.len(), g.weights());
-        assert!(out.len() == images * extent.len() && source.raw.len() == images * stored);
+        assert_eq!(out.len(), images * shape.len());
         let taps = g.size * g.size * g.input.channels;
-        self.forward
-            .fill(compute.isa(), taps, g.filters, |r, into| {
-                into.copy_from_slice(&weight[r * g.filters..(r + 1) * g.filters]);
-            });
+        self.forward.fill(compute.isa(), taps, filters, |r, into| {
+            into.copy_from_slice(&weight[r * filters..(r + 1) * filters]);
+        });
         let this = &*self;
-        let out = Parts::new(out);
-        let mut moments = moments;
-        let parts = moments
-            .as_mut()
-            .map(|moments| moments.parts(images, g.filters));
-        compute.for_each(images, |i| {
-            // SAFETY: every image has its own parts.
-            let (out, part) = unsafe {
-                (
-                    out.part(i, extent.len()),
-                    parts.as_ref().map(|p| p.part(i, 2 * g.filters)),
-                )
-            };
+        let (of_images, each) = match &mut moments {
+            Some(moments) => (moments.of_images(images, filters), 2 * filters),
+            None => (&mut [][..], 0),
+        };
+        let of_images = parts(of_images, images, each);
+        let places = parts(out, images, shape.len()).zip(of_images);
+        compute.each(places, |i, (out, moments)| {
             let raw = &source.raw[i * stored..][..stored];
             SCRATCH.with_borrow_mut(|scratch| {
-                this.forward_image(compute, source, i, raw, out, part, scratch)
+                this.forward_image(compute, source, i, raw, out, scratch);
+                if each > 0 {
+                    let buffer = &mut scratch.moments;
+                    moments_of_image(compute.isa(), shape, out, moments, buffer);
+                }
             });
         });
         if let Some(moments) = moments {
-            moments.combine(g.filters, extent.height * extent.width);
+            moments.combine(filters, shape.height * shape.width);
         }
     }
 
@@ -59,11 +56,8 @@ impl Conv {
         index: usize,
         raw: &[f32],
         out: &mut [f32],
-        moments: Option<&mut [f64]>,
         scratch: &mut Scratch,
     ) {
-        let isa = compute.isa();
-        let table = &self.tables.forward;
         let input = if self.reads_in_place(source) {
             raw
         } else {
@@ -71,31 +65,7 @@ impl Conv {
             self.fill_input(compute, source, index, raw, input, &mut scratch.lines, None);
             &*input
         };
-        let left = Left {
-            rows: &table.rows,
-            step: 1,
-            runs: &table.runs,
-            out: &table.out,
-        };
-        // SAFETY: the tables stay inside the padded input and the output, whose lengths the callers have checked.
-        unsafe {
-            product(
-                isa,
-                input.as_ptr(),
-                &left,
-                &Right::Packed(&self.forward),
-                out.as_mut_ptr(),
-                false,
-            )
-        };
-        if let Some(moments) = moments {
-            moments_of_image(
-                isa,
-                self.geometry.output(),
-                out,
-                moments,
-                &mut scratch.moments,
-            );
-        }
+        let (left, right) = (self.tables.forward.left(), Right::Packed(&self.forward));
+        product(compute.isa(), input, &left, &right, out, false);
     }
 }

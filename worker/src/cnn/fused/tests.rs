@@ -8,7 +8,7 @@ use crate::cnn::{
     Architecture,
     architecture::Shape,
     config::{ActivationKind, BatchNormWhere, ConvBlock, Model, Padding, PoolKind},
-    executor::{Batch, Executor, Training},
+    executor::{Batch, Executor, StepSettings},
     reference::Reference,
 };
 
@@ -103,7 +103,7 @@ struct Case {
     parameters: Vec<f32>,
     images: Vec<f32>,
     labels: Vec<u32>,
-    training: Training,
+    settings: StepSettings,
 }
 
 fn case(seed: u64) -> Case {
@@ -129,7 +129,7 @@ fn case(seed: u64) -> Case {
             parameters,
             images: draw.floats(count * input.len(), 1.0),
             labels: (0..count).map(|_| draw.below(classes) as u32).collect(),
-            training: Training {
+            settings: StepSettings {
                 mask_key: draw.next(),
                 label_smoothing: draw.of(&[0.0, 0.1]),
             },
@@ -159,7 +159,7 @@ impl Case {
                 &self.parameters,
                 &mut statistics,
                 batch,
-                self.training,
+                self.settings,
                 &mut gradient,
             )
             .unwrap();
@@ -306,7 +306,7 @@ fn as_one_candle_op_it_has_the_same_gradient() {
             executor,
             case.architecture.fresh_statistics(),
             case.labels.clone(),
-            case.training,
+            case.settings,
         )
     };
     let loss = parameters.apply_op2(&images, step()).unwrap();
@@ -323,7 +323,7 @@ fn as_one_candle_op_it_has_the_same_gradient() {
     parameters.apply_op2_no_bwd(&images, &kept).unwrap();
     assert_eq!(kept.gradient(<[f32]>::to_vec), expected.gradient);
     assert_eq!(kept.statistics(), expected.statistics);
-    kept.prepare(&case.labels[1..], case.training);
+    kept.prepare(&case.labels[1..], case.settings);
     let error = parameters
         .apply_op2_no_bwd(&images, &kept)
         .unwrap_err()
@@ -338,7 +338,7 @@ fn a_bench_counts_time_memory_and_arithmetic() {
         "model": {"conv": [{"filters": 8}, {"filters": 8, "pool": 2}], "hidden": [16]},
     });
     let config = crate::cnn::Config::from_spec(&spec).unwrap();
-    let shape = crate::data::Shape {
+    let shape = Shape {
         height: 12,
         width: 12,
         channels: 3,
