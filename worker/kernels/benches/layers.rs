@@ -1,4 +1,5 @@
-//! Forward and backward times of single convolutions, as a share of what the processor can do.
+//! Forward and backward times of single convolutions, as a share of what the processor can do with direct sums: by direct sums, and
+//! by Winograd's algorithm where the shape allows it.
 //!
 //! `HONE_ISA` picks the path. Rounds alternate between the layers, so that a busy machine treats all alike.
 
@@ -68,11 +69,26 @@ struct Bench {
     raw: Vec<f32>,
     weight: Vec<f32>,
     affine: Affine,
-    conv: Conv,
+    /// Direct, and fast.
+    ways: [Way; 2],
     out: Vec<f32>,
     norm: NormGradient,
+}
+
+struct Way {
+    conv: Conv,
     forward: Vec<f64>,
     backward: Vec<f64>,
+}
+
+impl Way {
+    fn new(conv: Conv) -> Self {
+        Self {
+            conv,
+            forward: Vec::new(),
+            backward: Vec::new(),
+        }
+    }
 }
 
 impl Bench {
@@ -86,20 +102,27 @@ impl Bench {
             raw: noise(IMAGES * layer.stored.len()),
             weight: noise(g.weights()),
             affine,
-            conv: Conv::new(g, layer.prologue),
+            ways: [
+                Way::new(Conv::new(g, layer.prologue)),
+                Way::new(Conv::fast(g, layer.prologue)),
+            ],
             out: vec![0.0; IMAGES * g.output().len()],
             norm: NormGradient {
                 a: vec![1.0; row],
                 b: vec![0.1; row],
                 c: vec![0.2; row],
             },
-            forward: Vec::new(),
-            backward: Vec::new(),
             layer,
         }
     }
 
     fn round(&mut self, compute: &Compute) {
+        for way in 0..2 {
+            self.way(compute, way);
+        }
+    }
+
+    fn way(&mut self, compute: &Compute, way: usize) {
         let g = self.layer.geometry;
         let prologue = Prologue {
             stored: self.layer.stored,
@@ -113,14 +136,14 @@ impl Bench {
             prologue: self.layer.prologue.then_some(prologue),
         };
         let started = Instant::now();
-        self.conv.forward(
+        self.ways[way].conv.forward(
             compute,
             &source,
             &self.weight,
             &mut self.out,
             Some(&mut Moments::default()),
         );
-        self.forward.push(started.elapsed().as_secs_f64());
+        self.ways[way].forward.push(started.elapsed().as_secs_f64());
         let arrived = noise(self.out.len());
         let upstream = OutputGradient {
             norm: Some((&self.norm, &self.out)),
@@ -138,7 +161,7 @@ impl Bench {
             Destination::None
         };
         let started = Instant::now();
-        self.conv.backward(
+        self.ways[way].conv.backward(
             compute,
             &source,
             &self.weight,
@@ -146,7 +169,9 @@ impl Bench {
             &mut weight,
             destination,
         );
-        self.backward.push(started.elapsed().as_secs_f64());
+        self.ways[way]
+            .backward
+            .push(started.elapsed().as_secs_f64());
     }
 }
 
@@ -161,7 +186,11 @@ fn main() {
         layer("5x5 conv 32-32", 32, 32, 1, 32, 5, 1),
         layer("stride 2, conv 32-64", 32, 32, 1, 64, 3, 2),
         layer("pool, conv 64-128", 16, 64, 2, 128, 3, 1),
+        layer("conv 64-64 on 32x32", 32, 64, 1, 64, 3, 1),
+        layer("conv 128-128 on 16x16", 16, 128, 1, 128, 3, 1),
+        layer("conv 256-256 on 8x8", 8, 256, 1, 256, 3, 1),
         layer("conv 128-128 on 4x4", 4, 128, 1, 128, 3, 1),
+        layer("conv 16-16", 32, 16, 1, 16, 3, 1),
         layer("conv 10-10", 28, 10, 1, 10, 3, 1),
     ]
     .into_iter()
@@ -175,24 +204,22 @@ fn main() {
         layers.iter_mut().for_each(|layer| layer.round(&compute));
     }
     println!("{} at most {:.1} GFLOP/s", isa.name(), best / 1e9);
-    for Bench {
-        layer,
-        forward,
-        backward,
-        ..
-    } in layers
-    {
+    for Bench { layer, ways, .. } in layers {
         let g = layer.geometry;
         let work = 2.0 * (IMAGES * g.output().height * g.output().width * g.weights()) as f64;
-        let (forward, backward) = (median(forward), median(backward));
         let back_work = if layer.prologue { 2.0 * work } else { work };
-        println!(
-            "{:22} forward {:7.2} ms {:3.0} %   backward {:7.2} ms {:3.0} %",
-            layer.name,
-            forward * 1e3,
-            work / forward / best * 100.0,
-            backward * 1e3,
-            back_work / backward / best * 100.0,
-        );
+        let fast = ways[1].conv.is_fast();
+        let mut line = format!("{:22}", layer.name);
+        for way in ways.into_iter().take(if fast { 2 } else { 1 }) {
+            let (forward, backward) = (median(way.forward), median(way.backward));
+            line += &format!(
+                " | forward {:7.2} ms {:4.0} %   backward {:7.2} ms {:4.0} %",
+                forward * 1e3,
+                work / forward / best * 100.0,
+                backward * 1e3,
+                back_work / backward / best * 100.0,
+            );
+        }
+        println!("{line}");
     }
 }

@@ -65,14 +65,17 @@ impl Compute {
     }
 }
 
-/// `count` parts of `size` items, which may be none.
+/// `count` parts of `size` items, which may be none; the last may be shorter.
 pub(crate) fn parts<T>(
     mut items: &mut [T],
     count: usize,
     size: usize,
 ) -> impl ExactSizeIterator<Item = &mut [T]> {
     (0..count).map(move |_| {
-        let (part, rest) = std::mem::take(&mut items).split_at_mut(size);
+        let (part, rest) = {
+            let size = size.min(items.len());
+            std::mem::take(&mut items).split_at_mut(size)
+        };
         items = rest;
         part
     })

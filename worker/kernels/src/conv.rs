@@ -14,6 +14,7 @@ use crate::{
     geometry::Tables,
     product::{Packed, SLACK},
     prologue::{Argmax, Lines},
+    winograd::{Blocks, Winograd},
 };
 pub use destination::Destination;
 
@@ -34,6 +35,7 @@ pub struct Conv {
     forward: Packed,
     backward: Vec<Packed>,
     partial: Vec<f32>,
+    winograd: Option<Winograd>,
 }
 
 #[derive(Default)]
@@ -43,6 +45,7 @@ struct Scratch {
     lines: Lines,
     maxima: Vec<f32>,
     moments: Vec<f32>,
+    blocks: Blocks,
 }
 
 thread_local! {
@@ -66,7 +69,28 @@ impl Conv {
             forward: Packed::default(),
             backward: Vec::new(),
             partial: Vec::new(),
+            winograd: None,
         }
+    }
+
+    /// The same by Winograd's algorithm where it is faster, which the shape alone decides: other sums, about as exact.
+    pub fn fast(geometry: Geometry, gradient: bool) -> Self {
+        let Some(winograd) = Winograd::new(&geometry) else {
+            return Self::new(geometry, gradient);
+        };
+        Self {
+            geometry,
+            tables: Tables::of_images(winograd.input, winograd.gradient),
+            forward: Packed::default(),
+            backward: Vec::new(),
+            partial: Vec::new(),
+            winograd: Some(winograd),
+        }
+    }
+
+    /// Whether it is Winograd's.
+    pub fn is_fast(&self) -> bool {
+        self.winograd.is_some()
     }
 
     /// Its shape.

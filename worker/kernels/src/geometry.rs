@@ -112,7 +112,7 @@ pub(crate) struct Padded {
 }
 
 impl Padded {
-    fn new(image: Shape, [top, bottom]: [usize; 2], [left, right]: [usize; 2]) -> Self {
+    pub fn new(image: Shape, [top, bottom]: [usize; 2], [left, right]: [usize; 2]) -> Self {
         let stride = (left + image.width + right) * image.channels;
         Self {
             image,
@@ -189,6 +189,17 @@ pub(crate) struct Tables {
 }
 
 impl Tables {
+    /// For a convolution that needs only to know how its images are padded.
+    pub fn of_images(input: Padded, gradient: Padded) -> Self {
+        Self {
+            input,
+            forward: Table::default(),
+            gradient,
+            weight: Table::default(),
+            phases: Vec::new(),
+        }
+    }
+
     /// `back`: whether the input's gradient will be wanted.
     pub fn new(g: &Geometry, back: bool) -> Self {
         let input = Padded::new(g.input, [g.pad; 2], [g.pad; 2]);

@@ -27,6 +27,7 @@ mod linear;
 mod loss;
 mod peak;
 mod pool;
+mod winograd;
 
 pub use activation::Activation;
 pub use compute::Compute;

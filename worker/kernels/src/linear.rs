@@ -3,7 +3,7 @@
 use crate::{
     Compute,
     geometry::LARGEST,
-    product::{Left, Offsets, Packed, Right, Run, SLACK, product},
+    product::{Left, Offsets, Packed, Right, Run, SLACK, Sum, product, runs},
 };
 
 /// Examples that share one pass over the weights.
@@ -19,19 +19,6 @@ pub struct Linear {
     forward: Packed,
     backward: Packed,
     gradient: Vec<f32>,
-}
-
-/// One run of `terms`, in pieces that the product may group.
-fn runs(terms: usize) -> Vec<Run> {
-    const PIECE: usize = 192;
-    (0..terms)
-        .step_by(PIECE)
-        .map(|at| Run {
-            a: at,
-            b: at,
-            terms: PIECE.min(terms - at),
-        })
-        .collect()
 }
 
 impl Linear {
@@ -116,7 +103,7 @@ impl Linear {
                 stride: outputs,
                 columns: outputs,
             };
-            product(compute.isa(), &columns, &left, &right, gradient, false);
+            product(compute.isa(), &columns, &left, &right, gradient, Sum::New);
         });
     }
 }
@@ -125,7 +112,7 @@ impl Linear {
 fn rows_times(compute: &Compute, a: &[f32], b: &Packed, out: &mut [f32], add: bool) {
     let (terms, columns) = (b.rows, b.columns);
     assert!(a.len() / terms == out.len() / columns && out.len().is_multiple_of(columns));
-    let runs = runs(terms);
+    let (runs, sum) = (runs(terms), if add { Sum::GoOn } else { Sum::New });
     compute.pieces(out, EXAMPLES * columns, |chunk, out| {
         let count = out.len() / columns;
         let left = Left {
@@ -135,6 +122,6 @@ fn rows_times(compute: &Compute, a: &[f32], b: &Packed, out: &mut [f32], add: bo
             out: &Offsets::every(columns, count),
         };
         let a = &a[chunk * EXAMPLES * terms..][..count * terms];
-        product(compute.isa(), a, &left, &Right::Packed(b), out, add);
+        product(compute.isa(), a, &left, &Right::Packed(b), out, sum);
     });
 }

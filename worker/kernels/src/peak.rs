@@ -2,7 +2,7 @@
 
 use crate::{
     Isa,
-    product::{Left, Offsets, Packed, Right, Run, product},
+    product::{Left, Offsets, Packed, Right, Run, Sum, product},
 };
 
 const ROWS: usize = 48;
@@ -51,7 +51,7 @@ impl Peak {
         };
         for _ in 0..times {
             let right = Right::Packed(&self.b);
-            product(self.isa, &self.a, &left, &right, &mut self.c, false);
+            product(self.isa, &self.a, &left, &right, &mut self.c, Sum::New);
         }
         (2 * ROWS * TERMS * COLUMNS * times) as u64
     }

@@ -121,7 +121,18 @@ impl Right<'_> {
     }
 }
 
-/// Computes the product into `c`; adds to what is there if `accumulate`, going on with its sum.
+/// What becomes of the numbers that are there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sum {
+    /// Nothing: the chains begin at zero.
+    New,
+    /// The chains go on with them.
+    GoOn,
+    /// The chains begin at zero, and are added to them. Of one run alone, which no path can cut.
+    Add,
+}
+
+/// Computes the product into `c`.
 ///
 /// # Panics
 /// The tables reach beyond a factor or the result.
@@ -131,8 +142,9 @@ pub(crate) fn product(
     left: &Left<'_>,
     right: &Right<'_>,
     c: &mut [f32],
-    accumulate: bool,
+    sum: Sum,
 ) {
+    debug_assert!(sum != Sum::Add || left.runs.len() == 1);
     let (reach, depth) = left.reach();
     let columns = right.columns();
     assert_eq!(left.rows.at.len(), left.out.at.len());
@@ -151,15 +163,26 @@ pub(crate) fn product(
                 (data.get(block.start..).unwrap_or_default(), *stride)
             }
         };
-        let mut first = true;
+        let mut sum = sum;
         for runs in grouped(left.runs, width) {
-            let accumulate = accumulate || !first;
             // SAFETY: every row and run of the tables lies inside `a`, `b` and `c`, as was asserted above: a block's whole vectors
             // end less than SLACK behind the last column of a plain factor, and inside a packed one.
-            unsafe { tiles(isa, a, left, runs, b, stride, block, c, accumulate) };
-            first = false;
+            unsafe { tiles(isa, a, left, runs, b, stride, block, c, sum) };
+            sum = Sum::GoOn;
         }
     }
+}
+
+/// One chain of `terms` in order, in pieces that the product may group.
+pub(crate) fn runs(terms: usize) -> Vec<Run> {
+    const PIECE: usize = 192;
+    let starts = (0..terms).step_by(PIECE);
+    let piece = |at: usize| Run {
+        a: at,
+        b: at,
+        terms: PIECE.min(terms - at),
+    };
+    starts.map(piece).collect()
 }
 
 /// Runs in groups whose part of B stays in the first-level cache while all rows pass over it.
@@ -199,7 +222,7 @@ unsafe fn tiles(
     stride: usize,
     block: Block,
     c: &mut [f32],
-    accumulate: bool,
+    sum: Sum,
 ) {
     let rows = left.rows.at.len();
     let count = rows.div_ceil(isa.0.tallest(block.vectors));
@@ -216,7 +239,7 @@ unsafe fn tiles(
             c: c[block.start..].as_mut_ptr(),
             out: left.out.at[from..to].as_ptr(),
             last: block.last,
-            accumulate,
+            sum,
         };
         // SAFETY: the kernel has `to - from` rows and the block's vectors, all of them vouched for by the caller.
         unsafe { kernel(isa.0, to - from, block.vectors)(&call) };

@@ -4,9 +4,10 @@ use super::{Conv, Destination, SCRATCH, Scratch, Source, destination::Target, si
 use crate::{
     Compute, Isa, OutputGradient,
     compute::parts,
-    product::{Left, Packed, Right, Run, product},
+    product::{Left, Packed, Right, Run, Sum, product},
     prologue::Argmax,
     rows,
+    winograd::{Winograd, Written},
 };
 
 /// Images whose weight gradients are summed before they join the total, as a share of the batch: fixed, so that threads
@@ -16,6 +17,8 @@ const CHUNKS: usize = 8;
 const CACHED: usize = 7168;
 /// Columns of the widest kernel, as far as that estimate is concerned.
 const COLUMNS: usize = 16;
+/// Weights up to which Winograd's sums are cut into as many chunks.
+const WEIGHTS: usize = 9 * 64 * 64;
 /// Output pixels that are worth a pass over the weight's gradient; small maps are taken several images at a time.
 const PIXELS: usize = 256;
 
@@ -43,7 +46,7 @@ impl Conv {
         assert!(weight.len() == weights && weight_gradient.len() == weights);
         assert!(gradient.shape == g.output && source.raw.len() == images * stored);
         if !destination.is_none() {
-            self.pack_backward(compute, weight);
+            self.pack_backward(compute.isa(), weight);
         }
         let pass = Pass {
             compute,
@@ -56,38 +59,68 @@ impl Conv {
 
     /// All images, in chunks whose weight gradients join in order.
     fn chunks(&mut self, pass: Pass<'_>, mut targets: Vec<Target<'_>>, total: &mut [f32]) {
-        let (compute, weights) = (pass.compute, total.len());
-        let size = targets.len().div_ceil(CHUNKS).max(1);
-        let chunks = targets.chunks_mut(size);
         let mut partial = std::mem::take(&mut self.partial);
         let this = &*self;
+        let (compute, sums) = (
+            pass.compute,
+            this.winograd.as_ref().map_or(total.len(), Winograd::sums),
+        );
+        let size = targets.len().div_ceil(this.chunk_count()).max(1);
+        let chunks = targets.chunks_mut(size);
         if compute.threads() > 1 {
-            partial.resize(chunks.len() * weights, 0.0);
-            let parts = parts(&mut partial, chunks.len(), weights);
+            partial.resize(chunks.len() * sums, 0.0);
+            let parts = parts(&mut partial, chunks.len(), sums);
             compute.each(parts.zip(chunks), |chunk, (sums, targets)| {
                 this.backward_chunk(pass, chunk * size, targets, sums);
             });
-            for (chunk, sums) in partial.chunks_exact(weights).enumerate() {
-                join(compute, chunk, total, sums);
+            for (chunk, sums) in partial.chunks_exact(sums).enumerate() {
+                this.join(compute, chunk, total, sums);
             }
         } else {
-            partial.resize(weights, 0.0);
+            partial.resize(sums, 0.0);
             for (chunk, targets) in chunks.enumerate() {
                 this.backward_chunk(pass, chunk * size, targets, &mut partial);
-                join(compute, chunk, total, &partial);
+                this.join(compute, chunk, total, &partial);
             }
         }
         self.partial = partial;
     }
 
-    fn pack_backward(&mut self, compute: &Compute, weight: &[f32]) {
+    /// Into how many chunks a batch is cut: by the shape alone. Transformed sums are four times the weight, and each chunk's are
+    /// transformed back, which many channels must not do too often.
+    fn chunk_count(&self) -> usize {
+        match &self.winograd {
+            Some(_) => (CHUNKS * WEIGHTS / self.geometry.weights()).clamp(2, CHUNKS),
+            None => CHUNKS,
+        }
+    }
+
+    /// The chunks' sums join one after the other, in their order.
+    fn join(&self, compute: &Compute, chunk: usize, total: &mut [f32], sums: &[f32]) {
+        let isa = compute.isa();
+        match (&self.winograd, chunk) {
+            (None, 0) => total.copy_from_slice(sums),
+            (None, _) => rows::add(isa, total, sums),
+            (Some(winograd), 0) => winograd.finish(isa, sums, total),
+            (Some(winograd), _) => {
+                let mut part = vec![0.0; total.len()];
+                winograd.finish(isa, sums, &mut part);
+                rows::add(isa, total, &part);
+            }
+        }
+    }
+
+    fn pack_backward(&mut self, isa: Isa, weight: &[f32]) {
+        if let Some(winograd) = &mut self.winograd {
+            return winograd.pack_backward(isa, weight);
+        }
         let g = &self.geometry;
         let (channels, filters) = (g.input.channels, g.output.channels);
         self.backward
             .resize_with(self.tables.phases.len(), Packed::default);
         for (packed, phase) in self.backward.iter_mut().zip(&self.tables.phases) {
             let rows = phase.taps.len() * filters;
-            packed.fill(compute.isa(), rows, channels, |r, into| {
+            packed.fill(isa, rows, channels, |r, into| {
                 let (ky, kx) = phase.taps[r / filters];
                 let tap = &weight[(ky * g.size + kx) * channels * filters + r % filters..];
                 for (c, value) in into.iter_mut().enumerate() {
@@ -106,7 +139,8 @@ impl Conv {
         sums: &mut [f32],
     ) {
         let out = self.geometry.output;
-        let size = PIXELS.div_ceil(out.height * out.width);
+        let direct = PIXELS.div_ceil(out.height * out.width);
+        let size = self.winograd.as_ref().map_or(direct, Winograd::group);
         SCRATCH.with_borrow_mut(|scratch| {
             for (index, targets) in targets.chunks_mut(size).enumerate() {
                 let from = first + index * size;
@@ -138,10 +172,20 @@ impl Conv {
         }
         let mut inputs = std::mem::take(&mut scratch.input);
         let input = self.group_input(pass, first, targets, &mut inputs, scratch);
-        self.weight_gradient(isa, input, gradients, images, sums, accumulate);
+        let (both, blocks) = ([input, &*gradients], &mut scratch.blocks);
+        if let Some(winograd) = &self.winograd {
+            winograd.weight_gradient(isa, both, images, sums, accumulate, blocks);
+            let written = targets.iter_mut().filter_map(Target::gradient);
+            let mut written: Vec<_> = written.map(|(to, add)| Written { to, add }).collect();
+            winograd.input_gradient(isa, gradients, &mut written, blocks);
+        } else {
+            self.weight_gradient(isa, both, images, sums, accumulate);
+            for (target, output) in targets.iter_mut().zip(gradients.chunks_exact(output.len)) {
+                self.input_gradient(isa, output, target);
+            }
+        }
         for (index, target) in targets.iter_mut().enumerate() {
-            let gradient = &gradients[index * output.len..][..output.len];
-            self.input_gradient(pass, first, index, gradient, target, scratch);
+            self.through_prologue(pass, first, index, target, scratch);
         }
         (scratch.gradient, scratch.input) = (buffer, inputs);
     }
@@ -191,8 +235,7 @@ impl Conv {
     fn weight_gradient(
         &self,
         isa: Isa,
-        input: &[f32],
-        gradient: &[f32],
+        [input, gradient]: [&[f32]; 2],
         images: usize,
         sums: &mut [f32],
         accumulate: bool,
@@ -221,21 +264,17 @@ impl Conv {
                 runs,
                 out: &table.out,
             };
-            product(isa, input, &left, &right, sums, accumulate || i > 0);
+            let sum = if accumulate || i > 0 {
+                Sum::GoOn
+            } else {
+                Sum::New
+            };
+            product(isa, input, &left, &right, sums, sum);
         }
     }
 
-    /// The input gradient of image `first + index`, through the prologue if there is one.
-    fn input_gradient(
-        &self,
-        pass: Pass<'_>,
-        first: usize,
-        index: usize,
-        output: &[f32],
-        target: &mut Target<'_>,
-        scratch: &mut Scratch,
-    ) {
-        let isa = pass.compute.isa();
+    /// The gradient of what was read, from a padded output gradient.
+    fn input_gradient(&self, isa: Isa, output: &[f32], target: &mut Target<'_>) {
         let Some((gradient, add)) = target.gradient() else {
             return;
         };
@@ -243,12 +282,24 @@ impl Conv {
             // Pixels between the windows.
             gradient.fill(0.0);
         }
+        let sum = if add { Sum::GoOn } else { Sum::New };
         for (phase, packed) in self.tables.phases.iter().zip(&self.backward) {
             if !phase.taps.is_empty() {
                 let (left, right) = (phase.table.left(), Right::Packed(packed));
-                product(isa, output, &left, &right, gradient, add);
+                product(isa, output, &left, &right, gradient, sum);
             }
         }
+    }
+
+    /// Of image `first + index`, whose gradient is there.
+    fn through_prologue(
+        &self,
+        pass: Pass<'_>,
+        first: usize,
+        index: usize,
+        target: &mut Target<'_>,
+        scratch: &mut Scratch,
+    ) {
         let raw = match target.argmax() {
             Some(_) => {
                 let read = self.geometry.input.len();
@@ -259,15 +310,6 @@ impl Conv {
                 &pass.source.raw[(first + index) * stored..][..stored]
             }
         };
-        target.finish(isa, first + index, raw, &mut scratch.lines);
-    }
-}
-
-/// The chunks' sums join one after the other, in their order.
-fn join(compute: &Compute, chunk: usize, total: &mut [f32], sums: &[f32]) {
-    if chunk == 0 {
-        total.copy_from_slice(sums);
-    } else {
-        rows::add(compute.isa(), total, sums);
+        target.finish(pass.compute.isa(), first + index, raw, &mut scratch.lines);
     }
 }

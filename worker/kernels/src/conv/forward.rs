@@ -2,10 +2,11 @@
 
 use super::{Conv, SCRATCH, Scratch, Source, sized};
 use crate::{
-    Compute,
+    Compute, Isa,
     compute::parts,
     norm::{Moments, moments_of_image},
-    product::{Right, product},
+    product::{Right, Sum, product},
+    winograd::{Winograd, Written},
 };
 
 impl Conv {
@@ -23,22 +24,22 @@ impl Conv {
         let (stored, images) = self.stored(source);
         assert_eq!(weight.len(), g.weights());
         assert_eq!(out.len(), images * shape.len());
-        let taps = g.size * g.size * g.input.channels;
-        self.forward.fill(compute.isa(), taps, filters, |r, into| {
-            into.copy_from_slice(&weight[r * filters..(r + 1) * filters]);
-        });
+        self.pack_forward(compute.isa(), weight);
         let this = &*self;
         let (of_images, each) = match &mut moments {
             Some(moments) => (moments.of_images(images, filters), 2 * filters),
             None => (&mut [][..], 0),
         };
-        let of_images = parts(of_images, images, each);
-        let places = parts(out, images, shape.len()).zip(of_images);
-        compute.each(places, |i, (out, moments)| {
-            let raw = &source.raw[i * stored..][..stored];
+        let group = this.winograd.as_ref().map_or(1, Winograd::group);
+        let groups = images.div_ceil(group);
+        let of_images = parts(of_images, groups, group * each);
+        let places = parts(out, groups, group * shape.len()).zip(of_images);
+        compute.each(places, |index, (out, moments)| {
             SCRATCH.with_borrow_mut(|scratch| {
-                this.forward_image(compute, source, i, raw, out, scratch);
-                if each > 0 {
+                let raw = &source.raw[index * group * stored..];
+                this.forward_group(compute, source, index * group, raw, out, scratch);
+                let images = out.chunks_exact(shape.len());
+                for (out, moments) in images.zip(moments.chunks_exact_mut(each.max(1))) {
                     let buffer = &mut scratch.moments;
                     moments_of_image(compute.isa(), shape, out, moments, buffer);
                 }
@@ -49,23 +50,51 @@ impl Conv {
         }
     }
 
-    fn forward_image(
+    fn pack_forward(&mut self, isa: Isa, weight: &[f32]) {
+        let (g, filters) = (&self.geometry, self.geometry.output.channels);
+        match &mut self.winograd {
+            Some(winograd) => winograd.pack_forward(isa, weight),
+            None => {
+                let taps = g.size * g.size * g.input.channels;
+                self.forward.fill(isa, taps, filters, |r, into| {
+                    into.copy_from_slice(&weight[r * filters..(r + 1) * filters]);
+                });
+            }
+        }
+    }
+
+    /// The images from `first` on, whose stored numbers begin `raw`.
+    fn forward_group(
         &self,
         compute: &Compute,
         source: &Source<'_>,
-        index: usize,
+        first: usize,
         raw: &[f32],
         out: &mut [f32],
         scratch: &mut Scratch,
     ) {
-        let input = if self.reads_in_place(source) {
-            raw
+        let ((stored, _), len) = (self.stored(source), self.geometry.output.len());
+        let (images, padded) = (out.len() / len, self.tables.input.len);
+        let inputs = if self.reads_in_place(source) {
+            &raw[..images * stored]
         } else {
-            let input = sized(&mut scratch.input, self.tables.input.len);
-            self.fill_input(compute, source, index, raw, input, &mut scratch.lines, None);
-            &*input
+            let inputs = sized(&mut scratch.input, images * padded);
+            let places = inputs.chunks_exact_mut(padded).take(images);
+            for (index, (into, raw)) in places.zip(raw.chunks_exact(stored)).enumerate() {
+                let (index, lines) = (first + index, &mut scratch.lines);
+                self.fill_input(compute, source, index, raw, into, lines, None);
+            }
+            &*inputs
         };
+        let (isa, outputs) = (compute.isa(), out.chunks_exact_mut(len));
+        if let Some(winograd) = &self.winograd {
+            let outputs = outputs.map(|to| Written { to, add: false });
+            let mut outputs: Vec<_> = outputs.collect();
+            return winograd.outputs(isa, inputs, &mut outputs, &mut scratch.blocks);
+        }
         let (left, right) = (self.tables.forward.left(), Right::Packed(&self.forward));
-        product(compute.isa(), input, &left, &right, out, false);
+        for (input, out) in inputs.chunks_exact(padded).zip(outputs) {
+            product(isa, input, &left, &right, out, Sum::New);
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The register-blocked kernel, once for every path, number of rows and number of vectors.
 
-use super::Run;
+use super::{Run, Sum};
 use crate::{
     isa::Path,
     lanes::{Lanes, Portable},
@@ -19,7 +19,7 @@ pub(super) struct Call {
     pub c: *mut f32,
     pub out: *const usize,
     pub last: usize,
-    pub accumulate: bool,
+    pub sum: Sum,
 }
 
 pub(super) type Kernel = unsafe fn(&Call);
@@ -37,7 +37,7 @@ unsafe fn micro<L: Lanes, const ROWS: usize, const VECTORS: usize>(call: &Call) 
     // SAFETY: the contract of this function, for every access below.
     unsafe {
         let mut sums: Sums<L, ROWS, VECTORS> = [[L::zero(); VECTORS]; ROWS];
-        if call.accumulate {
+        if call.sum == Sum::GoOn {
             load::<L, ROWS, VECTORS>(call, &mut sums);
         }
         for i in 0..call.run_count {
@@ -62,6 +62,15 @@ unsafe fn micro<L: Lanes, const ROWS: usize, const VECTORS: usize>(call: &Call) 
                 // Behind the last term neither is used.
                 b = b.wrapping_add(call.stride);
                 k = k.wrapping_add(call.step);
+            }
+        }
+        if call.sum == Sum::Add {
+            let mut old: Sums<L, ROWS, VECTORS> = [[L::zero(); VECTORS]; ROWS];
+            load::<L, ROWS, VECTORS>(call, &mut old);
+            for r in 0..ROWS {
+                for v in 0..VECTORS {
+                    sums[r][v] = L::add(old[r][v], sums[r][v]);
+                }
             }
         }
         store::<L, ROWS, VECTORS>(call, &sums);

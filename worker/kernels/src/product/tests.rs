@@ -49,7 +49,8 @@ proptest! {
             panels.fill(isa, depth, columns, |r, into| into.copy_from_slice(&b[r * columns..(r + 1) * columns]));
             let right = if packed { Right::Packed(&panels) } else { Right::Plain { data: &b, stride: columns, columns } };
             let mut c = start.clone();
-            product(isa, &a, &left, &right, &mut c, accumulate);
+            let sum = if accumulate { Sum::GoOn } else { Sum::New };
+            product(isa, &a, &left, &right, &mut c, sum);
             prop_assert!(c.iter().zip(&expected).all(|(x, y)| x.to_bits() == y.to_bits()), "{}", isa.name());
         }
     }
@@ -76,7 +77,7 @@ fn tables_that_reach_too_far_are_refused() {
             columns: 4,
         };
         let mut c = vec![0.0; 10];
-        let mut run = || product(Isa::best(), &a, &left, &right, &mut c, false);
+        let mut run = || product(Isa::best(), &a, &left, &right, &mut c, Sum::New);
         std::panic::catch_unwind(std::panic::AssertUnwindSafe(&mut run)).is_err()
     };
     let run = |a, b, terms| Run { a, b, terms };

@@ -51,10 +51,25 @@ impl Fused {
 
     /// The same, on a path of the caller's.
     pub fn on(architecture: Architecture, isa: Isa, threads: usize) -> Result<Self, TrainError> {
+        Self::with(architecture, isa, threads, false)
+    }
+
+    /// The same with Winograd's sums, where the shape of a convolution allows them: faster, about as exact, and of other bits. Trials
+    /// are trained by direct sums.
+    pub fn fast(architecture: Architecture, isa: Isa, threads: usize) -> Result<Self, TrainError> {
+        Self::with(architecture, isa, threads, true)
+    }
+
+    fn with(
+        architecture: Architecture,
+        isa: Isa,
+        threads: usize,
+        fast: bool,
+    ) -> Result<Self, TrainError> {
         let compute =
             Compute::new(isa, threads).map_err(|error| TrainError::Worker(error.to_string()))?;
         Ok(Self {
-            nodes: plan(&architecture),
+            nodes: plan(&architecture, fast),
             spare: Vec::new(),
             timing: Timing::default(),
             architecture,

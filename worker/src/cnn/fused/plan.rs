@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use hone_kernels::{Activation, Conv, Linear, Moments, Pool, Shape};
+use hone_kernels::{Activation, Conv, Geometry, Linear, Moments, Pool, Shape};
 
 use super::{
     gradient::Gradient,
@@ -17,10 +17,12 @@ use crate::cnn::{
 /// Window² must fit the byte that says which pixel was the largest.
 const LARGEST_WINDOW: usize = 15;
 
-/// The network as nodes, in the order of the forward pass; the last one gives the logits.
-pub(super) fn plan(architecture: &Architecture) -> Vec<Node> {
+/// The network as nodes, in the order of the forward pass; the last one gives the logits. `fast`: by Winograd's sums where the shape
+/// of a convolution allows them.
+pub(super) fn plan(architecture: &Architecture, fast: bool) -> Vec<Node> {
     let mut builder = Builder {
         nodes: Vec::new(),
+        conv: if fast { Conv::fast } else { Conv::new },
         at: None,
         stored: architecture.input,
         flat: false,
@@ -41,6 +43,7 @@ pub(super) fn plan(architecture: &Architecture) -> Vec<Node> {
 
 struct Builder {
     nodes: Vec<Node>,
+    conv: fn(Geometry, bool) -> Conv,
     /// The newest tensor, and its shape.
     at: Input,
     stored: Shape,
@@ -147,7 +150,7 @@ impl Builder {
     }
 
     fn conv(&mut self, made: &architecture::Conv) {
-        let conv = Box::new(Conv::new(made.geometry, self.at.is_some()));
+        let conv = Box::new((self.conv)(made.geometry, self.at.is_some()));
         let kernel = Kernel::Conv(conv, made.weight.clone());
         self.push(kernel, made.geometry.output(), false, Gradient::default());
         self.bias(made.bias.as_ref());
