@@ -129,7 +129,7 @@ fn a_check_tells_a_net_that_trains_from_one_that_does_not() {
 /// One digit of the embedded set as a picture, and its label.
 fn digit(hone: &Hone, index: usize) -> String {
     let set = Library::default().open("digits").expect("digits");
-    let size = set.shape.features();
+    let size = set.shape.len();
     let pixels = set.train.pixels[index * size..(index + 1) * size].to_vec();
     let (width, height) = (set.shape.width as u32, set.shape.height as u32);
     let picture = image::GrayImage::from_raw(width, height, pixels).expect("its size");

@@ -56,7 +56,7 @@ fn main() {
 fn synthetic(shape: Shape, count: u32) -> Arc<DataSet> {
     let mut state = 1u32;
     let mut level = 0u32;
-    let pixels = (0..count as usize * shape.features()).map(|_| {
+    let pixels = (0..count as usize * shape.len()).map(|_| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         level = (level * 3 + (state >> 24)) / 4;
         level as u8
@@ -84,7 +84,7 @@ fn prepare(set: &Arc<DataSet>, preprocess: PreprocessKind) -> (Prepared, f64) {
 
 /// Images a second over all training images.
 fn rate(prepared: &Prepared, augment: &Augment) -> f64 {
-    let mut batch = vec![0.0; 64 * prepared.shape().features()];
+    let mut batch = vec![0.0; 64 * prepared.shape().len()];
     let mut labels = vec![0; 64];
     let start = now();
     let mut images = 0;

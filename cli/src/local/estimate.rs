@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use hone_worker::{
     cnn::{
         Architecture, CnnTrainer, Config,
-        executor::{Batch, Training},
+        executor::{Batch, StepSettings},
         init::initial_parameters,
     },
     data::{FitCost, Shape},
@@ -153,7 +153,7 @@ fn steps_a_second(
             let now = Instant::now();
             timed = now;
         }
-        let training = Training {
+        let training = StepSettings {
             mask_key: u64::from(step),
             label_smoothing: 0.0,
         };

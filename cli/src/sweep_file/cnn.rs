@@ -1,6 +1,6 @@
 //! Asks the built-in trainer about every value that its part of the file can take.
 
-use hone_worker::cnn::{Config, ConfigError};
+use hone_worker::cnn::{Architecture, Config, ConfigError};
 use serde_json::Value;
 
 use super::{
@@ -108,7 +108,10 @@ impl<'a> Space<'a> {
                 }
             }
             let result = Config::from_spec(&spec).and_then(|config| match &images {
-                Some(images) => config.fits(images.shape, images.classes),
+                Some(images) => {
+                    Architecture::of(&config, images.shape.into(), images.classes, usize::MAX)
+                        .map(drop)
+                }
                 None => Ok(()),
             });
             if let Err(error) = result {

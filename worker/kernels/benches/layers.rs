@@ -1,4 +1,5 @@
-//! Forward and backward times of single convolutions, as a share of what the processor can do.
+//! Forward and backward times of single convolutions, as a share of what the processor can do with direct sums: by direct sums, and
+//! by Winograd's algorithm where the shape allows it.
 //!
 //! `HONE_ISA` picks the path. Rounds alternate between the layers, so that a busy machine treats all alike.
 
@@ -11,8 +12,8 @@
 use std::time::Instant;
 
 use hone_kernels::{
-    Activation, Affine, Behind, Compute, Conv, Delta, Extent, Geometry, Isa, Moments, NormBack,
-    NormGradient, Peak, Sink, Source, View,
+    Activation, Affine, Compute, Conv, Destination, Geometry, Isa, Moments, NormGradient,
+    OutputGradient, Peak, Prologue, PrologueGradient, Shape, Source,
 };
 
 const IMAGES: usize = 64;
@@ -20,10 +21,10 @@ const ROUNDS: usize = 15;
 
 struct Layer {
     name: &'static str,
-    stored: Extent,
+    stored: Shape,
     window: usize,
     geometry: Geometry,
-    lens: bool,
+    prologue: bool,
 }
 
 fn layer(
@@ -35,29 +36,20 @@ fn layer(
     size: usize,
     stride: usize,
 ) -> Layer {
-    let stored = Extent {
+    let stored = Shape {
         height: side,
         width: side,
         channels,
     };
-    let input = Extent {
-        height: side / window,
-        width: side / window,
-        channels,
-    };
-    let geometry = Geometry {
-        input,
-        filters,
-        size,
-        stride,
-        pad: size / 2,
-    };
+    let input = stored.pooled(window);
+    let geometry =
+        Geometry::new(input, filters, size, stride, size / 2).expect("a window that fits");
     Layer {
         name,
         stored,
         window,
         geometry,
-        lens: channels > 3,
+        prologue: channels > 3,
     }
 }
 
@@ -77,11 +69,26 @@ struct Bench {
     raw: Vec<f32>,
     weight: Vec<f32>,
     affine: Affine,
-    conv: Conv,
+    /// Direct, and fast.
+    ways: [Way; 2],
     out: Vec<f32>,
     norm: NormGradient,
+}
+
+struct Way {
+    conv: Conv,
     forward: Vec<f64>,
     backward: Vec<f64>,
+}
+
+impl Way {
+    fn new(conv: Conv) -> Self {
+        Self {
+            conv,
+            forward: Vec::new(),
+            backward: Vec::new(),
+        }
+    }
 }
 
 impl Bench {
@@ -95,23 +102,30 @@ impl Bench {
             raw: noise(IMAGES * layer.stored.len()),
             weight: noise(g.weights()),
             affine,
-            conv: Conv::new(g, layer.lens),
+            ways: [
+                Way::new(Conv::new(g, layer.prologue)),
+                Way::new(Conv::fast(g, layer.prologue)),
+            ],
             out: vec![0.0; IMAGES * g.output().len()],
             norm: NormGradient {
                 a: vec![1.0; row],
                 b: vec![0.1; row],
                 c: vec![0.2; row],
             },
-            forward: Vec::new(),
-            backward: Vec::new(),
             layer,
         }
     }
 
     fn round(&mut self, compute: &Compute) {
+        for way in 0..2 {
+            self.way(compute, way);
+        }
+    }
+
+    fn way(&mut self, compute: &Compute, way: usize) {
         let g = self.layer.geometry;
-        let view = View {
-            extent: self.layer.stored,
+        let prologue = Prologue {
+            stored: self.layer.stored,
             affine: &self.affine,
             activation: Activation::Relu,
             window: self.layer.window,
@@ -119,47 +133,45 @@ impl Bench {
         };
         let source = Source {
             raw: &self.raw,
-            view: self.layer.lens.then_some(view),
+            prologue: self.layer.prologue.then_some(prologue),
         };
         let started = Instant::now();
-        self.conv.forward(
+        self.ways[way].conv.forward(
             compute,
             &source,
             &self.weight,
             &mut self.out,
             Some(&mut Moments::default()),
         );
-        self.forward.push(started.elapsed().as_secs_f64());
-        let NormGradient { a, b, c } = &self.norm;
-        let norm = NormBack {
-            raw: &self.out,
-            a,
-            b,
-            c,
-        };
+        self.ways[way].forward.push(started.elapsed().as_secs_f64());
         let arrived = noise(self.out.len());
-        let delta = Delta {
-            extent: g.output(),
-            gradient: &arrived,
-            window: 1,
-            choice: &[],
-            norm: Some(norm),
+        let upstream = OutputGradient {
+            norm: Some((&self.norm, &self.out)),
+            ..OutputGradient::plain(g.output(), &arrived)
         };
         let mut weight = vec![0.0; g.weights()];
-        let mut gradient = vec![0.0; IMAGES * g.input.len()];
-        let mut behind = Behind::default();
-        let sink = if self.layer.lens {
-            Sink::Through {
+        let mut gradient = vec![0.0; IMAGES * g.input().len()];
+        let mut left = PrologueGradient::default();
+        let destination = if self.layer.prologue {
+            Destination::Prologue {
                 gradient: &mut gradient,
-                behind: &mut behind,
+                left: &mut left,
             }
         } else {
-            Sink::None
+            Destination::None
         };
         let started = Instant::now();
-        self.conv
-            .backward(compute, &source, &self.weight, &delta, &mut weight, sink);
-        self.backward.push(started.elapsed().as_secs_f64());
+        self.ways[way].conv.backward(
+            compute,
+            &source,
+            &self.weight,
+            &upstream,
+            &mut weight,
+            destination,
+        );
+        self.ways[way]
+            .backward
+            .push(started.elapsed().as_secs_f64());
     }
 }
 
@@ -174,7 +186,11 @@ fn main() {
         layer("5x5 conv 32-32", 32, 32, 1, 32, 5, 1),
         layer("stride 2, conv 32-64", 32, 32, 1, 64, 3, 2),
         layer("pool, conv 64-128", 16, 64, 2, 128, 3, 1),
+        layer("conv 64-64 on 32x32", 32, 64, 1, 64, 3, 1),
+        layer("conv 128-128 on 16x16", 16, 128, 1, 128, 3, 1),
+        layer("conv 256-256 on 8x8", 8, 256, 1, 256, 3, 1),
         layer("conv 128-128 on 4x4", 4, 128, 1, 128, 3, 1),
+        layer("conv 16-16", 32, 16, 1, 16, 3, 1),
         layer("conv 10-10", 28, 10, 1, 10, 3, 1),
     ]
     .into_iter()
@@ -188,24 +204,22 @@ fn main() {
         layers.iter_mut().for_each(|layer| layer.round(&compute));
     }
     println!("{} at most {:.1} GFLOP/s", isa.name(), best / 1e9);
-    for Bench {
-        layer,
-        forward,
-        backward,
-        ..
-    } in layers
-    {
+    for Bench { layer, ways, .. } in layers {
         let g = layer.geometry;
         let work = 2.0 * (IMAGES * g.output().height * g.output().width * g.weights()) as f64;
-        let (forward, backward) = (median(forward), median(backward));
-        let back_work = if layer.lens { 2.0 * work } else { work };
-        println!(
-            "{:22} forward {:7.2} ms {:3.0} %   backward {:7.2} ms {:3.0} %",
-            layer.name,
-            forward * 1e3,
-            work / forward / best * 100.0,
-            backward * 1e3,
-            back_work / backward / best * 100.0,
-        );
+        let back_work = if layer.prologue { 2.0 * work } else { work };
+        let fast = ways[1].conv.is_fast();
+        let mut line = format!("{:22}", layer.name);
+        for way in ways.into_iter().take(if fast { 2 } else { 1 }) {
+            let (forward, backward) = (median(way.forward), median(way.backward));
+            line += &format!(
+                " | forward {:7.2} ms {:4.0} %   backward {:7.2} ms {:4.0} %",
+                forward * 1e3,
+                work / forward / best * 100.0,
+                backward * 1e3,
+                back_work / backward / best * 100.0,
+            );
+        }
+        println!("{line}");
     }
 }

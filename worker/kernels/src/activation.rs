@@ -2,15 +2,36 @@
 
 use crate::math::{bounded_exp, logistic, tanh};
 
+/// Calls `$function::<Curve, …>($args)` for the curve of `$activation`.
+macro_rules! with_curve {
+    ($activation:expr, $function:ident($($arg:expr),* $(,)?)) => {{
+        use $crate::activation as curves;
+        match $activation {
+            Activation::Identity => $function::<curves::Identity>($($arg),*),
+            Activation::Relu => $function::<curves::Relu>($($arg),*),
+            Activation::Leaky(_) | Activation::Prelu => $function::<curves::Leaky>($($arg),*),
+            Activation::Elu(_) => $function::<curves::Elu>($($arg),*),
+            Activation::Sigmoid => $function::<curves::Sigmoid>($($arg),*),
+            Activation::Tanh => $function::<curves::Tanh>($($arg),*),
+            Activation::Gelu => $function::<curves::Gelu>($($arg),*),
+            Activation::Silu => $function::<curves::Silu>($($arg),*),
+        }
+    }};
+}
+pub(crate) use with_curve;
+
 /// A nonlinearity applied to each number by itself.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Activation {
     /// x.
+    #[default]
     Identity,
     /// x > 0: x, else 0.
     Relu,
-    /// x > 0: x, else slope · x, with a slope for each channel (leaky ReLU, PReLU).
-    Leaky,
+    /// x > 0: x, else slope · x.
+    Leaky(f32),
+    /// The same with a slope for each channel, which can be learned.
+    Prelu,
     /// x > 0: x, else alpha · (e^x − 1).
     Elu(f32),
     /// 1/(1 + e^−x).
@@ -24,17 +45,35 @@ pub enum Activation {
 }
 
 impl Activation {
+    /// Of one number; `slope` is PReLU's.
+    pub fn value(self, z: f32, slope: f32) -> f32 {
+        with_curve!(self, value_as(z, self.parameter().unwrap_or(slope)))
+    }
+
+    /// Its number below 0, where that is the same for all channels.
+    pub fn parameter(self) -> Option<f32> {
+        match self {
+            Activation::Prelu => None,
+            Activation::Leaky(number) | Activation::Elu(number) => Some(number),
+            _ => Some(0.0),
+        }
+    }
+
     /// Whether its value never falls where its argument grows, given the slopes of all channels.
     pub(crate) fn rises(self, slopes: &[f32]) -> bool {
         match self {
             Activation::Identity | Activation::Relu | Activation::Sigmoid | Activation::Tanh => {
                 true
             }
-            Activation::Leaky => slopes.iter().all(|slope| *slope >= 0.0),
+            Activation::Leaky(_) | Activation::Prelu => slopes.iter().all(|slope| *slope >= 0.0),
             Activation::Elu(alpha) => alpha >= 0.0,
             Activation::Gelu | Activation::Silu => false,
         }
     }
+}
+
+fn value_as<C: Curve>(z: f32, p: f32) -> f32 {
+    C::value(z, p)
 }
 
 /// One of them, known when the loop is compiled. `p` is the slope of the channel, or alpha.
@@ -158,21 +197,3 @@ impl Curve for Silu {
         gradient * (s * (1.0 - s)).mul_add(z, s)
     }
 }
-
-/// Calls `$function::<Curve, …>($args)` for the curve of `$activation`.
-macro_rules! with_curve {
-    ($activation:expr, $function:ident($($arg:expr),* $(,)?)) => {{
-        use $crate::activation as curves;
-        match $activation {
-            Activation::Identity => $function::<curves::Identity>($($arg),*),
-            Activation::Relu => $function::<curves::Relu>($($arg),*),
-            Activation::Leaky => $function::<curves::Leaky>($($arg),*),
-            Activation::Elu(_) => $function::<curves::Elu>($($arg),*),
-            Activation::Sigmoid => $function::<curves::Sigmoid>($($arg),*),
-            Activation::Tanh => $function::<curves::Tanh>($($arg),*),
-            Activation::Gelu => $function::<curves::Gelu>($($arg),*),
-            Activation::Silu => $function::<curves::Silu>($($arg),*),
-        }
-    }};
-}
-pub(crate) use with_curve;

@@ -1,7 +1,5 @@
 //! Where kernels run: the instruction set, and the threads.
 
-use std::marker::PhantomData;
-
 use rayon::prelude::*;
 
 use crate::Isa;
@@ -43,76 +41,42 @@ impl Compute {
         size: usize,
         work: impl Fn(usize, &mut [T]) + Send + Sync,
     ) {
-        let size = size.max(1);
+        self.each(items.chunks_mut(size.max(1)), work);
+    }
+
+    /// Calls `work(index, item)` for every item, in any order and at the same time if there are threads.
+    pub(crate) fn each<T: Send>(
+        &self,
+        items: impl ExactSizeIterator<Item = T>,
+        work: impl Fn(usize, T) + Send + Sync,
+    ) {
         match &self.pool {
-            Some(pool) if items.len() > size => pool.install(|| {
-                let pieces = items.par_chunks_mut(size).enumerate();
-                pieces.for_each(|(index, piece)| work(index, piece));
-            }),
-            _ => {
-                let pieces = items.chunks_mut(size).enumerate();
-                pieces.for_each(|(index, piece)| work(index, piece));
+            Some(pool) if items.len() > 1 => {
+                let items: Vec<T> = items.collect();
+                pool.install(|| {
+                    let items = items.into_par_iter().enumerate();
+                    items.for_each(|(index, item)| work(index, item));
+                });
             }
-        }
-    }
-
-    /// Calls `work` with 0 to `count - 1`, in any order and at the same time if there are threads.
-    pub(crate) fn for_each(&self, count: usize, work: impl Fn(usize) + Send + Sync) {
-        match &self.pool {
-            Some(pool) if count > 1 => pool.install(|| (0..count).into_par_iter().for_each(work)),
-            _ => (0..count).for_each(work),
+            _ => items
+                .enumerate()
+                .for_each(|(index, item)| work(index, item)),
         }
     }
 }
 
-/// A slice whose disjoint parts are written by several threads.
-pub(crate) struct Parts<'a, T> {
-    start: *mut T,
-    len: usize,
-    owner: PhantomData<&'a mut [T]>,
-}
-
-// SAFETY: it is a `&mut [T]`, handed out in parts that the contract of `part` keeps disjoint.
-unsafe impl<T: Send> Sync for Parts<'_, T> {}
-
-impl<'a, T> Parts<'a, T> {
-    pub fn new(slice: &'a mut [T]) -> Self {
-        Self {
-            start: slice.as_mut_ptr(),
-            len: slice.len(),
-            owner: PhantomData,
-        }
-    }
-
-    /// How many elements there are.
-    pub fn len(&self) -> usize {
-        self.len
-    }
-
-    /// The `index`-th part of `size` elements.
-    ///
-    /// # Safety
-    /// No two parts that are alive at once may overlap.
-    #[expect(
-        clippy::mut_from_ref,
-        reason = "the parts are disjoint: that is what the type is for"
-    )]
-    pub unsafe fn part(&self, index: usize, size: usize) -> &mut [T] {
-        // SAFETY: passed on to the caller.
-        unsafe { self.range(index * size, size) }
-    }
-
-    /// `len` elements from `start`.
-    ///
-    /// # Safety
-    /// No two parts that are alive at once may overlap.
-    #[expect(
-        clippy::mut_from_ref,
-        reason = "the parts are disjoint: that is what the type is for"
-    )]
-    pub unsafe fn range(&self, start: usize, len: usize) -> &mut [T] {
-        assert!(start + len <= self.len);
-        // SAFETY: inside the slice, as just asserted; disjoint from others by the contract.
-        unsafe { std::slice::from_raw_parts_mut(self.start.add(start), len) }
-    }
+/// `count` parts of `size` items, which may be none; the last may be shorter.
+pub(crate) fn parts<T>(
+    mut items: &mut [T],
+    count: usize,
+    size: usize,
+) -> impl ExactSizeIterator<Item = &mut [T]> {
+    (0..count).map(move |_| {
+        let (part, rest) = {
+            let size = size.min(items.len());
+            std::mem::take(&mut items).split_at_mut(size)
+        };
+        items = rest;
+        part
+    })
 }

@@ -23,15 +23,26 @@ pub(crate) enum Path {
     Libm,
 }
 
-const NAMES: [(&str, Path); 5] = [
-    ("avx512", Path::Avx512),
-    ("avx2", Path::Avx2),
-    ("avx2x2", Path::Wide),
-    ("portable", Path::Portable),
-    ("libm", Path::Libm),
-];
-
 impl Path {
+    /// Fastest first.
+    pub(crate) const ALL: [Path; 5] = [
+        Path::Avx512,
+        Path::Avx2,
+        Path::Wide,
+        Path::Portable,
+        Path::Libm,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Path::Avx512 => "avx512",
+            Path::Avx2 => "avx2",
+            Path::Wide => "avx2x2",
+            Path::Portable => "portable",
+            Path::Libm => "libm",
+        }
+    }
+
     #[cfg(target_arch = "x86_64")]
     fn available(self) -> bool {
         match self {
@@ -94,10 +105,10 @@ impl Isa {
 
     /// Every path that this machine has, fastest first.
     pub fn all() -> impl Iterator<Item = Isa> {
-        NAMES
-            .iter()
-            .filter(|(_, path)| path.available())
-            .map(|(_, path)| Isa(*path))
+        Path::ALL
+            .into_iter()
+            .filter(|path| path.available())
+            .map(Isa)
     }
 
     /// What `HONE_ISA` says.
@@ -106,12 +117,12 @@ impl Isa {
             name: name.to_owned(),
             known,
         };
-        let (_, path) = NAMES
-            .iter()
-            .find(|(known, _)| *known == name)
+        let path = Path::ALL
+            .into_iter()
+            .find(|path| path.name() == name)
             .ok_or(error(false))?;
         if path.available() {
-            Ok(Isa(*path))
+            Ok(Isa(path))
         } else {
             Err(error(true))
         }
@@ -131,10 +142,7 @@ impl Isa {
 
     /// Its name in `HONE_ISA`.
     pub fn name(self) -> &'static str {
-        NAMES
-            .iter()
-            .find(|(_, path)| *path == self.0)
-            .map_or("", |(name, _)| name)
+        self.0.name()
     }
 }
 

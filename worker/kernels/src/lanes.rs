@@ -1,4 +1,4 @@
-//! The vectors of the product kernel: as few operations as it needs, so that a new processor is a page of code.
+//! The vectors of the kernels: as few operations as they need, so that a new processor is a page of code.
 
 /// Lanes of f32. All functions are unsafe: the processor must have the implementation's instructions, and pointers
 /// must be valid for as many elements as are touched.
@@ -19,6 +19,12 @@ pub(crate) trait Lanes {
     unsafe fn store(to: *mut f32, vector: Self::Vector);
     /// The first `count` elements; nothing written beyond.
     unsafe fn store_some(to: *mut f32, vector: Self::Vector, count: usize);
+    /// `a + b`.
+    unsafe fn add(a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// `a - b`.
+    unsafe fn sub(a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// `a * b`.
+    unsafe fn mul(a: Self::Vector, b: Self::Vector) -> Self::Vector;
     /// `a * b + c`, rounded once.
     unsafe fn mul_add(a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
 }
@@ -62,6 +68,27 @@ impl Lanes for Portable {
             // SAFETY: the caller's pointer is valid for `count` elements.
             unsafe { *to.add(i) = *lane };
         }
+    }
+    #[inline(always)]
+    unsafe fn add(mut a: Self::Vector, b: Self::Vector) -> Self::Vector {
+        for i in 0..8 {
+            a[i] += b[i];
+        }
+        a
+    }
+    #[inline(always)]
+    unsafe fn sub(mut a: Self::Vector, b: Self::Vector) -> Self::Vector {
+        for i in 0..8 {
+            a[i] -= b[i];
+        }
+        a
+    }
+    #[inline(always)]
+    unsafe fn mul(mut a: Self::Vector, b: Self::Vector) -> Self::Vector {
+        for i in 0..8 {
+            a[i] *= b[i];
+        }
+        a
     }
     #[inline(always)]
     unsafe fn mul_add(a: Self::Vector, b: Self::Vector, mut c: Self::Vector) -> Self::Vector {
@@ -120,6 +147,18 @@ mod x86 {
             unsafe { _mm256_maskstore_ps(to, mask(count), vector) }
         }
         #[inline(always)]
+        unsafe fn add(a: __m256, b: __m256) -> __m256 {
+            unsafe { _mm256_add_ps(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn sub(a: __m256, b: __m256) -> __m256 {
+            unsafe { _mm256_sub_ps(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn mul(a: __m256, b: __m256) -> __m256 {
+            unsafe { _mm256_mul_ps(a, b) }
+        }
+        #[inline(always)]
         unsafe fn mul_add(a: __m256, b: __m256, c: __m256) -> __m256 {
             unsafe { _mm256_fmadd_ps(a, b, c) }
         }
@@ -173,6 +212,18 @@ mod x86 {
             }
         }
         #[inline(always)]
+        unsafe fn add(a: Self::Vector, b: Self::Vector) -> Self::Vector {
+            unsafe { [Avx2::add(a[0], b[0]), Avx2::add(a[1], b[1])] }
+        }
+        #[inline(always)]
+        unsafe fn sub(a: Self::Vector, b: Self::Vector) -> Self::Vector {
+            unsafe { [Avx2::sub(a[0], b[0]), Avx2::sub(a[1], b[1])] }
+        }
+        #[inline(always)]
+        unsafe fn mul(a: Self::Vector, b: Self::Vector) -> Self::Vector {
+            unsafe { [Avx2::mul(a[0], b[0]), Avx2::mul(a[1], b[1])] }
+        }
+        #[inline(always)]
         unsafe fn mul_add(a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector {
             unsafe {
                 [
@@ -218,6 +269,18 @@ mod x86 {
         #[inline(always)]
         unsafe fn store_some(to: *mut f32, vector: __m512, count: usize) {
             unsafe { _mm512_mask_storeu_ps(to, bits(count), vector) }
+        }
+        #[inline(always)]
+        unsafe fn add(a: __m512, b: __m512) -> __m512 {
+            unsafe { _mm512_add_ps(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn sub(a: __m512, b: __m512) -> __m512 {
+            unsafe { _mm512_sub_ps(a, b) }
+        }
+        #[inline(always)]
+        unsafe fn mul(a: __m512, b: __m512) -> __m512 {
+            unsafe { _mm512_mul_ps(a, b) }
         }
         #[inline(always)]
         unsafe fn mul_add(a: __m512, b: __m512, c: __m512) -> __m512 {

@@ -2,16 +2,14 @@
 
 use crate::{
     Compute,
-    compute::Parts,
-    product::{Left, Packed, Right, Run, product},
+    geometry::LARGEST,
+    product::{Left, Offsets, Packed, Right, Run, SLACK, Sum, product, runs},
 };
 
 /// Examples that share one pass over the weights.
 const EXAMPLES: usize = 48;
 /// Inputs whose weight gradients are made together.
 const INPUTS: usize = 96;
-/// What a block of columns may read beyond the last one.
-const SLACK: usize = 64;
 
 /// A fully connected layer of a network: `[inputs, outputs]` weights, packed.
 #[derive(Debug)]
@@ -20,189 +18,110 @@ pub struct Linear {
     outputs: usize,
     forward: Packed,
     backward: Packed,
-    delta: Vec<f32>,
-}
-
-fn offsets(count: usize, step: usize) -> Vec<usize> {
-    (0..count).map(|i| i * step).collect()
-}
-
-/// One run of `terms`, in pieces that the product may group.
-fn runs(terms: usize) -> Vec<Run> {
-    const PIECE: usize = 192;
-    (0..terms)
-        .step_by(PIECE)
-        .map(|at| Run {
-            a: at,
-            b: at,
-            terms: PIECE.min(terms - at),
-        })
-        .collect()
+    gradient: Vec<f32>,
 }
 
 impl Linear {
     /// Of so many inputs and outputs.
+    ///
+    /// # Panics
+    /// There are none, or no memory could hold the weight.
     pub fn new(inputs: usize, outputs: usize) -> Self {
+        let weights = inputs.checked_mul(outputs);
+        assert!(weights.is_some_and(|weights| (1..=LARGEST).contains(&weights)));
         Self {
             inputs,
             outputs,
             forward: Packed::default(),
             backward: Packed::default(),
-            delta: Vec::new(),
+            gradient: Vec::new(),
         }
     }
 
     /// Writes the raw outputs `[batch, outputs]`, without bias.
     pub fn forward(&mut self, compute: &Compute, input: &[f32], weight: &[f32], out: &mut [f32]) {
         let (inputs, outputs) = (self.inputs, self.outputs);
-        let batch = out.len() / outputs;
-        assert!(
-            weight.len() == inputs * outputs
-                && input.len() == batch * inputs
-                && out.len() == batch * outputs
-        );
+        assert_eq!(weight.len(), inputs * outputs);
         self.forward
             .fill(compute.isa(), inputs, outputs, |r, into| {
-                into.copy_from_slice(&weight[r * outputs..][..outputs])
+                into.copy_from_slice(&weight[r * outputs..][..outputs]);
             });
-        rows_times(compute, input, inputs, &self.forward, outputs, out, false);
+        rows_times(compute, input, &self.forward, out, false);
     }
 
-    /// Writes the weight's gradient, and the input's if there is a place for it (`add`: adds to what is there).
+    /// Writes the weight's gradient from that of the outputs, and the input's if there is a place for it (`true`: adds to what is
+    /// there).
     pub fn backward(
         &mut self,
         compute: &Compute,
         input: &[f32],
         weight: &[f32],
-        delta: &[f32],
+        gradient: &[f32],
         weight_gradient: &mut [f32],
         input_gradient: Option<(&mut [f32], bool)>,
     ) {
         let (inputs, outputs) = (self.inputs, self.outputs);
-        let batch = delta.len() / outputs;
         assert!(weight.len() == inputs * outputs && weight_gradient.len() == weight.len());
-        assert!(input.len() == batch * inputs && delta.len() == batch * outputs);
-        self.delta.clear();
-        self.delta.extend_from_slice(delta);
-        self.delta.resize(delta.len() + SLACK, 0.0);
-        self.weight_gradient(compute, input, batch, weight_gradient);
-        if let Some((gradient, add)) = input_gradient {
-            assert_eq!(gradient.len(), input.len());
+        assert_eq!(input.len() / inputs, gradient.len() / outputs);
+        self.gradient.clear();
+        self.gradient.extend_from_slice(gradient);
+        self.gradient.resize(gradient.len() + SLACK, 0.0);
+        self.weight_gradient(compute, input, weight_gradient);
+        if let Some((to, add)) = input_gradient {
             self.backward
                 .fill(compute.isa(), outputs, inputs, |r, into| {
                     for (i, value) in into.iter_mut().enumerate() {
                         *value = weight[i * outputs + r];
                     }
                 });
-            rows_times(
-                compute,
-                delta,
-                outputs,
-                &self.backward,
-                inputs,
-                gradient,
-                add,
-            );
+            rows_times(compute, gradient, &self.backward, to, add);
         }
     }
 
-    fn weight_gradient(
-        &self,
-        compute: &Compute,
-        input: &[f32],
-        batch: usize,
-        gradient: &mut [f32],
-    ) {
+    fn weight_gradient(&self, compute: &Compute, input: &[f32], gradient: &mut [f32]) {
         let (inputs, outputs) = (self.inputs, self.outputs);
-        let right = &self.delta;
-        let parts = Parts::new(gradient);
-        compute.for_each(inputs.div_ceil(INPUTS), |chunk| {
-            let from = chunk * INPUTS;
-            let count = INPUTS.min(inputs - from);
+        let batch = input.len() / inputs;
+        compute.pieces(gradient, INPUTS * outputs, |chunk, gradient| {
+            let (from, count) = (chunk * INPUTS, gradient.len() / outputs);
             // Gathered, since columns a power of two apart would fall into the same few cache lines.
             let mut columns = Vec::with_capacity(batch * count);
             for example in input.chunks_exact(inputs) {
                 columns.extend_from_slice(&example[from..from + count]);
             }
-            let runs = [Run {
-                a: 0,
-                b: 0,
-                terms: batch,
-            }];
             let left = Left {
-                rows: &offsets(count, 1),
+                rows: &Offsets::every(1, count),
                 step: count,
-                runs: &runs,
-                out: &offsets(count, outputs),
+                runs: &[Run {
+                    a: 0,
+                    b: 0,
+                    terms: batch,
+                }],
+                out: &Offsets::every(outputs, count),
             };
             let right = Right::Plain {
-                data: right.as_ptr(),
+                data: &self.gradient,
                 stride: outputs,
                 columns: outputs,
             };
-            for_part(&parts, from * outputs, count * outputs, |gradient| {
-                // SAFETY: `count` columns of `batch` numbers, as many rows of delta with slack behind them, and
-                // `count` rows of the gradient, which this chunk alone writes.
-                unsafe {
-                    product(
-                        compute.isa(),
-                        columns.as_ptr(),
-                        &left,
-                        &right,
-                        gradient.as_mut_ptr(),
-                        false,
-                    )
-                };
-            });
+            product(compute.isa(), &columns, &left, &right, gradient, Sum::New);
         });
     }
 }
 
-/// Hands out `len` elements from `start`, which no other chunk touches.
-fn for_part(parts: &Parts<'_, f32>, start: usize, len: usize, work: impl FnOnce(&mut [f32])) {
-    // SAFETY: the chunks of the only caller are disjoint.
-    work(unsafe { parts.range(start, len) });
-}
-
-/// out[r] = a[r] · b for rows of `terms` numbers.
-fn rows_times(
-    compute: &Compute,
-    a: &[f32],
-    terms: usize,
-    b: &Packed,
-    columns: usize,
-    out: &mut [f32],
-    add: bool,
-) {
-    let batch = out.len() / columns;
-    let runs = runs(terms);
-    let (rows, places) = (
-        offsets(EXAMPLES.min(batch), terms),
-        offsets(EXAMPLES.min(batch), columns),
-    );
-    let parts = Parts::new(out);
-    compute.for_each(batch.div_ceil(EXAMPLES), |chunk| {
-        let from = chunk * EXAMPLES;
-        let count = EXAMPLES.min(batch - from);
+/// out[r] = a[r] · b.
+fn rows_times(compute: &Compute, a: &[f32], b: &Packed, out: &mut [f32], add: bool) {
+    let (terms, columns) = (b.rows, b.columns);
+    assert!(a.len() / terms == out.len() / columns && out.len().is_multiple_of(columns));
+    let (runs, sum) = (runs(terms), if add { Sum::GoOn } else { Sum::New });
+    compute.pieces(out, EXAMPLES * columns, |chunk, out| {
+        let count = out.len() / columns;
         let left = Left {
-            rows: &rows[..count],
+            rows: &Offsets::every(terms, count),
             step: 1,
             runs: &runs,
-            out: &places[..count],
+            out: &Offsets::every(columns, count),
         };
-        let a = &a[from * terms..(from + count) * terms];
-        for_part(&parts, from * columns, count * columns, |out| {
-            // SAFETY: `count` rows of `terms` numbers in, `count` rows of `columns` out, which this chunk alone writes.
-            unsafe {
-                product(
-                    compute.isa(),
-                    a.as_ptr(),
-                    &left,
-                    &Right::Packed(b),
-                    out.as_mut_ptr(),
-                    add,
-                )
-            };
-        });
+        let a = &a[chunk * EXAMPLES * terms..][..count * terms];
+        product(compute.isa(), a, &left, &Right::Packed(b), out, sum);
     });
 }

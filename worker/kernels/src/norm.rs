@@ -1,11 +1,6 @@
 //! Batch normalisation: the batch's moments, and the coefficients that carry it forwards and backwards.
 
-use crate::{
-    behind::Behind,
-    compute::{Compute, Parts},
-    rows,
-    view::{Affine, Extent, fold},
-};
+use crate::{Affine, Compute, Isa, Shape, prologue::fold, rows};
 
 /// Mean and variance (biased) of each channel.
 #[derive(Clone, Debug, Default)]
@@ -18,10 +13,10 @@ pub struct Moments {
 }
 
 impl Moments {
-    /// Room for the moments of single images.
-    pub(crate) fn parts(&mut self, images: usize, channels: usize) -> Parts<'_, f64> {
+    /// Room for the moments of single images, `2 * channels` each.
+    pub(crate) fn of_images(&mut self, images: usize, channels: usize) -> &mut [f64] {
         self.images.resize(images * 2 * channels, 0.0);
-        Parts::new(&mut self.images)
+        &mut self.images
     }
 
     /// Of all images together. All have equally many pixels.
@@ -50,39 +45,31 @@ impl Moments {
     }
 
     /// Computes those of a stored tensor of images.
-    pub fn compute(&mut self, compute: &Compute, extent: Extent, raw: &[f32]) {
-        let images = raw.len() / extent.len();
-        assert_eq!(raw.len(), images * extent.len());
-        let parts = self.parts(images, extent.channels);
-        compute.for_each(images, |i| {
-            // SAFETY: every image has its own part.
-            let out = unsafe { parts.part(i, 2 * extent.channels) };
-            moments_of_image(
-                compute.isa(),
-                extent,
-                &raw[i * extent.len()..][..extent.len()],
-                out,
-                &mut Vec::new(),
-            );
+    pub fn compute(&mut self, compute: &Compute, shape: Shape, raw: &[f32]) {
+        let (images, channels) = (raw.len() / shape.len(), shape.channels);
+        let parts = self.of_images(images, channels);
+        compute.pieces(parts, 2 * channels, |i, out| {
+            let raw = &raw[i * shape.len()..][..shape.len()];
+            moments_of_image(compute.isa(), shape, raw, out, &mut Vec::new());
         });
-        self.combine(extent.channels, extent.height * extent.width);
+        self.combine(channels, shape.height * shape.width);
     }
 }
 
 /// Mean, and sum of squares about it, of each channel of one image.
 pub(crate) fn moments_of_image(
-    isa: crate::Isa,
-    extent: Extent,
+    isa: Isa,
+    shape: Shape,
     raw: &[f32],
     out: &mut [f64],
     buffer: &mut Vec<f32>,
 ) {
-    let (row, channels) = (extent.row(), extent.channels);
+    let (row, channels) = (shape.row(), shape.channels);
     buffer.clear();
     buffer.resize(3 * row, 0.0);
     let (pivot, sums) = buffer.split_at_mut(row);
     // A value from the middle of the image: the sums stay small against it, however far from 0 the values lie.
-    let middle = (extent.height / 2 * extent.width + extent.width / 2) * channels;
+    let middle = (shape.height / 2 * shape.width + shape.width / 2) * channels;
     for pixel in pivot.chunks_exact_mut(channels) {
         pixel.copy_from_slice(&raw[middle..middle + channels]);
     }
@@ -92,7 +79,7 @@ pub(crate) fn moments_of_image(
     let (means, squares) = out.split_at_mut(channels);
     fold(&sums[..row], means);
     fold(&sums[row..], squares);
-    let pixels = (extent.height * extent.width) as f64;
+    let pixels = (shape.height * shape.width) as f64;
     for c in 0..channels {
         squares[c] = (squares[c] - means[c] * means[c] / pixels).max(0.0);
         means[c] = f64::from(pivot[c]) + means[c] / pixels;
@@ -111,14 +98,14 @@ impl Affine {
     /// γ · (x − mean)/√(variance + ε) + β.
     pub fn normalise(
         &mut self,
-        extent: Extent,
+        shape: Shape,
         mean: &[f64],
         variance: &[f64],
         gamma: &[f32],
         beta: &[f32],
         epsilon: f64,
     ) {
-        let (width, channels) = (extent.width, extent.channels);
+        let (width, channels) = (shape.width, shape.channels);
         let inverse = |c: usize| 1.0 / (variance[c] + epsilon).sqrt();
         let scale = |c: usize| f64::from(gamma[c]) * inverse(c);
         repeat(&mut self.scale, width, channels, |c| scale(c) as f32);
@@ -130,12 +117,12 @@ impl Affine {
     }
 
     /// x + bias, or x alone.
-    pub fn shift_only(&mut self, extent: Extent, bias: Option<&[f32]>) {
-        let (width, channels) = (extent.width, extent.channels);
+    pub fn shift_only(&mut self, shape: Shape, bias: Option<&[f32]>) {
+        let (width, channels) = (shape.width, shape.channels);
         repeat(&mut self.shift, width, channels, |c| {
             bias.map_or(0.0, |bias| bias[c])
         });
-        if self.scale.len() != extent.row() {
+        if self.scale.len() != shape.row() {
             repeat(&mut self.scale, width, channels, |_| 1.0);
             repeat(&mut self.mean, width, channels, |_| 0.0);
             repeat(&mut self.inverse, width, channels, |_| 0.0);
@@ -143,8 +130,8 @@ impl Affine {
     }
 
     /// The activation's number for each channel.
-    pub fn slopes(&mut self, extent: Extent, slope: impl Fn(usize) -> f32) {
-        repeat(&mut self.slope, extent.width, extent.channels, slope);
+    pub fn slopes(&mut self, shape: Shape, slope: impl Fn(usize) -> f32) {
+        repeat(&mut self.slope, shape.width, shape.channels, slope);
     }
 }
 
@@ -160,23 +147,11 @@ pub struct NormGradient {
 }
 
 impl NormGradient {
-    /// From the sums that the view left: writes γ's and β's gradients, and the coefficients of
-    /// `a · gradient + b · raw + c` (Ioffe and Szegedy 2015, section 3, solved for the input).
-    pub fn compute(
-        &mut self,
-        extent: Extent,
-        count: usize,
-        affine: &Affine,
-        behind: &Behind,
-        gamma: &mut [f32],
-        beta: &mut [f32],
-    ) {
-        let (width, channels) = (extent.width, extent.channels);
-        let [sum, products, _] = behind.sums(channels);
-        for c in 0..channels {
-            gamma[c] = products[c] as f32;
-            beta[c] = sum[c] as f32;
-        }
+    /// The coefficients of `a · gradient + b · raw + c` (Ioffe and Szegedy 2015, section 3, solved for the input), from the
+    /// [sums](crate::PrologueGradient::sums) over `count` places.
+    pub fn compute(&mut self, shape: Shape, count: usize, affine: &Affine, sums: &[Vec<f64>; 3]) {
+        let (width, channels) = (shape.width, shape.channels);
+        let [sum, products, _] = sums;
         let count = count as f64;
         let of = |row: &[f32], c: usize| f64::from(row[c]);
         let slope = |c: usize| -of(&affine.scale, c) * of(&affine.inverse, c) * products[c] / count;

@@ -2,7 +2,7 @@
 
 use crate::{
     Isa,
-    product::{Left, Packed, Right, Run, product},
+    product::{Left, Offsets, Packed, Right, Run, Sum, product},
 };
 
 const ROWS: usize = 48;
@@ -17,8 +17,8 @@ pub struct Peak {
     a: Vec<f32>,
     b: Packed,
     c: Vec<f32>,
-    rows: Vec<usize>,
-    out: Vec<usize>,
+    rows: Offsets,
+    out: Offsets,
 }
 
 impl Peak {
@@ -31,8 +31,8 @@ impl Peak {
             a: vec![0.5; ROWS * TERMS],
             b,
             c: vec![0.0; ROWS * COLUMNS],
-            rows: (0..ROWS).map(|r| r * TERMS).collect(),
-            out: (0..ROWS).map(|r| r * COLUMNS).collect(),
+            rows: Offsets::every(TERMS, ROWS),
+            out: Offsets::every(COLUMNS, ROWS),
         }
     }
 
@@ -50,17 +50,8 @@ impl Peak {
             out: &self.out,
         };
         for _ in 0..times {
-            // SAFETY: the tables were made for these buffers.
-            unsafe {
-                product(
-                    self.isa,
-                    self.a.as_ptr(),
-                    &left,
-                    &Right::Packed(&self.b),
-                    self.c.as_mut_ptr(),
-                    false,
-                )
-            };
+            let right = Right::Packed(&self.b);
+            product(self.isa, &self.a, &left, &right, &mut self.c, Sum::New);
         }
         (2 * ROWS * TERMS * COLUMNS * times) as u64
     }

@@ -1,68 +1,79 @@
-//! Pools that are stored: overlapping or average ones, the global average, and maxout, a pool over channels.
+//! Pools that are stored: overlapping or average ones, the global average, and maxout, a pool over channels; and the sum of two
+//! tensors.
 
-use crate::{
-    compute::{Compute, Parts},
-    rows,
-    view::Extent,
-};
+use crate::{Compute, Shape, rows, windows};
 
-/// A window that slides over the map.
+/// A window that slides over the map; only such as fit it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pool {
-    /// What goes in.
-    pub input: Extent,
-    /// Height and width of the window.
-    pub window: usize,
-    /// Step, both ways.
-    pub stride: usize,
-    /// The mean instead of the largest (the first of equals, in row order).
-    pub average: bool,
+    input: Shape,
+    output: Shape,
+    window: usize,
+    stride: usize,
+    average: bool,
 }
 
 impl Pool {
+    /// Windows of `window` rows and columns, `stride` apart both ways: their mean, or the largest (the first of equals, in row
+    /// order). `None` where none fits.
+    pub fn new(input: Shape, window: usize, stride: usize, average: bool) -> Option<Self> {
+        let side = |n: usize| windows(n, window, stride, 0);
+        Some(Self {
+            input,
+            output: input.sized(side(input.height)?, side(input.width)?),
+            window,
+            stride,
+            average,
+        })
+    }
+
+    /// What goes in.
+    pub fn input(&self) -> Shape {
+        self.input
+    }
+
     /// What comes out.
-    pub fn output(&self) -> Extent {
-        let side = |n: usize| (n - self.window) / self.stride + 1;
-        Extent {
-            height: side(self.input.height),
-            width: side(self.input.width),
-            ..self.input
-        }
+    pub fn output(&self) -> Shape {
+        self.output
+    }
+
+    /// Height and width of the window.
+    pub fn window(&self) -> usize {
+        self.window
+    }
+
+    /// Step, both ways.
+    pub fn stride(&self) -> usize {
+        self.stride
+    }
+
+    /// Whether it takes the mean.
+    pub fn average(&self) -> bool {
+        self.average
     }
 
     /// Writes the pooled images.
     pub fn forward(&self, compute: &Compute, input: &[f32], out: &mut [f32]) {
-        let (from, to) = (self.input.len(), self.output().len());
+        let (from, to) = (self.input.len(), self.output.len());
         assert_eq!(input.len() / from, out.len() / to);
-        let parts = Parts::new(out);
-        compute.for_each(input.len() / from, |i| {
-            // SAFETY: every image has its own part.
-            let out = unsafe { parts.part(i, to) };
+        let reduce = match self.average {
+            true => rows::average_rows,
+            false => rows::max_rows,
+        };
+        let (stride, channels) = (self.input.row(), self.input.channels);
+        compute.pieces(out, to, |i, out| {
             let image = &input[i * from..][..from];
-            let reduce = if self.average {
-                rows::average_rows
-            } else {
-                rows::max_rows
-            };
-            let (row, channels) = (self.input.row(), self.input.channels);
-            for (y, out) in out.chunks_exact_mut(self.output().row()).enumerate() {
-                let from = &image[y * self.stride * row..];
-                reduce(
-                    compute.isa(),
-                    from,
-                    row,
-                    self.window,
-                    self.stride,
-                    channels,
-                    out,
-                );
+            for (y, out) in out.chunks_exact_mut(self.output.row()).enumerate() {
+                let from = &image[y * self.stride * stride..];
+                let (window, step) = (self.window, self.stride);
+                reduce(compute.isa(), from, stride, window, step, channels, out);
             }
         });
     }
 
     /// Calls `work` with the place of each output pixel and those of its window's pixels.
     fn windows(&self, mut work: impl FnMut(usize, &[usize])) {
-        let out = self.output();
+        let out = self.output;
         let mut pixels = Vec::with_capacity(self.window * self.window);
         for y in 0..out.height {
             for x in 0..out.width {
@@ -85,12 +96,9 @@ impl Pool {
         gradient: &[f32],
         input_gradient: &mut [f32],
     ) {
-        let (from, to) = (self.input.len(), self.output().len());
+        let (from, to) = (self.input.len(), self.output.len());
         assert!(input.len() == input_gradient.len() && input.len() / from == gradient.len() / to);
-        let parts = Parts::new(input_gradient);
-        compute.for_each(input.len() / from, |i| {
-            // SAFETY: every image has its own part.
-            let out = unsafe { parts.part(i, from) };
+        compute.pieces(input_gradient, from, |i, out| {
             out.fill(0.0);
             let (image, gradient) = (&input[i * from..][..from], &gradient[i * to..][..to]);
             if self.average {
@@ -107,7 +115,7 @@ impl Pool {
 
     fn average_back(&self, compute: &Compute, gradient: &[f32], out: &mut [f32]) {
         let (row, channels) = (self.input.row(), self.input.channels);
-        let lines = gradient.chunks_exact(self.output().row());
+        let lines = gradient.chunks_exact(self.output.row());
         for (y, gradient) in lines.enumerate() {
             let out = &mut out[y * self.stride * row..];
             rows::average_rows_back(
@@ -136,7 +144,7 @@ fn largest(image: &[f32], pixels: &[usize], c: usize) -> usize {
 }
 
 /// The mean over height and width of each channel: `[batch, height, width, channels]` to `[batch, channels]`.
-pub fn global_average(input: Extent, images: &[f32], out: &mut [f32]) {
+pub fn global_average(input: Shape, images: &[f32], out: &mut [f32]) {
     let pixels = (input.height * input.width) as f32;
     for (image, out) in images
         .chunks_exact(input.len())
@@ -153,7 +161,7 @@ pub fn global_average(input: Extent, images: &[f32], out: &mut [f32]) {
 }
 
 /// [`global_average`] backwards.
-pub fn global_average_back(input: Extent, gradient: &[f32], input_gradient: &mut [f32]) {
+pub fn global_average_back(input: Shape, gradient: &[f32], input_gradient: &mut [f32]) {
     let pixels = (input.height * input.width) as f32;
     for (image, gradient) in input_gradient
         .chunks_exact_mut(input.len())
@@ -189,5 +197,12 @@ pub fn maxout_back(pieces: usize, input: &[f32], gradient: &[f32], input_gradien
     {
         to.fill(0.0);
         to[largest(group, &places, 0)] = *g;
+    }
+}
+
+/// left + right.
+pub fn sum(left: &[f32], right: &[f32], out: &mut [f32]) {
+    for ((sum, left), right) in out.iter_mut().zip(left).zip(right) {
+        *sum = left + right;
     }
 }

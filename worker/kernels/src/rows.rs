@@ -7,18 +7,14 @@ use crate::{
     activation::{Activation, Curve, with_curve},
     dropout::Dropout,
     isa::for_each_isa,
+    prologue::Affine,
 };
 
 #[inline(always)]
-fn activate_as<C: Curve>(
-    raw: &[f32],
-    scale: &[f32],
-    shift: &[f32],
-    slope: &[f32],
-    out: &mut [f32],
-) {
+fn activate_as<C: Curve>(affine: &Affine, raw: &[f32], out: &mut [f32]) {
     let n = out.len();
-    let (raw, scale, shift, slope) = (&raw[..n], &scale[..n], &shift[..n], &slope[..n]);
+    let (scale, shift) = (&affine.scale[..n], &affine.shift[..n]);
+    let (raw, slope) = (&raw[..n], &affine.slope[..n]);
     for i in 0..n {
         out[i] = C::value(raw[i].mul_add(scale[i], shift[i]), slope[i]);
     }
@@ -32,23 +28,11 @@ fn curve_as<C: Curve>(slope: &[f32], values: &mut [f32]) {
 }
 
 #[inline(always)]
-#[expect(
-    clippy::too_many_arguments,
-    reason = "a row of coefficients each; a struct would only rename them"
-)]
-fn back_as<C: Curve>(
-    raw: &[f32],
-    scale: &[f32],
-    shift: &[f32],
-    slope: &[f32],
-    mean: &[f32],
-    inverse: &[f32],
-    gradient: &mut [f32],
-    sums: &mut [f32],
-) {
+fn back_as<C: Curve>(affine: &Affine, raw: &[f32], gradient: &mut [f32], sums: &mut [f32]) {
     let n = gradient.len();
-    let (raw, scale, shift, slope) = (&raw[..n], &scale[..n], &shift[..n], &slope[..n]);
-    let (mean, inverse) = (&mean[..n], &inverse[..n]);
+    let (scale, shift) = (&affine.scale[..n], &affine.shift[..n]);
+    let (raw, slope) = (&raw[..n], &affine.slope[..n]);
+    let (mean, inverse) = (&affine.mean[..n], &affine.inverse[..n]);
     let (first, second) = sums.split_at_mut(sums.len() / 2);
     let (first, second) = (&mut first[..n], &mut second[..n]);
     for i in 0..n {
@@ -61,8 +45,8 @@ fn back_as<C: Curve>(
 
 for_each_isa! {
     /// out = activation(scale · raw + shift).
-    pub(crate) fn activate(activation: Activation, raw: &[f32], scale: &[f32], shift: &[f32], slope: &[f32], out: &mut [f32]) {
-        with_curve!(activation, activate_as(raw, scale, shift, slope, out));
+    pub(crate) fn activate(activation: Activation, affine: &Affine, raw: &[f32], out: &mut [f32]) {
+        with_curve!(activation, activate_as(affine, raw, out));
     }
 
     /// values = activation(values).
@@ -72,14 +56,15 @@ for_each_isa! {
 
     /// The gradient of the activation's value becomes that of its argument. Adds it, and its product with the
     /// normalised value, to the two halves of `sums`.
-    pub(crate) fn back(activation: Activation, raw: &[f32], scale: &[f32], shift: &[f32], slope: &[f32], mean: &[f32], inverse: &[f32], gradient: &mut [f32], sums: &mut [f32]) {
-        with_curve!(activation, back_as(raw, scale, shift, slope, mean, inverse, gradient, sums));
+    pub(crate) fn back(activation: Activation, affine: &Affine, raw: &[f32], gradient: &mut [f32], sums: &mut [f32]) {
+        with_curve!(activation, back_as(affine, raw, gradient, sums));
     }
 
     /// Adds to `sums` what a learned slope's gradient gets: gradient of the value · argument, where that is below 0.
-    pub(crate) fn slope_sums(raw: &[f32], scale: &[f32], shift: &[f32], gradient: &[f32], sums: &mut [f32]) {
+    pub(crate) fn slope_sums(affine: &Affine, raw: &[f32], gradient: &[f32], sums: &mut [f32]) {
         let n = gradient.len();
-        let (raw, scale, shift, sums) = (&raw[..n], &scale[..n], &shift[..n], &mut sums[..n]);
+        let (scale, shift) = (&affine.scale[..n], &affine.shift[..n]);
+        let (raw, sums) = (&raw[..n], &mut sums[..n]);
         for i in 0..n {
             let z = raw[i].mul_add(scale[i], shift[i]);
             let below = if z > 0.0 { 0.0 } else { z };
@@ -184,43 +169,43 @@ for_each_isa! {
 
     /// For each window its maximum (the first of equals, in row order), the raw value there, and where that is:
     /// row · window + column.
-    pub(crate) fn choose(values: &[f32], raw: &[f32], stride: usize, window: usize, channels: usize, best: &mut [f32], chosen: &mut [f32], choice: &mut [u8]) {
+    pub(crate) fn argmax(values: &[f32], raw: &[f32], stride: usize, window: usize, channels: usize, best: &mut [f32], at_best: &mut [f32], place: &mut [u8]) {
         if window == 2 {
-            choose_of_four(values, raw, stride, channels, best, chosen, choice);
+            argmax_of_four(values, raw, stride, channels, best, at_best, place);
             return;
         }
         for (q, best) in best.chunks_exact_mut(channels).enumerate() {
-            let chosen = &mut chosen[q * channels..][..channels];
-            let choice = &mut choice[q * channels..][..channels];
+            let at_best = &mut at_best[q * channels..][..channels];
+            let place = &mut place[q * channels..][..channels];
             for k in 0..window * window {
                 let at = k / window * stride + (q * window + k % window) * channels;
                 let (values, raw) = (&values[at..][..channels], &raw[at..][..channels]);
                 for i in 0..channels {
                     let take = k == 0 || values[i] > best[i] || values[i].is_nan();
                     best[i] = if take { values[i] } else { best[i] };
-                    chosen[i] = if take { raw[i] } else { chosen[i] };
-                    choice[i] = if take { k as u8 } else { choice[i] };
+                    at_best[i] = if take { raw[i] } else { at_best[i] };
+                    place[i] = if take { k as u8 } else { place[i] };
                 }
             }
         }
     }
 
-    /// Adds a · gradient to those pixels of a row that were chosen; `row` is the row's place in its window.
-    pub(crate) fn scatter(gradient: &[f32], choice: &[u8], row: usize, window: usize, channels: usize, a: Option<&[f32]>, out: &mut [f32]) {
+    /// Adds a · gradient to those pixels of a row that were the largest; `row` is the row's place in its window.
+    pub(crate) fn scatter(gradient: &[f32], place: &[u8], row: usize, window: usize, channels: usize, a: Option<&[f32]>, out: &mut [f32]) {
         for (q, gradient) in gradient.chunks_exact(channels).enumerate() {
-            let choice = &choice[q * channels..][..channels];
+            let place = &place[q * channels..][..channels];
             for x in 0..window {
                 let code = (row * window + x) as u8;
                 let out = &mut out[(q * window + x) * channels..][..channels];
                 if let Some(a) = a {
                     let a = &a[..channels];
                     for i in 0..channels {
-                        let g = if choice[i] == code { gradient[i] } else { 0.0 };
+                        let g = if place[i] == code { gradient[i] } else { 0.0 };
                         out[i] = a[i].mul_add(g, out[i]);
                     }
                 } else {
                     for i in 0..channels {
-                        out[i] += if choice[i] == code { gradient[i] } else { 0.0 };
+                        out[i] += if place[i] == code { gradient[i] } else { 0.0 };
                     }
                 }
             }
@@ -230,18 +215,18 @@ for_each_isa! {
 
 /// The same for the most usual window, whose four candidates fit the registers.
 #[inline(always)]
-fn choose_of_four(
+fn argmax_of_four(
     values: &[f32],
     raw: &[f32],
     stride: usize,
     channels: usize,
     best: &mut [f32],
-    chosen: &mut [f32],
-    choice: &mut [u8],
+    at_best: &mut [f32],
+    place: &mut [u8],
 ) {
     for (q, best) in best.chunks_exact_mut(channels).enumerate() {
-        let chosen = &mut chosen[q * channels..][..channels];
-        let choice = &mut choice[q * channels..][..channels];
+        let at_best = &mut at_best[q * channels..][..channels];
+        let place = &mut place[q * channels..][..channels];
         let at = |y: usize, x: usize| y * stride + (2 * q + x) * channels;
         let value = |y: usize, x: usize| &values[at(y, x)..][..channels];
         let raw = |y: usize, x: usize| &raw[at(y, x)..][..channels];
@@ -258,10 +243,10 @@ fn choose_of_four(
             best[i] = if below { lower } else { upper };
             let upper_raw = if right { rb[i] } else { ra[i] };
             let lower_raw = if lower_right { rd[i] } else { rc[i] };
-            chosen[i] = if below { lower_raw } else { upper_raw };
+            at_best[i] = if below { lower_raw } else { upper_raw };
             let upper_code = if right { 1_u32 } else { 0 };
             let lower_code = if lower_right { 3_u32 } else { 2 };
-            choice[i] = if below { lower_code } else { upper_code } as u8;
+            place[i] = if below { lower_code } else { upper_code } as u8;
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Gradients against numeric ones of an f64 definition, and all paths and thread counts against each other.
 
 use hone_kernels::{
-    Activation, Affine, Behind, Compute, Conv, Delta, Dropout, Extent, Geometry, Isa, Linear,
-    Moments, NormBack, NormGradient, Pool, Sink, Source, View,
+    Activation, Affine, Compute, Conv, Destination, Dropout, Geometry, Isa, Linear, Moments,
+    NormGradient, OutputGradient, Pool, Prologue, PrologueGradient, Shape, Source,
 };
 use proptest::prelude::*;
 
@@ -28,7 +28,7 @@ fn curve(activation: Activation, z: f64, slope: f64) -> f64 {
     match activation {
         Activation::Identity => z,
         Activation::Relu => z.max(0.0),
-        Activation::Leaky => {
+        Activation::Leaky(_) | Activation::Prelu => {
             if z > 0.0 {
                 z
             } else {
@@ -56,7 +56,7 @@ fn curve(activation: Activation, z: f64, slope: f64) -> f64 {
 #[derive(Clone, Debug)]
 struct Case {
     images: usize,
-    stored: Extent,
+    stored: Shape,
     window: usize,
     activation: Activation,
     dropout: Option<Dropout>,
@@ -82,18 +82,9 @@ const EPSILON: f64 = 1e-5;
 
 impl Case {
     fn geometry(&self) -> Geometry {
-        let input = Extent {
-            height: self.stored.height / self.window,
-            width: self.stored.width / self.window,
-            channels: self.stored.channels,
-        };
-        Geometry {
-            input,
-            filters: self.filters,
-            size: self.size,
-            stride: self.stride,
-            pad: self.pad,
-        }
+        let input = self.stored.pooled(self.window);
+        Geometry::new(input, self.filters, self.size, self.stride, self.pad)
+            .expect("a window that fits")
     }
 
     fn data(&self) -> Data {
@@ -113,7 +104,7 @@ impl Case {
             },
             beta: noise(c, self.seed + 2),
             slope: match self.activation {
-                Activation::Elu(alpha) => vec![alpha; c],
+                Activation::Elu(number) | Activation::Leaky(number) => vec![number; c],
                 _ => near_one(self.seed + 3).iter().map(|x| 0.2 * x).collect(),
             },
             weight: noise(g.weights(), self.seed + 4),
@@ -132,7 +123,7 @@ impl Case {
         upstream: &[f32],
     ) -> f64 {
         let (g, e) = (self.geometry(), self.stored);
-        let (input, out) = (g.input, g.output());
+        let (input, out) = (g.input(), g.output());
         let c = e.channels;
         let count = (raw.len() / c) as f64;
         let mut value = 0.0;
@@ -167,31 +158,31 @@ impl Case {
         for n in 0..self.images {
             for y in 0..out.height {
                 for x in 0..out.width {
-                    for f in 0..g.filters {
+                    for f in 0..self.filters {
                         let mut sum = 0.0;
-                        for ky in 0..g.size {
-                            for kx in 0..g.size {
-                                let (yy, xx) = (y * g.stride + ky, x * g.stride + kx);
-                                if yy < g.pad
-                                    || xx < g.pad
-                                    || yy - g.pad >= input.height
-                                    || xx - g.pad >= input.width
+                        for ky in 0..g.size() {
+                            for kx in 0..g.size() {
+                                let (yy, xx) = (y * g.stride() + ky, x * g.stride() + kx);
+                                if yy < g.pad()
+                                    || xx < g.pad()
+                                    || yy - g.pad() >= input.height
+                                    || xx - g.pad() >= input.width
                                 {
                                     continue;
                                 }
                                 for ch in 0..c {
                                     let s = seen[n * input.len()
-                                        + (yy - g.pad) * input.row()
-                                        + (xx - g.pad) * c
+                                        + (yy - g.pad()) * input.row()
+                                        + (xx - g.pad()) * c
                                         + ch];
-                                    sum +=
-                                        s * weight[((ky * g.size + kx) * c + ch) * g.filters + f];
+                                    sum += s * weight
+                                        [((ky * g.size() + kx) * c + ch) * self.filters + f];
                                 }
                             }
                         }
                         value += sum
                             * f64::from(
-                                upstream[((n * out.height + y) * out.width + x) * g.filters + f],
+                                upstream[((n * out.height + y) * out.width + x) * self.filters + f],
                             );
                     }
                 }
@@ -219,8 +210,8 @@ impl Case {
             affine.shift_only(e, Some(&d.beta));
         }
         affine.slopes(e, |ch| d.slope[ch]);
-        let view = View {
-            extent: e,
+        let prologue = Prologue {
+            stored: e,
             affine: &affine,
             activation: self.activation,
             window: self.window,
@@ -228,7 +219,7 @@ impl Case {
         };
         let source = Source {
             raw: &d.raw,
-            view: Some(view),
+            prologue: Some(prologue),
         };
         let mut conv = Conv::new(g, true);
         let mut out = vec![0.0; self.images * g.output().len()];
@@ -239,46 +230,36 @@ impl Case {
             .map(|(x, u)| f64::from(*x) * f64::from(*u))
             .sum();
         let mut weight = vec![0.0; d.weight.len()];
-        let mut gradient = vec![0.0; self.images * g.input.len()];
-        let mut behind = Behind::default();
-        let delta = Delta {
-            extent: g.output(),
-            gradient: &d.upstream,
-            window: 1,
-            choice: &[],
-            norm: None,
-        };
-        let sink = Sink::Through {
+        let mut gradient = vec![0.0; self.images * g.input().len()];
+        let mut left = PrologueGradient::default();
+        let upstream = OutputGradient::plain(g.output(), &d.upstream);
+        let destination = Destination::Prologue {
             gradient: &mut gradient,
-            behind: &mut behind,
+            left: &mut left,
         };
-        conv.backward(compute, &source, &d.weight, &delta, &mut weight, sink);
-        let (mut gamma, mut beta) = (vec![0.0; c], vec![0.0; c]);
-        let mut norm = NormGradient::default();
-        norm.compute(
-            e,
-            self.images * e.height * e.width,
-            &affine,
-            &behind,
-            &mut gamma,
-            &mut beta,
+        conv.backward(
+            compute,
+            &source,
+            &d.weight,
+            &upstream,
+            &mut weight,
+            destination,
         );
-        let slope = behind.sums(c)[2].iter().map(|x| *x as f32).collect();
+        let sums = left.sums(c);
+        let mut norm = NormGradient::default();
+        norm.compute(e, self.images * e.height * e.width, &affine, &sums);
+        let [beta, gamma, slope] = sums.map(|sums| sums.iter().map(|x| *x as f32).collect());
         // What the layer below would read.
-        let back = NormBack {
-            raw: &d.raw,
-            a: &norm.a,
-            b: &norm.b,
-            c: &norm.c,
-        };
-        let delta = Delta {
-            extent: e,
-            gradient: &gradient,
+        let below = OutputGradient {
+            shape: e,
+            values: &gradient,
             window: self.window,
-            choice: &behind.choice,
-            norm: self.norm.then_some(back),
+            argmax: &left.argmax,
+            norm: self.norm.then_some((&norm, &d.raw)),
         };
-        (value, [delta.dense(compute), gamma, beta, slope, weight])
+        let mut raw = vec![0.0; d.raw.len()];
+        below.write(compute, &mut raw);
+        (value, [raw, gamma, beta, slope, weight])
     }
 }
 
@@ -286,7 +267,8 @@ fn case() -> impl Strategy<Value = Case> {
     let activation = prop::sample::select(vec![
         Activation::Identity,
         Activation::Relu,
-        Activation::Leaky,
+        Activation::Leaky(0.2),
+        Activation::Prelu,
         Activation::Elu(0.7),
         Activation::Sigmoid,
         Activation::Tanh,
@@ -307,7 +289,7 @@ fn case() -> impl Strategy<Value = Case> {
                 (size, stride, pad, filters),
                 seed,
             )| {
-                let stored = Extent {
+                let stored = Shape {
                     height,
                     width,
                     channels,
@@ -382,7 +364,7 @@ proptest! {
         if case.norm {
             directional(&gamma, &d.gamma, 4, |x| case.objective(&r, x, &b, &s, &w, &d.upstream))?;
         }
-        if case.activation == Activation::Leaky {
+        if case.activation == Activation::Prelu {
             directional(&slope, &d.slope, 5, |x| case.objective(&r, &g, &b, x, &w, &d.upstream))?;
         }
     }
@@ -434,8 +416,8 @@ proptest! {
         height in 2usize..9, width in 2usize..9, channels in 1usize..5, window in 1usize..4, stride in 1usize..4, average: bool, seed: u64,
     ) {
         prop_assume!(window <= height.min(width));
-        let pool = Pool { input: Extent { height, width, channels }, window, stride, average };
-        let (input, out) = (pool.input, pool.output());
+        let pool = Pool::new(Shape { height, width, channels }, window, stride, average).unwrap();
+        let (input, out) = (pool.input(), pool.output());
         let x = noise(2 * input.len(), seed);
         let up = noise(2 * out.len(), seed ^ 1);
         let objective = |x: &[f64]| -> f64 {
@@ -464,7 +446,7 @@ proptest! {
 
 #[test]
 fn not_a_number_passes_through_relu_and_pool() {
-    let extent = Extent {
+    let extent = Shape {
         height: 2,
         width: 2,
         channels: 1,
@@ -472,8 +454,8 @@ fn not_a_number_passes_through_relu_and_pool() {
     let mut affine = Affine::default();
     affine.shift_only(extent, None);
     affine.slopes(extent, |_| 0.0);
-    let view = View {
-        extent,
+    let prologue = Prologue {
+        stored: extent,
         affine: &affine,
         activation: Activation::Relu,
         window: 2,
@@ -483,7 +465,7 @@ fn not_a_number_passes_through_relu_and_pool() {
         let mut raw = [1.0, 2.0, 3.0, 4.0];
         raw[place] = f32::NAN;
         let mut out = [0.0];
-        view.materialise(&Compute::new(Isa::best(), 1).unwrap(), &raw, &mut out);
+        prologue.forward(&Compute::new(Isa::best(), 1).unwrap(), &raw, &mut out);
         assert!(out[0].is_nan(), "at {place}");
     }
 }

@@ -4,12 +4,13 @@
 //! CS231n: 1000 rows of 100 normal numbers through five layers of 100 units. Weights of 0.01 let tanh's activations
 //! collapse to 0, weights of 1 drive them to ±1, Xavier's keep them spread.
 
+use hone_kernels::Activation;
 use serde::Serialize;
 
 use super::{
     Config,
-    config::{ActivationKind, InitKind},
-    executor::Training,
+    config::{ActivationKind, InitKind, Model},
+    executor::StepSettings,
     init::initial_parameters,
     random::{generator, normals},
     reference::Reference,
@@ -107,6 +108,11 @@ pub fn experiment(
         InitKind::He => (2.0 / fan).sqrt(),
     };
     let (low, high) = range(activation);
+    let model = Model {
+        activation,
+        ..Model::default()
+    };
+    let activation = model.pointwise();
     let mut at = normal(ROWS * UNITS);
     (1..=LAYERS)
         .map(|layer| {
@@ -120,7 +126,7 @@ pub fn experiment(
         .collect()
 }
 
-fn apply(row: &[f64], weight: &[f64], deviation: f64, activation: ActivationKind) -> Vec<f64> {
+fn apply(row: &[f64], weight: &[f64], deviation: f64, activation: Activation) -> Vec<f64> {
     let mut sums = vec![0.0; UNITS];
     for (value, weights) in row.iter().zip(weight.chunks_exact(UNITS)) {
         for (sum, weight) in sums.iter_mut().zip(weights) {
@@ -128,23 +134,8 @@ fn apply(row: &[f64], weight: &[f64], deviation: f64, activation: ActivationKind
         }
     }
     sums.into_iter()
-        .map(|sum| value(activation, deviation * sum))
+        .map(|sum| activation.value((deviation * sum) as f32, 0.0).into())
         .collect()
-}
-
-/// One activation; those with learned or several inputs are drawn as the plain function they come from.
-fn value(activation: ActivationKind, x: f64) -> f64 {
-    match activation {
-        ActivationKind::None => x,
-        ActivationKind::Sigmoid => 1.0 / (1.0 + libm::exp(-x)),
-        ActivationKind::Tanh => libm::tanh(x),
-        ActivationKind::Relu | ActivationKind::Maxout => x.max(0.0),
-        ActivationKind::LeakyRelu | ActivationKind::Prelu => x.max(0.1 * x),
-        ActivationKind::Elu if x < 0.0 => libm::expm1(x),
-        ActivationKind::Elu => x,
-        ActivationKind::Gelu => 0.5 * x * (1.0 + libm::erf(x / std::f64::consts::SQRT_2)),
-        ActivationKind::Silu => x / (1.0 + libm::exp(-x)),
-    }
 }
 
 /// Training images that go through a net of one's own.
@@ -163,7 +154,7 @@ pub fn of_net(
 ) -> Result<Vec<Histogram>, TrainError> {
     let architecture = lay_out(config, prepared)?.without_dropout();
     let images = &prepared.split.train[..prepared.split.train.len().min(IMAGES)];
-    let mut pixels = vec![0.0; images.len() * prepared.shape().features()];
+    let mut pixels = vec![0.0; images.len() * prepared.shape().len()];
     let mut labels = vec![0; images.len()];
     prepared.fill(Part::Train, images, &mut pixels, &mut labels);
     let parameters = initial_parameters(&architecture, &config.model, seed);
@@ -172,7 +163,7 @@ pub fn of_net(
         .outputs(
             &parameters,
             &pixels,
-            Some(Training {
+            Some(StepSettings {
                 mask_key: 0,
                 label_smoothing: 0.0,
             }),

@@ -31,7 +31,7 @@ pub fn evaluate(
     if images.is_empty() {
         return Ok(None);
     }
-    let features = prepared.shape().features();
+    let features = prepared.shape().len();
     let classes = prepared.set.classes.len();
     let mut pixels = vec![0.0; CHUNK.min(images.len()) * features];
     let mut labels = vec![0; CHUNK.min(images.len())];

@@ -22,7 +22,7 @@ pub struct Outcome {
 
 /// How a training step differs from an evaluation.
 #[derive(Clone, Copy, Debug)]
-pub struct Training {
+pub struct StepSettings {
     /// Decides the dropout masks of this step.
     pub mask_key: u64,
     /// Share of the target probability that is spread evenly over all classes; the loss is that against these targets.
@@ -52,7 +52,7 @@ pub trait Executor: Send {
         parameters: &[f32],
         statistics: &mut [f32],
         batch: Batch<'_>,
-        training: Training,
+        settings: StepSettings,
         gradient: &mut [f32],
     ) -> Result<Outcome, TrainError>;
 

@@ -1,13 +1,14 @@
 //! The built-in trainer: convolutional networks for image classification.
 //!
 //! In reading order: what the sweep file can say ([`config`]), the layer list made of it ([`architecture`]), its first
-//! weights ([`init`]), what runs it ([`executor`]: [`fused`] and [`reference`]), what moves the weights ([`optimizer`],
-//! [`schedule`]), and the trainer around it all ([`trainer`]).
+//! weights ([`init`]), what runs a step of it ([`executor`]: [`fused`] and [`reference`]), what moves the weights ([`optimizer`],
+//! [`schedule`]), the steps of a trial, epoch after epoch ([`curve`]), and what begins a trial ([`trainer`]).
 
 pub mod activations;
 pub mod architecture;
 pub mod check;
 pub mod config;
+pub mod curve;
 pub mod diagnosis;
 pub mod dropout;
 pub mod evaluate;
@@ -20,8 +21,8 @@ pub mod saved_net;
 pub mod schedule;
 pub mod statistics;
 pub mod trainer;
-pub mod training;
 
+mod adapter;
 mod random;
 mod tensor_file;
 

@@ -212,8 +212,7 @@ impl SavedNet {
         executor: &mut dyn Executor,
         image: &Path,
     ) -> Result<Prediction, TrainError> {
-        let [height, width, channels] = self.about.shape;
-        let shape = crate::data::Shape::new(height, width, channels);
+        let shape = Shape::from(self.about.shape);
         let (pixels, changed) = read_image(image, shape)?;
         let image = Images {
             pixels,
@@ -222,7 +221,7 @@ impl SavedNet {
         let set = DataSet::new("image", shape, self.about.labels.clone(), image, None);
         let crew = Crew::new(1, Stop::default())?;
         let prepared = self.prepare(Arc::new(set), &[(Part::Train, vec![0])], &crew)?;
-        let mut pixels = vec![0.0; shape.features()];
+        let mut pixels = vec![0.0; shape.len()];
         prepared.fill(Part::Train, &[0], &mut pixels, &mut [0]);
         let mut logits = vec![0.0; self.about.labels.len()];
         executor.logits(&self.parameters, &self.statistics, &pixels, &mut logits)?;

@@ -25,17 +25,21 @@ pub fn observed(architecture: &Architecture, index: usize) -> Option<Observed> {
         Op::Activation(Activation::Relu) => Some(Observed::CanDie),
         Op::Activation(Activation::Sigmoid) => Some(Observed::Sigmoid),
         Op::Activation(Activation::Tanh) => Some(Observed::Tanh),
-        Op::Activation(_) => Some(Observed::Plain),
-        Op::Conv(_) | Op::Linear(_) if index + 1 < layers.len() => match layers[index + 1].op {
-            Op::BatchNorm(_) | Op::Activation(_) => None,
-            _ => Some(Observed::Plain),
+        op if is_nonlinear(op) => Some(Observed::Plain),
+        Op::Conv(_) | Op::Linear(_) if index + 1 < layers.len() => match &layers[index + 1].op {
+            Op::BatchNorm(_) => None,
+            op => (!is_nonlinear(op)).then_some(Observed::Plain),
         },
-        Op::BatchNorm(_) => match layers.get(index + 1).map(|layer| &layer.op) {
-            Some(Op::Activation(_)) => None,
+        Op::BatchNorm(_) => match layers.get(index + 1) {
+            Some(next) if is_nonlinear(&next.op) => None,
             _ => Some(Observed::Plain),
         },
         _ => None,
     }
+}
+
+fn is_nonlinear(op: &Op) -> bool {
+    matches!(op, Op::Activation(_) | Op::Prelu(_) | Op::Maxout(_))
 }
 
 /// Statistics of values `[…, channel]`.

@@ -8,7 +8,7 @@ use super::{
     Architecture, CnnTrainer,
     architecture::{Op, ParameterKind, Shape},
     config::{ConvBlock, Model, Train},
-    executor::{Batch, Executor, Training as Settings, score},
+    executor::{Batch, Executor, StepSettings, score},
     fused::Fused,
     optimizer::Optimizer,
     reference::Reference,
@@ -71,7 +71,7 @@ fn follows_pytorch(architecture: &Architecture, executor: &mut dyn Executor) {
             images: &images,
             labels: &labels,
         };
-        let plain = Settings {
+        let plain = StepSettings {
             mask_key: 0,
             label_smoothing: 0.0,
         };

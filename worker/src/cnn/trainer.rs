@@ -1,21 +1,18 @@
-//! The built-in trainer at the worker's door.
+//! What a trial is made of: its configuration, its images, its network and what runs that.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
-use super::{
-    Architecture, Config, architecture::Shape, evaluate::evaluate, executor::Executor,
-    fused::Fused, saved_net::SavedNet, training::CnnTraining,
-};
+use super::{Architecture, Config, curve::CnnCurve, executor::Executor, fused::Fused};
 use crate::{
-    data::{DataError, Library, Part, Prepared, Split},
-    trainer::{Stop, TrainError, Trainer, Training, TrialSpec},
+    data::{DataError, Library, Prepared, Split},
+    trainer::{Stop, TrainError, TrialSpec},
 };
 
 /// Trains convolutional networks; one per process, shared by its slots.
 #[derive(Clone, Debug)]
 pub struct CnnTrainer {
     library: Arc<Library>,
-    threads: usize,
+    pub(super) threads: usize,
 }
 
 impl CnnTrainer {
@@ -40,18 +37,18 @@ impl CnnTrainer {
         Ok(Box::new(Fused::new(architecture.clone(), self.threads)?))
     }
 
-    /// As [`Trainer::start`], with the type that the command line's verbs need.
+    /// As [`Trainer::start`](crate::trainer::Trainer::start), with the type that the command line's verbs need.
     pub fn begin(
         &self,
         trial: &TrialSpec,
         resume: Option<&Path>,
         stop: &Stop,
-    ) -> Result<CnnTraining, TrainError> {
+    ) -> Result<CnnCurve, TrainError> {
         let config = parse(trial)?;
         let prepared = self.library.prepare(&config.data, trial.fold, stop)?;
         let architecture = lay_out(&config, &prepared)?;
         let executor = self.executor(&architecture)?;
-        let mut training = CnnTraining::new(config, trial, prepared, architecture, executor);
+        let mut training = CnnCurve::new(config, trial, prepared, architecture, executor);
         if let Some(path) = resume {
             training.resume(path)?;
         }
@@ -63,7 +60,7 @@ impl CnnTrainer {
         &self,
         trial: &TrialSpec,
         stop: &Stop,
-    ) -> Result<CnnTraining, TrainError> {
+    ) -> Result<CnnCurve, TrainError> {
         let config = parse(trial)?;
         let set = self
             .library
@@ -73,78 +70,13 @@ impl CnnTrainer {
         let prepared = Arc::new(Prepared::fitted(set, split, &config.data, &crew)?);
         let architecture = lay_out(&config, &prepared)?;
         let executor = self.executor(&architecture)?;
-        Ok(CnnTraining::new(
+        Ok(CnnCurve::new(
             config,
             trial,
             prepared,
             architecture,
             executor,
         ))
-    }
-}
-
-impl Trainer for CnnTrainer {
-    fn arithmetic(&self) -> Option<u32> {
-        Some(super::ARITHMETIC)
-    }
-
-    fn start(
-        &self,
-        trial: &TrialSpec,
-        resume: Option<&Path>,
-        _scratch: &Path,
-        stop: &Stop,
-    ) -> Result<Box<dyn Training>, TrainError> {
-        let training = self.begin(trial, resume, stop)?;
-        tracing::info!("{}; threads: {}", training.sizes(), self.threads);
-        Ok(Box::new(training))
-    }
-
-    fn test(
-        &self,
-        trial: &TrialSpec,
-        weights: &Path,
-        stop: &Stop,
-    ) -> Result<Option<BTreeMap<String, f64>>, TrainError> {
-        let config = parse(trial)?;
-        let set = self
-            .library
-            .open_unless_stopped(&config.data.set_name(), stop)?;
-        let Some(test) = &set.test else {
-            return Ok(None);
-        };
-        let images: Vec<u32> = (0..test.len() as u32).collect();
-        let net = SavedNet::open(weights)?;
-        let crew = self.library.crew(stop)?;
-        let prepared = net.prepare(set, &[(Part::Test, images.clone())], &crew)?;
-        let mut executor = self.executor(&net.architecture)?;
-        let weights = (&net.parameters[..], &net.statistics[..]);
-        let Some(score) = evaluate(
-            &mut *executor,
-            weights,
-            &prepared,
-            Part::Test,
-            &images,
-            || stop.step(),
-        )?
-        else {
-            return if stop.wanted() {
-                Err(TrainError::Stopped)
-            } else {
-                Ok(None)
-            };
-        };
-        Ok(Some(BTreeMap::from([
-            (String::from("test_loss"), score.loss),
-            (String::from("test_accuracy"), score.accuracy),
-        ])))
-    }
-
-    fn check(&self, trial: &TrialSpec, stop: &Stop) -> Result<serde_json::Value, TrainError> {
-        let Some(report) = super::check::check(self, trial, stop)? else {
-            return Err(TrainError::Stopped);
-        };
-        serde_json::to_value(report).map_err(|error| TrainError::Worker(error.to_string()))
     }
 }
 
@@ -155,14 +87,9 @@ pub(super) fn parse(trial: &TrialSpec) -> Result<Config, TrainError> {
 
 /// The network for a data set.
 pub(super) fn lay_out(config: &Config, prepared: &Prepared) -> Result<Architecture, TrainError> {
-    let set = &prepared.set;
-    let shape = Shape::from([set.shape.height, set.shape.width, set.shape.channels]);
+    let (shape, set) = (prepared.shape(), &prepared.set);
     let images = prepared.split.train.len();
-    Architecture::new(&config.model, shape, set.classes.len())
-        .and_then(|net| {
-            net.takes_batches_of(config.train.batch_size.min(images))?;
-            Ok(net)
-        })
+    Architecture::of(config, shape, set.classes.len(), images)
         .map_err(|error| TrainError::Trial(format!("{error} (images are {shape})")))
 }
 

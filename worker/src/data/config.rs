@@ -236,14 +236,11 @@ impl Config {
             });
         }
         match self.components {
-            Some(kept) if self.preprocess.rotates() && kept as usize > shape.features() => {
+            Some(kept) if self.preprocess.rotates() && kept as usize > shape.len() => {
                 Err(ConfigProblem {
                     key: "components",
                     value: kept.to_string(),
-                    message: format!(
-                        "images of {shape} have {} components at most",
-                        shape.features()
-                    ),
+                    message: format!("images of {shape} have {} components at most", shape.len()),
                 })
             }
             _ => Ok(()),

@@ -16,7 +16,7 @@ const TEST: usize = 297;
 /// Unpacks the embedded digits: 1,500 to train and validate with, 297 as test part.
 pub(super) fn open() -> Result<DataSet, DataError> {
     let here = Path::new("embedded digits");
-    let mut bytes = Vec::with_capacity(COUNT * (1 + SHAPE.features()));
+    let mut bytes = Vec::with_capacity(COUNT * (1 + SHAPE.len()));
     flate2::read::GzDecoder::new(&include_bytes!("embedded/digits.gz")[..])
         .read_to_end(&mut bytes)
         .map_err(|error| DataError::file(here, error))?;

@@ -53,7 +53,7 @@ impl FitCost {
         if !config.preprocess.rotates() {
             return None;
         }
-        let features = shape.features();
+        let features = shape.len();
         let wanted = config
             .components
             .map_or(features, |count| features.min(count as usize));

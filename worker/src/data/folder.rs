@@ -256,7 +256,7 @@ impl Reading {
             ..Inventory::default()
         };
         self.tally.tell(root, colour, &mut inventory);
-        let features = Shape::from(inventory.shape).features();
+        let features = Shape::from(inventory.shape).len();
         if features >= FEW_FEATURES {
             let mut twins = Twins::new();
             for (part, files) in files.iter().enumerate() {

@@ -144,7 +144,7 @@ fn almost(known: &Known, place: &Place) -> Option<String> {
 fn read_pair(images: &Path, labels: &Path, classes: usize) -> Result<(Shape, Images), DataError> {
     let (shape, pixels) = read_images(Source::open(images)?)?;
     let labels_read = read_labels(Source::open(labels)?, classes)?;
-    let count = pixels.len() / shape.features();
+    let count = pixels.len() / shape.len();
     if labels_read.len() != count {
         let message = format!(
             "{} labels, but {} has {count} images",

@@ -67,7 +67,7 @@ impl Prepared {
         preprocess: Preprocess,
         crew: &Crew,
     ) -> Result<Prepared, DataError> {
-        preprocess.check(set.shape.features())?;
+        preprocess.check(set.shape.len())?;
         let images = split.train.iter().chain(&split.validation).copied();
         let rotated = rotated(&preprocess, Some(&set.train), images, crew)?;
         Ok(Prepared {
@@ -103,7 +103,7 @@ impl Prepared {
         self.set.shape
     }
 
-    /// Copies images, preprocessed, to `to`: `[image, height, width, channel]`, so `images.len() * shape.features()`
+    /// Copies images, preprocessed, to `to`: `[image, height, width, channel]`, so `images.len() * shape.len()`
     /// numbers; `labels` gets their classes.
     ///
     /// # Panics
@@ -131,7 +131,7 @@ impl Prepared {
             return self.fill(Part::Train, images, to, labels);
         }
         let source = self.source(Part::Train);
-        let mut straight = vec![0.0; self.set.shape.features()];
+        let mut straight = vec![0.0; self.set.shape.len()];
         for (&image, to) in self.places(source, images, to, labels) {
             self.image(Part::Train, source, image, &mut straight);
             Change::draw(augment, key, image).apply(self.set.shape, &straight, to);
@@ -157,7 +157,7 @@ impl Prepared {
         to: &'a mut [f32],
         labels: &mut [u32],
     ) -> impl Iterator<Item = (&'a u32, &'a mut [f32])> {
-        let features = self.set.shape.features();
+        let features = self.set.shape.len();
         assert_eq!(to.len(), images.len() * features, "batch buffer");
         assert_eq!(labels.len(), images.len(), "label buffer");
         for (label, &image) in labels.iter_mut().zip(images) {

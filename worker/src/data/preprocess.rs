@@ -45,7 +45,7 @@ impl Preprocess {
         if config.preprocess == PreprocessKind::None {
             return Ok(fitted);
         }
-        let features = set.shape.features();
+        let features = set.shape.len();
         let images = train
             .iter()
             .map(|&image| &set.train.pixels[image as usize * features..][..features]);

@@ -4,44 +4,7 @@ use std::ops::Range;
 
 use super::{Inventory, inventory::PartCount};
 
-/// Size of one image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-pub struct Shape {
-    /// Rows.
-    pub height: usize,
-    /// Columns.
-    pub width: usize,
-    /// 1 for grey, 3 for red, green, blue.
-    pub channels: usize,
-}
-
-impl Shape {
-    /// Height, width, channels.
-    pub const fn new(height: usize, width: usize, channels: usize) -> Shape {
-        Shape {
-            height,
-            width,
-            channels,
-        }
-    }
-
-    /// Numbers in one image.
-    pub const fn features(&self) -> usize {
-        self.height * self.width * self.channels
-    }
-}
-
-impl From<[usize; 3]> for Shape {
-    fn from([height, width, channels]: [usize; 3]) -> Shape {
-        Shape::new(height, width, channels)
-    }
-}
-
-impl std::fmt::Display for Shape {
-    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(to, "{}×{}×{}", self.height, self.width, self.channels)
-    }
-}
+pub use hone_kernels::Shape;
 
 /// Images with their labels.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,7 +28,7 @@ impl Images {
 
     /// The images with these indices, in this order.
     pub(super) fn pick(&self, indices: &[u32], shape: Shape) -> Images {
-        let features = shape.features();
+        let features = shape.len();
         let mut picked = Images::default();
         for &index in indices {
             let index = index as usize;
@@ -131,7 +94,7 @@ pub(super) struct Parts {
 impl DataSet {
     /// Puts a set together and hashes it.
     ///
-    /// Every image must have `shape.features()` pixels and a label below `classes.len()`: the readers see to that.
+    /// Every image must have `shape.len()` pixels and a label below `classes.len()`: the readers see to that.
     pub fn new(
         name: &str,
         shape: Shape,
@@ -160,7 +123,7 @@ impl DataSet {
             test,
         } = parts;
         for images in [&train, &validation].into_iter().chain(&test) {
-            debug_assert_eq!(images.pixels.len(), images.len() * shape.features());
+            debug_assert_eq!(images.pixels.len(), images.len() * shape.len());
             debug_assert!(
                 images
                     .labels

@@ -26,7 +26,7 @@ pub(super) fn fit(
     statistics: &Statistics,
     crew: &Crew,
 ) -> Result<Vec<f32>, DataError> {
-    let features = set.shape.features();
+    let features = set.shape.len();
     let cost = FitCost::of(config, set.shape, train.len(), 0);
     let way = cost.map_or(Way::Features, |cost| cost.way);
     let images = Centred::new(set, train, statistics, crew);

@@ -1,6 +1,6 @@
 //! The register-blocked kernel, once for every path, number of rows and number of vectors.
 
-use super::Run;
+use super::{Run, Sum};
 use crate::{
     isa::Path,
     lanes::{Lanes, Portable},
@@ -19,32 +19,26 @@ pub(super) struct Call {
     pub c: *mut f32,
     pub out: *const usize,
     pub last: usize,
-    pub accumulate: bool,
+    pub sum: Sum,
 }
 
 pub(super) type Kernel = unsafe fn(&Call);
 
+/// As many accumulators as fill the registers.
+type Sums<L, const ROWS: usize, const VECTORS: usize> = [[<L as Lanes>::Vector; VECTORS]; ROWS];
+
 /// `ROWS` × `VECTORS` accumulators over all terms.
 ///
 /// # Safety
-/// As [`product`], for the rows and columns of this call; the processor has the instructions of `L`.
+/// Every number that the call describes can be read, and those of `c` written; the processor has the instructions of `L`.
 #[inline(always)]
 unsafe fn micro<L: Lanes, const ROWS: usize, const VECTORS: usize>(call: &Call) {
+    debug_assert!((1..=L::COUNT).contains(&call.last));
     // SAFETY: the contract of this function, for every access below.
     unsafe {
-        let mut sums = [[L::zero(); VECTORS]; ROWS];
-        if call.accumulate {
-            for r in 0..ROWS {
-                let c = call.c.add(*call.out.add(r));
-                for v in 0..VECTORS {
-                    let at = c.add(v * L::COUNT);
-                    sums[r][v] = if v + 1 < VECTORS || call.last == L::COUNT {
-                        L::load(at)
-                    } else {
-                        L::load_some(at, call.last)
-                    };
-                }
-            }
+        let mut sums: Sums<L, ROWS, VECTORS> = [[L::zero(); VECTORS]; ROWS];
+        if call.sum == Sum::GoOn {
+            load::<L, ROWS, VECTORS>(call, &mut sums);
         }
         for i in 0..call.run_count {
             let run = &*call.runs.add(i);
@@ -53,7 +47,7 @@ unsafe fn micro<L: Lanes, const ROWS: usize, const VECTORS: usize>(call: &Call) 
                 a[r] = call.a.add(*call.rows.add(r) + run.a);
             }
             let mut b = call.b.add(run.b * call.stride);
-            let mut k = 0;
+            let mut k = 0_usize;
             for _ in 0..run.terms {
                 let mut right = [L::zero(); VECTORS];
                 for v in 0..VECTORS {
@@ -65,10 +59,60 @@ unsafe fn micro<L: Lanes, const ROWS: usize, const VECTORS: usize>(call: &Call) 
                         sums[r][v] = L::mul_add(left, right[v], sums[r][v]);
                     }
                 }
-                b = b.add(call.stride);
-                k += call.step;
+                // Behind the last term neither is used.
+                b = b.wrapping_add(call.stride);
+                k = k.wrapping_add(call.step);
             }
         }
+        if call.sum == Sum::Add {
+            let mut old: Sums<L, ROWS, VECTORS> = [[L::zero(); VECTORS]; ROWS];
+            load::<L, ROWS, VECTORS>(call, &mut old);
+            for r in 0..ROWS {
+                for v in 0..VECTORS {
+                    sums[r][v] = L::add(old[r][v], sums[r][v]);
+                }
+            }
+        }
+        store::<L, ROWS, VECTORS>(call, &sums);
+    }
+}
+
+/// Takes what is in C. The last vector may be a part of one.
+///
+/// # Safety
+/// As [`micro`].
+#[inline(always)]
+unsafe fn load<L: Lanes, const ROWS: usize, const VECTORS: usize>(
+    call: &Call,
+    sums: &mut Sums<L, ROWS, VECTORS>,
+) {
+    // SAFETY: the contract of `micro`.
+    unsafe {
+        for r in 0..ROWS {
+            let c = call.c.add(*call.out.add(r));
+            for v in 0..VECTORS {
+                let at = c.add(v * L::COUNT);
+                sums[r][v] = if v + 1 < VECTORS || call.last == L::COUNT {
+                    L::load(at)
+                } else {
+                    L::load_some(at, call.last)
+                };
+            }
+        }
+    }
+}
+
+/// Writes C. The last vector may be a part of one.
+///
+/// # Safety
+/// As [`micro`].
+#[inline(always)]
+unsafe fn store<L: Lanes, const ROWS: usize, const VECTORS: usize>(
+    call: &Call,
+    sums: &Sums<L, ROWS, VECTORS>,
+) {
+    // SAFETY: the contract of `micro`.
+    unsafe {
         for r in 0..ROWS {
             let c = call.c.add(*call.out.add(r));
             for v in 0..VECTORS {

@@ -56,7 +56,7 @@ pub(super) struct Block {
 }
 
 impl Path {
-    pub(super) fn lanes(self) -> usize {
+    pub(super) const fn lanes(self) -> usize {
         match self {
             Path::Avx512 | Path::Wide => 16,
             Path::Avx2 | Path::Portable | Path::Libm => 8,
@@ -64,7 +64,7 @@ impl Path {
     }
 
     /// Vectors of columns that one kernel takes.
-    fn widest(self) -> usize {
+    pub(super) const fn widest(self) -> usize {
         match self {
             Path::Avx512 => 4,
             Path::Wide => 1,

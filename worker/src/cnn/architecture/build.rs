@@ -4,11 +4,10 @@ use std::ops::Range;
 
 use super::{
     Architecture,
-    layer::{
-        Activation, BatchNorm, Conv, Layer, Linear, Op, Parameter, ParameterKind, Pool, Shape,
-    },
+    layer::{BatchNorm, Conv, Geometry, Layer, Linear, Op, Parameter, ParameterKind, Pool, Shape},
 };
-use crate::cnn::config::{ActivationKind, BatchNormWhere, ConfigError, ConvBlock, Model};
+use crate::cnn::config::{ActivationKind, BatchNormWhere, ConfigError, ConvBlock, Model, PoolKind};
+use hone_kernels::windows;
 
 /// More would not fit a worker's memory with optimizer state beside it, and no honest sweep asks for it.
 const MAX_PARAMETERS: usize = 1 << 28;
@@ -89,24 +88,18 @@ impl<'a> Builder<'a> {
         let channels = block.filters * self.pieces();
         let norm = self.model.batch_norm != BatchNormWhere::Nowhere;
         let (size, pad) = (block.size, block.padding());
-        let output = Shape {
-            height: self.extent("rows", input.height, size, pad, stride)?,
-            width: self.extent("columns", input.width, size, pad, stride)?,
-            channels,
-        };
-        let weight = self.weight(
-            name,
-            vec![size, size, input.channels, channels],
-            size * size,
-        )?;
+        self.leaves_something(size, stride, pad)?;
+        let shape = vec![size, size, input.channels, channels];
+        let weight = self.weight(name, shape, size * size)?;
         let bias = (!norm).then(|| self.per_channel(name, "bias", ParameterKind::Bias, channels));
+        let geometry = Geometry::new(input, channels, size, stride, pad);
+        let geometry = geometry.ok_or_else(|| self.too_large(name))?;
         let conv = Conv {
-            size,
-            stride,
-            pad,
+            geometry,
             weight,
             bias,
         };
+        let output = geometry.output();
         self.push(name.to_owned(), output, Op::Conv(conv));
         if norm {
             self.batch_norm(name);
@@ -137,11 +130,11 @@ impl<'a> Builder<'a> {
                 ));
             }
             let shape = vec![1, 1, input.channels, output.channels];
+            let weight = self.weight(&name, shape, 1)?;
+            let geometry = Geometry::new(input, output.channels, 1, stride, 0);
             projection = Some(Conv {
-                size: 1,
-                stride,
-                pad: 0,
-                weight: self.weight(&name, shape, 1)?,
+                geometry: geometry.ok_or_else(|| self.too_large(&name))?,
+                weight,
                 bias: None,
             });
         }
@@ -150,17 +143,12 @@ impl<'a> Builder<'a> {
     }
 
     fn pool(&mut self, name: &str, block: &ConvBlock) -> Result<(), ConfigError> {
-        let pool = Pool {
-            kind: block.pool_kind,
-            window: block.pool,
-            stride: block.pool_stride.unwrap_or(block.pool),
-        };
-        let output = Shape {
-            height: self.extent("rows", self.at.height, pool.window, 0, pool.stride)?,
-            width: self.extent("columns", self.at.width, pool.window, 0, pool.stride)?,
-            channels: self.at.channels,
-        };
-        self.push(format!("{name}.pool"), output, Op::Pool(pool));
+        let stride = block.pool_stride.unwrap_or(block.pool);
+        self.leaves_something(block.pool, stride, 0)?;
+        let average = block.pool_kind == PoolKind::Average;
+        let pool = Pool::new(self.at, block.pool, stride, average);
+        let pool = pool.ok_or_else(|| self.too_large(name))?;
+        self.push(format!("{name}.pool"), pool.output(), Op::Pool(pool));
         Ok(())
     }
 
@@ -218,26 +206,19 @@ impl<'a> Builder<'a> {
         let model = self.model;
         let name = format!("{name}.{}", model.activation.name());
         let mut output = self.at;
-        let activation = match model.activation {
+        let op = match model.activation {
             ActivationKind::None => return,
-            ActivationKind::Sigmoid => Activation::Sigmoid,
-            ActivationKind::Tanh => Activation::Tanh,
-            ActivationKind::Relu => Activation::Relu,
-            ActivationKind::LeakyRelu => Activation::LeakyRelu { slope: model.slope },
-            ActivationKind::Prelu => Activation::Prelu {
-                slope: self.per_channel(&name, "slope", ParameterKind::Slope, output.channels),
-            },
-            ActivationKind::Elu => Activation::Elu { alpha: model.alpha },
+            ActivationKind::Prelu => {
+                let slopes = ParameterKind::Slope;
+                Op::Prelu(self.per_channel(&name, "slope", slopes, output.channels))
+            }
             ActivationKind::Maxout => {
                 output.channels /= model.pieces;
-                Activation::Maxout {
-                    pieces: model.pieces,
-                }
+                Op::Maxout(model.pieces)
             }
-            ActivationKind::Gelu => Activation::Gelu,
-            ActivationKind::Silu => Activation::Silu,
+            _ => Op::Activation(model.pointwise()),
         };
-        self.push(name, output, Op::Activation(activation));
+        self.push(name, output, op);
     }
 
     fn dropout(&mut self, name: &str, rate: f64) {
@@ -327,22 +308,24 @@ impl<'a> Builder<'a> {
         range
     }
 
-    /// (n − F + 2P)/S + 1, floored; refused when nothing is left.
-    fn extent(
-        &self,
-        what: &str,
-        n: usize,
-        size: usize,
-        pad: usize,
-        stride: usize,
-    ) -> Result<usize, ConfigError> {
-        if n + 2 * pad >= size {
-            return Ok((n + 2 * pad - size) / stride + 1);
+    /// (n − F + 2P)/S + 1, floored, refused when that is nothing.
+    fn leaves_something(&self, size: usize, stride: usize, pad: usize) -> Result<(), ConfigError> {
+        for (what, n) in [("rows", self.at.height), ("columns", self.at.width)] {
+            if windows(n, size, stride, pad).is_none() {
+                let message = format!(
+                    "no {what} are left: ({n} - {size} + 2*{pad})/{stride} + 1 is below 1; make the window smaller, pad more, \
+                     or pool less before it"
+                );
+                return Err(ConfigError::new(self.path.clone(), self.at, message));
+            }
         }
+        Ok(())
+    }
+
+    fn too_large(&self, name: &str) -> ConfigError {
         let message = format!(
-            "no {what} are left: ({n} - {size} + 2*{pad})/{stride} + 1 is below 1; make the window smaller, pad more, \
-             or pool less before it"
+            "{name} would make images larger than any memory; fewer filters, or pool before it"
         );
-        Err(ConfigError::new(self.path.clone(), self.at, message))
+        ConfigError::new(self.path.clone(), self.at, message)
     }
 }

@@ -2,59 +2,7 @@
 
 use std::ops::Range;
 
-use crate::cnn::config::PoolKind;
-
-/// Height, width and channels; after the flattening height and width are 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Shape {
-    /// Rows.
-    pub height: usize,
-    /// Columns.
-    pub width: usize,
-    /// Channels, or units of a fully connected layer.
-    pub channels: usize,
-}
-
-impl Shape {
-    /// A flat vector.
-    pub fn flat(units: usize) -> Self {
-        Self {
-            height: 1,
-            width: 1,
-            channels: units,
-        }
-    }
-
-    /// How many numbers one image has in this place.
-    pub fn len(self) -> usize {
-        self.height * self.width * self.channels
-    }
-
-    /// Whether nothing is left.
-    pub fn is_empty(self) -> bool {
-        self.len() == 0
-    }
-}
-
-impl From<[usize; 3]> for Shape {
-    fn from([height, width, channels]: [usize; 3]) -> Self {
-        Self {
-            height,
-            width,
-            channels,
-        }
-    }
-}
-
-impl std::fmt::Display for Shape {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            formatter,
-            "{}×{}×{}",
-            self.height, self.width, self.channels
-        )
-    }
-}
+pub use hone_kernels::{Activation, Geometry, Pool, Shape};
 
 /// One step of the network.
 #[derive(Clone, Debug, PartialEq)]
@@ -78,8 +26,12 @@ pub enum Op {
     Conv(Conv),
     /// Batch normalisation over batch, height and width.
     BatchNorm(BatchNorm),
-    /// The nonlinearity.
+    /// The nonlinearity, of each number by itself.
     Activation(Activation),
+    /// Leaky ReLU with a learned slope a channel.
+    Prelu(Range<usize>),
+    /// The largest of so many neighbouring channels; the first of equals.
+    Maxout(usize),
     /// Remembers its input for the next [`Op::ResidualAdd`]; passes it on. These pairs are never nested.
     ResidualBegin,
     /// Adds what the last [`Op::ResidualBegin`] remembered: as it is, or through a 1×1 convolution without a bias.
@@ -107,12 +59,8 @@ pub enum Op {
 /// A convolution.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conv {
-    /// Kernel height and width.
-    pub size: usize,
-    /// Step, both ways.
-    pub stride: usize,
-    /// Zeros on each side.
-    pub pad: usize,
+    /// Its windows.
+    pub geometry: Geometry,
     /// `[kernel row, kernel column, input channel, output channel]`.
     pub weight: Range<usize>,
     /// One an output channel; none below a batch norm.
@@ -136,52 +84,6 @@ pub struct BatchNorm {
 pub const BATCH_NORM_MOMENTUM: f64 = 0.1;
 /// ε under the root.
 pub const BATCH_NORM_EPSILON: f64 = 1e-5;
-
-/// A nonlinearity, applied to each number by itself (maxout: to groups of channels).
-#[derive(Clone, Debug, PartialEq)]
-pub enum Activation {
-    /// 1/(1 + e^−x).
-    Sigmoid,
-    /// tanh(x).
-    Tanh,
-    /// x > 0: x, else 0. NaN stays NaN.
-    Relu,
-    /// x > 0: x, else slope · x.
-    LeakyRelu {
-        /// The slope below 0.
-        slope: f64,
-    },
-    /// As leaky ReLU with a learned slope a channel.
-    Prelu {
-        /// One a channel.
-        slope: Range<usize>,
-    },
-    /// x > 0: x, else alpha · (e^x − 1).
-    Elu {
-        /// What it tends to for large negative x, negated.
-        alpha: f64,
-    },
-    /// The largest of channels `pieces · c` to `pieces · c + pieces − 1` becomes channel `c`; the first of equals.
-    Maxout {
-        /// At least 2.
-        pieces: usize,
-    },
-    /// ½ x (1 + tanh(√(2/π) (x + 0.044715 x³))) (Hendrycks and Gimpel 2016).
-    Gelu,
-    /// x/(1 + e^−x).
-    Silu,
-}
-
-/// A pool.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pool {
-    /// Largest (the first of equals, in row order) or mean.
-    pub kind: PoolKind,
-    /// Height and width of the window.
-    pub window: usize,
-    /// Step, both ways.
-    pub stride: usize,
-}
 
 /// A fully connected layer.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,12 +8,12 @@ mod layer;
 mod summary;
 
 pub use layer::{
-    Activation, BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, BatchNorm, Conv, Layer, Linear, Op,
-    Parameter, ParameterKind, Pool, Shape,
+    Activation, BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, BatchNorm, Conv, Geometry, Layer, Linear,
+    Op, Parameter, ParameterKind, Pool, Shape,
 };
 pub use summary::LayerSummary;
 
-use super::config::{ConfigError, Model};
+use super::config::{Config, ConfigError, Model};
 
 /// A network, ready to be run.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,6 +38,22 @@ impl Architecture {
     /// The error shows the arithmetic of the layer that would have no output.
     pub fn new(model: &Model, input: Shape, classes: usize) -> Result<Self, ConfigError> {
         build::build(model, input, classes)
+    }
+
+    /// The network of a configuration, for `images` training images of this shape: whether they go through preprocessing and
+    /// network with output left everywhere, in batches that batch norm can do something with.
+    ///
+    /// The error shows the arithmetic: `(8 - 5 + 2*0)/2 + 1 = 2`.
+    pub fn of(
+        config: &Config,
+        shape: Shape,
+        classes: usize,
+        images: usize,
+    ) -> Result<Self, ConfigError> {
+        config.data.fits(shape)?;
+        let net = Self::new(&config.model, shape, classes)?;
+        net.takes_batches_of(config.train.batch_size.min(images))?;
+        Ok(net)
     }
 
     /// Refuses batches of so many images in which a batch norm has one value a channel: normalised by itself, it is 0 whatever

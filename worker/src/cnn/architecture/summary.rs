@@ -32,11 +32,7 @@ impl Architecture {
             .enumerate()
             .map(|(index, layer)| LayerSummary {
                 name: layer.name.clone(),
-                output: [
-                    layer.output.height,
-                    layer.output.width,
-                    layer.output.channels,
-                ],
+                output: layer.output.into(),
                 parameters: self.parameters_of(index),
                 multiply_adds: multiply_adds(layer),
                 dropped: dropped(layer),
@@ -74,10 +70,10 @@ fn multiply_adds(layer: &Layer) -> usize {
 /// Window, padding and stride of what slides.
 fn window(layer: &Layer) -> Option<(usize, usize, usize)> {
     match &layer.op {
-        Op::Conv(Conv {
-            size, stride, pad, ..
-        }) => Some((*size, *pad, *stride)),
-        Op::Pool(pool) => Some((pool.window, 0, pool.stride)),
+        Op::Conv(Conv { geometry, .. }) => {
+            Some((geometry.size(), geometry.pad(), geometry.stride()))
+        }
+        Op::Pool(pool) => Some((pool.window(), 0, pool.stride())),
         _ => None,
     }
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::cnn::config::{ActivationKind, BatchNormWhere, ConvBlock, Padding};
+use crate::cnn::config::{ActivationKind, BatchNormWhere, Config, ConvBlock, Padding};
 
 fn plain(conv: Vec<ConvBlock>) -> Model {
     Model {
@@ -180,4 +180,16 @@ fn a_network_beyond_memory_is_refused_before_it_is_made() {
     };
     let error = Architecture::new(&model, shape(32, 32, 3), 10).unwrap_err();
     assert_eq!(error.path, "model.hidden.1");
+}
+
+#[test]
+fn an_empty_output_is_refused_with_the_arithmetic() {
+    let spec = serde_json::json!({
+        "data": {"source": "digits"},
+        "model": {"conv": [{"filters": 4, "size": 5, "pad": 0, "stride": 2}, {"filters": 4, "size": 5, "pad": 0}]},
+    });
+    let config = Config::from_spec(&spec).unwrap();
+    let error = Architecture::of(&config, shape(8, 8, 1), 10, usize::MAX).unwrap_err();
+    assert_eq!(error.path, "model.conv.1");
+    assert!(error.message.contains("(2 - 5 + 2*0)/1 + 1"), "{error}");
 }

@@ -56,7 +56,7 @@ pub(super) fn findings(prepared: &Prepared, config: &Config) -> Vec<Finding> {
             "this is a fault of hone's split: please report it",
         );
     }
-    if prepared.shape().features() >= FEW_FEATURES {
+    if prepared.shape().len() >= FEW_FEATURES {
         content(prepared, &mut add);
     }
     findings.extend(missing(&prepared.set, split, config));
@@ -118,7 +118,7 @@ fn remedy(images: usize) -> String {
 
 /// Images without content, and images that are in both parts.
 fn content(prepared: &Prepared, add: &mut impl FnMut(Severity, String, &str)) {
-    let features = prepared.shape().features();
+    let features = prepared.shape().len();
     let (images, split) = (&prepared.set.train, &prepared.split);
     let pixels = |image: u32| &images.pixels[image as usize * features..][..features];
     let all = split.train.iter().chain(&split.validation);

@@ -11,7 +11,7 @@ use crate::{
         Architecture, CnnTrainer, Config,
         architecture::{Op, ParameterKind},
         config::{ActivationKind, InitKind, OptimizerKind, Train},
-        executor::{Batch, Executor, Outcome, Training},
+        executor::{Batch, Executor, Outcome, StepSettings},
         init::initial_parameters,
         optimizer::{Optimizer, norm},
         trainer::lay_out,
@@ -147,7 +147,7 @@ impl Bench<'_> {
         batch: &[u32],
         gradient: &mut [f32],
     ) -> Result<Outcome, TrainError> {
-        let mut images = vec![0.0; batch.len() * self.prepared.shape().features()];
+        let mut images = vec![0.0; batch.len() * self.prepared.shape().len()];
         let mut labels = vec![0; batch.len()];
         self.prepared
             .fill(Part::Train, batch, &mut images, &mut labels);
@@ -155,7 +155,7 @@ impl Bench<'_> {
             images: &images,
             labels: &labels,
         };
-        let plain = Training {
+        let plain = StepSettings {
             mask_key: 0,
             label_smoothing: 0.0,
         };

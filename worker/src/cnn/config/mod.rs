@@ -17,8 +17,6 @@ pub use model::{ActivationKind, ConvBlock, InitKind, InitShape, Model, PoolKind}
 pub use padding::Padding;
 pub use train::{OptimizerKind, ScheduleKind, Train};
 
-use super::architecture::{Architecture, Shape};
-
 /// Everything that the built-in trainer is told by a sweep file, with a value in every place.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -69,18 +67,6 @@ impl Config {
         self.data.check()?;
         self.model.validate()?;
         self.train.validate()
-    }
-
-    /// Whether images of `shape` `[height, width, channels]` go through the preprocessing and the network with output left
-    /// everywhere, in batches that batch norm can do something with.
-    ///
-    /// The error shows the arithmetic: `(8 - 5 + 2*0)/2 + 1 = 2`.
-    pub fn fits(&self, shape: [usize; 3], classes: usize) -> Result<(), ConfigError> {
-        let [height, width, channels] = shape;
-        self.data
-            .fits(crate::data::Shape::new(height, width, channels))?;
-        Architecture::new(&self.model, Shape::from(shape), classes)?
-            .takes_batches_of(self.train.batch_size)
     }
 
     /// Keys that `spec` sets although the choices made in it do not use them, each with the reason, for `hone plan`.

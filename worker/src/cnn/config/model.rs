@@ -1,5 +1,6 @@
 //! `[model]`: the network.
 
+use hone_kernels::Activation;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -65,6 +66,23 @@ impl Default for Model {
 }
 
 impl Model {
+    /// The nonlinearity as a function of one number. Those that have more, as they begin: PReLU's slopes, and maxout's pieces as a
+    /// ReLU.
+    pub fn pointwise(&self) -> Activation {
+        match self.activation {
+            ActivationKind::None => Activation::Identity,
+            ActivationKind::Sigmoid => Activation::Sigmoid,
+            ActivationKind::Tanh => Activation::Tanh,
+            ActivationKind::Relu | ActivationKind::Maxout => Activation::Relu,
+            ActivationKind::LeakyRelu | ActivationKind::Prelu => {
+                Activation::Leaky(self.slope as f32)
+            }
+            ActivationKind::Elu => Activation::Elu(self.alpha as f32),
+            ActivationKind::Gelu => Activation::Gelu,
+            ActivationKind::Silu => Activation::Silu,
+        }
+    }
+
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
         count("model.conv", self.conv.len(), 0, 64)?;
         for (index, block) in self.conv.iter().enumerate() {

@@ -86,18 +86,6 @@ fn a_section_that_is_not_the_trainers_is_refused() {
 }
 
 #[test]
-fn an_empty_output_is_refused_with_the_arithmetic() {
-    let config = Config::from_spec(&spec(
-        json!({"conv": [{"filters": 4, "size": 5, "pad": 0, "stride": 2}, {"filters": 4, "size": 5, "pad": 0}]}),
-        json!({}),
-    ))
-    .unwrap();
-    let error = config.fits([8, 8, 1], 10).unwrap_err();
-    assert_eq!(error.path, "model.conv.1");
-    assert!(error.message.contains("(2 - 5 + 2*0)/1 + 1"), "{error}");
-}
-
-#[test]
 fn keys_without_effect_are_named() {
     let unused = Config::unused_keys(&spec(
         json!({"slope": 0.2, "alpha": 1, "activation": "leaky_relu", "hidden": [4], "dropout": 0.1}),

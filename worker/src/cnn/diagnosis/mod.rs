@@ -6,7 +6,7 @@ mod rules;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Config, config::ScheduleKind, training::LayerReport};
+use super::{Config, config::ScheduleKind};
 use crate::trainer::Report;
 
 /// The states that a training can be in.
@@ -46,6 +46,32 @@ pub struct Diagnosis {
     pub evidence: String,
     /// The next move.
     pub advice: String,
+}
+
+/// One layer with weights, after one epoch. The numbers are those of the epoch's last step.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LayerReport {
+    /// `conv1`, `hidden2`, `output`.
+    pub name: String,
+    /// Length of the last step over length of the weights; about 1e-3 is healthy.
+    pub update_ratio: f64,
+    /// Length of the data loss's gradient with respect to the weights.
+    pub gradient_norm: f64,
+    /// Mean of the layer's values after its activation, over some training images: 128, or a sixteenth of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mean: Option<f64>,
+    /// Their standard deviation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deviation: Option<f64>,
+    /// Share of ReLU units that are 0 for every image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dead: Option<f64>,
+    /// Share of values in the outer hundredth of sigmoid's or tanh's range.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub saturated: Option<f64>,
+    /// Share of pairs of hidden units that are equal, of those looked at; above 0 only when symmetry was never broken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub twins: Option<f64>,
 }
 
 /// One epoch of a training, as it was reported.

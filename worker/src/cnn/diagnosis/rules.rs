@@ -1,12 +1,11 @@
 //! One rule a state. The thresholds were tuned on some six hundred trainings on digits and on a part of Fashion-MNIST, over
 //! learning rates from far too low to far too high; `benches/diagnosis` counts how often they are right.
 
-use super::{Diagnosis, EpochCurve, State};
+use super::{Diagnosis, EpochCurve, LayerReport, State};
 use crate::cnn::{
     Config,
     config::{ActivationKind, BatchNormWhere},
     schedule::Schedule,
-    training::LayerReport,
 };
 
 /// Share of dead units in one layer.

@@ -9,7 +9,7 @@ use crate::{
     cnn::{
         Architecture, Config,
         architecture::Op,
-        executor::{Batch, Executor, Training},
+        executor::{Batch, Executor, StepSettings},
         init::initial_parameters,
         optimizer::Optimizer,
     },
@@ -136,12 +136,8 @@ impl Run {
         classes: usize,
         threads: usize,
     ) -> Result<Self, TrainError> {
-        let architecture = Architecture::new(
-            &config.model,
-            [shape.height, shape.width, shape.channels].into(),
-            classes,
-        )
-        .map_err(|error| TrainError::Trial(error.to_string()))?;
+        let architecture = Architecture::new(&config.model, shape, classes)
+            .map_err(|error| TrainError::Trial(error.to_string()))?;
         let batch = config.train.batch_size;
         Ok(Self {
             executor: Fused::new(architecture.clone(), threads)?,
@@ -150,7 +146,7 @@ impl Run {
             parameters: initial_parameters(&architecture, &config.model, 0),
             statistics: architecture.fresh_statistics(),
             gradient: vec![0.0; architecture.parameter_count],
-            images: vec![0.0; batch * shape.features()],
+            images: vec![0.0; batch * shape.len()],
             labels: vec![0; batch],
             logits: vec![0.0; batch * classes],
             config: config.clone(),
@@ -182,7 +178,7 @@ impl Run {
             images: &self.images,
             labels: &self.labels,
         };
-        let training = Training {
+        let settings = StepSettings {
             mask_key: step as u64,
             label_smoothing: self.config.train.label_smoothing,
         };
@@ -190,7 +186,7 @@ impl Run {
             &self.parameters,
             &mut self.statistics,
             batch,
-            training,
+            settings,
             &mut self.gradient,
         )?;
         // Far below any rate that trains, so that no number grows out of range while time is taken.
@@ -307,7 +303,7 @@ fn synthetic(
 ) -> Result<Prepared, TrainError> {
     let noise = |i: usize| ((i as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8;
     let train = Images {
-        pixels: (0..count * shape.features()).map(noise).collect(),
+        pixels: (0..count * shape.len()).map(noise).collect(),
         labels: (0..count).map(|i| (i % classes) as u32).collect(),
     };
     let names = (0..classes).map(|class| class.to_string()).collect();

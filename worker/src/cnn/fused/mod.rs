@@ -1,28 +1,28 @@
 //! The layer list on our own kernels: the executor of every CPU.
 //!
-//! What is stored is each layer's raw output; batch norm, bias, activation, pool and dropout are a lens through which the
-//! next layer reads it ([`plan`]). All buffers are kept between steps. The results do not depend on threads, on the
-//! instruction set, or on how many images are evaluated at once.
+//! A network is a list of nodes ([`plan`]). What is stored is each one's raw output; batch norm, bias, activation, pool and
+//! dropout are the prologue of the node that reads it. All buffers are kept between steps. The results do not depend on threads, on
+//! the instruction set, or on how many images are evaluated at once.
 
-mod backward;
 pub mod bench;
-mod forward;
-mod lens;
+mod gradient;
+mod node;
 mod op;
 mod plan;
 mod probe;
+mod prologue;
 mod timing;
 
 use hone_kernels::{Compute, Isa, softmax_cross_entropy};
 
 use super::{
     architecture::Architecture,
-    executor::{ActivationStatistics, Batch, Executor, Outcome, Training},
+    executor::{ActivationStatistics, Batch, Executor, Outcome, StepSettings},
 };
 use crate::trainer::TrainError;
-use forward::Mode;
+use node::{Node, Pass};
 pub use op::TrainStep;
-use plan::Plan;
+use plan::plan;
 pub use timing::LayerTime;
 use timing::Timing;
 
@@ -34,12 +34,7 @@ const PORTION: usize = 32;
 pub struct Fused {
     architecture: Architecture,
     compute: Compute,
-    plan: Plan,
-    /// One a tensor of the plan.
-    data: Vec<Vec<f32>>,
-    /// One a gradient buffer of the plan.
-    gradients: Vec<Vec<f32>>,
-    written: Vec<bool>,
+    nodes: Vec<Node>,
     spare: Vec<f32>,
     timing: Timing,
 }
@@ -56,18 +51,29 @@ impl Fused {
 
     /// The same, on a path of the caller's.
     pub fn on(architecture: Architecture, isa: Isa, threads: usize) -> Result<Self, TrainError> {
+        Self::with(architecture, isa, threads, false)
+    }
+
+    /// The same with Winograd's sums, where the shape of a convolution allows them: faster, about as exact, and of other bits. Trials
+    /// are trained by direct sums.
+    pub fn fast(architecture: Architecture, isa: Isa, threads: usize) -> Result<Self, TrainError> {
+        Self::with(architecture, isa, threads, true)
+    }
+
+    fn with(
+        architecture: Architecture,
+        isa: Isa,
+        threads: usize,
+        fast: bool,
+    ) -> Result<Self, TrainError> {
         let compute =
             Compute::new(isa, threads).map_err(|error| TrainError::Worker(error.to_string()))?;
-        let plan = Plan::new(&architecture);
         Ok(Self {
-            data: vec![Vec::new(); plan.tensors.len()],
-            gradients: vec![Vec::new(); plan.gradients],
-            written: Vec::new(),
+            nodes: plan(&architecture, fast),
             spare: Vec::new(),
             timing: Timing::default(),
             architecture,
             compute,
-            plan,
         })
     }
 
@@ -84,16 +90,74 @@ impl Fused {
 
     /// Bytes of the buffers kept between steps.
     pub fn buffer_bytes(&self) -> usize {
-        let buffers = self.data.iter().chain(&self.gradients);
-        (buffers.map(Vec::capacity).sum::<usize>() + self.spare.capacity()) * size_of::<f32>()
+        let own = |index: usize| {
+            let node = &self.nodes[index];
+            let mut earlier = self.nodes[..index].iter();
+            match earlier.any(|other| other.gradient.shares(&node.gradient)) {
+                true => 0,
+                false => node.gradient.lock().values.capacity(),
+            }
+        };
+        let gradients: usize = (0..self.nodes.len()).map(own).sum();
+        let outputs = self.nodes.iter().map(|node| node.output.values.capacity());
+        (outputs.sum::<usize>() + gradients + self.spare.capacity()) * size_of::<f32>()
     }
 
     fn portions<'a>(&self, images: &'a [f32]) -> std::slice::Chunks<'a, f32> {
         images.chunks(PORTION * self.architecture.input.len())
     }
 
-    fn logits_at(&self) -> usize {
-        self.plan.tensors.len() - 1
+    /// Fills every output.
+    fn forward(
+        &mut self,
+        parameters: &[f32],
+        running: &mut [f32],
+        images: &[f32],
+        training: Option<StepSettings>,
+    ) {
+        let pass = pass(
+            &self.compute,
+            &self.architecture,
+            parameters,
+            images,
+            training,
+        );
+        for index in 0..self.nodes.len() {
+            let (before, rest) = self.nodes.split_at_mut(index);
+            // Evaluation would blur what a training step spends.
+            let started = self.timing.start().filter(|_| training.is_some());
+            rest[0].forward(before, &pass, running);
+            self.timing.forward(rest[0].layer, started);
+        }
+    }
+
+    /// From the logits' gradient, which lies in its place, to that of every parameter.
+    fn backward(&mut self, parameters: &[f32], images: &[f32], learned: &mut [f32]) {
+        let pass = pass(&self.compute, &self.architecture, parameters, images, None);
+        for index in (0..self.nodes.len()).rev() {
+            let (before, rest) = self.nodes.split_at_mut(index);
+            let started = self.timing.start();
+            rest[0].backward(before, &pass, &mut self.spare, learned);
+            self.timing.backward(rest[0].layer, started);
+        }
+    }
+}
+
+fn pass<'a>(
+    compute: &'a Compute,
+    architecture: &Architecture,
+    parameters: &'a [f32],
+    images: &'a [f32],
+    training: Option<StepSettings>,
+) -> Pass<'a> {
+    let shape = architecture.input;
+    Pass {
+        compute,
+        parameters,
+        images,
+        shape,
+        count: images.len() / shape.len(),
+        training,
     }
 }
 
@@ -103,34 +167,26 @@ impl Executor for Fused {
         parameters: &[f32],
         statistics: &mut [f32],
         batch: Batch<'_>,
-        training: Training,
+        settings: StepSettings,
         gradient: &mut [f32],
     ) -> Result<Outcome, TrainError> {
-        let count = batch.labels.len();
-        self.forward(
-            parameters,
-            batch.images,
-            count,
-            Mode::Train {
-                statistics,
-                training,
-            },
-        );
-        let logits = self.logits_at();
-        let Some(slot) = self.plan.tensors[logits].gradient else {
-            return Err(TrainError::Trial(String::from(
-                "a network without a layer to train",
-            )));
+        self.forward(parameters, statistics, batch.images, Some(settings));
+        for node in &self.nodes {
+            node.gradient.lock().written = false;
+        }
+        let Some(last) = self.nodes.last() else {
+            let text = "a network without a layer to train";
+            return Err(TrainError::Trial(String::from(text)));
         };
-        let buffer = &mut self.gradients[slot];
-        buffer.clear();
-        buffer.extend_from_slice(&self.data[logits]);
-        let smoothing = training.label_smoothing as f32;
-        let loss =
-            softmax_cross_entropy(buffer, batch.labels, self.architecture.classes, smoothing);
-        self.backward(parameters, batch.images, count, gradient);
+        let loss = {
+            let mut arrived = last.gradient.lock();
+            arrived.receive(&last.output.values);
+            let (classes, smoothing) = (self.architecture.classes, settings.label_smoothing as f32);
+            softmax_cross_entropy(&mut arrived.values, batch.labels, classes, smoothing)
+        };
+        self.backward(parameters, batch.images, gradient);
         Ok(Outcome {
-            loss: loss.sum / count as f64,
+            loss: loss.sum / batch.labels.len() as f64,
             correct: loss.correct,
         })
     }
@@ -143,13 +199,13 @@ impl Executor for Fused {
         logits: &mut [f32],
     ) -> Result<(), TrainError> {
         let classes = self.architecture.classes;
-        for (images, logits) in self
-            .portions(images)
-            .zip(logits.chunks_mut(PORTION * classes))
-        {
-            let count = logits.len() / classes;
-            self.forward(parameters, images, count, Mode::Evaluate { statistics });
-            logits.copy_from_slice(&self.data[self.logits_at()]);
+        let mut running = statistics.to_vec();
+        let portions = logits.chunks_mut(PORTION * classes);
+        for (images, logits) in self.portions(images).zip(portions) {
+            self.forward(parameters, &mut running, images, None);
+            if let Some(last) = self.nodes.last() {
+                logits.copy_from_slice(&last.output.values);
+            }
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use candle_core::{CpuStorage, CustomOp2, Device, Error, Layout, Result, Shape, Tensor, bail};
 
 use super::Fused;
-use crate::cnn::executor::{Batch, Executor, Training};
+use crate::cnn::executor::{Batch, Executor, StepSettings};
 
 /// One network's training steps.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ struct State {
     executor: Fused,
     statistics: Vec<f32>,
     labels: Vec<u32>,
-    training: Training,
+    settings: StepSettings,
     gradient: Vec<f32>,
 }
 
@@ -32,7 +32,7 @@ impl TrainStep {
         executor: Fused,
         statistics: Vec<f32>,
         labels: Vec<u32>,
-        training: Training,
+        settings: StepSettings,
     ) -> Self {
         let gradient = vec![0.0; executor.architecture.parameter_count];
         Self {
@@ -40,18 +40,18 @@ impl TrainStep {
                 executor,
                 statistics,
                 labels,
-                training,
+                settings,
                 gradient,
             }),
         }
     }
 
     /// The labels and settings of the next step.
-    pub fn prepare(&self, labels: &[u32], training: Training) {
+    pub fn prepare(&self, labels: &[u32], settings: StepSettings) {
         let mut state = self.state();
         state.labels.clear();
         state.labels.extend_from_slice(labels);
-        state.training = training;
+        state.settings = settings;
     }
 
     /// Reads the last step's gradient where it was left. No step can run meanwhile.
@@ -94,7 +94,7 @@ impl CustomOp2 for TrainStep {
             executor,
             statistics,
             labels,
-            training,
+            settings,
             gradient,
         } = &mut *self.state();
         let expected = labels.len() * executor.architecture.input.len();
@@ -108,7 +108,7 @@ impl CustomOp2 for TrainStep {
         }
         let batch = Batch { images, labels };
         let outcome = executor
-            .step(parameters, statistics, batch, *training, gradient)
+            .step(parameters, statistics, batch, *settings, gradient)
             .map_err(Error::wrap)?;
         Ok((CpuStorage::F32(vec![outcome.loss as f32]), Shape::from(())))
     }

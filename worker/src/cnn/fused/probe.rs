@@ -1,6 +1,8 @@
 //! What the activations look like, for the diagnosis.
 
-use super::{Fused, forward::Mode};
+use hone_kernels::{Prologue, Shape};
+
+use super::{Fused, node::Node, pass};
 use crate::cnn::{executor::ActivationStatistics, statistics::Observed};
 
 /// Sums over the images seen so far, a channel each: one long chain of additions would wait for itself.
@@ -78,43 +80,47 @@ impl Fused {
         statistics: &[f32],
         images: &[f32],
     ) -> Vec<ActivationStatistics> {
-        let mut sums: Vec<Option<Sums>> = self
-            .plan
-            .tensors
-            .iter()
-            .map(|tensor| {
-                let (layer, kind) = tensor.observed?;
-                Some(Sums::new(layer, kind, tensor.extent.channels))
-            })
-            .collect();
+        let mut sums: Vec<[Option<Sums>; 2]> =
+            self.nodes.iter().map(|node| self.observed(node)).collect();
+        let mut running = statistics.to_vec();
         for images in self.portions(images) {
-            let count = images.len() / self.architecture.input.len();
-            self.forward(parameters, images, count, Mode::Evaluate { statistics });
-            for (index, sums) in sums.iter_mut().enumerate() {
-                if let Some(sums) = sums {
-                    self.observe_tensor(index, count, sums);
+            self.forward(parameters, &mut running, images, None);
+            let pass = pass(&self.compute, &self.architecture, parameters, images, None);
+            for (node, [read, output]) in self.nodes.iter().zip(&mut sums) {
+                if let (Some(sums), Some(own)) = (read, &node.prologue) {
+                    let input = pass.read(&self.nodes, node.input);
+                    // The activation's values.
+                    let bare = Prologue {
+                        window: 1,
+                        dropout: None,
+                        ..own.fused(input.shape)
+                    };
+                    self.spare.resize(input.raw.len(), 0.0);
+                    bare.forward(&self.compute, input.raw, &mut self.spare);
+                    sums.add(&self.spare);
+                }
+                if let Some(sums) = output {
+                    sums.add(&node.output.values);
                 }
             }
         }
-        let mut found: Vec<_> = sums.iter().flatten().map(Sums::statistics).collect();
+        let sums = sums.iter().flatten().flatten();
+        let mut found: Vec<_> = sums.map(Sums::statistics).collect();
         found.sort_by_key(|found| found.layer);
         found
     }
 
-    fn observe_tensor(&mut self, index: usize, count: usize, sums: &mut Sums) {
-        let tensor = &self.plan.tensors[index];
-        let (extent, _) = tensor.batched(count);
-        match &tensor.lens {
-            Some(lens) => {
-                self.spare.resize(self.data[index].len(), 0.0);
-                lens.bare_view(extent).materialise(
-                    &self.compute,
-                    &self.data[index],
-                    &mut self.spare,
-                );
-                sums.add(&self.spare);
-            }
-            None => sums.add(&self.data[index]),
-        }
+    /// What is looked at of a node: what it reads, and what it gives.
+    fn observed(&self, node: &Node) -> [Option<Sums>; 2] {
+        let sums = |(layer, kind), shape: Shape| Sums::new(layer, kind, shape.channels);
+        let read = node.input.map(|input| self.nodes[input].output.shape);
+        let read = read.unwrap_or(self.architecture.input);
+        let prologue = node.prologue.as_ref().and_then(|own| own.observed);
+        [
+            prologue.map(|what| sums(what, read)),
+            node.output
+                .observed
+                .map(|what| sums(what, node.output.shape)),
+        ]
     }
 }

@@ -8,9 +8,10 @@ use crate::cnn::{
     Architecture,
     architecture::Shape,
     config::{ActivationKind, BatchNormWhere, ConvBlock, Model, Padding, PoolKind},
-    executor::{Batch, Executor, Training},
+    executor::{Batch, Executor, StepSettings},
     reference::Reference,
 };
+use crate::trainer::TrainError;
 
 /// Numbers that look random, from a seed.
 struct Draw(u64);
@@ -103,17 +104,32 @@ struct Case {
     parameters: Vec<f32>,
     images: Vec<f32>,
     labels: Vec<u32>,
-    training: Training,
+    settings: StepSettings,
 }
 
 fn case(seed: u64) -> Case {
+    case_of(seed, |model| model)
+}
+
+/// With convolutions that Winograd's algorithm can do.
+fn wide_case(seed: u64) -> Case {
+    case_of(seed, |mut model| {
+        for block in &mut model.conv {
+            (block.size, block.stride) = (3, 1);
+            block.filters += 15;
+        }
+        model
+    })
+}
+
+fn case_of(seed: u64, change: impl Fn(Model) -> Model) -> Case {
     let mut draw = Draw(seed);
     let activation = ACTIVATIONS[seed as usize % ACTIVATIONS.len()];
     loop {
         let input = Shape::from([5 + draw.below(9), 5 + draw.below(9), 1 + draw.below(4)]);
         let classes = 2 + draw.below(10);
-        let Ok(architecture) = Architecture::new(&model(&mut draw, activation), input, classes)
-        else {
+        let model = change(model(&mut draw, activation));
+        let Ok(architecture) = Architecture::new(&model, input, classes) else {
             continue;
         };
         let count = 5 + draw.below(20);
@@ -129,7 +145,7 @@ fn case(seed: u64) -> Case {
             parameters,
             images: draw.floats(count * input.len(), 1.0),
             labels: (0..count).map(|_| draw.below(classes) as u32).collect(),
-            training: Training {
+            settings: StepSettings {
                 mask_key: draw.next(),
                 label_smoothing: draw.of(&[0.0, 0.1]),
             },
@@ -159,7 +175,7 @@ impl Case {
                 &self.parameters,
                 &mut statistics,
                 batch,
-                self.training,
+                self.settings,
                 &mut gradient,
             )
             .unwrap();
@@ -186,77 +202,96 @@ fn length(a: &[f32]) -> f64 {
     a.iter().map(|a| f64::from(*a).powi(2)).sum::<f64>().sqrt()
 }
 
+fn agrees(seed: u64, case: &Case, mut fused: Fused) {
+    let mut reference = Reference::with(case.architecture.clone(), Device::Cpu, DType::F64);
+    let (ours, right) = (case.run(&mut fused), case.run(&mut reference));
+    let names: Vec<_> = case
+        .architecture
+        .layers
+        .iter()
+        .map(|layer| layer.name.as_str())
+        .collect();
+    assert!(
+        (ours.loss - right.loss).abs() < 1e-4 * right.loss.abs().max(1.0),
+        "{seed} {names:?}: {} {}",
+        ours.loss,
+        right.loss
+    );
+    assert_eq!(ours.correct, right.correct, "{seed} {names:?}");
+    let whole = length(&right.gradient);
+    for parameter in &case.architecture.parameters {
+        let (a, b) = (
+            &ours.gradient[parameter.range.clone()],
+            &right.gradient[parameter.range.clone()],
+        );
+        let (apart, size) = (distance(a, b), length(b));
+        assert!(
+            apart <= 2e-3 * size + 1e-4 * whole,
+            "{seed} {names:?} {}: {apart} of {size}",
+            parameter.name
+        );
+    }
+    for (what, a, b) in [
+        ("statistics", &ours.statistics, &right.statistics),
+        ("logits", &ours.logits, &right.logits),
+    ] {
+        assert!(
+            distance(a, b) <= 1e-4 * (length(b) + 1.0),
+            "{seed} {names:?} {what}"
+        );
+    }
+}
+
 #[test]
 fn random_networks_agree_with_the_reference_in_f64() {
     for seed in 0..120 {
         let case = case(seed);
-        let mut fused = Fused::on(case.architecture.clone(), Isa::best(), 1).unwrap();
-        let mut reference = Reference::with(case.architecture.clone(), Device::Cpu, DType::F64);
-        let (ours, right) = (case.run(&mut fused), case.run(&mut reference));
-        let names: Vec<_> = case
-            .architecture
-            .layers
-            .iter()
-            .map(|layer| layer.name.as_str())
-            .collect();
-        assert!(
-            (ours.loss - right.loss).abs() < 1e-4 * right.loss.abs().max(1.0),
-            "{seed} {names:?}: {} {}",
-            ours.loss,
-            right.loss
-        );
-        assert_eq!(ours.correct, right.correct, "{seed} {names:?}");
-        let whole = length(&right.gradient);
-        for parameter in &case.architecture.parameters {
-            let (a, b) = (
-                &ours.gradient[parameter.range.clone()],
-                &right.gradient[parameter.range.clone()],
-            );
-            let (apart, size) = (distance(a, b), length(b));
-            assert!(
-                apart <= 2e-3 * size + 1e-4 * whole,
-                "{seed} {names:?} {}: {apart} of {size}",
-                parameter.name
-            );
-        }
-        for (what, a, b) in [
-            ("statistics", &ours.statistics, &right.statistics),
-            ("logits", &ours.logits, &right.logits),
-        ] {
-            assert!(
-                distance(a, b) <= 1e-4 * (length(b) + 1.0),
-                "{seed} {names:?} {what}"
-            );
-        }
+        let fused = Fused::on(case.architecture.clone(), Isa::best(), 1).unwrap();
+        agrees(seed, &case, fused);
+    }
+}
+
+#[test]
+fn so_do_winograds_sums() {
+    for seed in 400..430 {
+        let case = wide_case(seed);
+        let fused = Fused::fast(case.architecture.clone(), Isa::best(), 1).unwrap();
+        agrees(seed, &case, fused);
     }
 }
 
 #[test]
 fn threads_paths_and_kept_buffers_change_no_bit() {
     for seed in 200..230 {
-        let case = case(seed);
-        let bits = |result: &Result| {
-            let all = [&result.gradient, &result.statistics, &result.logits];
-            all.iter()
-                .flat_map(|part| part.iter().map(|x| x.to_bits()))
-                .collect::<Vec<_>>()
-        };
-        let mut first = Fused::on(case.architecture.clone(), Isa::best(), 1).unwrap();
-        let expected = bits(&case.run(&mut first));
+        change_no_bit(seed, &case(seed), Fused::on);
+        change_no_bit(seed, &wide_case(seed), Fused::fast);
+    }
+}
+
+type Made = fn(Architecture, Isa, usize) -> std::result::Result<Fused, TrainError>;
+
+fn change_no_bit(seed: u64, case: &Case, made: Made) {
+    let bits = |result: &Result| {
+        let all = [&result.gradient, &result.statistics, &result.logits];
+        all.iter()
+            .flat_map(|part| part.iter().map(|x| x.to_bits()))
+            .collect::<Vec<_>>()
+    };
+    let mut first = made(case.architecture.clone(), Isa::best(), 1).unwrap();
+    let expected = bits(&case.run(&mut first));
+    assert!(
+        expected == bits(&case.run(&mut first)),
+        "{seed}: a second time"
+    );
+    let mut threads = made(case.architecture.clone(), Isa::best(), 3).unwrap();
+    assert!(expected == bits(&case.run(&mut threads)), "{seed}: threads");
+    for isa in Isa::all().filter(|isa| isa.name() != "libm") {
+        let mut other = made(case.architecture.clone(), isa, 1).unwrap();
         assert!(
-            expected == bits(&case.run(&mut first)),
-            "{seed}: a second time"
+            expected == bits(&case.run(&mut other)),
+            "{seed}: {}",
+            isa.name()
         );
-        let mut threads = Fused::on(case.architecture.clone(), Isa::best(), 3).unwrap();
-        assert!(expected == bits(&case.run(&mut threads)), "{seed}: threads");
-        for isa in Isa::all().filter(|isa| isa.name() != "libm") {
-            let mut other = Fused::on(case.architecture.clone(), isa, 1).unwrap();
-            assert!(
-                expected == bits(&case.run(&mut other)),
-                "{seed}: {}",
-                isa.name()
-            );
-        }
     }
 }
 
@@ -306,7 +341,7 @@ fn as_one_candle_op_it_has_the_same_gradient() {
             executor,
             case.architecture.fresh_statistics(),
             case.labels.clone(),
-            case.training,
+            case.settings,
         )
     };
     let loss = parameters.apply_op2(&images, step()).unwrap();
@@ -323,7 +358,7 @@ fn as_one_candle_op_it_has_the_same_gradient() {
     parameters.apply_op2_no_bwd(&images, &kept).unwrap();
     assert_eq!(kept.gradient(<[f32]>::to_vec), expected.gradient);
     assert_eq!(kept.statistics(), expected.statistics);
-    kept.prepare(&case.labels[1..], case.training);
+    kept.prepare(&case.labels[1..], case.settings);
     let error = parameters
         .apply_op2_no_bwd(&images, &kept)
         .unwrap_err()
@@ -338,7 +373,7 @@ fn a_bench_counts_time_memory_and_arithmetic() {
         "model": {"conv": [{"filters": 8}, {"filters": 8, "pool": 2}], "hidden": [16]},
     });
     let config = crate::cnn::Config::from_spec(&spec).unwrap();
-    let shape = crate::data::Shape {
+    let shape = Shape {
         height: 12,
         width: 12,
         channels: 3,

@@ -10,9 +10,9 @@ mod windows;
 use candle_core::{DType, Device, Result, Tensor};
 
 use super::{
-    architecture::{Architecture, BATCH_NORM_MOMENTUM, Op},
+    architecture::{Architecture, BATCH_NORM_MOMENTUM, BatchNorm, Op},
     dropout,
-    executor::{ActivationStatistics, Batch, Executor, Outcome, Training, score},
+    executor::{ActivationStatistics, Batch, Executor, Outcome, StepSettings, score},
 };
 use crate::trainer::TrainError;
 
@@ -71,7 +71,7 @@ impl Reference {
         parameters: &Tensor,
         statistics: &[f64],
         images: &Tensor,
-        training: Option<Training>,
+        training: Option<StepSettings>,
     ) -> Result<Pass> {
         let mut pass = Pass {
             logits: images.clone(),
@@ -84,15 +84,15 @@ impl Reference {
             at = match &layer.op {
                 Op::Conv(conv) => ops::conv(&at, parameters, conv)?,
                 Op::BatchNorm(norm) => {
+                    let training = training.is_some();
                     let (output, batch) =
-                        ops::batch_norm(&at, parameters, norm, statistics, training.is_some())?;
-                    if let Some((mean, variance)) = batch {
-                        move_towards(&mut pass.statistics[norm.mean.clone()], &mean);
-                        move_towards(&mut pass.statistics[norm.variance.clone()], &variance);
-                    }
+                        ops::batch_norm(&at, parameters, norm, statistics, training)?;
+                    move_towards(&mut pass.statistics, norm, batch);
                     output
                 }
-                Op::Activation(activation) => ops::activation(&at, parameters, activation)?,
+                Op::Activation(activation) => ops::activation(&at, *activation)?,
+                Op::Prelu(slopes) => ops::prelu(&at, parameters, slopes)?,
+                Op::Maxout(pieces) => ops::maxout(&at, *pieces)?,
                 Op::ResidualBegin => {
                     remembered = at.clone();
                     at
@@ -104,8 +104,9 @@ impl Reference {
                 Op::Pool(pool) => windows::pool(&at, pool)?,
                 Op::GlobalPool => at.mean((1, 2))?,
                 Op::Dropout { rate, index } => match training {
-                    Some(training) => {
-                        let mask = dropout::mask(training.mask_key, *index, *rate, at.elem_count());
+                    Some(settings) => {
+                        let key = settings.mask_key;
+                        let mask = dropout::mask(key, *index, *rate, at.elem_count());
                         (&at * self.tensor(&mask, at.dims())?)?
                     }
                     None => at,
@@ -136,7 +137,7 @@ impl Reference {
         &self,
         parameters: &[f32],
         images: &[f32],
-        training: Option<Training>,
+        training: Option<StepSettings>,
     ) -> Result<Vec<Vec<f64>>> {
         let statistics: Vec<f64> = self
             .architecture
@@ -167,15 +168,15 @@ impl Reference {
         parameters: &[f32],
         statistics: &mut [f32],
         batch: Batch<'_>,
-        training: Training,
+        settings: StepSettings,
         gradient: &mut [f32],
     ) -> Result<Outcome> {
         let variable =
             candle_core::Var::from_tensor(&self.tensor(parameters, &[parameters.len()])?)?;
         let before: Vec<f64> = statistics.iter().map(|&value| f64::from(value)).collect();
         let images = self.images(batch.images)?;
-        let pass = self.forward(&variable, &before, &images, Some(training))?;
-        let loss = self.loss(&pass.logits, batch.labels, training.label_smoothing)?;
+        let pass = self.forward(&variable, &before, &images, Some(settings))?;
+        let loss = self.loss(&pass.logits, batch.labels, settings.label_smoothing)?;
         let gradients = loss.backward()?;
         if let Some(found) = gradients.get(&variable) {
             let found: Vec<f32> = found.to_dtype(DType::F32)?.to_vec1()?;
@@ -198,9 +199,14 @@ impl Reference {
     }
 }
 
-fn move_towards(running: &mut [f64], batch: &[f64]) {
-    for (running, batch) in running.iter_mut().zip(batch) {
-        *running += BATCH_NORM_MOMENTUM * (batch - *running);
+fn move_towards(running: &mut [f64], norm: &BatchNorm, batch: Option<ops::BatchStatistics>) {
+    let Some((mean, variance)) = batch else {
+        return;
+    };
+    for (range, batch) in [(&norm.mean, mean), (&norm.variance, variance)] {
+        for (running, batch) in running[range.clone()].iter_mut().zip(batch) {
+            *running += BATCH_NORM_MOMENTUM * (batch - *running);
+        }
     }
 }
 
@@ -214,10 +220,10 @@ impl Executor for Reference {
         parameters: &[f32],
         statistics: &mut [f32],
         batch: Batch<'_>,
-        training: Training,
+        settings: StepSettings,
         gradient: &mut [f32],
     ) -> std::result::Result<Outcome, TrainError> {
-        self.train(parameters, statistics, batch, training, gradient)
+        self.train(parameters, statistics, batch, settings, gradient)
             .map_err(worker_fault)
     }
 

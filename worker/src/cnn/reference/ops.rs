@@ -14,10 +14,13 @@ fn view(parameters: &Tensor, range: &Range<usize>) -> Result<Tensor> {
 
 /// One matrix product `[places, taps · input channels] × [taps · input channels, output channels]`.
 pub(super) fn conv(x: &Tensor, parameters: &Tensor, conv: &Conv) -> Result<Tensor> {
-    let padded = x
-        .pad_with_zeros(1, conv.pad, conv.pad)?
-        .pad_with_zeros(2, conv.pad, conv.pad)?;
-    let taps = windows::taps(&padded, conv.size, conv.stride)?;
+    let (size, stride, pad) = (
+        conv.geometry.size(),
+        conv.geometry.stride(),
+        conv.geometry.pad(),
+    );
+    let padded = x.pad_with_zeros(1, pad, pad)?.pad_with_zeros(2, pad, pad)?;
+    let taps = windows::taps(&padded, size, stride)?;
     let columns = Tensor::cat(&taps, 3)?;
     let (images, rows, width, depth) = columns.dims4()?;
     let weight = view(parameters, &conv.weight)?;
@@ -45,7 +48,7 @@ fn add_bias(x: Tensor, parameters: &Tensor, bias: Option<&Range<usize>>) -> Resu
 }
 
 /// Means and (unbiased) variances of a batch, one a channel.
-type BatchStatistics = (Vec<f64>, Vec<f64>);
+pub(super) type BatchStatistics = (Vec<f64>, Vec<f64>);
 
 /// Batch normalisation over all but the last dimension; in training also the batch's statistics.
 pub(super) fn batch_norm(
@@ -93,19 +96,18 @@ pub(super) fn batch_norm(
 }
 
 /// The nonlinearity. Written so that NaN stays NaN, in the gradient too.
-pub(super) fn activation(x: &Tensor, parameters: &Tensor, kind: &Activation) -> Result<Tensor> {
+pub(super) fn activation(x: &Tensor, kind: Activation) -> Result<Tensor> {
     match kind {
+        Activation::Identity | Activation::Prelu => Ok(x.clone()),
         Activation::Sigmoid => sigmoid(x),
         Activation::Tanh => x.tanh(),
         Activation::Relu => below_zero(x, &x.zeros_like()?),
-        Activation::LeakyRelu { slope } => below_zero(x, &(x * *slope)?),
-        Activation::Prelu { slope } => below_zero(x, &x.broadcast_mul(&view(parameters, slope)?)?),
-        Activation::Elu { alpha } => {
+        Activation::Leaky(slope) => below_zero(x, &(x * f64::from(slope))?),
+        Activation::Elu(alpha) => {
             // e^x of a large x would be infinite, and 0 · ∞ in the gradient NaN.
             let negative = x.le(0.0)?.where_cond(x, &x.zeros_like()?)?;
-            below_zero(x, &((negative.exp()? - 1.0)? * *alpha)?)
+            below_zero(x, &((negative.exp()? - 1.0)? * f64::from(alpha))?)
         }
-        Activation::Maxout { pieces } => maxout(x, *pieces),
         Activation::Gelu => {
             // candle's own gradient of gelu has constants of six digits.
             let inner = ((x * 0.044715)? * x.sqr()?)?;
@@ -114,6 +116,11 @@ pub(super) fn activation(x: &Tensor, parameters: &Tensor, kind: &Activation) -> 
         }
         Activation::Silu => x * sigmoid(x)?,
     }
+}
+
+/// Leaky ReLU with a learned slope a channel.
+pub(super) fn prelu(x: &Tensor, parameters: &Tensor, slopes: &Range<usize>) -> Result<Tensor> {
+    below_zero(x, &x.broadcast_mul(&view(parameters, slopes)?)?)
 }
 
 /// ½ (1 + tanh(x/2)): no overflow on either side.
@@ -127,7 +134,7 @@ fn below_zero(x: &Tensor, other: &Tensor) -> Result<Tensor> {
 }
 
 /// The largest of each group of `pieces` neighbouring channels.
-fn maxout(x: &Tensor, pieces: usize) -> Result<Tensor> {
+pub(super) fn maxout(x: &Tensor, pieces: usize) -> Result<Tensor> {
     let mut dims = x.dims().to_vec();
     let Some(last) = dims.pop() else {
         return Ok(x.clone());

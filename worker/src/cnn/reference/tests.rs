@@ -2,12 +2,12 @@
 
 use super::*;
 use crate::cnn::{
-    architecture::Shape,
+    architecture::{Pool, Shape},
     config::{ActivationKind, BatchNormWhere, ConvBlock, Model, Padding, PoolKind},
     init::initial_parameters,
 };
 
-const TRAINING: Training = Training {
+const TRAINING: StepSettings = StepSettings {
     mask_key: 9,
     label_smoothing: 0.1,
 };
@@ -211,11 +211,7 @@ fn residual_sums_and_dropout_have_their_gradients() {
 #[test]
 fn a_pool_hands_its_whole_gradient_to_the_largest() {
     let x = candle_core::Var::new(&[1.0_f64, 2.0, 3.0, 4.0], &Device::Cpu).unwrap();
-    let pool = super::super::architecture::Pool {
-        kind: PoolKind::Max,
-        window: 2,
-        stride: 2,
-    };
+    let pool = Pool::new(Shape::new(2, 2, 1), 2, 2, false).unwrap();
     let pooled = windows::pool(&x.reshape((1, 2, 2, 1)).unwrap(), &pool).unwrap();
     let gradients = pooled.sum_all().unwrap().backward().unwrap();
     let found: Vec<f64> = gradients.get(&x).unwrap().to_vec1().unwrap();
@@ -305,7 +301,7 @@ fn the_first_losses_are_the_lectures() {
         .collect();
     let labels: Vec<u32> = (0..20).map(|i| i % 10).collect();
     let mut gradient = vec![0.0; parameters.len()];
-    let plain = Training {
+    let plain = StepSettings {
         mask_key: 0,
         label_smoothing: 0.0,
     };

@@ -2,7 +2,7 @@
 
 use candle_core::{Result, Tensor};
 
-use crate::cnn::{architecture::Pool, config::PoolKind};
+use crate::cnn::architecture::Pool;
 
 /// One view a tap of the window, in row order, each `[image, output rows, output columns, channel]`.
 ///
@@ -42,21 +42,21 @@ fn every(x: &Tensor, dim: usize, start: usize, count: usize, stride: usize) -> R
 
 /// Largest or mean value of each window.
 pub(super) fn pool(x: &Tensor, pool: &Pool) -> Result<Tensor> {
-    let taps = taps(x, pool.window, pool.stride)?;
+    let taps = taps(x, pool.window(), pool.stride())?;
     let mut taps_left = taps.iter();
     let Some(first) = taps_left.next() else {
         return Ok(x.clone());
     };
     let mut at = first.contiguous()?;
     for tap in taps_left {
-        at = match pool.kind {
-            PoolKind::Max => larger(&at, &tap.contiguous()?)?,
-            PoolKind::Average => (at + tap)?,
+        at = match pool.average() {
+            true => (at + tap)?,
+            false => larger(&at, &tap.contiguous()?)?,
         };
     }
-    match pool.kind {
-        PoolKind::Max => Ok(at),
-        PoolKind::Average => at / taps.len() as f64,
+    match pool.average() {
+        true => at / taps.len() as f64,
+        false => Ok(at),
     }
 }
 

@@ -86,16 +86,16 @@ impl Config {
             .iter()
             .find(|count| fewer(count))
         {
-            let numbers = *components as usize * shape.features();
+            let numbers = *components as usize * shape.len();
             remedies.push(format!(
                 "components = {components} keeps {components} × {} numbers = {}",
-                thousands(shape.features()),
+                thousands(shape.len()),
                 size(4 * numbers as u64)
             ));
         }
         let halves =
             (1..8).map(|by| Shape::new(shape.height >> by, shape.width >> by, shape.channels));
-        let mut smaller = halves.filter(|smaller| smaller.features() > 0);
+        let mut smaller = halves.filter(|smaller| !smaller.is_empty());
         if let Some(smaller) = smaller.find(|&smaller| fits(self, smaller, train, copies)) {
             remedies.push(format!("size = [{}, {}]", smaller.height, smaller.width));
         }

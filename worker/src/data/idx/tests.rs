@@ -326,7 +326,7 @@ proptest! {
         let path = Path::new("any");
         let _ = read_labels(Source::new(path, &bytes), 10);
         if let Ok((shape, pixels)) = read_images(Source::new(path, &bytes)) {
-            prop_assert_eq!(pixels.len() % shape.features(), 0);
+            prop_assert_eq!(pixels.len() % shape.len(), 0);
         }
     }
 }
@@ -346,7 +346,7 @@ fn fuzz_idx() {
         let path = Path::new("fuzzed");
         let pixels = match read_images(Source::new(path, bytes)) {
             Ok((shape, pixels)) => {
-                assert_eq!(pixels.len() % shape.features(), 0);
+                assert_eq!(pixels.len() % shape.len(), 0);
                 "images".to_owned()
             }
             Err(error) => error.to_string(),

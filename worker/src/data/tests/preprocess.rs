@@ -78,7 +78,7 @@ fn filled(set: &DataSet, train: &[u32], preprocess: Preprocess) -> Vec<f32> {
     };
     let prepared = Prepared::with(Arc::new(set.clone()), split, preprocess, &crew()).unwrap();
     let (mut values, mut labels) = (
-        vec![f32::NAN; all.len() * set.shape.features()],
+        vec![f32::NAN; all.len() * set.shape.len()],
         vec![9; all.len()],
     );
     prepared.fill(Part::Train, &all, &mut values, &mut labels);

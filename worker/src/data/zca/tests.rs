@@ -17,7 +17,7 @@ fn whiten(kind: PreprocessKind, components: Option<u32>) -> Config {
 
 /// Covariance `[feature, feature]` of the preprocessed training part.
 fn covariance_of(prepared: &Prepared) -> Vec<f64> {
-    let (features, images) = (prepared.shape().features(), &prepared.split.train);
+    let (features, images) = (prepared.shape().len(), &prepared.split.train);
     let (mut values, mut labels) = (vec![0.0; images.len() * features], vec![0; images.len()]);
     prepared.fill(Part::Train, images, &mut values, &mut labels);
     let mut covariance = vec![0.0; features * features];

@@ -31,7 +31,7 @@ fn smooth(count: usize, side: usize) -> DataSet {
 }
 
 fn set(shape: Shape, pixels: Vec<u8>) -> DataSet {
-    let labels = vec![0; pixels.len() / shape.features()];
+    let labels = vec![0; pixels.len() / shape.len()];
     DataSet::new(
         "test",
         shape,
@@ -43,7 +43,7 @@ fn set(shape: Shape, pixels: Vec<u8>) -> DataSet {
 
 /// Values and `[component, feature]` vectors.
 fn found(set: &DataSet, train: &[u32], way: Way, crew: &Crew) -> Eigen {
-    let features = set.shape.features();
+    let features = set.shape.len();
     let images = train
         .iter()
         .map(|&image| &set.train.pixels[image as usize * features..][..features]);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::CnnTraining;
+use super::CnnCurve;
 use crate::{
     cnn::saved_net::{About, FORMAT, SavedNet, TrainedOn},
     scratch::hex,
@@ -18,7 +18,7 @@ pub(super) struct Best {
     pub statistics: Vec<f32>,
 }
 
-impl CnnTraining {
+impl CnnCurve {
     /// Keeps the weights if the objective is better than ever; says whether patience is at its end.
     pub(super) fn judge(&mut self, metrics: &BTreeMap<String, f64>) -> bool {
         let Objective { metric, best, .. } = &self.trial.objective;
@@ -64,7 +64,7 @@ impl CnnTraining {
             about: About {
                 format: FORMAT,
                 config: self.config.clone(),
-                shape: [set.shape.height, set.shape.width, set.shape.channels],
+                shape: set.shape.into(),
                 labels: set.classes.clone(),
                 preprocess: self.prepared.preprocess.kind,
                 epoch,

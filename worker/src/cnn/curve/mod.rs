@@ -1,4 +1,4 @@
-//! One training under way: epochs, reports, the best weights so far.
+//! The curve of one trial: epoch after epoch of steps, reports, the best weights so far.
 
 mod best;
 mod divergence;
@@ -28,11 +28,10 @@ use crate::{
 };
 use best::Best;
 use divergence::Divergence;
-pub use layers::LayerReport;
 use steps::Steps;
 
 /// A network being trained.
-pub struct CnnTraining {
+pub struct CnnCurve {
     config: Config,
     trial: TrialSpec,
     prepared: Arc<Prepared>,
@@ -66,7 +65,7 @@ struct State {
     stale: usize,
 }
 
-impl CnnTraining {
+impl CnnCurve {
     /// From first weights, or before [`resume`](Self::resume).
     pub(super) fn new(
         config: Config,
@@ -91,7 +90,7 @@ impl CnnTraining {
             },
             best: None,
             gradient: vec![0.0; architecture.parameter_count],
-            images: vec![0.0; batch * prepared.shape().features()],
+            images: vec![0.0; batch * prepared.shape().len()],
             labels: vec![0; batch],
             history: Vec::new(),
             diverged: None,
@@ -192,7 +191,7 @@ impl CnnTraining {
     }
 }
 
-impl Training for CnnTraining {
+impl Training for CnnCurve {
     fn epochs_done(&self) -> u32 {
         self.state.epoch
     }

@@ -4,6 +4,7 @@ use proptest::{collection::vec, prelude::*, sample::select};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::cnn::diagnosis::LayerReport;
 use crate::{
     cnn::{SavedNet, trainer::CnnTrainer},
     data::Library,

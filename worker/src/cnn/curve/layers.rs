@@ -1,12 +1,11 @@
 //! What each layer did in an epoch: gradients and steps from the flat vectors, activations from a probe.
 
-use serde::{Deserialize, Serialize};
-
-use super::CnnTraining;
+use super::CnnCurve;
 use crate::{
     cnn::{
         Architecture,
         architecture::{Op, Parameter, ParameterKind},
+        diagnosis::LayerReport,
         executor::ActivationStatistics,
         optimizer::norm,
     },
@@ -19,32 +18,6 @@ const PROBE: usize = 128;
 const PROBE_SHARE: usize = 16;
 /// With fewer, a unit that answers seldom would pass for dead.
 const PROBE_LEAST: usize = 48;
-
-/// One layer with weights, after one epoch. The numbers are those of the epoch's last step.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct LayerReport {
-    /// `conv1`, `hidden2`, `output`.
-    pub name: String,
-    /// Length of the last step over length of the weights; about 1e-3 is healthy.
-    pub update_ratio: f64,
-    /// Length of the data loss's gradient with respect to the weights.
-    pub gradient_norm: f64,
-    /// Mean of the layer's values after its activation, over some training images: 128, or a sixteenth of them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mean: Option<f64>,
-    /// Their standard deviation.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub deviation: Option<f64>,
-    /// Share of ReLU units that are 0 for every image.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub dead: Option<f64>,
-    /// Share of values in the outer hundredth of sigmoid's or tanh's range.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub saturated: Option<f64>,
-    /// Share of pairs of hidden units that are equal, of those looked at; above 0 only when symmetry was never broken.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub twins: Option<f64>,
-}
 
 /// Norms around the last step of an epoch, one a weight.
 #[derive(Clone, Debug, Default)]
@@ -93,7 +66,7 @@ fn weights(architecture: &Architecture) -> impl Iterator<Item = &Parameter> {
     })
 }
 
-impl CnnTraining {
+impl CnnCurve {
     /// One report a layer with weights.
     pub(super) fn layer_reports(
         &mut self,
@@ -102,7 +75,7 @@ impl CnnTraining {
         let train = &self.prepared.split.train;
         let count = (train.len() / PROBE_SHARE).clamp(PROBE_LEAST, PROBE);
         let images: Vec<u32> = train.iter().copied().take(count).collect();
-        let mut pixels = vec![0.0; images.len() * self.prepared.shape().features()];
+        let mut pixels = vec![0.0; images.len() * self.prepared.shape().len()];
         let mut labels = vec![0; images.len()];
         self.prepared
             .fill(Part::Train, &images, &mut pixels, &mut labels);

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Best, CnnTraining, Divergence};
+use super::{Best, CnnCurve, Divergence};
 use crate::{
     cnn::tensor_file::{self, Entry, TensorFile, bytes_of, exact::Exact},
     trainer::TrainError,
@@ -47,7 +47,7 @@ struct History {
     layers: String,
 }
 
-impl CnnTraining {
+impl CnnCurve {
     pub(super) fn write_checkpoint(&self, to: &Path) -> Result<(), TrainError> {
         let entries = self.entries();
         let (.., optimizer_steps) = self.state.optimizer.state();

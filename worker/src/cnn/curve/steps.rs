@@ -2,10 +2,10 @@
 
 use std::{sync::Arc, time::Instant};
 
-use super::{CnnTraining, layers::LastStep};
+use super::{CnnCurve, layers::LastStep};
 use crate::{
     cnn::{
-        executor::{Batch, Outcome, Training as StepSettings},
+        executor::{Batch, Outcome, StepSettings},
         random,
     },
     data::{AugmentKey, Batches},
@@ -24,7 +24,7 @@ pub(super) enum Steps {
     Diverged(String),
 }
 
-impl CnnTraining {
+impl CnnCurve {
     /// The steps of epoch `epoch`, on the training part.
     pub(super) fn steps(
         &mut self,
@@ -86,7 +86,7 @@ impl CnnTraining {
 
     /// Forward and backward of one batch.
     fn gradient(&mut self, batch: &[u32], epoch: u32, step: usize) -> Result<Outcome, TrainError> {
-        let images = &mut self.images[..batch.len() * self.prepared.shape().features()];
+        let images = &mut self.images[..batch.len() * self.prepared.shape().len()];
         let labels = &mut self.labels[..batch.len()];
         let seed = self.trial.seed;
         let key = AugmentKey { seed, epoch };
