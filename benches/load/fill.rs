@@ -5,6 +5,7 @@ use std::{path::Path, sync::Arc};
 use hone_coordinator::{
     TrialKind,
     ids::{RequestId, Seed, SessionId, SweepId, SweepKey, Token, TrialNumber},
+    search::VERSION,
     store::{
         NewRound, NewSweep, NewTrial, Objective, Outcome, Store,
         command::{
@@ -13,6 +14,7 @@ use hone_coordinator::{
         },
     },
 };
+use hone_proto::v1::Settled;
 use prost::Message as _;
 use tokio::task::JoinSet;
 
@@ -64,7 +66,12 @@ pub async fn fill(database: &Path, name: &str, trials: u64, ends: bool) {
 }
 
 fn launch(name: &str) -> LaunchSweep {
-    let definition = sweep(name);
+    let mut definition = sweep(name);
+    // Without it this is a sweep of the first version, with which no coordinator goes on.
+    definition.settled = Some(Settled {
+        search_version: VERSION,
+        ..Settled::default()
+    });
     LaunchSweep {
         name: name.to_owned(),
         sweep: NewSweep {

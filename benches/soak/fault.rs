@@ -158,7 +158,11 @@ fn training(cluster: &Cluster) -> Option<Vec<Value>> {
         thread::sleep(Duration::from_millis(50));
         let mut trials = cluster.trials();
         trials.retain(|trial| trial["state"] == "running");
-        let heard = |trial: &Value| trial["last_heard_seconds"].as_f64() < Some(0.7);
+        let heard = |trial: &Value| {
+            trial["last_heard_seconds"]
+                .as_f64()
+                .is_some_and(|ago| ago < 0.7)
+        };
         let several = trials
             .iter()
             .any(|one| one["worker"] != trials[0]["worker"]);

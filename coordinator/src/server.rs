@@ -173,6 +173,8 @@ pub(crate) async fn recover(state: &Arc<State>) -> Result<(), StoreError> {
     for sweep in state.store.read().live_sweeps().await? {
         state.driver_inbox.sweep_changed(&sweep);
     }
+    let ended = state.store.read().ended_sweeps_with_blobs().await?;
+    state.uncollected().extend(ended);
     Ok(())
 }
 

@@ -92,6 +92,7 @@ async fn acquire(worker: &Arc<Worker>) -> Option<Lease> {
         let local = worker.scratch.checkpoints.newest();
         match worker.client.acquire(request_id, WAIT, local).await {
             Ok(acquired) => {
+                worker.answered();
                 if acquired.drain {
                     tracing::info!("the coordinator has no more work for this worker");
                     worker.shutdown.drain();

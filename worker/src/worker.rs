@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -40,6 +40,8 @@ pub(crate) struct Worker {
     incarnation: std::sync::Mutex<String>,
     /// Why this worker cannot go on.
     failure: std::sync::Mutex<Option<Error>>,
+    /// A coordinator of hone's is there.
+    was_answered: AtomicBool,
 }
 
 impl Worker {
@@ -62,12 +64,19 @@ impl Worker {
             registering: Mutex::default(),
             incarnation: std::sync::Mutex::default(),
             failure: std::sync::Mutex::default(),
+            was_answered: AtomicBool::new(false),
         })
     }
 
-    /// Ends this worker, as a drain does, when the coordinator understands none of its questions for work. Returns whether that is so.
+    /// A question for work was answered.
+    pub(crate) fn answered(&self) {
+        self.was_answered.store(true, Ordering::Relaxed);
+    }
+
+    /// Ends this worker, as a drain does, when the coordinator understands none of its questions for work. Returns whether that is so: where
+    /// one was answered before, something else stands in for it now, such as a proxy, and is waited for.
     pub(crate) fn gives_up(&self, status: &Status) -> bool {
-        let ends = client::is_not_understood(status);
+        let ends = client::is_not_understood(status) && !self.was_answered.load(Ordering::Relaxed);
         if ends {
             *self.failing() = Some(Error::Coordinator {
                 address: self.config.coordinator.clone(),

@@ -172,7 +172,8 @@ impl State {
             return false;
         };
         let live = self.live.borrow();
-        let needs = live.values().map(|sweep| &sweep.needs);
+        let granted = live.values().filter(|sweep| sweep.state.grants());
+        let needs = granted.map(|sweep| &sweep.needs);
         let mut its = needs
             .filter(|needs| {
                 lost.trainers.contains(&needs.trainer) && lost.lacks_data(needs).is_none()

@@ -82,6 +82,8 @@ pub struct State {
     served: Mutex<Served>,
     /// Why the search of a sweep stands still, of those that do.
     search_waits: Mutex<BTreeMap<SweepId, String>>,
+    /// Sweeps that have ended and may have blobs that nobody needs.
+    uncollected: Mutex<BTreeSet<SweepId>>,
     /// Read while a blob's file is there and its row is not; written to remove files.
     pub naming_blobs: tokio::sync::RwLock<()>,
     /// When blobs were collected last because there was no room.
@@ -111,6 +113,7 @@ impl State {
             sessions: Mutex::default(),
             served: Mutex::default(),
             search_waits: Mutex::default(),
+            uncollected: Mutex::default(),
             naming_blobs: tokio::sync::RwLock::default(),
             room_made: tokio::sync::Mutex::default(),
         }
@@ -130,6 +133,12 @@ impl State {
 
     pub fn search_waits(&self) -> MutexGuard<'_, BTreeMap<SweepId, String>> {
         self.search_waits
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn uncollected(&self) -> MutexGuard<'_, BTreeSet<SweepId>> {
+        self.uncollected
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }

@@ -88,20 +88,25 @@ impl State {
             Some(made) if kind == BlobKind::Checkpoint && now < made + SPACING => return false,
             _ => *made = Some(now),
         }
-        let sweeps: Vec<SweepId> = self.live.borrow().keys().cloned().collect();
+        let mut sweeps: Vec<SweepId> = self.live.borrow().keys().cloned().collect();
+        sweeps.extend(std::mem::take(&mut *self.uncollected()));
         for sweep in sweeps {
             self.collect_blobs(&sweep).await;
         }
         true
     }
 
-    /// Blobs of a sweep that nothing needs any more go: of an ended one all but the winner's.
+    /// Blobs of a sweep that nothing needs any more go: of an ended one all but the winner's. What does not go now is tried again when room
+    /// is made.
     pub async fn collect_blobs(&self, sweep: &SweepId) {
         let mut after = Some(TrialNumber(0));
         while let Some(part) = after.take() {
             match self.collect_part(sweep, part).await {
                 Ok(last) => after = last,
-                Err(error) => tracing::warn!(%sweep, %error, "blobs not collected"),
+                Err(error) => {
+                    tracing::warn!(%sweep, %error, "blobs not collected");
+                    self.uncollected().insert(sweep.clone());
+                }
             }
         }
     }

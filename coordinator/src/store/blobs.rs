@@ -41,15 +41,12 @@ statements! {
     IN_ORDER = Statement::of::<BlobRow>(
         "SELECT sweep, trial, hash, {row} FROM blobs WHERE (sweep, trial, hash) > (?1, ?2, ?3) \
          ORDER BY sweep, trial, hash LIMIT 500");
-    // Each with the first trial that names it.
-    STORED_ONCE = Statement::of::<BlobRow>(
-        "SELECT min(sweep), min(trial), hash, max(size), kind, epoch, stored, attempt, at_ms FROM blobs WHERE stored = 1 \
-         GROUP BY hash");
+    STORED_BY_HASH = Statement::of::<BlobRow>("SELECT {row} FROM blobs WHERE stored = 1 ORDER BY hash, sweep, trial");
     // The same again may only become stored: its size is then what was counted, and no longer what a worker said.
     PUT = Statement::insert_or::<BlobRow>(
         "INSERT INTO blobs ({names}) {new} ON CONFLICT (sweep, trial, hash) DO UPDATE SET size = CASE WHEN \
          excluded.stored > stored THEN excluded.size ELSE size END, stored = max(stored, excluded.stored)");
-    LEAVE_OUT = Statement::of::<BlobRow>("UPDATE blobs SET stored = 0 WHERE hash = ?1");
+    LEAVE_OUT = Statement::of::<BlobRow>("UPDATE blobs SET stored = 0 WHERE sweep = ?1 AND trial = ?2 AND hash = ?3");
     ABSENT = Statement::of::<BlobRow>(
         "SELECT count(*) FROM (SELECT 1 FROM blobs GROUP BY hash HAVING max(stored) = 0)");
     DELETE = Statement::of::<BlobRow>("DELETE FROM blobs WHERE sweep = ?1 AND trial = ?2 AND hash = ?3");
@@ -95,9 +92,9 @@ pub(super) fn stored(db: &Db) -> Rows<Vec<Hash>> {
     db.all(&STORED, params![])
 }
 
-/// All blobs that the coordinator has, once each.
-pub(crate) fn stored_once(db: &Db) -> Rows<Vec<BlobRow>> {
-    db.all(&STORED_ONCE, params![])
+/// All blobs that the coordinator has, those of the same bytes beside each other.
+pub(crate) fn stored_by_hash(db: &Db) -> Rows<Vec<BlobRow>> {
+    db.all(&STORED_BY_HASH, params![])
 }
 
 /// How many blobs trials name that the coordinator has not.
@@ -106,8 +103,8 @@ pub(crate) fn absent(db: &Db) -> Rows<u64> {
 }
 
 /// The coordinator has it not.
-pub(super) fn leave_out(db: &Db, hash: Hash) -> Rows<()> {
-    db.run(&LEAVE_OUT, params![hash])
+pub(super) fn leave_out(db: &Db, row: &BlobRow) -> Rows<()> {
+    db.run(&LEAVE_OUT, params![row.sweep, row.trial, row.blob.hash])
 }
 
 /// Whether any trial names it.

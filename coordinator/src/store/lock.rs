@@ -5,6 +5,7 @@ use std::{
     io::{self, Read, Seek, Write},
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use super::{
@@ -22,6 +23,10 @@ pub(super) struct Lock {
 
 /// What the lock file of a database ends in.
 pub(super) const LOCK: &str = ".lock";
+
+/// Whoever looks for a coordinator holds the lock for a moment: it is tried so often, so long after each other.
+const LOOKS: u32 = 10;
+const LOOK: Duration = Duration::from_millis(10);
 
 /// Stands in place of an address while a database is made out of a backup.
 const RESTORE: &str = "restore";
@@ -47,6 +52,7 @@ impl Lock {
     pub(super) fn take(database: &Path, address: &str) -> Result<Self, OpenError> {
         let path = neighbour(database, LOCK);
         let io = |error| OpenError::io(&path, error);
+        let mut looks = LOOKS;
         let mut file = loop {
             let mut file = OpenOptions::new()
                 .read(true)
@@ -59,6 +65,10 @@ impl Lock {
                 Ok(()) if is_under(&path, &file).map_err(io)? => break file,
                 // Its holder has removed it just now.
                 Ok(()) => {}
+                Err(TryLockError::WouldBlock) if looks > 0 => {
+                    looks -= 1;
+                    std::thread::sleep(LOOK);
+                }
                 Err(TryLockError::WouldBlock) => return Err(held(database, &mut file)),
                 Err(TryLockError::Error(error)) => return Err(io(error)),
             }
@@ -102,7 +112,7 @@ fn held(database: &Path, lock: &mut File) -> OpenError {
 fn held_file(database: &Path) -> Option<File> {
     let file = File::open(neighbour(database, LOCK)).ok()?;
     // Where nobody holds it, what is written in it is of the past.
-    file.try_lock_shared().is_err().then_some(file)
+    matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)).then_some(file)
 }
 
 /// Refuses a database that somebody holds, and makes nothing.

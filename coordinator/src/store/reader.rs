@@ -295,6 +295,11 @@ impl Reader {
             .await
     }
 
+    /// Sweeps that have ended and have blobs.
+    pub async fn ended_sweeps_with_blobs(&self) -> Rows<Vec<SweepId>> {
+        self.read(sweeps::ended_with_blobs).await
+    }
+
     /// Hashes of all blobs that lie in the folder beside the database.
     pub async fn blobs(&self) -> Rows<Vec<Hash>> {
         self.read(blobs::stored).await

@@ -185,6 +185,9 @@ statements! {
     KEYS = Statement::of::<SweepRow>("SELECT id FROM sweeps ORDER BY id");
     LIVE = Statement::of::<SweepRow>(
         "SELECT {row} FROM sweeps WHERE state IN ('checking', 'running', 'paused') ORDER BY id");
+    ENDED_WITH_BLOBS = Statement::of::<SweepRow>(
+        "SELECT name FROM sweeps WHERE state NOT IN ('checking', 'running', 'paused') AND EXISTS (SELECT 1 FROM blobs WHERE \
+         blobs.sweep = sweeps.id)");
     NAMES = Statement::of::<SweepRow>("SELECT id, name FROM sweeps ORDER BY id");
     NEWEST = Statement::of::<SweepRow>("SELECT {row} FROM sweeps ORDER BY id DESC LIMIT 1");
     NEWEST_NAMES = Statement::of::<SweepRow>("SELECT name FROM sweeps ORDER BY id DESC LIMIT 10");
@@ -228,6 +231,11 @@ pub(crate) fn keys(db: &Db) -> Rows<Vec<SweepKey>> {
 /// Those that have not ended, oldest first.
 pub(super) fn live(db: &Db) -> Rows<Vec<SweepRow>> {
     db.all(&LIVE, params![])
+}
+
+/// Names of those that have ended and have blobs.
+pub(super) fn ended_with_blobs(db: &Db) -> Rows<Vec<SweepId>> {
+    db.all(&ENDED_WITH_BLOBS, params![])
 }
 
 /// Names by key.

@@ -11,7 +11,7 @@ use crate::{
     blob_folder::{find, flat_folder_of, folder_of, is_ours, read},
     store::{
         Db,
-        blobs::{BlobRow, absent, stored_once},
+        blobs::{BlobRow, absent, stored_by_hash},
         incarnation,
     },
 };
@@ -49,13 +49,15 @@ pub(super) fn check(db: &Db, database: &Path, names: &Names, findings: &mut Find
             return Files::default();
         }
     };
-    let (stored, absent) = match stored_once(db).and_then(|stored| Ok((stored, absent(db)?))) {
+    let (mut stored, absent) = match stored_by_hash(db).and_then(|stored| Ok((stored, absent(db)?)))
+    {
         Ok(found) => found,
         Err(error) => {
             findings.unreadable(names, error);
             return Files::default();
         }
     };
+    stored.dedup_by_key(|row| row.blob.hash);
     for row in &stored {
         let path = find(database, &incarnation, row.blob.hash);
         check_file(&path, row, names, findings);
@@ -88,16 +90,18 @@ fn check_file(path: &Path, row: &BlobRow, names: &Names, findings: &mut Findings
     }
 }
 
-/// Folders of other incarnations, and what earlier versions have left of which no row says whose it is.
+/// Folders of other incarnations, of which nothing is looked for here, and what earlier versions have left of which no row says whose it
+/// is.
 fn foreign(database: &Path, incarnation: &[u8; 16], named: &BTreeSet<String>) -> Vec<Foreign> {
     let (flat, own) = (flat_folder_of(database), folder_of(database, incarnation));
     let entries = fs::read_dir(&flat).into_iter().flatten().flatten();
     let mut folders: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
     folders.retain(|folder| folder.is_dir() && *folder != own);
-    folders.push(flat);
+    folders.push(flat.clone());
     folders.sort();
     let found = folders.into_iter().map(|folder| {
-        let files = unnamed(&folder, named);
+        let nothing = BTreeSet::new();
+        let files = unnamed(&folder, if folder == flat { named } else { &nothing });
         let sizes = files.iter().filter_map(|file| file.symlink_metadata().ok());
         Foreign {
             files: files.len() as u64,

@@ -119,7 +119,7 @@ fn beside(files: &Files) -> String {
     let mut text = String::new();
     if files.absent > 0 {
         text.push_str(&format!(
-            "  {} that it names are not kept: no room, damaged when they were copied, or on their worker's disk alone\n",
+            "  {} of those that it names: not kept, for want of room, damaged when copied, or on a worker's disk alone\n",
             numbers::plural(files.absent, "blob")
         ));
     }

@@ -7,6 +7,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use rustix::{
+    fs::{CWD, RenameFlags, renameat_with},
+    io::Errno,
+};
+
 use super::{
     db::Db,
     file::{incarnation, open_copy, open_for_reading},
@@ -39,7 +44,7 @@ statements! {
 /// A copy that is being made.
 const PART: &str = ".part";
 /// One that has an incarnation of its own, and waits for its blobs: a folder of that incarnation is this one's and nobody else's.
-const WAITING: &str = ".restored";
+const WAITING: &str = ".restored.part";
 
 /// `blobs/NAME/INCARNATION`: folders that a restore may make.
 const FOLDERS: usize = 3;
@@ -71,7 +76,10 @@ pub fn backup(database: &Path, to: &Path, without_damaged: bool) -> Result<Copie
         return Err(OpenError::foreign(&folder, problem));
     }
     fs::create_dir_all(&folder).map_err(|error| OpenError::io(&folder, error))?;
-    let alone = Kept::alone(&folder).map_err(|error| OpenError::io(&folder, error))?;
+    let alone = Kept::alone(&folder).map_err(|error| {
+        let _ = fs::remove_dir(&folder);
+        OpenError::io(&folder, error)
+    })?;
     if alone.is_none() {
         let problem = "another backup to this file is under way";
         return Err(OpenError::foreign(to, problem));
@@ -81,8 +89,7 @@ pub fn backup(database: &Path, to: &Path, without_damaged: bool) -> Result<Copie
     let source = |hash| blob_folder::find(database, &of_database, hash);
     let copied = copy_blobs(&copy, database, &folder, without_damaged, source)?;
     copy.close();
-    put_in_place(&part, to)?;
-    unfinished.is_whole = true;
+    unfinished.put_in_place(to)?;
     Ok(copied)
 }
 
@@ -104,8 +111,7 @@ pub fn restore(from: &Path, to: &Path, without_damaged: bool) -> Result<Copied, 
         let renewed = renew(&copy);
         copy.close();
         let new = renewed.map_err(|error| OpenError::database(to, error))?;
-        put_in_place(&part, &waiting)?;
-        unfinished.is_whole = true;
+        unfinished.put_in_place(&waiting)?;
         new
     };
     let folder = folder_of(to, &new);
@@ -114,14 +120,14 @@ pub fn restore(from: &Path, to: &Path, without_damaged: bool) -> Result<Copied, 
     let source = |hash| blob_folder::find(from, &of_backup, hash);
     let copied = copy_blobs(&copy, from, &folder, without_damaged, source)?;
     copy.close();
-    put_in_place(&waiting, to)?;
-    unfinished.is_whole = true;
+    unfinished.put_in_place(to)?;
     Ok(copied)
 }
 
-/// Nobody would look for the blobs that a killed restore has left under an incarnation of chance.
+/// Nobody would look for the blobs that a killed restore has left under an incarnation of chance. What was ever served bears that name
+/// by somebody's choice, and is none.
 fn remove_killed(to: &Path, waiting: &Path) {
-    if !waiting.exists() {
+    if !waiting.exists() || neighbour(waiting, lock::LOCK).exists() {
         return;
     }
     let left = open_copy(waiting).ok();
@@ -143,7 +149,7 @@ fn renew(copy: &Db) -> Rows<[u8; 16]> {
 pub fn copy(db: &Db, to: &Path) -> Result<(), OpenError> {
     let part = neighbour(to, PART);
     snapshot(db, to, &part)?.close();
-    put_in_place(&part, to)
+    Unfinished::new(&part, None).put_in_place(to)
 }
 
 /// A database and a folder of blobs, with those around it that hold nothing else: they go unless they become whole.
@@ -160,6 +166,18 @@ impl<'a> Unfinished<'a> {
             folders: folders.into_iter().collect(),
             is_whole: false,
         }
+    }
+
+    /// Gives what is whole its name, for good, unless something has got that name meanwhile.
+    fn put_in_place(&mut self, to: &Path) -> Result<(), OpenError> {
+        let failed = |error| OpenError::io(to, error);
+        File::open(self.file)
+            .and_then(|file| file.sync_all())
+            .and_then(|()| rename_anew(self.file, to))
+            .map_err(failed)?;
+        // Under its name it keeps its blobs, whatever comes.
+        self.is_whole = true;
+        sync_folder_of(to).map_err(failed)
     }
 }
 
@@ -191,7 +209,9 @@ fn refuse_taken(to: &Path) -> Result<(), OpenError> {
 /// A copy as of one moment at `part`; `to`, where it is to go, must not be there.
 fn snapshot(db: &Db, to: &Path, part: &Path) -> Result<Db, OpenError> {
     refuse_taken(to)?;
-    remove_database(part)?;
+    // Emptied, and never gone: that it is there says whose the blobs are that a killed copy has left.
+    remove_beside(part)?;
+    File::create(part).map_err(|error| OpenError::io(part, error))?;
     let refused = |error| OpenError::database(to, error);
     let Some(target) = part.to_str() else {
         let problem = "SQLite writes to no file whose name is not UTF-8: name another file";
@@ -209,8 +229,17 @@ fn snapshot(db: &Db, to: &Path, part: &Path) -> Result<Db, OpenError> {
 }
 
 fn remove_database(file: &Path) -> Result<(), OpenError> {
-    for ending in ["", "-wal", "-shm", "-journal"] {
-        let file = neighbour(file, ending);
+    remove_beside(file)?;
+    remove(&[""], file)
+}
+
+fn remove_beside(file: &Path) -> Result<(), OpenError> {
+    remove(&["-wal", "-shm", "-journal"], file)
+}
+
+fn remove(endings: &[&str], of: &Path) -> Result<(), OpenError> {
+    for ending in endings {
+        let file = neighbour(of, ending);
         match fs::remove_file(&file) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(OpenError::io(&file, error));
@@ -221,13 +250,13 @@ fn remove_database(file: &Path) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// Gives what is whole its name, for good.
-fn put_in_place(part: &Path, to: &Path) -> Result<(), OpenError> {
-    let put = File::open(part)
-        .and_then(|file| file.sync_all())
-        .and_then(|()| fs::rename(part, to))
-        .and_then(|()| sync_folder_of(to));
-    put.map_err(|error| OpenError::io(to, error))
+/// Renames a file to a name at which nothing may be.
+fn rename_anew(from: &Path, to: &Path) -> io::Result<()> {
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        // Some file systems cannot promise it.
+        Err(Errno::INVAL | Errno::NOSYS) => fs::rename(from, to),
+        renamed => Ok(renamed?),
+    }
 }
 
 fn sync_folder_of(file: &Path) -> io::Result<()> {
@@ -247,9 +276,13 @@ fn copy_blobs(
     let refused = |error| OpenError::database(of, error);
     let (mut named, mut damaged) = (Vec::new(), Vec::new());
     fs::create_dir_all(folder).map_err(failed)?;
-    for row in blobs::stored_once(copy).map_err(refused)? {
-        let (hash, from) = (row.blob.hash, source(row.blob.hash));
-        let to = folder.join(hash.to_string());
+    // Trials may name the same bytes.
+    for of_hash in blobs::stored_by_hash(copy)
+        .map_err(refused)?
+        .chunk_by(|a, b| a.blob.hash == b.blob.hash)
+    {
+        let hash = of_hash[0].blob.hash;
+        let (from, to) = (source(hash), folder.join(hash.to_string()));
         let is_there = || blob_folder::read(&to).is_ok_and(|(_, found)| found == hash);
         let copied = match is_there() {
             true => Ok(()),
@@ -257,7 +290,10 @@ fn copy_blobs(
         };
         match copied {
             Ok(()) => named.push(hash),
-            Err(problem) => damaged.push((row, format!("{}: {problem}", from.display()))),
+            Err(problem) => {
+                let problem = format!("{}: {problem}", from.display());
+                damaged.extend(of_hash.iter().map(|row| (row.clone(), problem.clone())));
+            }
         }
     }
     let left_out = leave_out(copy, &damaged).map_err(refused)?;
@@ -300,21 +336,17 @@ fn leave_out(copy: &Db, damaged: &[(BlobRow, String)]) -> Rows<Vec<String>> {
                     "the checkpoint of {sweep}/{trial} after epoch {}",
                     blob.epoch
                 ),
-                "its training goes on from further back",
+                "if its training goes on, then from further back",
             ),
             BlobKind::Weights => (
                 format!("the weights of {sweep}/{trial}"),
                 "it can be neither tested nor exported",
             ),
         };
-        blobs::leave_out(copy, blob.hash)?;
+        blobs::leave_out(copy, row)?;
         let warning = format!("damaged, so left out of a copy of the database: {what}; {cost}");
-        warnings::insert(
-            copy,
-            row.sweep,
-            &format!("left out {}", blob.hash),
-            &warning,
-        )?;
+        let key = format!("left out {} of {trial}", blob.hash);
+        warnings::insert(copy, row.sweep, &key, &warning)?;
         left_out.push(format!("{what} ({problem}); {cost}"));
     }
     Ok(left_out)

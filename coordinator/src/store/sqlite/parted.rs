@@ -71,7 +71,10 @@ impl Header {
         File::open(path).ok()?.read_exact(&mut header).ok()?;
         Some(Self {
             has_logs: header.starts_with(b"SQLite format 3\0") && header[18] == 2,
-            is_blank: header[60..64] == [0; 4],
+            // One page, and no version or program: what a program has written into a file of its own has more.
+            is_blank: header[28..32] == 1_u32.to_be_bytes()
+                && header[60..64] == [0; 4]
+                && header[68..72] == [0; 4],
         })
     }
 }

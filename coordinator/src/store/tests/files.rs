@@ -60,8 +60,12 @@ async fn files_of_others_and_of_a_newer_hone_are_refused() {
     assert!(error.contains("not an SQLite database"), "{error}");
     let other = folder.path().join("other.db");
     script(&other, "CREATE TABLE t (a)").await;
-    let error = open(&other).await.unwrap_err().to_string();
-    assert!(error.contains("another program"), "{error}");
+    let with_log = folder.path().join("with-log.db");
+    script(&with_log, "PRAGMA journal_mode = WAL; CREATE TABLE t (a)").await;
+    for other in [&other, &with_log] {
+        let error = open(other).await.unwrap_err().to_string();
+        assert!(error.contains("another program"), "{error}");
+    }
     let newer = folder.path().join("newer.db");
     drop(open(&newer).await.unwrap());
     script(&newer, "PRAGMA user_version = 99").await;
@@ -278,6 +282,26 @@ async fn a_backup_takes_its_blobs_with_it_or_is_not_there() {
     assert_eq!(fs::read(path.unwrap()).unwrap(), b"weights");
 }
 
+#[test]
+fn a_copy_spares_what_was_ever_served_and_never_has_a_moment_without_its_unfinished_file() {
+    let mut bench = Bench::new();
+    let folder = bench.folder.path().to_owned();
+    let at = |name: &str| folder.join(name);
+    let (database, copy) = (at("hone.db"), at("copy.db"));
+    bench.with_trials(1);
+    backup(&database, &copy, false).unwrap();
+    // Somebody works with a database that is called as an unfinished restore is.
+    let (theirs, lock) = (at("new.db.restored.part"), at("new.db.restored.part.lock"));
+    fs::copy(&copy, &theirs).unwrap();
+    fs::write(&lock, "").unwrap();
+    let refused = restore(&copy, &at("new.db"), false).unwrap_err();
+    assert!(refused.to_string().contains("restored.part"), "{refused}");
+    assert!(theirs.exists() && !at("new.db").exists());
+    fs::remove_file(&lock).unwrap();
+    restore(&copy, &at("new.db"), false).unwrap();
+    assert!(!theirs.exists());
+}
+
 #[tokio::test]
 async fn two_restores_into_one_file_are_told_apart_from_a_coordinator() {
     let mut bench = Bench::new();
@@ -317,11 +341,11 @@ async fn what_a_killed_restore_has_left_goes_with_the_next_one() {
     let killed = Reader::open(&restored).await.unwrap();
     let killed = killed.read(sqlite::incarnation).await.unwrap();
     blob(&folder_of(&restored, &killed), b"copied already");
-    fs::rename(&restored, at("restored.db.restored")).unwrap();
+    fs::rename(&restored, at("restored.db.restored.part")).unwrap();
     fs::write(at("restored.db.part"), b"half").unwrap();
     restore(&copy, &restored, false).unwrap();
     assert!(!folder_of(&restored, &killed).exists());
-    for left in ["part", "restored", "lock"] {
+    for left in ["part", "restored.part", "lock"] {
         assert!(!at(&format!("restored.db.{left}")).exists(), "{left}");
     }
 }

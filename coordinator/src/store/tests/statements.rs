@@ -50,6 +50,10 @@ const GROWING: [&str; 7] = [
 const WHOLE: &[(&str, &str)] = &[
     ("sweeps::DELETE", "hone rm: every row is removed"),
     (
+        "sweeps::ENDED_WITH_BLOBS",
+        "once at a start; no more than the first blob of each",
+    ),
+    (
         "trials::LIST",
         "hone trials: a page of what is asked for, of all there are",
     ),
